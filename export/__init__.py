@@ -1,0 +1,1 @@
+"""From a run folder to an artifact folder that serves without TensorFlow."""

@@ -1,0 +1,33 @@
+"""Export a run folder: ONNX graphs, a SavedModel and a manifest, each checked before it counts."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+
+def main(argv=None):
+    """Returns the exit status: errors are one line on standard error."""
+    parser = argparse.ArgumentParser(prog="python -m export", description=__doc__)
+    parser.add_argument("run", type=Path, help="run folder")
+    parser.add_argument("--out", type=Path, help="artifact folder (default: RUN/export)")
+    parser.add_argument("--format", default="onnx,saved_model", help="what to write, separated by commas (default: %(default)s)")
+    args = parser.parse_args(argv)
+    from export.artifact import FORMATS, export_run
+    from export.onnx import ExportError
+
+    try:
+        formats = args.format.split(",")
+        if not set(formats) <= set(FORMATS):
+            raise ValueError(f"Expected --format among {','.join(FORMATS)}. Received: {args.format}")
+        print(export_run(args.run, out=args.out, formats=formats))
+    except (ValueError, FileNotFoundError, FileExistsError, ExportError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

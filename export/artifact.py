@@ -1,0 +1,99 @@
+"""An artifact folder: written beside the last good one, checked, and only then put in its place."""
+
+import hashlib
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from export.freeze import freeze
+from export.onnx import OPSET, ExportError, write_decoder, write_sampler
+from export.saved_model import write_saved_model
+from keras_vaemix import supports
+from training.run import load_model, versions, write_json
+
+FORMATS = ("onnx", "saved_model")
+
+
+def export_run(run, model=None, out=None, formats=FORMATS):
+    """Exports the model of a run folder and returns the artifact folder.
+
+    Args:
+        run: Run folder.
+        model: Its model; loaded if None.
+        out: Artifact folder; `run/export` if None.
+        formats: What to write.
+
+    Raises:
+        ExportError: A written file failed a check. The last good artifact stays as it was.
+    """
+    out = Path(out or Path(run) / "export")
+    if out.exists() and any(out.iterdir()) and not (out / "manifest.json").exists():
+        raise FileExistsError(f"Expected an artifact folder, an empty one or none: choose another --out. Received: {out}, which holds other files")
+    model = load_model(Path(run) / "model.keras") if model is None else model
+    unfinished = out.with_name(f".{out.name}-{os.getpid()}")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.mkdir(parents=True)
+    try:
+        write_artifact(model, unfinished, formats)
+        replace_folder(unfinished, out)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+    return out
+
+
+def write_artifact(model, folder, formats):
+    frozen = freeze(model)
+    if "onnx" in formats:
+        write_decoder(frozen, folder / "decoder.onnx")
+        write_sampler(frozen, folder / "sampler.onnx")
+    if "saved_model" in formats:
+        write_saved_model(frozen, folder / "saved_model")
+        check_saved_model(frozen, folder / "saved_model")
+    write_json(folder / "manifest.json", manifest(frozen, folder))
+
+
+def check_saved_model(frozen, path):
+    """Raises `ExportError` unless the reloaded SavedModel decodes as the model does."""
+    z = tf.constant(np.random.default_rng(0).standard_normal((8, frozen.prior.loc.shape[1])), tf.float32)
+    error = np.max(np.abs(tf.saved_model.load(str(path)).signatures["decode"](z=z)["x"] - frozen.decode(z)))
+    if not error <= 1e-5:
+        raise ExportError(f"Expected the SavedModel to decode as the model does, to 1e-5. Received: error {error}")
+
+
+def manifest(frozen, folder):
+    """Returns what a user of the artifact needs to know, with the hash of every file."""
+    prior, model = frozen.prior, frozen.model
+    bounded = model.likelihood.support is not supports.REAL
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {
+        "model": type(model).__name__,
+        "prior": type(model.prior).__name__,
+        "likelihood": type(model.likelihood).__name__,
+        "x_shape": list(model.encoder.input_shape[1:]),
+        "value_range": [0.0, 1.0] if bounded else None,
+        "latent_dim": int(prior.loc.shape[1]),
+        "num_components": int(prior.loc.shape[0]),
+        "component_weights": [float(w) for w in tf.nn.softmax(prior.logits)],
+        "noise": {"family": prior.family, "df": prior.df},
+        "opset": OPSET,
+        "versions": versions(),
+        "sha256": {str(path.relative_to(folder)): sha256(path) for path in files},
+    }
+
+
+def sha256(path):
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+
+
+def replace_folder(new, old):
+    """Puts the folder `new` in the place of `old`."""
+    retired = old.with_name(f".{old.name}-retired-{os.getpid()}")
+    if old.exists():
+        os.rename(old, retired)
+    os.rename(new, old)
+    shutil.rmtree(retired, ignore_errors=True)
+
+

@@ -1,0 +1,94 @@
+"""The ONNX graphs, each checked by running it before it counts."""
+
+import logging
+
+import numpy as np
+import onnx
+import onnxruntime
+import tensorflow as tf
+import tf2onnx
+
+OPSET = 17
+TOLERANCE = 1e-5
+
+
+class ExportError(RuntimeError):
+    """An exported file does not do what the model does."""
+
+
+def write_decoder(frozen, path):
+    """Writes `decoder.onnx`: z [N, D] to the mean x [N, *]."""
+    latent_dim = frozen.prior.loc.shape[1]
+    z = np.random.default_rng(0).standard_normal((32, latent_dim)).astype("float32")
+    convert(frozen.decode, [tf.TensorSpec([None, latent_dim], tf.float32, name="z")], ["x"], path)
+    compare(path, {"z": z}, {"x": frozen.decode(tf.constant(z))})
+
+
+def write_sampler(frozen, path):
+    """Writes `sampler.onnx`: u [N], noise eps [N, D], component [N] (-1: draw it) to the mean x [N, *] and component [N]."""
+    num_components, latent_dim = frozen.prior.loc.shape
+    signature = [
+        tf.TensorSpec([None], tf.float32, name="u"),
+        tf.TensorSpec([None, latent_dim], tf.float32, name="eps"),
+        tf.TensorSpec([None], tf.int64, name="component"),
+    ]
+    convert(frozen.sample, signature, ["x", "component_drawn"], path)
+    rng = np.random.default_rng(0)
+    inputs = {
+        "u": rng.random(64, "float32"),
+        "eps": rng.standard_normal((64, latent_dim)).astype("float32"),
+        "component": np.where(np.arange(64) % 2, -1, np.arange(64) % num_components),
+    }
+    x, component = frozen.sample(*map(tf.constant, inputs.values()))
+    compare(path, inputs, {"x": x, "component_drawn": component})
+    check_frequencies(path, tf.nn.softmax(frozen.prior.logits).numpy(), latent_dim)
+
+
+def convert(function, signature, output_names, path):
+    """Converts a function of tensors into an ONNX file with named outputs."""
+
+    def named(*inputs):
+        outputs = function(*inputs)
+        outputs = outputs if isinstance(outputs, tuple) else (outputs,)
+        return {name: tf.identity(output, name) for name, output in zip(output_names, outputs, strict=True)}
+
+    logging.getLogger("tf2onnx").setLevel(logging.ERROR)
+    graph, _ = tf2onnx.convert.from_function(tf.function(named, autograph=False), signature, opset=OPSET)
+    known = {spec.name for spec in signature}
+    if {i.name for i in graph.graph.input} != known:
+        raise ExportError(f"Expected the inputs {sorted(known)} in {path.name}. Received: {[i.name for i in graph.graph.input]}")
+    onnx.checker.check_model(graph, full_check=True)
+    onnx.save(graph, str(path))
+
+
+def session(path):
+    """Returns an ONNX Runtime session on the CPU."""
+    return onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+
+
+def compare(path, inputs, expected):
+    """Raises `ExportError` unless ONNX Runtime gives what TensorFlow gives, to 1e-5 of the larger of one and the value."""
+    names = list(expected)
+    for name, received in zip(names, session(path).run(names, inputs), strict=True):
+        wanted = np.asarray(expected[name])
+        error = np.max(np.abs(received - wanted) / np.maximum(1, np.abs(wanted)))
+        if received.shape != wanted.shape or not error <= TOLERANCE:
+            raise ExportError(
+                f"Expected {name} of {path.name} to equal TensorFlow's {wanted.shape} to {TOLERANCE}. Received: {received.shape}, error {error}"
+            )
+
+
+def check_frequencies(path, weights, latent_dim, n=20_000):
+    """Raises `ExportError` if a chi-square test refutes (p < 1e-6) that components are drawn by their weights."""
+    from scipy.stats import chisquare
+
+    u = np.random.default_rng(1).random(n, "float32")
+    inputs = {"u": u, "eps": np.zeros((n, latent_dim), "float32"), "component": np.full(n, -1)}
+    (drawn,) = session(path).run(["component_drawn"], inputs)
+    counts = np.bincount(drawn, minlength=len(weights))
+    rare = n * weights < 5
+    observed, expected = [np.append(a[~rare], a[rare].sum()) for a in (counts, n * weights.astype("float64"))]
+    keep = expected > 0
+    observed, expected = observed[keep], expected[keep] * observed[keep].sum() / expected[keep].sum()
+    if len(observed) > 1 and chisquare(observed, expected).pvalue < 1e-6:
+        raise ExportError(f"Expected components of {path.name} drawn by their weights. Received: chi-square p < 1e-6 over {n} draws")

@@ -1,0 +1,58 @@
+"""Autoencoders whose priors and posteriors are mixtures, for Keras 3 and TensorFlow.
+
+Notation, the same in formulas and code:
+
+    x       examples [B, *]               z       latents [B, D] or [S, B, D]
+    q       posterior q(z|x)              p       prior p(z)
+    S       samples                       B       batch
+    K       prior components              M       posterior components
+    log_px  log p(x|z)                    log_pz, log_qz   log p(z), log q(z|x)
+    beta    weight of the KL divergence   u       pseudo-inputs of a VampPrior
+
+Every figure is in nats, summed over dimensions and averaged over examples.
+"""
+
+from keras_vaemix import callbacks, divergences, evaluation, networks
+from keras_vaemix.likelihoods import (
+    Bernoulli,
+    ContinuousBernoulli,
+    DiscretizedLogistic,
+    Laplace,
+    LearnedScaleNormal,
+    Normal,
+    OptimalScaleNormal,
+    PseudoBernoulli,
+)
+from keras_vaemix.models import VAE
+from keras_vaemix.objectives import ELBO, DoublyReparameterized, Draws, ImportanceWeighted
+from keras_vaemix.posteriors import DiagonalNormal
+from keras_vaemix.priors import LearnedNormal, MixturePrior, NormalMixture, Prior, StandardNormal, VampPrior
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "ELBO",
+    "VAE",
+    "Bernoulli",
+    "ContinuousBernoulli",
+    "DiagonalNormal",
+    "DiscretizedLogistic",
+    "DoublyReparameterized",
+    "Draws",
+    "ImportanceWeighted",
+    "Laplace",
+    "LearnedNormal",
+    "LearnedScaleNormal",
+    "MixturePrior",
+    "Normal",
+    "NormalMixture",
+    "OptimalScaleNormal",
+    "Prior",
+    "PseudoBernoulli",
+    "StandardNormal",
+    "VampPrior",
+    "callbacks",
+    "divergences",
+    "evaluation",
+    "networks",
+]

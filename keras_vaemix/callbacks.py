@@ -1,0 +1,124 @@
+"""Callbacks: the warm-up of beta, early stopping that waits for it, and pictures and components in TensorBoard."""
+
+import math
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_vaemix import plots
+from keras_vaemix.part import check_positive
+
+
+class KLWarmUp(keras.callbacks.Callback):
+    r"""Raises the weight of the KL divergence to its value over the first epochs, :math:`\beta_e = \beta \min(1, (e + 1) / W)`.
+
+    The epoch is counted from the optimizer's saved steps, so that a second `fit`, or a resumed one, goes on where the first stopped.
+
+    Args:
+        epochs: Length W of the warm-up; 0 for none.
+
+    Reference: C. Sonderby et al., *Ladder Variational Autoencoders*, 2016.
+    """
+
+    def __init__(self, epochs):
+        super().__init__()
+        if epochs < 0:
+            raise ValueError(f"Expected epochs >= 0. Received: epochs={epochs}")
+        self.epochs = epochs
+
+    def on_epoch_begin(self, epoch, logs=None):
+        steps = self.params.get("steps")
+        done = int(self.model.optimizer.iterations) // steps if steps else epoch
+        share = min(1.0, (done + 1) / self.epochs) if self.epochs else 1.0
+        self.model.beta.assign(self.model.objective.beta * share)
+
+
+class EarlyStopping(keras.callbacks.Callback):
+    """Stops when the validation bound with beta = 1 has not risen for `patience` epochs, none of them in the warm-up.
+
+    It keeps no state but the list of values, and thus survives a resumed run that hands it those of its past.
+
+    Args:
+        patience: Epochs without a better value after which training stops.
+        warm_up: Epochs at the start that do not count.
+        monitor: What is watched; less is better.
+        past: Values of earlier epochs.
+    """
+
+    def __init__(self, patience=50, warm_up=0, monitor="val_loss", past=()):
+        super().__init__()
+        check_positive(patience=patience)
+        self.patience, self.warm_up, self.monitor, self.values = patience, warm_up, monitor, list(past)
+
+    def on_epoch_end(self, epoch, logs=None):
+        if self.monitor not in (logs or {}):
+            raise ValueError(f"Expected {self.monitor} in the logs: give fit a validation_data. Received: {sorted(logs or {})}")
+        self.values.append(logs[self.monitor])
+        if self.is_over():
+            self.model.stop_training = True
+
+    def is_over(self):
+        """Returns whether the last `patience` epochs, none of them in the warm-up, brought nothing better."""
+        best = int(np.argmin(self.values)) if self.values else 0
+        return len(self.values) - max(best + 1, self.warm_up) >= self.patience
+
+
+class StopOnNaN(keras.callbacks.Callback):
+    """Raises `FloatingPointError` as soon as the loss is no finite number, before anything is saved."""
+
+    def on_train_batch_end(self, batch, logs=None):
+        loss = (logs or {}).get("loss", 0.0)
+        if not math.isfinite(loss):
+            raise FloatingPointError(
+                f"Expected a finite loss: lower the learning rate, or clip gradients with clipnorm. Received: loss={loss} by step {batch + 1}"
+            )
+
+    def on_epoch_end(self, epoch, logs=None):
+        loss = (logs or {}).get("val_loss", 0.0)
+        if not math.isfinite(loss):
+            raise FloatingPointError(f"Expected a finite validation loss: check the validation data. Received: val_loss={loss} in epoch {epoch + 1}")
+
+
+class TensorBoard(keras.callbacks.TensorBoard):
+    """Keras's TensorBoard, with pictures and the components of the prior.
+
+    Every loss part is on the same axes for training and validation. Reconstructions, samples from the model's real prior (a row
+    for each component) and pseudo-inputs are pictures; the use of the components is a histogram, with its perplexity. All are
+    drawn with fixed seeds and leave the training run as it is.
+
+    Args:
+        log_dir: Where logs go.
+        x: Some examples, for reconstructions and responsibilities.
+        picture_freq: Epochs between pictures.
+        **kwargs: Keras's own.
+    """
+
+    def __init__(self, log_dir, x, picture_freq=10, **kwargs):
+        super().__init__(log_dir, write_graph=False, **kwargs)
+        check_positive(picture_freq=picture_freq)
+        self.x, self.picture_freq = np.asarray(x), picture_freq
+
+    def _collect_learning_rate(self, logs):
+        return {**super()._collect_learning_rate(logs), "learning_rate": float(self.model.optimizer.learning_rate)}
+
+    def on_epoch_end(self, epoch, logs=None):
+        super().on_epoch_end(epoch, logs)
+        if epoch % self.picture_freq == 0:
+            self.write_pictures(epoch)
+
+    def write_pictures(self, epoch):
+        prior, shape = self.model.prior, self.x.shape[1:]
+        with self._train_writer.as_default(epoch):
+            if len(shape) == 3 and shape[-1] in (1, 3):
+                self.picture("reconstructions", plots.pairs(self.x[:32], self.model.reconstruct(self.x[:32])))
+                self.picture("samples", plots.component_samples(self.model, seed=0))
+                if hasattr(prior, "pseudo_inputs"):
+                    self.picture("pseudo_inputs", plots.grid(prior.pseudo_inputs()[:100], 10))
+            if prior.num_components > 1:
+                use = np.mean(self.model.responsibilities(self.x), axis=0)  # [K]
+                tf.summary.histogram("components/use", use)
+                tf.summary.scalar("components/perplexity", np.exp(-np.sum(use * np.log(use + 1e-12))))
+
+    def picture(self, name, image):
+        tf.summary.image(name, image[None])

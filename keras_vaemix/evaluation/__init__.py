@@ -1,0 +1,6 @@
+"""Figures that judge a trained model."""
+
+from keras_vaemix.evaluation.latent import active_units
+from keras_vaemix.evaluation.likelihood import likelihood_report
+
+__all__ = ["active_units", "likelihood_report"]

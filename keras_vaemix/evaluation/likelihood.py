@@ -1,0 +1,68 @@
+"""The likelihood report: ELBO with its parts, importance-sampled log-likelihood, and how far to trust them."""
+
+import math
+
+import numpy as np
+import tensorflow as tf
+
+from keras_vaemix.evaluation.latent import active_units
+from keras_vaemix.objectives import ELBO
+from keras_vaemix.seeds import fold_in, stateless_seed
+
+
+def bound_parts(model, x, batch_size=100, seed=0):
+    """Returns the ELBO with beta = 1 and its parts for each example, one draw each: a dict of arrays [N] in nats."""
+    model.check(x)
+    objective = ELBO()
+
+    @tf.function
+    def parts(batch, seed):
+        return model.parts(model.draws(batch, objective, seed))
+
+    starts = range(0, len(x), batch_size)
+    results = [parts(tf.cast(x[i : i + batch_size], tf.float32), fold_in(stateless_seed(seed), i)) for i in starts]
+    return {name: np.concatenate([r[name] for r in results]) for name in results[0]}
+
+
+def likelihood_report(model, x, num_samples=5000, batch_size=100, seed=0, num_likelihood_examples=None, verbose=0):
+    """Evaluates a model on examples.
+
+    Args:
+        model: A model that gives draws.
+        x: Examples [N, *].
+        num_samples: Importance samples for each example.
+        batch_size: Number of examples at a time.
+        seed: Integer; every figure is a function of it.
+        num_likelihood_examples: The log-likelihood, which is the long part, is of the first so many; None for all.
+        verbose: 1 shows a progress bar.
+
+    Returns:
+        A dict of figures: means over examples in nats, each `*_se` the standard error of that mean over examples; the names begin
+        with `pseudo_` where the likelihood is no density. `bits_per_dim` for 8-bit data.
+    """
+    parts = bound_parts(model, x, batch_size, seed)
+    name = model.figure_name
+    report = {key: float(np.mean(value)) for key, value in parts.items()}
+    report[name("elbo") + "_se"] = standard_error(parts[name("elbo")])
+    some = x[:num_likelihood_examples]
+    estimate = model.estimate_log_likelihood(some, num_samples, batch_size, seed, verbose=verbose)
+    report[name("log_likelihood")] = float(np.mean(estimate.log_likelihood))
+    report[name("log_likelihood") + "_se"] = standard_error(estimate.log_likelihood)
+    report["log_likelihood_sampling_error"] = float(np.sqrt(np.sum(estimate.standard_error**2)) / len(some))
+    report["effective_sample_size"] = float(np.median(estimate.effective_sample_size))
+    if model.likelihood.num_levels:
+        report["bits_per_dim"] = -report["log_likelihood"] / (math.prod(x.shape[1:]) * math.log(2))
+    return {
+        **report,
+        "active_units": active_units(model, x),
+        "num_samples": num_samples,
+        "num_examples": len(x),
+        "num_likelihood_examples": len(some),
+    }
+
+
+def standard_error(values):
+    """Returns the standard error of the mean of `values` [N], zero for one."""
+    return float(np.std(values, ddof=1) / math.sqrt(len(values))) if len(values) > 1 else 0.0
+
+

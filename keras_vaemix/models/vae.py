@@ -1,0 +1,124 @@
+"""The variational autoencoder with any posterior, prior and likelihood."""
+
+import numpy as np
+import tensorflow as tf
+
+from keras_vaemix.models.base import LatentModel
+from keras_vaemix.objectives import Draws, weighted_path
+from keras_vaemix.part import check_positive, register
+from keras_vaemix.posteriors import DiagonalNormal
+from keras_vaemix.seeds import fold_in
+from keras_vaemix.shapes import fold, unfold
+
+
+@register
+class VAE(LatentModel):
+    r"""Variational autoencoder, :math:`p(x, z) = p(x|z)\,p(z)` with posterior :math:`q(z|x)`.
+
+    A VAE with a learned normal, a mixture prior or a VampPrior, the beta-VAE and the IWAE are this class with other parts.
+
+    Args:
+        encoder: Network from examples [B, *] to `posterior.params_size(D)` outputs.
+        decoder: Network from latents [B, D] to the likelihood's parameters.
+        prior: A `Prior` over D latents.
+        likelihood: A `Likelihood`.
+        posterior: A `Posterior`; `DiagonalNormal()` by default.
+        objective: The bound that training raises; `ELBO()` by default.
+        seed: Every draw is a function of this integer and of a counter kept as a weight.
+
+    Raises:
+        ValueError: The encoder's outputs do not fit the posterior, or the decoder's inputs the prior.
+
+    Reference: D. Kingma, M. Welling, *Auto-Encoding Variational Bayes*, 2014.
+    """
+
+    def __init__(self, encoder, decoder, prior, likelihood, posterior=None, objective=None, seed=0, **kwargs):
+        super().__init__(likelihood, objective, seed, **kwargs)
+        self.encoder, self.decoder, self.prior = encoder, decoder, prior
+        self.posterior = DiagonalNormal() if posterior is None else posterior
+        for what, received, expected in (
+            ("encoder with output", encoder.output_shape[1:], (self.posterior.params_size(prior.latent_dim),)),
+            ("decoder with input", decoder.input_shape[1:], (prior.latent_dim,)),
+        ):
+            if tuple(received) != expected:
+                raise ValueError(f"Expected {what} shape {expected} for latent_dim={prior.latent_dim}. Received: {tuple(received)}")
+        self.built = True
+
+    def check(self, x, name="x"):
+        self.likelihood.check(x, self.encoder.input_shape[1:], name)
+
+    # Distributions and draws.
+
+    def encode(self, x):
+        """Returns q(z|x), a TFP distribution of batch [B] and event [D]."""
+        return self.posterior.distribution(self.encoder(x, training=False))
+
+    def draws(self, x, objective, seed, training=False):
+        params = self.encoder(x, training=training)
+        q = self.posterior.distribution(params)
+        z, log_weight = self.posterior.sample(q, objective.num_samples, seed)  # [S, B, D], [S, B]
+        path = None
+        if objective.pathwise and training:
+            z, path = weighted_path(z)
+            q = self.posterior.distribution(tf.stop_gradient(params))
+        p = self.prior.distribution(self.encode, training)
+        return Draws(
+            log_weight=log_weight,
+            log_px=self.likelihood.log_prob(self.decode_params(z, training), x, training),
+            log_pz=p.log_prob(z),
+            log_qz=q.log_prob(z),
+            kl=objective.kl(q, p) if objective.kl else None,
+            path=path,
+        )
+
+    def decode_params(self, z, training=False):
+        """Returns the likelihood's parameters [S, B, *] for z [S, B, D]."""
+        return unfold(self.decoder(fold(z), training=training), tf.shape(z)[0])
+
+    # Plain tensors, which export.
+
+    def decode(self, z):
+        """Returns the mean of p(x|z), [B, *], for z [B, D]."""
+        return self.likelihood.mean(tf.cast(self.decoder(z, training=False), tf.float32))
+
+    def call(self, x):
+        """Returns the reconstruction of x: the mean of p(x|z) at the mean of q(z|x)."""
+        return self.decode(self.posterior.mean(self.encoder(x, training=False)))
+
+    def reconstruct(self, x):
+        """Returns `predict(x)` for a batch, as a tensor."""
+        return self(tf.cast(x, tf.float32))
+
+    # Sampling and components.
+
+    def sample(self, n, component=None, seed=None):
+        """Returns the means [n, *] of n draws from the model's own prior.
+
+        Args:
+            n: Number of draws.
+            component: Index of one component of the prior, or None to draw components by their weights.
+            seed: Integer; None takes the model's next.
+
+        Raises:
+            ValueError: n is less than one, or the prior has no such component.
+        """
+        return self.decode(self.prior.sample(n, component, self.seed_for(seed), self.encode))
+
+    def responsibilities(self, x, num_samples=10, batch_size=100, seed=0):
+        r"""Returns :math:`E_{q(z|x)}\, p(k|z)`, the share of each prior component in each example, [N, K].
+
+        Args:
+            x: Examples [N, *].
+            num_samples: Number of draws of z for each example.
+            batch_size: Number of examples at a time.
+            seed: Integer; the estimate is a function of it.
+        """
+        self.check(x)
+        check_positive(num_samples=num_samples, batch_size=batch_size)
+        shares = []
+        for start in range(0, len(x), batch_size):
+            q = self.encode(tf.cast(x[start : start + batch_size], tf.float32))
+            z, log_weight = self.posterior.sample(q, num_samples, fold_in([seed, 0], start))
+            share = self.prior.responsibilities(z, self.encode)  # [S, B, K]
+            shares.append(tf.reduce_sum(tf.exp(log_weight)[..., None] * share, axis=0))
+        return np.concatenate(shares)

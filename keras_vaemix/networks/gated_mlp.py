@@ -1,0 +1,55 @@
+"""The gated multi-layer perceptron of the VampPrior protocol."""
+
+import math
+
+import keras
+import tensorflow as tf
+
+from keras_vaemix.part import check_positive, register
+
+
+@register
+class GatedDense(keras.layers.Dense):
+    r"""Dense layer with a gate, :math:`h = (W x + a) \odot \sigma(V x + c)`; W and V are one kernel, one matrix product.
+
+    Args:
+        units: Size of h.
+        **kwargs: Those of `keras.layers.Dense`.
+    """
+
+    def __init__(self, units, **kwargs):
+        super().__init__(2 * units, **kwargs)
+
+    def call(self, inputs):
+        value, gate = tf.split(super().call(inputs), 2, axis=-1)
+        return value * tf.sigmoid(gate)
+
+    def compute_output_shape(self, input_shape):
+        return (*input_shape[:-1], self.units // 2)
+
+    def get_config(self):
+        return {**super().get_config(), "units": self.units // 2}
+
+
+def gated_mlp(input_shape, output_shape, hidden=(300, 300), kernel_initializer="he_normal", name=None):
+    """Returns a perceptron of `GatedDense` layers with a linear last layer.
+
+    Args:
+        input_shape: Shape of one example, without the batch; flattened inside.
+        output_shape: Shape of one output; an integer means a vector.
+        hidden: Units of each gated layer.
+        kernel_initializer: `"he_normal"` (Tomczak & Welling's code) or `"glorot_uniform"` (the CP-VAE paper), or any Keras initializer.
+        name: Name of the model.
+
+    Reference: J. Tomczak, M. Welling, *VAE with a VampPrior*, 2018; Y. Dauphin et al.,
+    *Language Modeling with Gated Convolutional Networks*, 2017.
+    """
+    output_shape = (output_shape,) if isinstance(output_shape, int) else tuple(output_shape)
+    check_positive(**{f"hidden[{i}]": units for i, units in enumerate(hidden)})
+    inputs = keras.Input(tuple(input_shape))
+    h = keras.layers.Flatten()(inputs) if len(input_shape) > 1 else inputs
+    for units in hidden:
+        h = GatedDense(units, kernel_initializer=kernel_initializer)(h)
+    h = keras.layers.Dense(math.prod(output_shape), kernel_initializer=kernel_initializer)(h)
+    outputs = keras.layers.Reshape(output_shape)(h) if len(output_shape) > 1 else h
+    return keras.Model(inputs, outputs, name=name)

@@ -1,0 +1,131 @@
+"""Bounds on log p(x), computed from weighted draws of the latents and from nothing else."""
+
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+
+from keras_vaemix.divergences import ClosedForm
+from keras_vaemix.part import Part, check_positive, register
+
+
+class Draws(NamedTuple):
+    """Weighted draws of the latents of a batch; all [S, B] and in nats.
+
+    `exp(log_weight)` sums to one over S for each example, and carries gradient where it depends on x. `log_pz` and `log_qz` are
+    densities of the same variables, those that `log_px` conditions on: mixing densities of (z, c) with densities of z is no bound.
+    """
+
+    log_weight: Any
+    log_px: Any
+    log_pz: Any
+    log_qz: Any
+    kl: Any = None  # [B], exact or an upper bound
+    path: Any = None  # where a pathwise objective leaves the weights of the gradient through z
+
+    def reconstruction(self):
+        r"""Returns :math:`\sum_s \omega_s \log p(x|z_s)`, [B]."""
+        return tf.reduce_sum(tf.exp(self.log_weight) * self.log_px, axis=0)
+
+
+class Objective(Part):
+    """Abstract: a bound on log p(x); it also says how a model draws for it.
+
+    Attributes:
+        num_samples: Draws for each example (and stratum).
+        beta: Weight of the KL divergence at the start; training reads the model's weight `beta`, which a warm-up may change.
+        kl: How the KL divergence is taken.
+        pathwise: Whether the gradient reaches the encoder through z alone, the parameters of log q held constant.
+    """
+
+    num_samples = 1
+    beta = 1.0
+    kl = None
+    pathwise = False
+
+
+@register
+class ELBO(Objective):
+    r"""Evidence lower bound, :math:`\sum_s \omega_s \log p(x|z_s) - \beta\,KL(q(z|x)\,\|\,p(z))`.
+
+    Without a closed form the divergence is :math:`\sum_s \omega_s (\log q(z_s|x) - \log p(z_s))`. A lower bound of log p(x) for
+    beta of at least one; for smaller beta an objective, no bound.
+
+    Args:
+        num_samples: Draws for each example.
+        beta: Weight of the divergence, as in the beta-VAE.
+        kl: A divergence from `keras_vaemix.divergences`; `ClosedForm()` by default.
+
+    Reference: D. Kingma, M. Welling, *Auto-Encoding Variational Bayes*, 2014, Eq. 3;
+    I. Higgins et al., *beta-VAE*, 2017.
+    """
+
+    def __init__(self, num_samples=1, beta=1.0, kl=None):
+        check_positive(num_samples=num_samples)
+        if beta < 0:
+            raise ValueError(f"Expected beta >= 0. Received: beta={beta}")
+        self.num_samples, self.beta = num_samples, beta
+        self.kl = ClosedForm() if kl is None else kl
+
+    def __call__(self, d, beta=1.0):
+        """Returns the bound for each example, [B]."""
+        kl = d.kl if d.kl is not None else tf.reduce_sum(tf.exp(d.log_weight) * (d.log_qz - d.log_pz), axis=0)
+        return d.reconstruction() - beta * kl
+
+
+@register
+class ImportanceWeighted(Objective):
+    r"""Importance-weighted bound, :math:`\log \sum_s \omega_s\, p(x|z_s) p(z_s) / q(z_s|x)`; rises to log p(x) with S.
+
+    Args:
+        num_samples: Draws for each example (and stratum).
+
+    Reference: Y. Burda, R. Grosse, R. Salakhutdinov, *Importance Weighted Autoencoders*, 2016, Eq. 8.
+    """
+
+    def __init__(self, num_samples=5):
+        check_positive(num_samples=num_samples)
+        self.num_samples = num_samples
+
+    def __call__(self, d, beta=1.0):
+        """Returns the bound for each example, [B]."""
+        return tf.reduce_logsumexp(log_importance(d, beta), axis=0)
+
+
+@register
+class DoublyReparameterized(ImportanceWeighted):
+    r"""Importance-weighted bound with the doubly reparameterised gradient (DReG).
+
+    The value is that of `ImportanceWeighted`. The encoder's gradient is
+    :math:`\sum_s \tilde w_s^2\, \partial \log w_s / \partial z_s \cdot \partial z_s / \partial \phi`, with normalised weights
+    :math:`\tilde w`: unbiased, and its signal-to-noise ratio does not fall with S. Everything else, a prior that shares the
+    encoder's weights included, has the ordinary gradient.
+
+    Reference: G. Tucker et al., *Doubly Reparameterized Gradient Estimators for Monte Carlo Objectives*, 2019, Eq. 8.
+    """
+
+    pathwise = True
+
+    def __call__(self, d, beta=1.0):
+        log_w = log_importance(d, beta)
+        if d.path is not None:
+            d.path.append(tf.stop_gradient(tf.nn.softmax(log_w, axis=0)))
+        return tf.reduce_logsumexp(log_w, axis=0)
+
+
+def log_importance(d, beta=1.0):
+    r"""Returns :math:`\log \omega_s + \log p(x|z_s) + \beta (\log p(z_s) - \log q(z_s|x))`, [S, B]."""
+    return d.log_weight + d.log_px + beta * (d.log_pz - d.log_qz)
+
+
+def weighted_path(z):
+    """Returns z, and an empty list: the weights [S, B] that are put there scale the gradient through z.
+
+    The weights are known only after z has been used, hence the list: it is read when the gradient is taken.
+    """
+    weights = []
+
+    @tf.custom_gradient
+    def identity(z):
+        return tf.identity(z), lambda dz: dz * weights[0][..., None] if weights else dz
+
+    return identity(z), weights

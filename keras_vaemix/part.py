@@ -1,0 +1,37 @@
+"""Objects saved from their constructor: an attribute has its argument's name and value, so the configuration is free."""
+
+import inspect
+
+import keras
+
+register = keras.saving.register_keras_serializable("keras_vaemix")
+
+
+def check_positive(**values):
+    """Raises `ValueError` for the first of `values` that is not an integer of at least one."""
+    for name, value in values.items():
+        if isinstance(value, bool) or not hasattr(value, "__index__") or value < 1:
+            raise ValueError(f"Expected {name} to be an integer of at least 1. Received: {name}={value!r}")
+
+
+def constructor_config(part):
+    """Returns the serialised constructor arguments of `part`, read from the attributes of the same names."""
+    variadic = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
+    parameters = inspect.signature(type(part).__init__).parameters.values()
+    names = [p.name for p in parameters if p.name != "self" and p.kind not in variadic]
+    return {name: keras.saving.serialize_keras_object(getattr(part, name)) for name in names}
+
+
+class Part:
+    """Abstract: a weightless piece of a model (a posterior, an objective, a divergence) that saves itself."""
+
+    def get_config(self):
+        return constructor_config(self)
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(**{name: keras.saving.deserialize_keras_object(value) for name, value in config.items()})
+
+    def __repr__(self):
+        arguments = ", ".join(f"{name}={getattr(self, name)!r}" for name in self.get_config())
+        return f"{type(self).__name__}({arguments})"

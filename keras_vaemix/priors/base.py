@@ -1,0 +1,105 @@
+"""What a prior is, and what a mixture prior is."""
+
+import abc
+
+import keras
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from keras_vaemix.mixtures import DiagonalNormalMixture
+from keras_vaemix.part import check_positive
+from keras_vaemix.priors.location_scale import LocationScaleMixture
+from keras_vaemix.seeds import stateless_seed
+
+tfd = tfp.distributions
+
+
+class Prior(keras.layers.Layer, abc.ABC):
+    """Abstract: a distribution p(z) over the latents, and the weights that parameterise it.
+
+    Args:
+        latent_dim: Number of latent dimensions D.
+    """
+
+    num_components = 1
+
+    def __init__(self, latent_dim, **kwargs):
+        super().__init__(**kwargs)
+        check_positive(latent_dim=latent_dim)
+        self.latent_dim = latent_dim
+
+    @abc.abstractmethod
+    def distribution(self, encode=None, training=False):
+        """Returns p(z), a TFP distribution of event [D].
+
+        Args:
+            encode: Function from examples [K, *] to their posterior q(z|x), for priors that are made of posteriors.
+            training: True asks for the fast form of the density where there are two, False for the exact one.
+        """
+
+    def log_weights(self):
+        """Returns the normalised log-weights of the components, [K]."""
+        return tf.zeros([1])
+
+    def mixture(self, encode=None):
+        """Returns p(z) as a `LocationScaleMixture`, from which it is sampled and exported."""
+        single = LocationScaleMixture.of(self.log_weights(), self.distribution(encode))
+        return single._replace(loc=single.loc[None], scale=single.scale[None])
+
+    def freeze(self, encode=None):
+        """Returns `mixture` as constants: what an exported sampler holds instead of the prior's weights."""
+        return self.mixture(encode).constants()
+
+    def sample(self, n, component=None, seed=None, encode=None):
+        """Returns n draws of p(z) [n, D], or of one of its components.
+
+        Args:
+            n: Number of draws.
+            component: Index of a component, or None to draw it by its weight.
+            seed: An integer or a stateless seed [2]; None draws one.
+            encode: As in `distribution`.
+
+        Raises:
+            ValueError: n is less than one, or there is no such component.
+        """
+        check_positive(n=n)
+        return self.mixture(encode).sample(n, self.check_component(component), stateless_seed(seed))[0]
+
+    def check_component(self, component):
+        """Returns the component's index, -1 for None; raises `ValueError` if there is none such."""
+        if component is None:
+            return -1
+        if not 0 <= component < self.num_components:
+            raise ValueError(f"Expected component in 0..{self.num_components - 1}, or None. Received: component={component}")
+        return component
+
+    def responsibilities(self, z, encode=None):
+        r"""Returns :math:`p(k|z) = \pi_k p_k(z) / p(z)`, [..., K]; one for a prior that is no mixture."""
+        return tf.ones([*tf.shape(z)[:-1], 1])
+
+
+class MixturePrior(Prior):
+    r"""Abstract: a mixture :math:`p(z) = \sum_k \pi_k p_k(z)`. A member writes `logits` and `components`."""
+
+    @abc.abstractmethod
+    def logits(self):
+        """Returns the log-weights up to a constant, [K]."""
+
+    @abc.abstractmethod
+    def components(self, encode):
+        """Returns the components, a TFP distribution of batch [K] and event [D]."""
+
+    def distribution(self, encode=None, training=False):
+        components = self.components(encode)
+        normal = isinstance(getattr(components, "distribution", None), tfd.Normal)
+        kind = DiagonalNormalMixture if training and normal else tfd.MixtureSameFamily
+        return kind(tfd.Categorical(logits=self.logits()), components)
+
+    def log_weights(self):
+        return tf.nn.log_softmax(self.logits())
+
+    def mixture(self, encode=None):
+        return LocationScaleMixture.of(self.logits(), self.components(encode))
+
+    def responsibilities(self, z, encode=None):
+        return tf.nn.softmax(self.log_weights() + self.components(encode).log_prob(z[..., None, :]))

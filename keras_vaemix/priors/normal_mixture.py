@@ -1,0 +1,44 @@
+"""A mixture of diagonal normals with learned parameters."""
+
+import keras
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from keras_vaemix.part import check_positive, register
+from keras_vaemix.priors.base import MixturePrior
+from keras_vaemix.priors.scales import inverse_softplus_scale, softplus_scale
+
+tfd = tfp.distributions
+
+
+@register
+class NormalMixture(MixturePrior):
+    r"""Mixture of K diagonal normals, :math:`p(z) = \sum_k \pi_k N(m_k, \mathrm{diag}\,t_k^2)`.
+
+    Args:
+        latent_dim: Number of latent dimensions D.
+        num_components: Number of components K.
+        learn_weights: Whether the weights :math:`\pi_k` are learned; uniform if not.
+        initial_stddev: Spread of the initial means. It cannot be zero: equal components have equal gradients and stay equal.
+
+    Reference: N. Dilokthanakul et al., *Deep Unsupervised Clustering with Gaussian Mixture VAEs*, 2016; the "MG" of the CP-VAE
+    paper, the MoG prior of the MoG-VAE paper.
+    """
+
+    def __init__(self, latent_dim, num_components=10, learn_weights=False, initial_stddev=1.0, **kwargs):
+        super().__init__(latent_dim, **kwargs)
+        check_positive(num_components=num_components)
+        if not initial_stddev > 0:
+            raise ValueError(f"Expected initial_stddev > 0. Received: initial_stddev={initial_stddev}")
+        self.num_components, self.learn_weights, self.initial_stddev = num_components, learn_weights, initial_stddev
+        shape = (num_components, latent_dim)
+        spread = keras.initializers.RandomNormal(stddev=initial_stddev if num_components > 1 else 0.0)
+        self.loc = self.add_weight(shape, spread, name="loc", dtype="float32")
+        self.raw_scale = self.add_weight(shape, inverse_softplus_scale(1.0), name="raw_scale", dtype="float32")
+        self.raw_logits = self.add_weight((num_components,), "zeros", name="logits", trainable=learn_weights, dtype="float32")
+
+    def logits(self):
+        return tf.convert_to_tensor(self.raw_logits)
+
+    def components(self, encode):
+        return tfd.Independent(tfd.Normal(self.loc, softplus_scale(self.raw_scale)), 1)  # batch [K], event [D]

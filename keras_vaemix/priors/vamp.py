@@ -1,0 +1,78 @@
+"""The variational mixture of posteriors."""
+
+import math
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_vaemix.part import check_positive, register
+from keras_vaemix.priors.base import MixturePrior
+
+
+@register
+class VampPrior(MixturePrior):
+    r"""Variational mixture of posteriors, :math:`p(z) = \sum_k \pi_k\, q(z|u_k)` with learned pseudo-inputs :math:`u_k`.
+
+    Pseudo-inputs stay inside `value_range` by a sigmoid, :math:`u = a + (b - a)\,\sigma(w)`, whose gradient never dies; the
+    authors' hard clipping leaves a pixel that has left the range without gradient. They are encoded once in a step.
+
+    Args:
+        latent_dim: Number of latent dimensions D.
+        num_components: Number of pseudo-inputs K.
+        example_shape: Shape of one example.
+        learn_weights: Whether the weights :math:`\pi_k` are learned; uniform if not, as in the paper.
+        value_range: Range (a, b) of the data.
+        initial_mean, initial_stddev: The pseudo-inputs start as normal noise with these moments, as fractions of the range; see
+            `adapt` for a start from data.
+
+    Reference: J. Tomczak, M. Welling, *VAE with a VampPrior*, 2018, Eq. 9.
+    """
+
+    def __init__(
+        self,
+        latent_dim,
+        num_components=500,
+        example_shape=(28, 28, 1),
+        learn_weights=False,
+        value_range=(0.0, 1.0),
+        initial_mean=0.05,
+        initial_stddev=0.01,
+        **kwargs,
+    ):
+        super().__init__(latent_dim, **kwargs)
+        check_positive(num_components=num_components)
+        if not value_range[0] < value_range[1]:
+            raise ValueError(f"Expected value_range (a, b) with a < b. Received: value_range={value_range}")
+        if not 0 < initial_mean < 1 or not initial_stddev >= 0:
+            raise ValueError(
+                f"Expected initial_mean in (0, 1) and initial_stddev >= 0. Received: initial_mean={initial_mean}, initial_stddev={initial_stddev}"
+            )
+        self.num_components, self.example_shape, self.learn_weights, self.value_range = num_components, example_shape, learn_weights, value_range
+        self.initial_mean, self.initial_stddev = initial_mean, initial_stddev
+        slope = initial_mean * (1 - initial_mean)
+        noise = keras.initializers.RandomNormal(math.log(initial_mean / (1 - initial_mean)), initial_stddev / slope)
+        self.raw_pseudo_inputs = self.add_weight((num_components, *example_shape), noise, name="pseudo_inputs", dtype="float32")
+        self.raw_logits = self.add_weight((num_components,), "zeros", name="logits", trainable=learn_weights, dtype="float32")
+
+    def adapt(self, x, margin=0.05, seed=0):
+        """Starts the pseudo-inputs from K examples of `x`, kept off the ends of the range by the fraction `margin`."""
+        if len(x) < self.num_components:
+            raise ValueError(f"Expected at least num_components={self.num_components} examples in x. Received: {len(x)}")
+        low, high = self.value_range
+        chosen = np.random.default_rng(seed).choice(len(x), self.num_components, replace=False)
+        unit = margin + (1 - 2 * margin) * (np.asarray(x)[chosen].astype("float32") - low) / (high - low)
+        self.raw_pseudo_inputs.assign(np.log(unit / (1 - unit)))
+
+    def pseudo_inputs(self):
+        """Returns the pseudo-inputs u, [K, *example_shape], inside the range."""
+        low, high = self.value_range
+        return low + (high - low) * tf.sigmoid(tf.convert_to_tensor(self.raw_pseudo_inputs))
+
+    def logits(self):
+        return tf.convert_to_tensor(self.raw_logits)
+
+    def components(self, encode):
+        if encode is None:
+            raise ValueError("Expected encode, the function from examples to q(z|x): a VampPrior is made of posteriors. Received: encode=None")
+        return encode(self.pseudo_inputs())  # batch [K], event [D]

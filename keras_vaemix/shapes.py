@@ -1,0 +1,19 @@
+"""Fold the sample axis into the batch for a network, and unfold it again."""
+
+import tensorflow as tf
+
+
+def fold(z):
+    """Merges the first two axes: [S, B, ...] to [S * B, ...]."""
+    shape = tf.shape(z)
+    folded = tf.reshape(z, tf.concat([[shape[0] * shape[1]], shape[2:]], axis=0))
+    folded.set_shape([None, *z.shape[2:]])
+    return folded
+
+
+def unfold(y, num_samples):
+    """Splits the first axis: [S * B, ...] to [S, B, ...]."""
+    shape = tf.shape(y)
+    unfolded = tf.reshape(y, tf.concat([[num_samples, shape[0] // num_samples], shape[1:]], axis=0))
+    unfolded.set_shape([None, None, *y.shape[1:]])
+    return unfolded

@@ -1,0 +1,44 @@
+"""The sets on which data and likelihoods are defined, and the one check of data against them."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Support(NamedTuple):
+    """A set of values: its name, how a user brings data into it, and whether an array lies in it."""
+
+    name: str
+    remedy: str
+    contains: Callable
+
+
+def _levels(x):
+    return np.all((x >= 0) & (x <= 1)) and np.allclose(x * 255, np.round(x * 255), atol=1e-3)
+
+
+BINARY = Support("{0, 1}", "binarise it, or choose ContinuousBernoulli, or PseudoBernoulli by name", lambda x: np.all((x == 0) | (x == 1)))
+UNIT_INTERVAL = Support("[0, 1]", "scale it, for example x / 255", lambda x: np.all((x >= 0) & (x <= 1)))
+LEVELS = Support("{0, 1/255, ..., 1}", "divide 8-bit integers by 255", _levels)
+REAL = Support("the real line", "remove what is not finite", lambda x: True)
+
+
+def check_array(x, support, shape=None, name="x"):
+    """Raises one clear `ValueError` unless `x` is a non-empty numeric array [N, *shape] of finite values in `support`."""
+    x = np.asarray(x)
+    if not (np.issubdtype(x.dtype, np.number) or x.dtype == bool) or np.iscomplexobj(x):
+        raise ValueError(f"Expected {name} to be an array of real numbers. Received: dtype={x.dtype}")
+    if x.size == 0:
+        raise ValueError(f"Expected {name} to hold at least one example. Received: shape={x.shape}")
+    if shape is not None and x.shape[1:] != tuple(shape):
+        raise ValueError(f"Expected {name} of shape (N, {', '.join(map(str, shape))}), the model's input. Received: shape={x.shape}")
+    finite = np.isfinite(x)
+    if not finite.all():
+        index = tuple(int(i) for i in np.argwhere(~finite)[0])
+        raise ValueError(f"Expected finite values in {name}: remove or replace what is not. Received: {name}{list(index)}={x[index]}")
+    if not support.contains(x):
+        raise ValueError(
+            f"Expected {name} in {support.name}, the likelihood's support: {support.remedy}. "
+            f"Received: values from {x.min():.6g} to {x.max():.6g}"
+        )

@@ -1,0 +1,1 @@
+"""Command lines that train, evaluate and measure."""

@@ -1,0 +1,66 @@
+"""Evaluate a run: ELBO and importance-sampled log-likelihood, each with its standard error."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+
+def evaluate(folder, model, x, split, num_samples, num_likelihood_examples=None):
+    """Evaluates `model` on examples, writes `evaluation.json` into the run folder, and returns the report."""
+    from keras_vaemix.evaluation import likelihood_report
+    from training.run import write_json
+
+    report = likelihood_report(model, x, num_samples, num_likelihood_examples=num_likelihood_examples, verbose=1)
+    report["split"] = split
+    write_json(Path(folder) / "evaluation.json", report)
+    return report
+
+
+def describe(report):
+    """Returns the figures of a report as lines of text."""
+    lines = []
+    for name, value in report.items():
+        if f"{name}_se" in report:
+            lines.append(f"{name:24} {value:10.3f} +- {report[name + '_se']:.3f} nats")
+        elif isinstance(value, float) and not name.endswith("_se"):
+            lines.append(f"{name:24} {value:10.3f}")
+    count = f"{report['num_likelihood_examples']} of {report['num_examples']} {report['split']} examples"
+    return "\n".join([*lines, f"{'log-likelihood of':24} {count}, {report['num_samples']} samples each"])
+
+
+def main(argv=None):
+    """Returns the exit status: errors are one line on standard error."""
+    parser = argparse.ArgumentParser(prog="python -m training.evaluate", description=__doc__)
+    parser.add_argument("run", type=Path, help="run folder")
+    parser.add_argument("--split", default="test", choices=("validation", "test"))
+    parser.add_argument("--num-samples", type=int, default=5000, help="importance samples for each example")
+    parser.add_argument("--evaluation-examples", type=int, help="log-likelihood of the first so many examples only")
+    parser.add_argument("--data-dir", default=os.environ.get("VAEMIX_DATA"), help="folder with NAME.npz")
+    args = parser.parse_args(argv)
+    try:
+        print(describe(evaluate_run(args)))
+    except (ValueError, FileNotFoundError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def evaluate_run(args):
+    """Loads the model and the data of a run and evaluates it."""
+    from training import data as data_module
+    from training.run import load_model, read_json
+
+    config = read_json(args.run / "config.json")
+    model = load_model(args.run / "model.keras")
+    data = data_module.load(config["dataset"], args.data_dir, config["image_size"])
+    if data.sha256() != config["data_sha256"]:
+        raise ValueError(f"Expected the data that the run was trained on, sha256 {config['data_sha256']}. Received: {data.sha256()}")
+    x = data.arrays(args.split, model.likelihood.support)
+    return evaluate(args.run, model, x, args.split, args.num_samples, args.evaluation_examples)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,57 @@
+"""Presets: one function per experiment. Its typed keywords are its flags."""
+
+import inspect
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+PRESETS = {}
+
+
+class Experiment(NamedTuple):
+    """What a preset makes: a model, and how it is trained.
+
+    Attributes:
+        model: The model, not compiled.
+        optimizer: Its optimizer.
+        epochs: At most so many.
+        batch_size: Examples in a step, over all replicas.
+        warm_up: Epochs over which beta rises to its value; 0 for none.
+        patience: Epochs without a better validation bound after which training stops.
+    """
+
+    model: Any
+    optimizer: Any
+    epochs: int = 2000
+    batch_size: int = 100
+    warm_up: int = 100
+    patience: int = 50
+
+
+class Preset(NamedTuple):
+    """A registered preset: its function, the data set that it is for, and the paper's row that it stands for."""
+
+    name: str
+    build: Callable
+    dataset: str
+    paper: str
+
+    @property
+    def summary(self):
+        return inspect.getdoc(self.build).splitlines()[0]
+
+    def flags(self):
+        """Returns the preset's keywords, as parameters of its function."""
+        return [p for p in inspect.signature(self.build).parameters.values() if p.kind is p.KEYWORD_ONLY]
+
+
+def preset(dataset, paper):
+    """Registers a function `build(data, *, keywords)` that returns an `Experiment`."""
+
+    def register(build):
+        PRESETS[build.__name__] = Preset(build.__name__, build, dataset, paper)
+        return build
+
+    return register
+
+
+from training.presets import cp_vae, gmmp_vae  # noqa: E402, F401  (they register themselves)

@@ -1,0 +1,181 @@
+"""A run folder: written atomically, resumable to the same bits."""
+
+import contextlib
+import csv
+import json
+import os
+import platform
+import time
+import zipfile
+from importlib import metadata
+from pathlib import Path
+
+import keras
+import numpy as np
+
+RESUMABLE = {"epochs", "command", "versions"}  # may differ between a run and its resumption
+PACKAGES = ("keras", "tensorflow", "tensorflow-probability", "numpy", "onnx", "onnxruntime", "tf2onnx", "keras_vaemix")
+
+
+def versions():
+    """Returns the versions of Python and of what figures depend on."""
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            found[package] = metadata.version(package)
+    return found
+
+
+@contextlib.contextmanager
+def atomically(path):
+    """Gives a temporary path beside `path` that takes its place when the block ends well, and is removed when it does not."""
+    path = Path(path)
+    temporary = path.with_name(f".{os.getpid()}-{path.name}")
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_json(path, value):
+    with atomically(path) as temporary:
+        temporary.write_text(json.dumps(value, indent=2, sort_keys=True) + "\n")
+
+
+def read_json(path):
+    try:
+        return json.loads(Path(path).read_text())
+    except FileNotFoundError:
+        raise FileNotFoundError(f"Expected a run folder with {Path(path).name}. Received: {Path(path).parent}, where there is none") from None
+    except ValueError as error:
+        raise ValueError(f"Expected {path} to hold JSON. Received: {error}") from None
+
+
+def load_model(path):
+    """Returns the model of a run, loaded with `safe_mode=True`."""
+    import keras_vaemix  # noqa: F401  (registers its classes)
+
+    if not Path(path).exists():
+        raise FileNotFoundError(f"Expected a trained model at {path}. Received: no such file")
+    try:
+        return keras.saving.load_model(path, safe_mode=True)
+    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+        raise ValueError(f"Expected {path} to be a whole Keras model. Received: {str(error).splitlines()[0]}") from error
+
+
+class Run:
+    """A run folder and its state on disk.
+
+    Args:
+        folder: The folder.
+        config: Everything needed to run it again.
+        resume: Whether an earlier run there goes on.
+
+    Raises:
+        FileExistsError: The folder holds something and `resume` is false.
+        ValueError: The earlier run had other settings.
+    """
+
+    def __init__(self, folder, config, resume=False):
+        self.folder, self.checkpoints = Path(folder), Path(folder) / "checkpoint"
+        old = self.folder / "config.json"
+        if resume and old.exists():
+            check_same_settings(read_json(old), config)
+        elif self.folder.exists() and any(self.folder.iterdir()) and not resume:
+            raise FileExistsError(
+                f"Expected an empty run folder: pass --resume to go on with that run, or another --run-dir. Received: {self.folder}, which is not empty"
+            )
+        self.checkpoints.mkdir(parents=True, exist_ok=True)
+        write_json(old, config)
+        self.history = read_history(self.folder / "history.csv")
+        self.best = None
+
+    def restore(self, model, steps_per_epoch):
+        """Brings `model` to the last checkpoint, cuts the history there, and returns the number of epochs done."""
+        saved = sorted(self.checkpoints.glob("epoch-*.weights.h5"))
+        if not saved:
+            self.history = []
+            return 0
+        try:
+            model.load_weights(saved[-1])
+        except (OSError, ValueError, KeyError) as error:
+            raise ValueError(f"Expected {saved[-1]} to be a whole checkpoint: delete it to go on from an older one or anew. Received: {error}") from None
+        epochs = int(model.optimizer.iterations) // steps_per_epoch
+        self.history = self.history[:epochs]
+        if len(self.history) < epochs:
+            raise ValueError(f"Expected {epochs} epochs in {self.folder / 'history.csv'}, as in the checkpoint. Received: {len(self.history)}")
+        best = self.checkpoints / f"best-{self.best_epoch():06d}.npz"
+        with np.load(best, allow_pickle=False) as arrays:
+            self.best = [arrays[name] for name in sorted(arrays.files)]
+        return epochs
+
+    def past(self, name):
+        """Returns a column of the history."""
+        return [row[name] for row in self.history]
+
+    def best_epoch(self):
+        """Returns the epoch with the best validation bound, counted from zero."""
+        return int(np.argmin(self.past("val_loss")))
+
+    def save(self, model):
+        """Writes a checkpoint: the history, the best weights so far, then the last weights with the optimizers' state."""
+        epoch = len(self.history)
+        write_history(self.folder / "history.csv", self.history)
+        best = self.checkpoints / f"best-{self.best_epoch():06d}.npz"
+        if not best.exists():
+            with atomically(best) as temporary, open(temporary, "wb") as file:
+                np.savez(file, **{f"{i:06d}": array for i, array in enumerate(self.best)})
+        last = self.checkpoints / f"epoch-{epoch:06d}.weights.h5"
+        temporary = self.checkpoints / "unfinished.weights.h5"
+        model.save_weights(temporary, overwrite=True)
+        os.replace(temporary, last)
+        for old in self.checkpoints.iterdir():
+            if old not in (best, last):
+                old.unlink()
+
+
+def check_same_settings(old, new):
+    different = [key for key in sorted({*old, *new} - RESUMABLE) if old.get(key) != new.get(key)]
+    if different:
+        changes = "; ".join(f"{key} was {old.get(key)!r}, now {new.get(key)!r}" for key in different)
+        raise ValueError(f"Expected --resume with the settings of the saved run: repeat them, or choose another --run-dir. Received: {changes}")
+
+
+def read_history(path):
+    """Returns the rows of a history file, exactly as they were written."""
+    if not path.exists():
+        return []
+    with open(path, newline="") as file:
+        return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
+
+
+def write_history(path, rows):
+    with atomically(path) as temporary, open(temporary, "w", newline="") as file:
+        writer = csv.DictWriter(file, rows[0].keys())
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+class Recorder(keras.callbacks.Callback):
+    """Keeps history and best weights, and saves a checkpoint every so many seconds and at the end.
+
+    Args:
+        run: The `Run`.
+        seconds: Time between checkpoints.
+    """
+
+    def __init__(self, run, seconds=15.0):
+        super().__init__()
+        self.run, self.seconds, self.saved_at = run, seconds, 0.0
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.run.history.append({"epoch": epoch, **logs})
+        if self.run.best_epoch() == len(self.run.history) - 1:
+            self.run.best = self.model.get_weights()
+        if time.monotonic() - self.saved_at >= self.seconds:
+            self.run.save(self.model)
+            self.saved_at = time.monotonic()
+
+    def on_train_end(self, logs=None):
+        self.run.save(self.model)

@@ -1,0 +1,17 @@
+"""The `tf.distribute` strategy of a run."""
+
+import tensorflow as tf
+
+STRATEGIES = ("auto", "none", "mirrored", "multiworker")
+
+
+def make_strategy(name="auto"):
+    """Returns a `tf.distribute` strategy: `auto` mirrors over all visible GPUs if there are several, else uses one device."""
+    gpus = tf.config.list_logical_devices("GPU")
+    if name == "multiworker":
+        return tf.distribute.MultiWorkerMirroredStrategy()
+    if name == "mirrored" or (name == "auto" and len(gpus) > 1):
+        devices = gpus or tf.config.list_logical_devices("CPU")
+        # The default collectives of CPU devices fail inside a gradient tape.
+        return tf.distribute.MirroredStrategy([d.name for d in devices], cross_device_ops=tf.distribute.HierarchicalCopyAllReduce())
+    return tf.distribute.get_strategy()

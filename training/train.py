@@ -1,0 +1,206 @@
+"""Train a preset: fit, evaluate, draw, export, and sample what was exported."""
+
+import argparse
+import difflib
+import os
+import shlex
+import sys
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+MAIN_JOB = "vamp_digits"
+
+
+def common_flags():
+    """Returns the parser of the flags that every preset has."""
+    parser = argparse.ArgumentParser(prog="python -m training.train", description=__doc__, add_help=False)
+    parser.add_argument("preset", nargs="?", default=MAIN_JOB, help=f"what to train (default: {MAIN_JOB}); see --list")
+    parser.add_argument("--list", action="store_true", help="show every preset with its row in its paper, and stop")
+    parser.add_argument("-h", "--help", action="store_true", help="show this help and the preset's own flags, and stop")
+    parser.add_argument("--dataset", help="data set instead of the preset's: a name, npz:PATH or folder:PATH")
+    parser.add_argument("--data-dir", default=os.environ.get("VAEMIX_DATA"), help="folder with NAME.npz (default: $VAEMIX_DATA)")
+    parser.add_argument("--image-size", type=int, default=64, help="side to which images of folder:PATH are brought")
+    parser.add_argument("--run-dir", help="run folder (default: runs/PRESET)")
+    parser.add_argument("--resume", action="store_true", help="go on with the run in the run folder")
+    parser.add_argument("--epochs", type=int, help="at most so many epochs instead of the preset's")
+    parser.add_argument("--batch-size", type=int, help="examples in a step instead of the preset's")
+    parser.add_argument("--seed", type=int, default=0, help="seed of weights, order, binarisation and noise")
+    parser.add_argument("--strategy", default="auto", choices=("auto", "none", "mirrored", "multiworker"), help="tf.distribute strategy")
+    parser.add_argument("--num-samples", type=int, default=1000, help="importance samples of the log-likelihood")
+    parser.add_argument("--evaluation-examples", type=int, help="log-likelihood of the first so many test examples only")
+    return parser
+
+
+def parse(argv):
+    """Returns the preset, the common flags and the preset's own, as given on the command line."""
+    from training.presets import PRESETS
+
+    parser = common_flags()
+    args, _ = parser.parse_known_args(argv)
+    if args.list:
+        for preset in PRESETS.values():
+            print(f"{preset.name:24} {preset.dataset:10} {preset.summary}\n{'':36}paper: {preset.paper}")
+        raise SystemExit(0)
+    if args.preset not in PRESETS:
+        close = difflib.get_close_matches(args.preset, PRESETS, 3, 0.4)
+        raise ValueError(f"Expected a preset: {'did you mean ' + ' or '.join(close) + '? ' if close else ''}see --list. Received: {args.preset!r}")
+    preset = PRESETS[args.preset]
+    own = parser.add_argument_group(f"flags of {preset.name}")
+    for flag in preset.flags():
+        kind = {"action": argparse.BooleanOptionalAction} if flag.annotation is bool else {"type": flag.annotation}
+        own.add_argument("--" + flag.name.replace("_", "-"), default=flag.default, help=f"(default: {flag.default})", dest="own_" + flag.name, **kind)
+    if args.help:
+        parser.print_help()
+        raise SystemExit(0)
+    args = parser.parse_args(argv)
+    for name in ("epochs", "batch_size", "num_samples", "image_size", "evaluation_examples"):
+        if getattr(args, name) is not None and getattr(args, name) < 1:
+            raise ValueError(f"Expected --{name.replace('_', '-')} of at least 1. Received: {getattr(args, name)}")
+    return preset, args, {flag.name: getattr(args, "own_" + flag.name) for flag in preset.flags()}
+
+
+def train(argv):
+    """Runs the whole job and returns the run folder."""
+    preset, args, own = parse(argv)
+
+    import keras
+
+    from training import data as data_module
+    from training.run import Run, versions
+    from training.strategy import make_strategy
+
+    data = data_module.load(args.dataset or preset.dataset, args.data_dir, args.image_size)
+    keras.utils.set_random_seed(args.seed)
+    strategy = make_strategy(args.strategy)
+    with strategy.scope():
+        experiment = preset.build(data, **own)
+    experiment = experiment._replace(
+        epochs=args.epochs or experiment.epochs,
+        batch_size=args.batch_size or experiment.batch_size,
+    )
+    check_trainable(data, experiment)
+    config = {
+        "preset": preset.name,
+        "arguments": own,
+        "dataset": args.dataset or preset.dataset,
+        "image_size": args.image_size,
+        "data_sha256": data.sha256(),
+        "seed": args.seed,
+        "epochs": experiment.epochs,
+        "batch_size": experiment.batch_size,
+        "strategy": args.strategy,
+        "command": "python -m training.train " + shlex.join(argv),
+        "versions": versions(),
+    }
+    run = Run(args.run_dir or Path("runs") / preset.name, config, args.resume)
+    fit(run, data, experiment, args.seed, strategy)
+    finish(run, data, experiment.model, args)
+    return run.folder
+
+
+def check_trainable(data, experiment):
+    """Raises `ValueError` unless the model can be trained on the data, before anything is written."""
+    support = experiment.model.likelihood.support
+    if len(data.train.x) < experiment.batch_size:
+        raise ValueError(
+            f"Expected at least one batch of {experiment.batch_size} training examples: pass a smaller --batch-size. Received: {len(data.train.x)}"
+        )
+    experiment.model.check(data.arrays("validation", support), f"{data.name} validation")
+    if not data.binarizes(support):
+        experiment.model.check(data_scaled(data), f"{data.name} train")
+
+
+def data_scaled(data):
+    from training.data import scale
+
+    return scale(data.train.x)
+
+
+def fit(run, data, experiment, seed, strategy):
+    """Trains, from the last checkpoint if there is one, and leaves the model with its best weights, saved."""
+    from keras_vaemix import callbacks
+    from training.run import Recorder, atomically
+
+    model, support = experiment.model, experiment.model.likelihood.support
+    steps = len(data.train.x) // experiment.batch_size
+    validation = data.arrays("validation", support)
+    with strategy.scope():
+        model.seed = seed
+        model.compile(experiment.optimizer, steps_per_execution=max(n for n in range(1, min(steps, 50) + 1) if steps % n == 0))
+    first = run.restore(model, steps)
+    stopping = callbacks.EarlyStopping(experiment.patience, experiment.warm_up, past=run.past("val_loss"))
+    if first < experiment.epochs and not stopping.is_over():
+        model.fit(
+            data.batches(experiment.batch_size, support, seed, first),
+            epochs=experiment.epochs,
+            initial_epoch=first,
+            steps_per_epoch=steps,
+            shuffle=False,
+            validation_data=validation,
+            validation_batch_size=experiment.batch_size,
+            verbose=1 if sys.stdout.isatty() else 2,
+            callbacks=[
+                callbacks.StopOnNaN(),
+                callbacks.KLWarmUp(experiment.warm_up),
+                stopping,
+                Recorder(run),
+                callbacks.TensorBoard(run.folder / "logs", validation[:200]),
+            ],
+        )
+    model.set_weights(run.best)
+    with atomically(run.folder / "model.keras") as temporary:
+        model.save(temporary)
+
+
+def finish(run, data, model, args):
+    """Evaluates, draws, exports, samples the export, and says where everything is."""
+    import export.sample
+    from export.artifact import export_run
+    from keras_vaemix import plots
+    from training.evaluate import evaluate
+
+    test = data.arrays("test", model.likelihood.support)
+    report = evaluate(run.folder, model, test, "test", args.num_samples, args.evaluation_examples)
+    zoom = max(1, 64 // data.shape[0])
+    if len(data.shape) == 3:
+        plots.save_png(run.folder / "samples.png", plots.component_samples(model), zoom)
+        plots.save_png(run.folder / "reconstructions.png", plots.pairs(test[:40], model.predict(test[:40], verbose=0)), zoom)
+    artifact = export_run(run.folder, model)
+    export.sample.main([str(artifact), "--num", "64", "--out", str(artifact / "samples.png")])
+    print_summary(run, report, artifact)
+
+
+def print_summary(run, report, artifact):
+    from training.evaluate import describe
+
+    folder = run.folder
+    print(f"\n{describe(report)}\n")
+    for what, where in (
+        ("model", folder / "model.keras"),
+        ("evaluation", folder / "evaluation.json"),
+        ("samples, one row per component", folder / "samples.png"),
+        ("reconstructions", folder / "reconstructions.png"),
+        ("exported decoder and sampler", artifact),
+        ("samples by ONNX Runtime", artifact / "samples.png"),
+    ):
+        print(f"{what:32} {where}")
+    print(f"\nLook at the training:   tensorboard --logdir {folder / 'logs'}")
+    print(f"Sample the export:      python -m export.sample {artifact} --component 0 --out component.png")
+
+
+def main(argv=None):
+    """Returns the exit status: errors are one line on standard error."""
+    try:
+        train(sys.argv[1:] if argv is None else argv)
+    except (ValueError, FileNotFoundError, FileExistsError, FloatingPointError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted: pass --resume to go on", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
