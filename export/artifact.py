@@ -31,7 +31,9 @@ def export_run(run, model=None, out=None, formats=FORMATS):
     """
     out = Path(out or Path(run) / "export")
     if out.exists() and any(out.iterdir()) and not (out / "manifest.json").exists():
-        raise FileExistsError(f"Expected an artifact folder, an empty one or none: choose another --out. Received: {out}, which holds other files")
+        raise FileExistsError(
+            f"Expected an artifact folder, an empty one or none: choose another --out. Received: {out}, which holds other files"
+        )
     model = load_model(Path(run) / "model.keras") if model is None else model
     unfinished = out.with_name(f".{out.name}-{os.getpid()}")
     shutil.rmtree(unfinished, ignore_errors=True)
@@ -95,5 +97,3 @@ def replace_folder(new, old):
         os.rename(old, retired)
     os.rename(new, old)
     shutil.rmtree(retired, ignore_errors=True)
-
-

@@ -2,8 +2,6 @@
 
 from typing import Any, NamedTuple
 
-import tensorflow as tf
-
 from keras_vaemix.priors import LocationScaleMixture
 
 

@@ -74,7 +74,7 @@ def compare(path, inputs, expected):
         error = np.max(np.abs(received - wanted) / np.maximum(1, np.abs(wanted)))
         if received.shape != wanted.shape or not error <= TOLERANCE:
             raise ExportError(
-                f"Expected {name} of {path.name} to equal TensorFlow's {wanted.shape} to {TOLERANCE}. Received: {received.shape}, error {error}"
+                f"Expected {name} of {path.name} to equal TensorFlow's to {TOLERANCE}. Received: {received.shape}, error {error}"
             )
 
 

@@ -27,7 +27,9 @@ def read_manifest(artifact):
         expected = manifest["sha256"]["sampler.onnx"]
         received = hashlib.sha256((Path(artifact) / "sampler.onnx").read_bytes()).hexdigest()
     except FileNotFoundError as error:
-        raise FileNotFoundError(f"Expected an artifact folder with manifest.json and sampler.onnx. Received: {artifact}, without {error.filename}") from None
+        raise FileNotFoundError(
+            f"Expected an artifact folder with manifest.json and sampler.onnx. Received: {artifact}, without {error.filename}"
+        ) from None
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"Expected {path} to be a manifest that names sampler.onnx. Received: {error!r}") from None
     if received != expected:

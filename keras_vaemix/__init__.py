@@ -27,8 +27,7 @@ from keras_vaemix.models import VAE
 from keras_vaemix.objectives import ELBO, DoublyReparameterized, Draws, ImportanceWeighted
 from keras_vaemix.posteriors import DiagonalNormal
 from keras_vaemix.priors import LearnedNormal, MixturePrior, NormalMixture, Prior, StandardNormal, VampPrior
-
-__version__ = "0.1.0"
+from keras_vaemix.version import __version__
 
 __all__ = [
     "ELBO",
@@ -51,6 +50,7 @@ __all__ = [
     "PseudoBernoulli",
     "StandardNormal",
     "VampPrior",
+    "__version__",
     "callbacks",
     "divergences",
     "evaluation",

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_vaemix import plots
-from keras_vaemix.part import check_positive
+from keras_vaemix.part import check_positive, require
 
 
 class KLWarmUp(keras.callbacks.Callback):
@@ -23,8 +23,7 @@ class KLWarmUp(keras.callbacks.Callback):
 
     def __init__(self, epochs):
         super().__init__()
-        if epochs < 0:
-            raise ValueError(f"Expected epochs >= 0. Received: epochs={epochs}")
+        require(epochs >= 0, "epochs >= 0", epochs=epochs)
         self.epochs = epochs
 
     def on_epoch_begin(self, epoch, logs=None):
@@ -52,8 +51,7 @@ class EarlyStopping(keras.callbacks.Callback):
         self.patience, self.warm_up, self.monitor, self.values = patience, warm_up, monitor, list(past)
 
     def on_epoch_end(self, epoch, logs=None):
-        if self.monitor not in (logs or {}):
-            raise ValueError(f"Expected {self.monitor} in the logs: give fit a validation_data. Received: {sorted(logs or {})}")
+        require(self.monitor in logs, f"{self.monitor} in the logs: give fit a validation_data", logs=sorted(logs))
         self.values.append(logs[self.monitor])
         if self.is_over():
             self.model.stop_training = True
@@ -65,19 +63,19 @@ class EarlyStopping(keras.callbacks.Callback):
 
 
 class StopOnNaN(keras.callbacks.Callback):
-    """Raises `FloatingPointError` as soon as the loss is no finite number, before anything is saved."""
+    """Raises `FloatingPointError` as soon as a loss is no finite number, before anything is saved."""
 
     def on_train_batch_end(self, batch, logs=None):
-        loss = (logs or {}).get("loss", 0.0)
-        if not math.isfinite(loss):
-            raise FloatingPointError(
-                f"Expected a finite loss: lower the learning rate, or clip gradients with clipnorm. Received: loss={loss} by step {batch + 1}"
-            )
+        self.check("loss", logs, "lower the learning rate, or clip gradients with the optimizer's clipnorm", step=batch + 1)
 
     def on_epoch_end(self, epoch, logs=None):
-        loss = (logs or {}).get("val_loss", 0.0)
+        self.check("val_loss", logs, "lower the learning rate, and check the validation data", epoch=epoch + 1)
+
+    def check(self, name, logs, remedy, **place):
+        loss = (logs or {}).get(name, 0.0)
         if not math.isfinite(loss):
-            raise FloatingPointError(f"Expected a finite validation loss: check the validation data. Received: val_loss={loss} in epoch {epoch + 1}")
+            ((unit, number),) = place.items()
+            raise FloatingPointError(f"Expected a finite {name}: {remedy}. Received: {name}={loss} by {unit} {number}")
 
 
 class TensorBoard(keras.callbacks.TensorBoard):

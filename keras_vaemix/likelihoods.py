@@ -9,7 +9,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from keras_vaemix import supports
-from keras_vaemix.part import register
+from keras_vaemix.part import register, require
 
 tfd = tfp.distributions
 
@@ -107,8 +107,7 @@ class LocationScale(Likelihood):
 
 
 def check_scale(scale):
-    if not (scale > 0 and math.isfinite(scale)):
-        raise ValueError(f"Expected a finite scale > 0. Received: scale={scale}")
+    require(scale > 0 and math.isfinite(scale), "a finite scale > 0", scale=scale)
     return scale
 
 
@@ -162,8 +161,7 @@ class OptimalScaleNormal(LocationScale):
 
     def __init__(self, momentum=0.99, **kwargs):
         super().__init__(**kwargs)
-        if not 0 <= momentum < 1:
-            raise ValueError(f"Expected momentum in [0, 1). Received: momentum={momentum}")
+        require(0 <= momentum < 1, "momentum in [0, 1)", momentum=momentum)
         self.momentum = momentum
         self.variance = self.add_weight((), "ones", name="variance", trainable=False, dtype="float32", aggregation="mean")
 
@@ -219,8 +217,7 @@ class DiscretizedLogistic(Likelihood):
     def __init__(self, log_scale_limits=(-4.5, 0.0), **kwargs):
         super().__init__(**kwargs)
         low, high = log_scale_limits
-        if not low < high:
-            raise ValueError(f"Expected log_scale_limits (low, high) with low < high. Received: log_scale_limits={log_scale_limits}")
+        require(low < high, "log_scale_limits (low, high) with low < high", log_scale_limits=log_scale_limits)
         self.log_scale_limits = log_scale_limits
 
     def params_size(self, num_channels):

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from keras_vaemix.divergences import ClosedForm
-from keras_vaemix.part import Part, check_positive, register
+from keras_vaemix.part import Part, check_positive, register, require
 
 
 class Draws(NamedTuple):
@@ -61,8 +61,7 @@ class ELBO(Objective):
 
     def __init__(self, num_samples=1, beta=1.0, kl=None):
         check_positive(num_samples=num_samples)
-        if beta < 0:
-            raise ValueError(f"Expected beta >= 0. Received: beta={beta}")
+        require(beta >= 0, "beta >= 0", beta=beta)
         self.num_samples, self.beta = num_samples, beta
         self.kl = ClosedForm() if kl is None else kl
 

@@ -7,11 +7,18 @@ import keras
 register = keras.saving.register_keras_serializable("keras_vaemix")
 
 
+def require(condition, expected, **received):
+    """Raises a `ValueError` that names what was expected, with its remedy, and what was received, unless `condition` holds."""
+    if not condition:
+        values = ", ".join(f"{name}={value!r}" for name, value in received.items())
+        raise ValueError(f"Expected {expected}. Received: {values}")
+
+
 def check_positive(**values):
     """Raises `ValueError` for the first of `values` that is not an integer of at least one."""
     for name, value in values.items():
-        if isinstance(value, bool) or not hasattr(value, "__index__") or value < 1:
-            raise ValueError(f"Expected {name} to be an integer of at least 1. Received: {name}={value!r}")
+        is_count = hasattr(value, "__index__") and not isinstance(value, bool) and value >= 1
+        require(is_count, f"{name} to be an integer of at least 1", **{name: value})
 
 
 def constructor_config(part):

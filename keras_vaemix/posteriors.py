@@ -6,7 +6,7 @@ import math
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from keras_vaemix.part import Part, register
+from keras_vaemix.part import Part, register, require
 
 tfd = tfp.distributions
 
@@ -55,9 +55,8 @@ class DiagonalNormal(Posterior):
 
     def __init__(self, log_variance_limits=(-6.0, 2.0)):
         low, high = log_variance_limits
-        if not low < high:
-            raise ValueError(f"Expected log_variance_limits (low, high) with low < high. Received: log_variance_limits={log_variance_limits}")
-        self.log_variance_limits = log_variance_limits
+        require(low < high, "log_variance_limits (low, high) with low < high", log_variance_limits=log_variance_limits)
+        self.log_variance_limits = (low, high)
 
     def params_size(self, latent_dim):
         return 2 * latent_dim

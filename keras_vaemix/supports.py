@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from keras_vaemix.part import require
+
 
 class Support(NamedTuple):
     """A set of values: its name, how a user brings data into it, and whether an array lies in it."""
@@ -27,18 +29,15 @@ REAL = Support("the real line", "remove what is not finite", lambda x: True)
 def check_array(x, support, shape=None, name="x"):
     """Raises one clear `ValueError` unless `x` is a non-empty numeric array [N, *shape] of finite values in `support`."""
     x = np.asarray(x)
-    if not (np.issubdtype(x.dtype, np.number) or x.dtype == bool) or np.iscomplexobj(x):
-        raise ValueError(f"Expected {name} to be an array of real numbers. Received: dtype={x.dtype}")
-    if x.size == 0:
-        raise ValueError(f"Expected {name} to hold at least one example. Received: shape={x.shape}")
-    if shape is not None and x.shape[1:] != tuple(shape):
-        raise ValueError(f"Expected {name} of shape (N, {', '.join(map(str, shape))}), the model's input. Received: shape={x.shape}")
+    is_real = (np.issubdtype(x.dtype, np.number) or x.dtype == bool) and not np.iscomplexobj(x)
+    require(is_real, f"{name} to be an array of real numbers", dtype=str(x.dtype))
+    require(x.size > 0, f"{name} to hold at least one example", shape=x.shape)
+    if shape is not None:
+        require(x.shape[1:] == tuple(shape), f"{name} of shape (N, {', '.join(map(str, shape))})", shape=x.shape)
     finite = np.isfinite(x)
     if not finite.all():
-        index = tuple(int(i) for i in np.argwhere(~finite)[0])
-        raise ValueError(f"Expected finite values in {name}: remove or replace what is not. Received: {name}{list(index)}={x[index]}")
+        index = tuple(np.argwhere(~finite)[0].tolist())
+        require(False, f"finite values in {name}: remove or replace what is not", index=index, value=float(x[index]))
     if not support.contains(x):
-        raise ValueError(
-            f"Expected {name} in {support.name}, the likelihood's support: {support.remedy}. "
-            f"Received: values from {x.min():.6g} to {x.max():.6g}"
-        )
+        expected = f"{name} in {support.name}, the likelihood's support: {support.remedy}"
+        require(False, expected, minimum=float(x.min()), maximum=float(x.max()))

@@ -1,99 +1,14 @@
-"""Data sets: what `--dataset` names, from a local file or from TensorFlow Datasets, split and hashed."""
+"""Data sets: what `--dataset` names, as a `Data` of three splits."""
 
 import difflib
-import hashlib
-import socket
-import zipfile
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
 from keras_vaemix import supports
-
-SPLITS = ("train", "validation", "test")
-BINARIZATION_SEED = 777
-
-
-class Split(NamedTuple):
-    """Examples x [N, *shape], 8-bit or in [0, 1], and labels y [N] or None."""
-
-    x: Any
-    y: Any = None
-
-
-class Data(NamedTuple):
-    """A data set in three splits.
-
-    Attributes:
-        support: The set in which its scaled values lie.
-        is_intensity: Whether grey values may be read as probabilities of ink and be binarised at random, as the papers do.
-    """
-
-    name: str
-    train: Split
-    validation: Split
-    test: Split
-    support: supports.Support
-    is_intensity: bool = False
-
-    @property
-    def shape(self):
-        return self.train.x.shape[1:]
-
-    def sha256(self):
-        """Returns the hash of all arrays of examples, in the order of the splits."""
-        digest = hashlib.sha256()
-        for name in SPLITS:
-            digest.update(np.ascontiguousarray(getattr(self, name).x))
-        return digest.hexdigest()
-
-    def arrays(self, split, support):
-        """Returns the examples of a split, fixed: scaled, and binarised once where the likelihood needs it."""
-        if not self.binarizes(support):
-            return scale(getattr(self, split).x)
-        if split == "train":
-            raise ValueError("Expected split to be validation or test: train is binarised anew in every step. Received: split='train'")
-        rng = np.random.RandomState(BINARIZATION_SEED)
-        drawn = {name: rng.binomial(1, scale(getattr(self, name).x)).astype("float32") for name in ("validation", "test")}
-        return drawn[split]
-
-    def binarizes(self, support):
-        """Returns whether the examples are binarised at random for a likelihood with this support."""
-        return support is supports.BINARY and self.is_intensity
-
-    def batches(self, batch_size, support, seed, first_epoch=0):
-        """Returns an endless `tf.data.Dataset` of training batches.
-
-        The order of an epoch and the binarisation of its batches are functions of (seed, epoch), so that a resumed run sees what
-        the interrupted one would have seen. What is left over when an epoch is cut into batches is another part each time.
-        """
-        x = tf.constant(self.train.x)
-        binarize = self.binarizes(support)
-
-        def epoch_batches(epoch):
-            epoch_seed = tf.stack([tf.constant(seed, tf.int64), epoch])
-            order = tf.random.experimental.stateless_shuffle(tf.range(len(x)), epoch_seed)
-            indices = tf.data.Dataset.from_tensor_slices(order).batch(batch_size, drop_remainder=True)
-
-            def batch(step, index):
-                examples = scale(tf.gather(x, index))
-                if not binarize:
-                    return examples
-                ink = tf.random.stateless_uniform(tf.shape(examples), tf.random.experimental.stateless_fold_in(epoch_seed, step), alg="philox")
-                return tf.cast(ink < examples, tf.float32)
-
-            return indices.enumerate().map(batch, num_parallel_calls=1)
-
-        return tf.data.Dataset.counter(first_epoch).flat_map(epoch_batches).prefetch(8)
-
-
-def scale(x):
-    """Returns 8-bit values over 255, and anything else as it is, in float32."""
-    if isinstance(x, tf.Tensor):
-        return tf.cast(x, tf.float32) / 255 if x.dtype == tf.uint8 else tf.cast(x, tf.float32)
-    return x.astype("float32") / 255 if x.dtype == np.uint8 else x.astype("float32")
+from training.sources import read_folder, read_npz, read_tfds
+from training.splits import BINARIZATION_SEED, SPLITS, Data, Split, scale
 
 
 def load(name, data_dir=None, image_size=64):
@@ -134,71 +49,6 @@ def validated(data):
     return data
 
 
-# Sources of arrays.
-
-
-def read_npz(path):
-    """Returns the arrays of an .npz file; one that holds pickled objects is refused."""
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
-    except FileNotFoundError:
-        raise FileNotFoundError(f"Expected an .npz file at {path}. Received: no such file") from None
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, AttributeError) as error:
-        raise ValueError(f"Expected {path} to be a whole .npz file of plain arrays (no pickled objects). Received: {error}") from error
-
-
-def read_folder(path, image_size):
-    """Returns the images below `path` as 8-bit RGB [N, image_size, image_size, 3]; the folder that holds an image is its label."""
-    from PIL import Image, ImageOps
-
-    files = sorted(f for f in path.rglob("*") if f.suffix.lower() in (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp")) if path.is_dir() else []
-    if not files:
-        raise FileNotFoundError(f"Expected a folder with images (png, jpg, bmp, gif, webp) at {path}. Received: none there")
-    images = np.empty((len(files), image_size, image_size, 3), "uint8")
-    for i, file in enumerate(files):
-        try:
-            with Image.open(file) as image:
-                images[i] = np.asarray(ImageOps.fit(image.convert("RGB"), (image_size, image_size), Image.Resampling.LANCZOS))
-        except (OSError, Image.DecompressionBombError) as error:
-            raise ValueError(f"Expected {file} to be an image: remove or replace it. Received: {error}") from error
-    labels = np.unique([str(f.parent) for f in files], return_inverse=True)[1]
-    return {"x": images, "y": labels} if labels.any() else {"x": images}
-
-
-def read_tfds(name, local):
-    """Returns the arrays of a set from TensorFlow Datasets, under the names that the local files have."""
-    looked_for = f"{local}" if local else f"{name}.npz (no --data-dir was given)"
-    if name == "frey_faces":
-        raise FileNotFoundError(f"Expected {looked_for}: frey_faces is not in TensorFlow Datasets; pass its folder as --data-dir. Received: no such file")
-    import tensorflow_datasets as tfds
-
-    builder = tfds.builder(name)
-    if not builder.is_prepared() and not online():
-        raise FileNotFoundError(
-            f"Expected {looked_for}, a copy prepared by TensorFlow Datasets, or a network: "
-            f"put the file into a folder and pass it as --data-dir. Received: none of the three for dataset={name!r}"
-        )
-    arrays = {}
-    for split in ("train", "test"):
-        examples = tfds.load(name, split=split, batch_size=-1, as_supervised=False)
-        arrays[f"x_{split}"] = tfds.as_numpy(examples["image"])
-        arrays[f"y_{split}"] = tfds.as_numpy(examples["label"])
-    return arrays
-
-
-def online(host="storage.googleapis.com", seconds=3):
-    """Returns whether the host of most data sets can be reached, found out at once instead of after minutes of retries."""
-    try:
-        socket.create_connection((host, 443), seconds).close()
-    except OSError:
-        return False
-    return True
-
-
-# From arrays to splits.
-
-
 def digits():
     """Returns scikit-learn's 1,797 digits of 8x8 pixels with 17 grey levels, split 1197 / 200 / 400."""
     from sklearn.datasets import load_digits
@@ -206,8 +56,7 @@ def digits():
     bundled = load_digits()
     x, y = (bundled.images[..., None] / 16).astype("float32"), bundled.target
     order = np.random.default_rng(BINARIZATION_SEED).permutation(len(x))
-    train, validation, test = np.split(order, [1197, 1397])
-    return Data("digits", Split(x[train], y[train]), Split(x[validation], y[validation]), Split(x[test], y[test]), supports.UNIT_INTERVAL, True)
+    return Data("digits", *(Split(x[index], y[index]) for index in np.split(order, [1197, 1397])), supports.UNIT_INTERVAL, True)
 
 
 def from_arrays(name, arrays):
@@ -290,9 +139,8 @@ def frey_faces(arrays):
 
 def cifar10(arrays):
     """Returns CIFAR-10; the last sixth of the training images validates unless the file says otherwise."""
-    if "x_val" in arrays:
-        return from_arrays("cifar10", {**arrays, **{f"y_{s}": np.ravel(arrays[f"y_{s}"]) for s in ("train", "val", "test") if f"y_{s}" in arrays}})
-    return last_validated(arrays, len(arrays["x_train"]) // 6, False)
+    arrays = {key: np.ravel(value) if key.startswith("y_") else value for key, value in arrays.items()}
+    return from_arrays("cifar10", arrays) if "x_val" in arrays else last_validated(arrays, len(arrays["x_train"]) // 6, False)
 
 
 NAMES = {

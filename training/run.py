@@ -47,7 +47,9 @@ def read_json(path):
     try:
         return json.loads(Path(path).read_text())
     except FileNotFoundError:
-        raise FileNotFoundError(f"Expected a run folder with {Path(path).name}. Received: {Path(path).parent}, where there is none") from None
+        raise FileNotFoundError(
+            f"Expected a run folder with {Path(path).name}. Received: {Path(path).parent}, where there is none"
+        ) from None
     except ValueError as error:
         raise ValueError(f"Expected {path} to hold JSON. Received: {error}") from None
 
@@ -84,7 +86,7 @@ class Run:
             check_same_settings(read_json(old), config)
         elif self.folder.exists() and any(self.folder.iterdir()) and not resume:
             raise FileExistsError(
-                f"Expected an empty run folder: pass --resume to go on with that run, or another --run-dir. Received: {self.folder}, which is not empty"
+                f"Expected an empty run folder: pass --resume to go on with it, or another --run-dir. Received: {self.folder}, not empty"
             )
         self.checkpoints.mkdir(parents=True, exist_ok=True)
         write_json(old, config)
@@ -100,11 +102,15 @@ class Run:
         try:
             model.load_weights(saved[-1])
         except (OSError, ValueError, KeyError) as error:
-            raise ValueError(f"Expected {saved[-1]} to be a whole checkpoint: delete it to go on from an older one or anew. Received: {error}") from None
+            raise ValueError(
+                f"Expected {saved[-1]} to be a whole checkpoint: delete it to go on from an older one or anew. Received: {error}"
+            ) from None
         epochs = int(model.optimizer.iterations) // steps_per_epoch
         self.history = self.history[:epochs]
         if len(self.history) < epochs:
-            raise ValueError(f"Expected {epochs} epochs in {self.folder / 'history.csv'}, as in the checkpoint. Received: {len(self.history)}")
+            raise ValueError(
+                f"Expected {epochs} epochs in {self.folder / 'history.csv'}, as in the checkpoint. Received: {len(self.history)}"
+            )
         best = self.checkpoints / f"best-{self.best_epoch():06d}.npz"
         with np.load(best, allow_pickle=False) as arrays:
             self.best = [arrays[name] for name in sorted(arrays.files)]
@@ -139,7 +145,9 @@ def check_same_settings(old, new):
     different = [key for key in sorted({*old, *new} - RESUMABLE) if old.get(key) != new.get(key)]
     if different:
         changes = "; ".join(f"{key} was {old.get(key)!r}, now {new.get(key)!r}" for key in different)
-        raise ValueError(f"Expected --resume with the settings of the saved run: repeat them, or choose another --run-dir. Received: {changes}")
+        raise ValueError(
+            f"Expected --resume with the settings of the saved run: repeat them, or choose another --run-dir. Received: {changes}"
+        )
 
 
 def read_history(path):

@@ -44,12 +44,16 @@ def parse(argv):
         raise SystemExit(0)
     if args.preset not in PRESETS:
         close = difflib.get_close_matches(args.preset, PRESETS, 3, 0.4)
-        raise ValueError(f"Expected a preset: {'did you mean ' + ' or '.join(close) + '? ' if close else ''}see --list. Received: {args.preset!r}")
+        raise ValueError(
+            f"Expected a preset: {'did you mean ' + ' or '.join(close) + '? ' if close else ''}see --list. Received: {args.preset!r}"
+        )
     preset = PRESETS[args.preset]
     own = parser.add_argument_group(f"flags of {preset.name}")
     for flag in preset.flags():
         kind = {"action": argparse.BooleanOptionalAction} if flag.annotation is bool else {"type": flag.annotation}
-        own.add_argument("--" + flag.name.replace("_", "-"), default=flag.default, help=f"(default: {flag.default})", dest="own_" + flag.name, **kind)
+        own.add_argument(
+            "--" + flag.name.replace("_", "-"), default=flag.default, help=f"(default: {flag.default})", dest="own_" + flag.name, **kind
+        )
     if args.help:
         parser.print_help()
         raise SystemExit(0)
@@ -103,18 +107,11 @@ def check_trainable(data, experiment):
     """Raises `ValueError` unless the model can be trained on the data, before anything is written."""
     support = experiment.model.likelihood.support
     if len(data.train.x) < experiment.batch_size:
-        raise ValueError(
-            f"Expected at least one batch of {experiment.batch_size} training examples: pass a smaller --batch-size. Received: {len(data.train.x)}"
-        )
+        expected = f"at least one batch of {experiment.batch_size} training examples: pass a smaller --batch-size"
+        raise ValueError(f"Expected {expected}. Received: {len(data.train.x)}")
     experiment.model.check(data.arrays("validation", support), f"{data.name} validation")
     if not data.binarizes(support):
-        experiment.model.check(data_scaled(data), f"{data.name} train")
-
-
-def data_scaled(data):
-    from training.data import scale
-
-    return scale(data.train.x)
+        experiment.model.check(data.arrays("train", support), f"{data.name} train")
 
 
 def fit(run, data, experiment, seed, strategy):

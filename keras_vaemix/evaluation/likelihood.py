@@ -64,5 +64,3 @@ def likelihood_report(model, x, num_samples=5000, batch_size=100, seed=0, num_li
 def standard_error(values):
     """Returns the standard error of the mean of `values` [N], zero for one."""
     return float(np.std(values, ddof=1) / math.sqrt(len(values))) if len(values) > 1 else 0.0
-
-

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from keras_vaemix.importance import LikelihoodEstimate, stream, summarize
 from keras_vaemix.objectives import ELBO, ImportanceWeighted, log_importance
-from keras_vaemix.part import check_positive, constructor_config
+from keras_vaemix.part import check_positive, constructor_config, require
 from keras_vaemix.seeds import fold_in, stateless_seed
 
 
@@ -192,8 +192,7 @@ class LatentModel(keras.Model, abc.ABC):
             x = keras.utils.unpack_x_y_sample_weight(x[0])[0]
         elif isinstance(x, tf.data.Dataset):
             batch = next(iter(x.take(1)), None)
-            if batch is None:
-                raise ValueError(f"Expected {name} to hold at least one batch. Received: an empty tf.data.Dataset")
+            require(batch is not None, f"{name} to hold at least one batch", batch=batch)
             x = keras.utils.unpack_x_y_sample_weight(batch)[0]
         if isinstance(x, (np.ndarray, tf.Tensor)):
             self.check(x, name)
@@ -256,5 +255,3 @@ class LatentModel(keras.Model, abc.ABC):
     @classmethod
     def from_config(cls, config):
         return cls(**{name: keras.saving.deserialize_keras_object(value) for name, value in config.items()})
-
-

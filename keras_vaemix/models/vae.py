@@ -5,7 +5,7 @@ import tensorflow as tf
 
 from keras_vaemix.models.base import LatentModel
 from keras_vaemix.objectives import Draws, weighted_path
-from keras_vaemix.part import check_positive, register
+from keras_vaemix.part import check_positive, register, require
 from keras_vaemix.posteriors import DiagonalNormal
 from keras_vaemix.seeds import fold_in
 from keras_vaemix.shapes import fold, unfold
@@ -40,8 +40,7 @@ class VAE(LatentModel):
             ("encoder with output", encoder.output_shape[1:], (self.posterior.params_size(prior.latent_dim),)),
             ("decoder with input", decoder.input_shape[1:], (prior.latent_dim,)),
         ):
-            if tuple(received) != expected:
-                raise ValueError(f"Expected {what} shape {expected} for latent_dim={prior.latent_dim}. Received: {tuple(received)}")
+            require(tuple(received) == expected, f"{what} shape {expected} for latent_dim={prior.latent_dim}", shape=tuple(received))
         self.built = True
 
     def check(self, x, name="x"):

@@ -7,7 +7,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from keras_vaemix.mixtures import DiagonalNormalMixture
-from keras_vaemix.part import check_positive
+from keras_vaemix.part import check_positive, require
 from keras_vaemix.priors.location_scale import LocationScaleMixture
 from keras_vaemix.seeds import stateless_seed
 
@@ -69,8 +69,7 @@ class Prior(keras.layers.Layer, abc.ABC):
         """Returns the component's index, -1 for None; raises `ValueError` if there is none such."""
         if component is None:
             return -1
-        if not 0 <= component < self.num_components:
-            raise ValueError(f"Expected component in 0..{self.num_components - 1}, or None. Received: component={component}")
+        require(0 <= component < self.num_components, f"component in 0..{self.num_components - 1}, or None", component=component)
         return component
 
     def responsibilities(self, z, encode=None):

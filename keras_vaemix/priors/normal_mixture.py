@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from keras_vaemix.part import check_positive, register
+from keras_vaemix.part import check_positive, register, require
 from keras_vaemix.priors.base import MixturePrior
 from keras_vaemix.priors.scales import inverse_softplus_scale, softplus_scale
 
@@ -28,8 +28,7 @@ class NormalMixture(MixturePrior):
     def __init__(self, latent_dim, num_components=10, learn_weights=False, initial_stddev=1.0, **kwargs):
         super().__init__(latent_dim, **kwargs)
         check_positive(num_components=num_components)
-        if not initial_stddev > 0:
-            raise ValueError(f"Expected initial_stddev > 0. Received: initial_stddev={initial_stddev}")
+        require(initial_stddev > 0, "initial_stddev > 0", initial_stddev=initial_stddev)
         self.num_components, self.learn_weights, self.initial_stddev = num_components, learn_weights, initial_stddev
         shape = (num_components, latent_dim)
         spread = keras.initializers.RandomNormal(stddev=initial_stddev if num_components > 1 else 0.0)

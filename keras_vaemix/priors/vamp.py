@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_vaemix.part import check_positive, register
+from keras_vaemix.part import check_positive, register, require
 from keras_vaemix.priors.base import MixturePrior
 
 
@@ -42,13 +42,11 @@ class VampPrior(MixturePrior):
     ):
         super().__init__(latent_dim, **kwargs)
         check_positive(num_components=num_components)
-        if not value_range[0] < value_range[1]:
-            raise ValueError(f"Expected value_range (a, b) with a < b. Received: value_range={value_range}")
-        if not 0 < initial_mean < 1 or not initial_stddev >= 0:
-            raise ValueError(
-                f"Expected initial_mean in (0, 1) and initial_stddev >= 0. Received: initial_mean={initial_mean}, initial_stddev={initial_stddev}"
-            )
-        self.num_components, self.example_shape, self.learn_weights, self.value_range = num_components, example_shape, learn_weights, value_range
+        require(value_range[0] < value_range[1], "value_range (a, b) with a < b", value_range=value_range)
+        require(0 < initial_mean < 1, "initial_mean in (0, 1)", initial_mean=initial_mean)
+        require(initial_stddev >= 0, "initial_stddev >= 0", initial_stddev=initial_stddev)
+        self.num_components, self.example_shape, self.learn_weights = num_components, example_shape, learn_weights
+        self.value_range = value_range
         self.initial_mean, self.initial_stddev = initial_mean, initial_stddev
         slope = initial_mean * (1 - initial_mean)
         noise = keras.initializers.RandomNormal(math.log(initial_mean / (1 - initial_mean)), initial_stddev / slope)
@@ -57,8 +55,7 @@ class VampPrior(MixturePrior):
 
     def adapt(self, x, margin=0.05, seed=0):
         """Starts the pseudo-inputs from K examples of `x`, kept off the ends of the range by the fraction `margin`."""
-        if len(x) < self.num_components:
-            raise ValueError(f"Expected at least num_components={self.num_components} examples in x. Received: {len(x)}")
+        require(len(x) >= self.num_components, f"at least num_components={self.num_components} examples in x", examples=len(x))
         low, high = self.value_range
         chosen = np.random.default_rng(seed).choice(len(x), self.num_components, replace=False)
         unit = margin + (1 - 2 * margin) * (np.asarray(x)[chosen].astype("float32") - low) / (high - low)
@@ -73,6 +70,5 @@ class VampPrior(MixturePrior):
         return tf.convert_to_tensor(self.raw_logits)
 
     def components(self, encode):
-        if encode is None:
-            raise ValueError("Expected encode, the function from examples to q(z|x): a VampPrior is made of posteriors. Received: encode=None")
+        require(encode is not None, "encode, the function from examples to q(z|x): a VampPrior is made of posteriors", encode=encode)
         return encode(self.pseudo_inputs())  # batch [K], event [D]

@@ -1,0 +1,1 @@
+"""Benchmarks against other libraries: scripts, never timed tests. They need `requirements-bench.txt`."""

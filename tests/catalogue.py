@@ -1,0 +1,58 @@
+"""Every public class, made once and small. A capability test runs over these."""
+
+import numpy as np
+
+import keras_vaemix as vm
+
+SHAPE, LATENT_DIM = (4, 4, 1), 3
+
+PRIORS = {
+    "StandardNormal": lambda: vm.StandardNormal(LATENT_DIM),
+    "LearnedNormal": lambda: vm.LearnedNormal(LATENT_DIM),
+    "NormalMixture": lambda: vm.NormalMixture(LATENT_DIM, 4, learn_weights=True),
+    "VampPrior": lambda: vm.VampPrior(LATENT_DIM, 5, SHAPE, learn_weights=True),
+}
+LIKELIHOODS = {
+    "Bernoulli": vm.Bernoulli,
+    "PseudoBernoulli": vm.PseudoBernoulli,
+    "ContinuousBernoulli": vm.ContinuousBernoulli,
+    "Normal": lambda: vm.Normal(0.5),
+    "LearnedScaleNormal": lambda: vm.LearnedScaleNormal(0.5),
+    "OptimalScaleNormal": vm.OptimalScaleNormal,
+    "Laplace": lambda: vm.Laplace(0.5),
+    "DiscretizedLogistic": vm.DiscretizedLogistic,
+}
+POSTERIORS = {"DiagonalNormal": vm.DiagonalNormal}
+OBJECTIVES = {
+    "ELBO": lambda: vm.ELBO(2),
+    "ImportanceWeighted": lambda: vm.ImportanceWeighted(4),
+    "DoublyReparameterized": lambda: vm.DoublyReparameterized(4),
+}
+NOT_PARTS = {"Draws", "MixturePrior", "Prior", "VAE"}
+
+COMBINATIONS = {
+    **{f"prior-{name}": {"prior": name} for name in PRIORS},
+    **{f"likelihood-{name}": {"likelihood": name} for name in LIKELIHOODS},
+    **{f"objective-{name}": {"objective": name} for name in OBJECTIVES},
+    "vamp-dreg": {"prior": "VampPrior", "objective": "DoublyReparameterized"},
+}
+
+
+def make(prior="StandardNormal", likelihood="Bernoulli", posterior="DiagonalNormal", objective="ELBO", seed=0):
+    """Returns a small VAE of the parts that are named."""
+    likelihood, posterior = LIKELIHOODS[likelihood](), POSTERIORS[posterior]()
+    return vm.VAE(
+        encoder=vm.networks.gated_mlp(SHAPE, posterior.params_size(LATENT_DIM), (8,)),
+        decoder=vm.networks.gated_mlp((LATENT_DIM,), (*SHAPE[:-1], likelihood.params_size(1)), (8,)),
+        prior=PRIORS[prior](),
+        likelihood=likelihood,
+        posterior=posterior,
+        objective=OBJECTIVES[objective](),
+        seed=seed,
+    )
+
+
+def examples(model, n=30, seed=0):
+    """Returns n examples in the support of the model's likelihood."""
+    x = np.random.default_rng(seed).integers(0, 256, (n, *SHAPE)) / 255
+    return (np.round(x) if type(model.likelihood) is vm.Bernoulli else x).astype("float32")

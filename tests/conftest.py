@@ -1,0 +1,50 @@
+"""Two logical CPU devices, quiet logs, and what several tests need."""
+
+import math
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import keras_vaemix as vm
+
+tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2)
+
+
+@pytest.fixture(autouse=True)
+def _same_start():
+    keras.utils.set_random_seed(0)
+
+
+class Noiseless(vm.DiagonalNormal):
+    """Draws the mean, so that different ways to compute can be compared."""
+
+    def sample(self, q, num_samples, seed):
+        z = tf.repeat(q.mean()[None], num_samples, axis=0)
+        return z, tf.fill(tf.shape(z)[:2], -math.log(num_samples))
+
+
+@pytest.fixture
+def noiseless():
+    """A posterior without noise."""
+    return Noiseless()
+
+
+@pytest.fixture(scope="session")
+def digits():
+    """The bundled digits and their binary form."""
+    from training.data import load
+
+    return load("digits")
+
+
+@pytest.fixture
+def binary():
+    """Thirty binary examples of shape [4, 4, 1] with structure in them."""
+    rng = np.random.default_rng(0)
+    intensity = rng.choice([0.1, 0.9], size=(3, 4, 4, 1))[rng.integers(3, size=30)]
+    return (rng.random(intensity.shape) < intensity).astype("float32")

@@ -1,0 +1,50 @@
+"""Two replicas do what one does on the same global batch."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests import catalogue
+from training.strategy import make_strategy
+
+
+def trained(strategy, prior, likelihood, posterior, weights, x):
+    with strategy.scope():
+        model = catalogue.make(prior, likelihood)
+        model.posterior = posterior
+        if weights is not None:
+            model.set_weights(weights)
+        model.compile(keras.optimizers.SGD(0.01))
+    initial = model.get_weights()
+    loss = model.fit(x, batch_size=30, epochs=1, shuffle=False, verbose=0).history["loss"]
+    figures = model.evaluate(x, batch_size=30, verbose=0, return_dict=True)
+    return initial, model, loss, figures
+
+
+@pytest.mark.parametrize("prior", catalogue.PRIORS)
+@pytest.mark.parametrize("likelihood", ["Bernoulli", "OptimalScaleNormal"])
+def test_one_step_on_two_replicas_equals_one_step_on_one(prior, likelihood, noiseless, binary):
+    weights, one, loss, figures = trained(make_strategy("none"), prior, likelihood, noiseless, None, binary)
+    mirrored = make_strategy("mirrored")
+    assert mirrored.num_replicas_in_sync == 2
+    _, two, mirrored_loss, mirrored_figures = trained(mirrored, prior, likelihood, noiseless, weights, binary)
+    np.testing.assert_allclose(mirrored_loss, loss, rtol=1e-5)
+    assert mirrored_figures == pytest.approx(figures, rel=1e-5)
+    for a, b in zip(one.trainable_variables, two.trainable_variables, strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-5, err_msg=a.path)
+
+
+def test_replicas_draw_different_noise():
+    strategy = make_strategy("mirrored")
+    with strategy.scope():
+        model = catalogue.make()
+    seeds = strategy.experimental_local_results(strategy.run(tf.function(model.next_seed)))
+    assert np.any(seeds[0] != seeds[1])
+
+
+def test_xla_stays_off_on_several_replicas():
+    with make_strategy("mirrored").scope():
+        model = catalogue.make()
+        model.compile("adam")
+    assert not model.jit_compile

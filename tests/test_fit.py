@@ -1,0 +1,105 @@
+"""Fit, evaluate and predict, on every kind of input that Keras takes."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests import catalogue
+
+
+class Batches(keras.utils.PyDataset):
+    def __init__(self, x):
+        super().__init__()
+        self.x = x
+
+    def __len__(self):
+        return len(self.x) // 10
+
+    def __getitem__(self, i):
+        return self.x[10 * i : 10 * i + 10]
+
+
+@pytest.mark.parametrize("name", catalogue.COMBINATIONS)
+def test_fit_raises_the_bound(name):
+    model = catalogue.make(**catalogue.COMBINATIONS[name])
+    x = catalogue.examples(model)
+    model.compile(keras.optimizers.Adam(0.01))
+    history = model.fit(x, epochs=15, batch_size=10, verbose=0, validation_data=x).history
+    assert np.mean(history["loss"][-3:]) < np.mean(history["loss"][:3])
+    prefix = "" if model.likelihood.is_density else "pseudo_"
+    assert set(history) >= {"loss", "beta", f"{prefix}elbo", f"{prefix}reconstruction", f"{prefix}kl", f"val_{prefix}elbo", "val_loss"}
+
+
+@pytest.mark.parametrize("name", catalogue.COMBINATIONS)
+def test_gradients_reach_every_weight(name):
+    model = catalogue.make(**catalogue.COMBINATIONS[name])
+    x = catalogue.examples(model)
+    with tf.GradientTape() as tape:
+        (update,) = model.updates()
+        loss = update.loss(tf.constant(x))
+    for weight, gradient in zip(model.trainable_variables, tape.gradient(loss, model.trainable_variables), strict=True):
+        assert gradient is not None, weight.path
+        assert np.any(np.asarray(gradient) != 0), weight.path
+        assert np.all(np.isfinite(gradient)), weight.path
+
+
+@pytest.mark.parametrize("wrap", [np.asarray, lambda x: (x, np.zeros(len(x))), Batches, tf.data.Dataset.from_tensor_slices], ids=str)
+def test_fit_takes_what_keras_takes(binary, wrap):
+    model = catalogue.make()
+    model.compile(optimizer="adam", steps_per_execution=2)
+    data = wrap(binary)
+    if isinstance(data, tf.data.Dataset):
+        data = data.batch(10)
+    arguments = {"x": data[0], "y": data[1]} if isinstance(data, tuple) else {"x": data}
+    assert np.isfinite(model.fit(**arguments, epochs=2, verbose=0, shuffle=not isinstance(data, tf.data.Dataset)).history["loss"][-1])
+
+
+def test_evaluate_and_predict(binary):
+    model = catalogue.make()
+    model.compile("adam")
+    figures = model.evaluate(binary, verbose=0, return_dict=True)
+    assert figures["elbo"] == pytest.approx(figures["reconstruction"] - figures["kl"], abs=1e-4)
+    assert figures["loss"] == pytest.approx(-figures["elbo"], abs=1e-4)
+    reconstructions = model.predict(binary, verbose=0)
+    assert reconstructions.shape == binary.shape
+    np.testing.assert_allclose(reconstructions, model.reconstruct(binary), atol=1e-6)
+
+
+def test_the_loss_of_a_step_is_the_mean_of_its_batch(binary):
+    model = catalogue.make()
+    model.compile(keras.optimizers.SGD(0.0))
+    history = model.fit(binary, batch_size=15, epochs=1, verbose=0).history
+    assert history["loss"][0] == pytest.approx(-history["elbo"][0], rel=1e-5)
+
+
+def test_optimizer_arguments_clip_and_schedule(binary):
+    model = catalogue.make()
+    schedule = keras.optimizers.schedules.ExponentialDecay(0.1, 1, 0.5)
+    model.compile(keras.optimizers.SGD(schedule, global_clipnorm=1e-8))
+    before = [w.numpy() for w in model.trainable_variables]
+    model.fit(binary, epochs=1, batch_size=30, verbose=0)
+    moved = np.sqrt(sum(np.sum((w.numpy() - b) ** 2) for w, b in zip(model.trainable_variables, before, strict=True)))
+    assert 0 < moved < 1e-8
+    assert float(model.optimizer.learning_rate) == pytest.approx(0.05)
+
+
+@pytest.mark.parametrize(
+    ("x", "message"),
+    [
+        (np.full((5, 4, 4, 1), 0.5), "binarise it"),
+        (np.full((5, 4, 4, 1), np.nan), "finite values"),
+        (np.zeros((5, 3, 4, 1)), "shape"),
+        (np.zeros((0, 4, 4, 1)), "at least one example"),
+        (np.full((5, 4, 4, 1), "a"), "real numbers"),
+        (tf.data.Dataset.from_tensor_slices(np.full((5, 4, 4, 1), 2.0)).batch(5), "binarise it"),
+        (tf.data.Dataset.from_tensor_slices(np.zeros((0, 4, 4, 1))).batch(5), "at least one batch"),
+        (Batches(np.full((20, 4, 4, 1), 7.0)), "binarise it"),
+    ],
+)
+def test_bad_examples_are_refused_by_name(x, message):
+    model = catalogue.make()
+    model.compile("adam")
+    for method in (model.fit, model.evaluate, model.predict):
+        with pytest.raises(ValueError, match=message):
+            method(x)

@@ -1,0 +1,122 @@
+"""Likelihoods: normalised over their support, stable, and refusing data outside it."""
+
+import numpy as np
+import pytest
+import scipy.stats
+import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import keras_vaemix as vm
+from tests import catalogue
+
+LEVELS = np.arange(256, dtype="float32") / 255
+
+
+def log_density(likelihood, params, values):
+    """Log-densities of a one-dimensional x with the given values, [N]."""
+    x = np.asarray(values, "float32")[:, None]
+    return likelihood.log_prob(tf.constant(np.broadcast_to(params, (1, len(x), len(params))), tf.float32), x)[0].numpy().astype("float64")
+
+
+@pytest.mark.parametrize("logit", [-30.0, -1.0, 0.0, 2.5, 30.0])
+def test_bernoulli_sums_to_one(logit):
+    assert np.exp(log_density(vm.Bernoulli(), [logit], [0, 1])).sum() == pytest.approx(1)
+
+
+@settings(deadline=None, max_examples=60)
+@given(loc=st.floats(-12, 12), log_scale=st.floats(-6, 1))
+def test_discretized_logistic_sums_to_one(loc, log_scale):
+    log_p = log_density(vm.DiscretizedLogistic(), [loc, log_scale], LEVELS)
+    assert np.isfinite(log_p).all()
+    assert np.exp(log_p).sum() == pytest.approx(1, abs=2e-5)
+
+
+def test_discretized_logistic_is_a_difference_of_cumulative_densities():
+    likelihood, params = vm.DiscretizedLogistic(), [0.3, -3.0]
+    loc, scale = 1 / (1 + np.exp(-0.3)), np.exp(-3.0)
+    edges = scipy.stats.logistic.cdf(np.arange(257) / 256, loc, scale)
+    edges[[0, -1]] = 0, 1
+    np.testing.assert_allclose(log_density(likelihood, params, LEVELS), np.log(np.diff(edges)), rtol=1e-4)
+
+
+@pytest.mark.parametrize("level", [0, 1, 128, 254, 255])
+@pytest.mark.parametrize("loc", [-20.0, 0.0, 20.0])
+def test_discretized_logistic_has_finite_gradients(level, loc):
+    params = tf.Variable([[[loc, -4.5]]])
+    with tf.GradientTape() as tape:
+        log_p = vm.DiscretizedLogistic().log_prob(params, np.array([[LEVELS[level]]]))
+    assert np.isfinite(log_p).all()
+    assert np.isfinite(tape.gradient(log_p, params)).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "low", "high"),
+    [("ContinuousBernoulli", 0, 1), ("Normal", -9, 9), ("LearnedScaleNormal", -9, 9), ("OptimalScaleNormal", -9, 9), ("Laplace", -19, 19)],
+)
+@pytest.mark.parametrize("param", [-1.5, 0.0, 0.7])
+def test_continuous_densities_integrate_to_one_and_have_their_mean(name, low, high, param):
+    likelihood, grid = catalogue.LIKELIHOODS[name](), np.linspace(low, high, 40_001)
+    density = np.exp(log_density(likelihood, [param], grid))
+    assert np.trapezoid(density, grid) == pytest.approx(1, abs=1e-3)
+    assert np.trapezoid(density * grid, grid) == pytest.approx(float(likelihood.mean(tf.constant(param))), abs=1e-3)
+
+
+@pytest.mark.parametrize("logit", [-8.0, -0.11, -0.09, 1e-4, 0.09, 0.11, 8.0])
+def test_continuous_bernoulli_mean_is_that_of_tfp(logit):
+    likelihood = vm.ContinuousBernoulli()
+    assert float(likelihood.mean(tf.constant(logit))) == pytest.approx(float(likelihood.distribution(tf.constant(logit)).mean()), abs=2e-4)
+
+
+@pytest.mark.parametrize("name", catalogue.LIKELIHOODS)
+def test_log_prob_is_that_of_the_distribution_summed(name):
+    likelihood, rng = catalogue.LIKELIHOODS[name](), np.random.default_rng(0)
+    params = tf.constant(rng.standard_normal((3, 5, 2, 2, likelihood.params_size(1))), tf.float32)
+    x = rng.integers(0, 2, (5, 2, 2, 1)).astype("float32")
+    expected = tf.reduce_sum(likelihood.distribution(params).log_prob(x), axis=[2, 3, 4])
+    np.testing.assert_allclose(likelihood.log_prob(params, x), expected, rtol=2e-5)
+    assert likelihood.mean(params).shape == (3, 5, 2, 2, 1)
+
+
+def test_optimal_scale_is_the_root_mean_squared_error():
+    likelihood = vm.OptimalScaleNormal(momentum=0.0)
+    params, x = tf.zeros((1, 4, 6)), np.random.default_rng(0).standard_normal((4, 6)).astype("float32")
+    log_p = likelihood.log_prob(params, x, training=True).numpy().sum()
+    assert float(likelihood.variance) == pytest.approx(np.mean(x**2), rel=1e-6)
+    for factor in (0.9, 1.1):
+        assert log_p > scipy.stats.norm.logpdf(x, 0, factor * np.sqrt(np.mean(x**2))).sum()
+    np.testing.assert_allclose(likelihood.log_prob(params, x).numpy().sum(), log_p, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("name", "good", "bad"),
+    [
+        ("Bernoulli", 1.0, 0.5),
+        ("PseudoBernoulli", 0.5, 1.5),
+        ("ContinuousBernoulli", 0.5, -0.1),
+        ("DiscretizedLogistic", 17 / 255, 17.5 / 255),
+        ("Normal", -7.0, np.inf),
+        ("Laplace", -7.0, np.nan),
+    ],
+)
+def test_data_outside_the_support_is_refused(name, good, bad):
+    likelihood = catalogue.LIKELIHOODS[name]()
+    likelihood.check(np.full((2, 3), good))
+    with pytest.raises(ValueError, match="Expected .* Received: "):
+        likelihood.check(np.full((2, 3), bad))
+
+
+@pytest.mark.parametrize("make", [lambda: vm.Normal(0.0), lambda: vm.Laplace(-1.0), lambda: vm.OptimalScaleNormal(1.0), lambda: vm.DiscretizedLogistic((1, 0))])
+def test_bad_arguments(make):
+    with pytest.raises(ValueError, match="Expected .* Received: "):
+        make()
+
+
+def test_figures_of_a_pseudo_likelihood_say_so():
+    model = catalogue.make(likelihood="PseudoBernoulli")
+    model.compile("adam")
+    names = set(model.evaluate(catalogue.examples(model), verbose=0, return_dict=True))
+    assert names == {"loss", "pseudo_elbo", "pseudo_reconstruction", "pseudo_kl", "beta"}
+    report = vm.evaluation.likelihood_report(model, catalogue.examples(model), num_samples=5)
+    assert "pseudo_log_likelihood" in report
+    assert "log_likelihood" not in report

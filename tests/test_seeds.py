@@ -1,0 +1,41 @@
+"""Every draw is a function of a seed."""
+
+import numpy as np
+import pytest
+
+from tests import catalogue
+
+
+@pytest.fixture(params=catalogue.PRIORS)
+def model(request):
+    return catalogue.make(request.param)
+
+
+def test_equal_seeds_equal_draws(model, binary):
+    np.testing.assert_array_equal(model.sample(5, seed=3), model.sample(5, seed=3))
+    assert np.any(model.sample(5, seed=3) != model.sample(5, seed=4))
+    np.testing.assert_array_equal(model.log_likelihood(binary, 20, seed=1), model.log_likelihood(binary, 20, seed=1))
+    assert np.any(model.log_likelihood(binary, 20, seed=1) != model.log_likelihood(binary, 20, seed=2))
+
+
+def test_without_a_seed_draws_differ_and_repeat_with_the_model(binary):
+    first, second = catalogue.make(seed=7), catalogue.make(seed=7)
+    second.set_weights(first.get_weights())
+    one, two = first.sample(5), first.sample(5)
+    assert np.any(one != two)
+    np.testing.assert_array_equal(one, second.sample(5))
+
+
+def test_seeded_figures_leave_training_alone(binary):
+    """Pictures and likelihoods between epochs must not change the run."""
+    first, second = catalogue.make(seed=7), catalogue.make(seed=7)
+    second.set_weights(first.get_weights())
+    for each in (first, second):
+        each.compile("sgd")
+    second.sample(3, seed=0)
+    second.log_likelihood(binary, 5)
+    second.responsibilities(binary)
+    for each in (first, second):
+        each.fit(binary, verbose=0, shuffle=False)
+    for a, b in zip(first.get_weights(), second.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)

@@ -1,0 +1,67 @@
+"""Where arrays come from: .npz files, folders of images, and TensorFlow Datasets."""
+
+import socket
+import zipfile
+
+import numpy as np
+
+IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp")
+
+
+def read_npz(path):
+    """Returns the arrays of an .npz file; one that holds pickled objects is refused."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return {name: file[name] for name in file.files}
+    except FileNotFoundError:
+        raise FileNotFoundError(f"Expected an .npz file at {path}. Received: no such file") from None
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, AttributeError) as error:
+        raise ValueError(f"Expected {path} to be a whole .npz file of plain arrays (no pickled objects). Received: {error}") from error
+
+
+def read_folder(path, image_size):
+    """Returns the images below `path` as 8-bit RGB [N, image_size, image_size, 3]; the folder that holds an image is its label."""
+    from PIL import Image, ImageOps
+
+    files = sorted(file for file in path.rglob("*") if file.suffix.lower() in IMAGES)
+    if not files:
+        raise FileNotFoundError(f"Expected a folder with images ({', '.join(IMAGES)}). Received: {path}, with none")
+    images = np.empty((len(files), image_size, image_size, 3), "uint8")
+    for i, file in enumerate(files):
+        try:
+            with Image.open(file) as image:
+                images[i] = np.asarray(ImageOps.fit(image.convert("RGB"), (image_size, image_size), Image.Resampling.LANCZOS))
+        except (OSError, Image.DecompressionBombError) as error:
+            raise ValueError(f"Expected {file} to be an image: remove or replace it. Received: {error}") from error
+    labels = np.unique([str(f.parent) for f in files], return_inverse=True)[1]
+    return {"x": images, "y": labels} if labels.any() else {"x": images}
+
+
+def read_tfds(name, local):
+    """Returns the arrays of a set from TensorFlow Datasets, under the names that the local files have."""
+    looked_for = f"{local}" if local else f"{name}.npz (no --data-dir was given)"
+    if name == "frey_faces":
+        raise FileNotFoundError(f"Expected {looked_for}: {name} is not in TensorFlow Datasets, pass --data-dir. Received: no such file")
+    import tensorflow_datasets as tfds
+
+    builder = tfds.builder(name)
+    if not builder.is_prepared() and not online():
+        raise FileNotFoundError(
+            f"Expected {looked_for}, a copy prepared by TensorFlow Datasets, or a network: "
+            f"put the file into a folder and pass it as --data-dir. Received: none of the three for dataset={name!r}"
+        )
+    arrays = {}
+    for split in ("train", "test"):
+        examples = tfds.load(name, split=split, batch_size=-1, as_supervised=False)
+        arrays[f"x_{split}"] = tfds.as_numpy(examples["image"])
+        arrays[f"y_{split}"] = tfds.as_numpy(examples["label"])
+    return arrays
+
+
+def online(host="storage.googleapis.com", seconds=3):
+    """Returns whether the host of most data sets can be reached, found out at once instead of after minutes of retries."""
+    try:
+        socket.create_connection((host, 443), seconds).close()
+    except OSError:
+        return False
+    return True

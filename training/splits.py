@@ -1,0 +1,93 @@
+"""A data set in three splits: what is trained on, in an order and with a binarisation that a resumed run repeats."""
+
+import hashlib
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from keras_vaemix import supports
+from keras_vaemix.part import require
+from keras_vaemix.seeds import fold_in
+
+SPLITS = ("train", "validation", "test")
+BINARIZATION_SEED = 777
+
+
+class Split(NamedTuple):
+    """Examples x [N, *shape], 8-bit or in [0, 1], and labels y [N] or None."""
+
+    x: Any
+    y: Any = None
+
+
+class Data(NamedTuple):
+    """A data set in three splits.
+
+    Attributes:
+        support: The set in which its scaled values lie.
+        is_intensity: Whether grey values may be read as probabilities of ink and be binarised at random, as the papers do.
+    """
+
+    name: str
+    train: Split
+    validation: Split
+    test: Split
+    support: supports.Support
+    is_intensity: bool = False
+
+    @property
+    def shape(self):
+        return self.train.x.shape[1:]
+
+    def sha256(self):
+        """Returns the hash of all arrays of examples, in the order of the splits."""
+        digest = hashlib.sha256()
+        for name in SPLITS:
+            digest.update(np.ascontiguousarray(getattr(self, name).x))
+        return digest.hexdigest()
+
+    def arrays(self, split, support):
+        """Returns the examples of a split, fixed: scaled, and binarised once where the likelihood needs it."""
+        if not self.binarizes(support):
+            return scale(getattr(self, split).x)
+        require(split != "train", "split to be validation or test: train is binarised anew in every step", split=split)
+        rng = np.random.RandomState(BINARIZATION_SEED)
+        drawn = {name: rng.binomial(1, scale(getattr(self, name).x)).astype("float32") for name in ("validation", "test")}
+        return drawn[split]
+
+    def binarizes(self, support):
+        """Returns whether the examples are binarised at random for a likelihood with this support."""
+        return support is supports.BINARY and self.is_intensity
+
+    def batches(self, batch_size, support, seed, first_epoch=0):
+        """Returns an endless `tf.data.Dataset` of training batches.
+
+        The order of an epoch and the binarisation of its batches are functions of (seed, epoch), so that a resumed run sees what
+        the interrupted one would have seen. What is left over when an epoch is cut into batches is another part each time.
+        """
+        x = tf.constant(self.train.x)
+        binarize = self.binarizes(support)
+
+        def epoch_batches(epoch):
+            epoch_seed = tf.stack([tf.constant(seed, tf.int64), epoch])
+            order = tf.random.experimental.stateless_shuffle(tf.range(len(x)), epoch_seed)
+            indices = tf.data.Dataset.from_tensor_slices(order).batch(batch_size, drop_remainder=True)
+
+            def batch(step, index):
+                examples = scale(tf.gather(x, index))
+                if not binarize:
+                    return examples
+                ink = tf.random.stateless_uniform(tf.shape(examples), fold_in(epoch_seed, step), alg="philox")
+                return tf.cast(ink < examples, tf.float32)
+
+            return indices.enumerate().map(batch, num_parallel_calls=1)
+
+        return tf.data.Dataset.counter(first_epoch).flat_map(epoch_batches).prefetch(8)
+
+
+def scale(x):
+    """Returns 8-bit values over 255, and anything else as it is, in float32."""
+    if isinstance(x, tf.Tensor):
+        return tf.cast(x, tf.float32) / 255 if x.dtype == tf.uint8 else tf.cast(x, tf.float32)
+    return x.astype("float32") / 255 if x.dtype == np.uint8 else x.astype("float32")
