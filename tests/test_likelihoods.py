@@ -102,13 +102,15 @@ def test_optimal_scale_is_the_root_mean_squared_error():
 def test_data_outside_the_support_is_refused(name, good, bad):
     likelihood = catalogue.LIKELIHOODS[name]()
     likelihood.check(np.full((2, 3), good))
-    with pytest.raises(ValueError, match="Expected .* Received: "):
+    with pytest.raises(ValueError, match=r"Expected .* Received: "):
         likelihood.check(np.full((2, 3), bad))
 
 
-@pytest.mark.parametrize("make", [lambda: vm.Normal(0.0), lambda: vm.Laplace(-1.0), lambda: vm.OptimalScaleNormal(1.0), lambda: vm.DiscretizedLogistic((1, 0))])
+@pytest.mark.parametrize(
+    "make", [lambda: vm.Normal(0.0), lambda: vm.Laplace(-1.0), lambda: vm.OptimalScaleNormal(1.0), lambda: vm.DiscretizedLogistic((1, 0))]
+)
 def test_bad_arguments(make):
-    with pytest.raises(ValueError, match="Expected .* Received: "):
+    with pytest.raises(ValueError, match=r"Expected .* Received: "):
         make()
 
 

@@ -75,7 +75,9 @@ def test_one_component_at_will(prior):
 def test_frozen_prior_samples_what_the_prior_does(prior):
     frozen, u, noise = prior.freeze(encode), np.linspace(0, 0.999, 50, dtype="float32"), np.ones((50, 2), "float32")
     assert all(isinstance(array, np.ndarray) for array in frozen[:3])
-    for one, other in zip(frozen.transport(u, noise, np.full(50, -1)), prior.mixture(encode).transport(u, noise, np.full(50, -1)), strict=True):
+    for one, other in zip(
+        frozen.transport(u, noise, np.full(50, -1)), prior.mixture(encode).transport(u, noise, np.full(50, -1)), strict=True
+    ):
         np.testing.assert_array_equal(one, other)
 
 
@@ -110,7 +112,7 @@ def test_component_out_of_range(component):
     ],
 )
 def test_bad_arguments(make):
-    with pytest.raises(ValueError, match="Expected .* Received: "):
+    with pytest.raises(ValueError, match=r"Expected .* Received: "):
         make()
 
 

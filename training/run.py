@@ -99,21 +99,13 @@ class Run:
         if not saved:
             self.history = []
             return 0
-        try:
-            model.load_weights(saved[-1])
-        except (OSError, ValueError, KeyError) as error:
-            raise ValueError(
-                f"Expected {saved[-1]} to be a whole checkpoint: delete it to go on from an older one or anew. Received: {error}"
-            ) from None
+        read_checkpoint(saved[-1], model.load_weights)
         epochs = int(model.optimizer.iterations) // steps_per_epoch
         self.history = self.history[:epochs]
         if len(self.history) < epochs:
-            raise ValueError(
-                f"Expected {epochs} epochs in {self.folder / 'history.csv'}, as in the checkpoint. Received: {len(self.history)}"
-            )
-        best = self.checkpoints / f"best-{self.best_epoch():06d}.npz"
-        with np.load(best, allow_pickle=False) as arrays:
-            self.best = [arrays[name] for name in sorted(arrays.files)]
+            history = self.folder / "history.csv"
+            raise ValueError(f"Expected {epochs} epochs in {history}, as in the checkpoint. Received: {len(self.history)}")
+        self.best = read_checkpoint(self.checkpoints / f"best-{self.best_epoch():06d}.npz", read_arrays)
         return epochs
 
     def past(self, name):
@@ -141,6 +133,21 @@ class Run:
                 old.unlink()
 
 
+def read_checkpoint(path, read):
+    """Returns `read(path)`, with one clear error for a file that is damaged or missing."""
+    try:
+        return read(path)
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        remedy = "delete the checkpoint to train anew"
+        raise ValueError(f"Expected {path} to be a whole checkpoint: {remedy}. Received: {str(error).splitlines()[0]}") from None
+
+
+def read_arrays(path):
+    """Returns the arrays of an .npz file in the order of their names."""
+    with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
+        return [arrays[name] for name in sorted(arrays.files)]
+
+
 def check_same_settings(old, new):
     different = [key for key in sorted({*old, *new} - RESUMABLE) if old.get(key) != new.get(key)]
     if different:
@@ -155,7 +162,7 @@ def read_history(path):
     if not path.exists():
         return []
     with open(path, newline="") as file:
-        return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
+        return [{name: int(value) if name == "epoch" else float(value) for name, value in row.items()} for row in csv.DictReader(file)]
 
 
 def write_history(path, rows):

@@ -11,8 +11,8 @@ IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp")
 def read_npz(path):
     """Returns the arrays of an .npz file; one that holds pickled objects is refused."""
     try:
-        with np.load(path, allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
+            return {name: arrays[name] for name in arrays.files}
     except FileNotFoundError:
         raise FileNotFoundError(f"Expected an .npz file at {path}. Received: no such file") from None
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, AttributeError) as error:
@@ -52,9 +52,9 @@ def read_tfds(name, local):
         )
     arrays = {}
     for split in ("train", "test"):
-        examples = tfds.load(name, split=split, batch_size=-1, as_supervised=False)
-        arrays[f"x_{split}"] = tfds.as_numpy(examples["image"])
-        arrays[f"y_{split}"] = tfds.as_numpy(examples["label"])
+        batches = list(tfds.as_numpy(tfds.load(name, split=split).batch(1000)))
+        arrays[f"x_{split}"] = np.concatenate([batch["image"] for batch in batches])
+        arrays[f"y_{split}"] = np.concatenate([batch["label"] for batch in batches])
     return arrays
 
 

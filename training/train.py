@@ -14,10 +14,9 @@ MAIN_JOB = "vamp_digits"
 
 def common_flags():
     """Returns the parser of the flags that every preset has."""
-    parser = argparse.ArgumentParser(prog="python -m training.train", description=__doc__, add_help=False)
+    parser = argparse.ArgumentParser(prog="python -m training.train", description=__doc__)
     parser.add_argument("preset", nargs="?", default=MAIN_JOB, help=f"what to train (default: {MAIN_JOB}); see --list")
     parser.add_argument("--list", action="store_true", help="show every preset with its row in its paper, and stop")
-    parser.add_argument("-h", "--help", action="store_true", help="show this help and the preset's own flags, and stop")
     parser.add_argument("--dataset", help="data set instead of the preset's: a name, npz:PATH or folder:PATH")
     parser.add_argument("--data-dir", default=os.environ.get("VAEMIX_DATA"), help="folder with NAME.npz (default: $VAEMIX_DATA)")
     parser.add_argument("--image-size", type=int, default=64, help="side to which images of folder:PATH are brought")
@@ -26,6 +25,7 @@ def common_flags():
     parser.add_argument("--epochs", type=int, help="at most so many epochs instead of the preset's")
     parser.add_argument("--batch-size", type=int, help="examples in a step instead of the preset's")
     parser.add_argument("--seed", type=int, default=0, help="seed of weights, order, binarisation and noise")
+    parser.add_argument("--checkpoint-seconds", type=float, default=15.0, help="time between checkpoints; they fall on ends of epochs")
     parser.add_argument("--strategy", default="auto", choices=("auto", "none", "mirrored", "multiworker"), help="tf.distribute strategy")
     parser.add_argument("--num-samples", type=int, default=1000, help="importance samples of the log-likelihood")
     parser.add_argument("--evaluation-examples", type=int, help="log-likelihood of the first so many test examples only")
@@ -37,27 +37,24 @@ def parse(argv):
     from training.presets import PRESETS
 
     parser = common_flags()
-    args, _ = parser.parse_known_args(argv)
-    if args.list:
+    name = argv[0] if argv and not argv[0].startswith("-") else MAIN_JOB
+    if "--list" in argv:
         for preset in PRESETS.values():
             print(f"{preset.name:24} {preset.dataset:10} {preset.summary}\n{'':36}paper: {preset.paper}")
         raise SystemExit(0)
-    if args.preset not in PRESETS:
-        close = difflib.get_close_matches(args.preset, PRESETS, 3, 0.4)
-        raise ValueError(
-            f"Expected a preset: {'did you mean ' + ' or '.join(close) + '? ' if close else ''}see --list. Received: {args.preset!r}"
-        )
-    preset = PRESETS[args.preset]
+    if name not in PRESETS:
+        close = difflib.get_close_matches(name, PRESETS, 3, 0.4)
+        raise ValueError(f"Expected a preset: {'did you mean ' + ' or '.join(close) + '? ' if close else ''}see --list. Received: {name!r}")
+    preset = PRESETS[name]
     own = parser.add_argument_group(f"flags of {preset.name}")
     for flag in preset.flags():
         kind = {"action": argparse.BooleanOptionalAction} if flag.annotation is bool else {"type": flag.annotation}
         own.add_argument(
             "--" + flag.name.replace("_", "-"), default=flag.default, help=f"(default: {flag.default})", dest="own_" + flag.name, **kind
         )
-    if args.help:
-        parser.print_help()
-        raise SystemExit(0)
     args = parser.parse_args(argv)
+    if args.preset != name:
+        raise ValueError(f"Expected the preset before its flags. Received: {args.preset!r} after them")
     for name in ("epochs", "batch_size", "num_samples", "image_size", "evaluation_examples"):
         if getattr(args, name) is not None and getattr(args, name) < 1:
             raise ValueError(f"Expected --{name.replace('_', '-')} of at least 1. Received: {getattr(args, name)}")
@@ -98,7 +95,7 @@ def train(argv):
         "versions": versions(),
     }
     run = Run(args.run_dir or Path("runs") / preset.name, config, args.resume)
-    fit(run, data, experiment, args.seed, strategy)
+    fit(run, data, experiment, args, strategy)
     finish(run, data, experiment.model, args)
     return run.folder
 
@@ -114,7 +111,7 @@ def check_trainable(data, experiment):
         experiment.model.check(data.arrays("train", support), f"{data.name} train")
 
 
-def fit(run, data, experiment, seed, strategy):
+def fit(run, data, experiment, args, strategy):
     """Trains, from the last checkpoint if there is one, and leaves the model with its best weights, saved."""
     from keras_vaemix import callbacks
     from training.run import Recorder, atomically
@@ -123,13 +120,13 @@ def fit(run, data, experiment, seed, strategy):
     steps = len(data.train.x) // experiment.batch_size
     validation = data.arrays("validation", support)
     with strategy.scope():
-        model.seed = seed
+        model.seed = args.seed
         model.compile(experiment.optimizer, steps_per_execution=max(n for n in range(1, min(steps, 50) + 1) if steps % n == 0))
     first = run.restore(model, steps)
     stopping = callbacks.EarlyStopping(experiment.patience, experiment.warm_up, past=run.past("val_loss"))
     if first < experiment.epochs and not stopping.is_over():
         model.fit(
-            data.batches(experiment.batch_size, support, seed, first),
+            data.batches(experiment.batch_size, support, args.seed, first),
             epochs=experiment.epochs,
             initial_epoch=first,
             steps_per_epoch=steps,
@@ -141,7 +138,7 @@ def fit(run, data, experiment, seed, strategy):
                 callbacks.StopOnNaN(),
                 callbacks.KLWarmUp(experiment.warm_up),
                 stopping,
-                Recorder(run),
+                Recorder(run, args.checkpoint_seconds),
                 callbacks.TensorBoard(run.folder / "logs", validation[:200]),
             ],
         )

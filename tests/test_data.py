@@ -1,0 +1,161 @@
+"""Data sets: splits, supports, sources, and an order that a resumed run repeats."""
+
+import os
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow_datasets as tfds
+from PIL import Image
+
+from keras_vaemix import supports
+from training import data, sources
+
+REAL = Path(os.environ.get("VAEMIX_DATA") or "absent")
+
+
+def test_digits_are_scikit_learns(digits):
+    assert [len(getattr(digits, split).x) for split in ("train", "validation", "test")] == [1197, 200, 400]
+    assert digits.shape == (8, 8, 1)
+    assert set(np.unique(digits.train.x * 16)) <= set(range(17))
+    assert (
+        len(np.unique(np.concatenate([s.x.reshape(len(s.x), -1) for s in (digits.train, digits.validation, digits.test)]), axis=0)) == 1797
+    )
+    assert digits.sha256() == data.load("digits").sha256()
+
+
+def test_evaluation_is_binarised_once_and_training_anew(digits):
+    test = digits.arrays("test", supports.BINARY)
+    np.testing.assert_array_equal(test, digits.arrays("test", supports.BINARY))
+    assert set(np.unique(test)) == {0, 1}
+    assert abs(test.mean() - digits.test.x.mean()) < 0.01
+    np.testing.assert_array_equal(digits.arrays("test", supports.UNIT_INTERVAL), digits.test.x)
+    with pytest.raises(ValueError, match="binarised anew"):
+        digits.arrays("train", supports.BINARY)
+
+
+def batches(digits, support, num, **kwargs):
+    return np.stack(list(digits.batches(57, support, 3, **kwargs).take(num).as_numpy_iterator()))
+
+
+@pytest.mark.parametrize("support", [supports.BINARY, supports.UNIT_INTERVAL], ids=lambda s: s.name)
+def test_order_is_a_function_of_seed_and_epoch(digits, support):
+    whole = batches(digits, support, 63)
+    np.testing.assert_array_equal(batches(digits, support, 42, first_epoch=1), whole[21:])
+    assert np.any(whole[:21] != whole[21:42])
+    assert whole.dtype == np.float32
+
+
+def test_an_epoch_holds_every_example_once(digits):
+    seen = batches(digits, supports.UNIT_INTERVAL, 21).reshape(-1, 64)
+    np.testing.assert_array_equal(np.sort(seen.sum(1)), np.sort(digits.train.x.reshape(-1, 64).sum(1)))
+
+
+def test_training_binarisation_has_the_right_probabilities(digits):
+    ink = np.mean([batches(digits, supports.BINARY, 21, first_epoch=e).mean((0, 1)) for e in range(10)], axis=0)
+    np.testing.assert_allclose(ink, digits.train.x.mean(0), atol=0.03)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "support", "sizes"),
+    [
+        ({"x": np.zeros((50, 3))}, supports.BINARY, (40, 5, 5)),
+        ({"x": np.arange(200, dtype="uint8").reshape(50, 2, 2)}, supports.LEVELS, (40, 5, 5)),
+        ({"x_train": np.linspace(0, 1, 60).reshape(30, 2), "x_test": np.ones((7, 2))}, supports.UNIT_INTERVAL, (27, 3, 7)),
+        (
+            {"x_train": np.linspace(-3, 9, 60).reshape(30, 2), "x_val": np.ones((4, 2)), "x_test": np.ones((7, 2))},
+            supports.REAL,
+            (30, 4, 7),
+        ),
+    ],
+)
+def test_arrays_of_a_user(tmp_path, arrays, support, sizes):
+    np.savez(tmp_path / "mine.npz", **arrays)
+    loaded = data.load(f"npz:{tmp_path / 'mine.npz'}")
+    assert loaded.support is support
+    assert (len(loaded.train.x), len(loaded.validation.x), len(loaded.test.x)) == sizes
+
+
+def test_pickled_objects_are_refused(tmp_path):
+    np.savez(tmp_path / "evil.npz", x=np.array([{"a": 1}], dtype=object))
+    with pytest.raises(ValueError, match="no pickled objects"):
+        data.load(f"npz:{tmp_path / 'evil.npz'}")
+    (tmp_path / "pickle.npz").write_bytes(pickle.dumps([1, 2]))
+    with pytest.raises(ValueError, match="plain arrays"):
+        data.load(f"npz:{tmp_path / 'pickle.npz'}")
+
+
+@pytest.mark.parametrize("keep", [0, 10, 200, -5])
+def test_truncated_file_is_named(tmp_path, keep):
+    path = tmp_path / "cut.npz"
+    np.savez(path, x=np.zeros((50, 3)))
+    path.write_bytes(path.read_bytes()[:keep])
+    with pytest.raises(ValueError, match=r"cut\.npz to be a whole"):
+        data.load(f"npz:{path}")
+
+
+@pytest.mark.parametrize(
+    "arrays",
+    [
+        {"y": np.zeros(3)},
+        {"x": np.zeros((0, 3))},
+        {"x": np.array(["a", "b"])},
+        {"x_train": np.zeros((30, 2)), "x_test": np.zeros((5, 3))},
+        {"x": np.full((30, 2), np.nan)},
+    ],
+)
+def test_arrays_that_are_no_data_set(tmp_path, arrays):
+    np.savez(tmp_path / "bad.npz", **arrays)
+    with pytest.raises(ValueError, match=r"Expected .* Received: "):
+        data.load(f"npz:{tmp_path / 'bad.npz'}")
+
+
+def test_folder_of_images(tmp_path):
+    rng = np.random.default_rng(0)
+    for i in range(20):
+        folder = tmp_path / ("a" if i % 2 else "b")
+        folder.mkdir(exist_ok=True)
+        Image.fromarray(rng.integers(0, 255, (30, 20 + i, 3), dtype="uint8")).save(folder / f"{i}.png")
+    loaded = data.load(f"folder:{tmp_path}", image_size=16)
+    assert loaded.shape == (16, 16, 3)
+    assert loaded.support is supports.LEVELS
+    assert set(loaded.train.y) == {0, 1}
+    (tmp_path / "a" / "broken.png").write_bytes(b"no image")
+    with pytest.raises(ValueError, match=r"broken\.png to be an image"):
+        data.load(f"folder:{tmp_path}", image_size=16)
+
+
+@pytest.mark.parametrize(
+    ("name", "shape"), [("mnist", (28, 28, 1)), ("fashion_mnist", (28, 28, 1)), ("omniglot", (28, 28, 1)), ("cifar10", (32, 32, 3))]
+)
+@pytest.mark.filterwarnings("ignore")
+def test_tensorflow_datasets(name, shape, monkeypatch):
+    monkeypatch.setattr(sources, "online", lambda: True)
+    with tfds.testing.mock_data(num_examples=60):
+        loaded = data.load(name)
+    assert loaded.shape == shape
+    assert (len(loaded.train.x), len(loaded.validation.x), len(loaded.test.x)) == (50, 10, 60)
+    assert loaded.train.x.dtype == np.uint8
+
+
+def test_no_file_and_no_network_is_said_at_once(monkeypatch, tmp_path):
+    monkeypatch.setattr(sources, "online", lambda: False)
+    with pytest.raises(FileNotFoundError, match=r"mnist\.npz.*--data-dir"):
+        data.load("mnist", tmp_path)
+
+
+@pytest.mark.skipif(not (REAL / "mnist.npz").exists(), reason="no real data: VAEMIX_DATA")
+@pytest.mark.parametrize(
+    ("name", "sizes", "shape"),
+    [
+        ("mnist", (50_000, 10_000, 10_000), (28, 28, 1)),
+        ("omniglot", (23_000, 1_345, 8_070), (28, 28, 1)),
+        ("frey_faces", (1_565, 200, 200), (28, 20, 1)),
+        ("cifar10", (10_000, 4_000, 1_000), (32, 32, 3)),
+    ],
+)
+def test_real_data(name, sizes, shape):
+    loaded = data.load(name, REAL)
+    assert (len(loaded.train.x), len(loaded.validation.x), len(loaded.test.x)) == sizes
+    assert loaded.shape == shape

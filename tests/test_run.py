@@ -1,0 +1,280 @@
+"""Runs as a user starts them: killed and resumed, refused when something is wrong, and never overwritten."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).parents[1]
+QUICK = ["vamp_digits", "--num-components", "5", "--latent-dim", "3", "--num-samples", "10"]
+
+
+def start(*arguments, module="training.train", cwd=ROOT):
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "VAEMIX_DATA": ""}
+    return subprocess.Popen(
+        [sys.executable, "-m", module, *map(str, arguments)],
+        cwd=cwd,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def run(*arguments, **kwargs):
+    process = start(*arguments, **kwargs)
+    out, err = process.communicate()
+    return process.returncode, out, err
+
+
+def error_line(err):
+    """The one line that the program itself wrote on standard error."""
+    (line,) = [line for line in err.splitlines() if line.startswith(("error:", "interrupted:"))]
+    assert "Traceback" not in err
+    return line
+
+
+def history(folder):
+    with open(folder / "history.csv", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def wait_for(condition, seconds=120):
+    limit = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < limit, "timed out"
+        time.sleep(0.02)
+
+
+def checkpoints(folder):
+    return sorted((folder / "checkpoint").glob("epoch-*"))
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A run that was never interrupted."""
+    folder = tmp_path_factory.mktemp("runs") / "whole"
+    status, out, err = run(*QUICK, "--epochs", 60, "--run-dir", folder)
+    assert status == 0, err
+    return folder, out
+
+
+def interrupted(folder, signal_number):
+    process = start(*QUICK, "--epochs", 60, "--run-dir", folder, "--checkpoint-seconds", 0)
+    wait_for(lambda: len(checkpoints(folder)) and int(checkpoints(folder)[-1].name[6:12]) >= 3)
+    process.send_signal(signal_number)
+    _, err = process.communicate()
+    return process.returncode, err
+
+
+def test_killed_and_resumed_run_has_the_same_bits(whole, tmp_path):
+    folder = tmp_path / "killed"
+    status, _ = interrupted(folder, signal.SIGKILL)
+    assert status == -signal.SIGKILL
+    assert not (folder / "model.keras").exists()
+    assert int(checkpoints(folder)[-1].name[6:12]) < 60
+    status, _, err = run(*QUICK, "--epochs", 60, "--run-dir", folder, "--resume")
+    assert status == 0, err
+    assert history(folder) == history(whole[0])
+    assert len(history(folder)) == 60
+    import h5py
+
+    def arrays(path):
+        found = {}
+        with h5py.File(path) as file:
+            file.visititems(lambda name, item: found.__setitem__(name, item[()]) if isinstance(item, h5py.Dataset) else None)
+        return found
+
+    one, other = arrays(checkpoints(folder)[-1]), arrays(checkpoints(whole[0])[-1])
+    assert one.keys() == other.keys()
+    assert any("optimizer" in name for name in one)
+    for name in one:
+        np.testing.assert_array_equal(one[name], other[name], err_msg=name)
+
+
+def test_interrupted_run_says_how_to_go_on(tmp_path):
+    folder = tmp_path / "interrupted"
+    status, err = interrupted(folder, signal.SIGINT)
+    assert status == 130
+    assert error_line(err) == "interrupted: pass --resume to go on"
+    assert run(*QUICK, "--epochs", 8, "--run-dir", folder, "--resume")[0] == 0
+
+
+def test_run_folder_holds_everything(whole):
+    folder, out = whole
+    for name in (
+        *("config.json", "model.keras", "checkpoint", "logs/train", "logs/validation", "history.csv", "evaluation.json", "samples.png"),
+        *("reconstructions.png", "export/decoder.onnx", "export/sampler.onnx", "export/saved_model", "export/manifest.json"),
+    ):
+        assert (folder / name).exists(), name
+    report = json.loads((folder / "evaluation.json").read_text())
+    expected = {"elbo", "elbo_se", "reconstruction", "kl", "log_likelihood", "log_likelihood_se", "num_samples", "split", "num_examples"}
+    assert expected <= set(report)
+    assert report["elbo"] == pytest.approx(report["reconstruction"] - report["kl"], abs=1e-3)
+    assert report["elbo"] < report["log_likelihood"] + 4 * report["log_likelihood_se"] < 0
+    assert f"tensorboard --logdir {folder}" in out
+    assert not [path for path in folder.rglob("*") if path.name.startswith(".")]
+
+
+def test_evaluate_a_run(whole):
+    folder, _ = whole
+    status, out, err = run(folder, "--split", "validation", "--num-samples", 20, module="training.evaluate")
+    assert status == 0, err
+    assert "200 of 200 validation examples, 20 samples each" in out
+
+
+def test_config_runs_again(whole):
+    config = json.loads((whole[0] / "config.json").read_text())
+    assert config["preset"] == "vamp_digits"
+    assert config["arguments"]["num_components"] == 5
+    assert {"data_sha256", "seed", "command", "versions"} <= set(config)
+
+
+def test_list_shows_every_preset_with_its_row():
+    from training.presets import PRESETS
+
+    status, out, _ = run("--list")
+    assert status == 0
+    for preset in PRESETS.values():
+        assert preset.name in out
+        assert preset.paper in out
+
+
+def test_help_shows_the_flags_of_a_preset():
+    status, out, _ = run("mog_prior_mnist", "--help")
+    assert status == 0
+    assert "--num-components" in out
+    assert "--no-learn-weights" in out
+
+
+@pytest.fixture
+def main(capsys, tmp_path, monkeypatch):
+    """Runs the training command in this process and returns its status and its line of error."""
+    from training import train
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("VAEMIX_DATA", raising=False)
+
+    def call(*arguments):
+        capsys.readouterr()
+        status = train.main(list(map(str, arguments)))
+        return status, capsys.readouterr().err.strip()
+
+    return call
+
+
+def test_unknown_names_suggest_the_nearest(main, tmp_path):
+    status, err = main("vamp_digit")
+    assert status == 1
+    assert err.startswith("error: Expected a preset: did you mean vamp_digits or ")
+    assert err.endswith("see --list. Received: 'vamp_digit'")
+    assert main("--seed", 1, "vae_digits") == (1, "error: Expected the preset before its flags. Received: 'vae_digits' after them")
+    status, err = main("--dataset", "mnst")
+    assert status == 1
+    assert "did you mean mnist" in err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (("--num-components", 0), "num_components to be an integer of at least 1. Received: num_components=0"),
+        (("--latent-dim", 0), "latent_dim to be an integer of at least 1. Received: latent_dim=0"),
+        (("--num-samples", 0), "--num-samples of at least 1. Received: 0"),
+        (("--epochs", -1), "--epochs of at least 1. Received: -1"),
+        (("--batch-size", 5000), "at least one batch of 5000 training examples: pass a smaller --batch-size. Received: 1197"),
+        (("--dataset", "npz:absent.npz"), "an .npz file at absent.npz. Received: no such file"),
+        (("--dataset", "folder:absent"), "a folder with images"),
+        (("--data-dir", "nowhere", "--dataset", "frey_faces"), "nowhere/frey_faces.npz"),
+    ],
+)
+def test_bad_flags_are_refused_before_anything_is_written(main, tmp_path, flags, message):
+    status, err = main(*flags)
+    assert status == 1
+    assert message in err
+    assert err.count("\n") == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_mnist_without_file_and_network_says_what_is_missing(main, monkeypatch, tmp_path):
+    pytest.importorskip("tensorflow_datasets")
+    monkeypatch.setattr("training.sources.online", lambda: False)
+    status, err = main("vamp_mnist", "--data-dir", tmp_path / "nowhere")
+    assert status == 1
+    assert f"{tmp_path}/nowhere/mnist.npz" in err
+    assert "--data-dir" in err
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 0.5, 7.0])
+def test_bad_values_in_a_file_are_refused(main, tmp_path, value):
+    x = np.zeros((300, 4, 4), "float32")
+    x[3, 2, 1] = value
+    np.savez(tmp_path / "bad.npz", x=x)
+    status, err = main("vae_digits", "--dataset", f"npz:{tmp_path / 'bad.npz'}", "--run-dir", tmp_path / "run")
+    assert status == 1
+    assert ("finite values" if not np.isfinite(value) else "in {0, 1}") in err
+    assert not (tmp_path / "run").exists()
+
+
+def test_folder_in_use_is_left_alone(main, whole):
+    before = (whole[0] / "config.json").read_bytes()
+    status, err = main(*QUICK, "--run-dir", whole[0])
+    assert status == 1
+    assert "pass --resume" in err
+    assert (whole[0] / "config.json").read_bytes() == before
+
+
+def test_resume_with_other_settings_names_them(main, whole):
+    before = (whole[0] / "config.json").read_bytes()
+    status, err = main(*QUICK, "--latent-dim", 4, "--seed", 3, "--run-dir", whole[0], "--resume")
+    assert status == 1
+    assert "seed was 0, now 3" in err
+    assert "'latent_dim': 4" in err
+    assert (whole[0] / "config.json").read_bytes() == before
+
+
+def copy_of(whole, tmp_path):
+    import shutil
+
+    return shutil.copytree(whole[0], tmp_path / "copy")
+
+
+def truncate(path):
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def test_truncated_checkpoint_and_model_are_named(main, whole, tmp_path, capsys):
+    folder = copy_of(whole, tmp_path)
+    truncate(checkpoints(folder)[-1])
+    status, err = main(*QUICK, "--epochs", 61, "--run-dir", folder, "--resume")
+    assert status == 1
+    assert "to be a whole checkpoint" in err
+    truncate(folder / "model.keras")
+    from training import evaluate
+
+    assert evaluate.main([str(folder)]) == 1
+    assert "model.keras to be a whole Keras model" in capsys.readouterr().err
+
+
+def test_truncated_best_weights_are_named(main, whole, tmp_path):
+    folder = copy_of(whole, tmp_path)
+    truncate(next((folder / "checkpoint").glob("best-*")))
+    status, err = main(*QUICK, "--epochs", 61, "--run-dir", folder, "--resume")
+    assert status == 1
+    assert "to be a whole checkpoint" in err
+
+
+def test_loss_that_is_no_number_stops_the_run(main, whole, tmp_path):
+    folder = tmp_path / "diverged"
+    status, err = main(*QUICK, "--learning-rate", 1e30, "--run-dir", folder)
+    assert status == 1
+    assert "finite loss: lower the learning rate" in err.splitlines()[-1]
+    assert not (folder / "model.keras").exists()
+    assert checkpoints(folder) == []
