@@ -161,6 +161,8 @@ class LatentModel(keras.Model, abc.ABC):
         return {}
 
     def get_compile_config(self):
+        if not self.compiled:
+            return None
         config = {"optimizer": keras.saving.serialize_keras_object(self.optimizer)}
         return {**config, "players": {name: keras.saving.serialize_keras_object(player) for name, player in self.players.items()}}
 

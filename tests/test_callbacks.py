@@ -1,0 +1,123 @@
+"""Callbacks: warm-up, early stopping that waits for it, no training on NaN, and what TensorBoard is shown."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from keras_vaemix import callbacks
+from tests import catalogue
+
+
+class Seen(keras.callbacks.Callback):
+    def on_train_begin(self, logs=None):
+        self.betas = []
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.betas.append(float(self.model.beta))
+
+
+def test_warm_up_goes_on_in_a_second_fit(binary):
+    model, seen = catalogue.make(), Seen()
+    model.compile("adam", run_eagerly=True)
+    for expected in ([0.25, 0.5], [0.75, 1.0], [1.0, 1.0]):
+        model.fit(binary, batch_size=30, epochs=2, verbose=0, callbacks=[callbacks.KLWarmUp(4), seen])
+        assert seen.betas == pytest.approx(expected)
+
+
+def test_beta_of_a_warm_up_is_that_of_the_objective(binary):
+    import keras_vaemix as vm
+
+    model, seen = catalogue.make(), Seen()
+    model.objective = vm.ELBO(beta=4.0)
+    model.compile("adam", run_eagerly=True)
+    model.fit(binary, batch_size=30, epochs=3, verbose=0, callbacks=[callbacks.KLWarmUp(2), seen])
+    assert seen.betas == pytest.approx([2.0, 4.0, 4.0])
+
+
+def test_validation_has_beta_one_in_a_warm_up(binary):
+    model = catalogue.make()
+    model.compile("adam", run_eagerly=True)
+    logs = model.fit(binary, epochs=1, verbose=0, validation_data=binary, callbacks=[callbacks.KLWarmUp(100)]).history
+    assert logs["val_loss"][0] == pytest.approx(-logs["val_elbo"][0], rel=1e-5)
+    assert logs["loss"][0] < -logs["elbo"][0] + 1e-4
+    assert logs["beta"][0] == pytest.approx(0.01)
+
+
+def stopped_after(values, **kwargs):
+    stopping = callbacks.EarlyStopping(**kwargs)
+    stopping.set_model(catalogue.make())
+    for epoch, value in enumerate(values):
+        stopping.model.stop_training = False
+        stopping.on_epoch_end(epoch, {"val_loss": value})
+        if stopping.model.stop_training:
+            return epoch + 1
+    return None
+
+
+def test_early_stopping_counts_from_the_best_epoch():
+    assert stopped_after([5, 4, 4.5, 4.2, 4.1], patience=3) == 5
+    assert stopped_after([5, 4, 4.5, 4.2, 3.9], patience=3) is None
+
+
+def test_early_stopping_waits_for_the_warm_up():
+    assert stopped_after([1, 2, 3, 4, 5, 6, 7, 8], patience=2, warm_up=5) == 7
+    assert stopped_after([2, 3, 4, 5, 6, 7], patience=2, warm_up=5, past=[1]) == 6
+
+
+def test_early_stopping_without_validation_says_so():
+    with pytest.raises(ValueError, match=r"val_loss in the logs: give fit a validation_data"):
+        callbacks.EarlyStopping().on_epoch_end(0, {"loss": 1.0})
+
+
+@pytest.mark.parametrize("logs", [{"loss": float("nan")}, {"loss": float("inf")}])
+def test_stop_on_nan(logs):
+    with pytest.raises(FloatingPointError, match=r"finite loss.*by step 4"):
+        callbacks.StopOnNaN().on_train_batch_end(3, logs)
+    callbacks.StopOnNaN().on_train_batch_end(3, {"loss": 1.0})
+    with pytest.raises(FloatingPointError, match="finite val_loss"):
+        callbacks.StopOnNaN().on_epoch_end(3, {"loss": 1.0, "val_loss": float("nan")})
+
+
+@pytest.mark.parametrize("prior", ["StandardNormal", "VampPrior"])
+def test_tensorboard_shows_parts_pictures_and_components(prior, binary, tmp_path):
+    model = catalogue.make(prior)
+    model.compile("adam", run_eagerly=True)
+    x = np.tile(binary, (2, 1, 1, 1))
+    model.fit(x, epochs=2, verbose=0, validation_data=x, callbacks=[callbacks.TensorBoard(tmp_path, x, picture_freq=1)])
+    tags = {}
+    for side in ("train", "validation"):
+        events = EventAccumulator(str(tmp_path / side), size_guidance={"tensors": 0})
+        events.Reload()
+        tags[side] = {tag: events.SummaryMetadata(tag).plugin_data.plugin_name for tag in events.Tags()["tensors"]}
+    parts = {f"epoch_{name}": "scalars" for name in ("loss", "elbo", "reconstruction", "kl")}
+    assert parts.items() <= tags["train"].items()
+    assert parts.items() <= tags["validation"].items()
+    assert {"epoch_learning_rate": "scalars", "epoch_beta": "scalars", "reconstructions": "images", "samples": "images"}.items() <= tags[
+        "train"
+    ].items()
+    mixture = {"pseudo_inputs": "images", "components/use": "histograms", "components/perplexity": "scalars"}
+    assert (mixture.items() <= tags["train"].items()) == (prior == "VampPrior")
+
+
+def test_pictures_leave_training_alone(binary, tmp_path):
+    weights = []
+    for shown in ([], [callbacks.TensorBoard(tmp_path, binary, picture_freq=1)]):
+        keras.utils.set_random_seed(0)
+        model = catalogue.make("VampPrior")
+        model.compile("adam", jit_compile=False)
+        model.fit(binary, epochs=2, verbose=0, shuffle=False, callbacks=shown)
+        weights.append(model.get_weights())
+    for one, other in zip(*weights, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_data_that_are_no_images_have_no_pictures(tmp_path):
+    import keras_vaemix as vm
+
+    model = vm.VAE(vm.networks.gated_mlp((6,), 4, (5,)), vm.networks.gated_mlp((2,), (6,), (5,)), vm.NormalMixture(2, 3), vm.Normal())
+    model.compile("adam", run_eagerly=True)
+    x = tf.random.stateless_normal((40, 6), [0, 0]).numpy()
+    model.fit(x, epochs=1, verbose=0, callbacks=[callbacks.TensorBoard(tmp_path, x)])
+    assert np.isfinite(model.log_likelihood(x, 10)).all()

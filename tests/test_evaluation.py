@@ -1,0 +1,72 @@
+"""Reports: their parts add up, and figures are what their names say."""
+
+import math
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import keras_vaemix as vm
+from keras_vaemix import plots
+from tests import catalogue
+
+
+@pytest.mark.parametrize("prior", ["StandardNormal", "VampPrior"])
+def test_report_adds_up(prior, binary):
+    model = catalogue.make(prior)
+    report = vm.evaluation.likelihood_report(model, binary, num_samples=300, num_likelihood_examples=20)
+    assert report["elbo"] == pytest.approx(report["reconstruction"] - report["kl"], abs=1e-4)
+    assert report["elbo"] < report["log_likelihood"] + 4 * report["log_likelihood_se"] + 0.5
+    assert (report["num_examples"], report["num_likelihood_examples"], report["num_samples"]) == (30, 20, 300)
+    assert 1 <= report["effective_sample_size"] <= 300
+    assert 0 <= report["active_units"] <= 3
+    estimates = model.log_likelihood(binary[:20], 300)
+    assert report["log_likelihood"] == pytest.approx(estimates.mean())
+    assert report["log_likelihood_se"] == pytest.approx(estimates.std(ddof=1) / math.sqrt(20))
+
+
+def test_bits_per_dimension_of_8_bit_data():
+    model = catalogue.make(likelihood="DiscretizedLogistic")
+    report = vm.evaluation.likelihood_report(model, catalogue.examples(model), num_samples=20)
+    assert report["bits_per_dim"] == pytest.approx(-report["log_likelihood"] / (16 * math.log(2)))
+
+
+def test_active_units_counts_latents_that_move(binary):
+    model = catalogue.make()
+    *_, kernel, bias = model.encoder.weights
+    kernel.assign(kernel * np.array([10, 0, 10, 1, 1, 1], "float32"))
+    bias.assign(bias + np.array([3, 9, 0, 0, 0, 0], "float32"))
+    assert vm.evaluation.active_units(model, binary) == 2
+
+
+@pytest.mark.parametrize("prior", catalogue.PRIORS)
+def test_responsibilities_of_examples(prior, binary):
+    model = catalogue.make(prior)
+    shares = model.responsibilities(binary, batch_size=7)
+    assert shares.shape == (30, model.prior.num_components)
+    np.testing.assert_allclose(shares.sum(1), 1, rtol=1e-5)
+
+
+def test_encode_and_prior_are_tfp_distributions(binary):
+    import tensorflow_probability as tfp
+
+    model = catalogue.make("NormalMixture")
+    assert isinstance(model.encode(binary), tfp.distributions.Distribution)
+    assert isinstance(model.prior.distribution(), tfp.distributions.MixtureSameFamily)
+    assert model.encode(binary).log_prob(tf.zeros((30, 3))).shape == (30,)
+
+
+def test_grid_puts_images_in_their_places():
+    images = np.arange(5, dtype="float32")[:, None, None, None] * np.ones((1, 2, 3, 1)) / 5
+    picture = plots.grid(images, num_columns=2)
+    assert picture.shape == (8, 7, 1)
+    assert picture[3, 4, 0] == pytest.approx(3 / 5)
+    assert picture[2, 0, 0] == 1
+
+
+def test_component_samples_have_a_row_for_each_component():
+    model = catalogue.make("VampPrior")
+    picture = plots.component_samples(model, num_columns=6)
+    assert picture.shape == (5 * 5 - 1, 6 * 5 - 1, 1)
+    heaviest = int(np.argmax(model.prior.log_weights()))
+    np.testing.assert_allclose(picture[:4, :4], model.sample(6, heaviest, seed=0)[0], atol=1e-6)

@@ -1,0 +1,51 @@
+"""Imports go one way."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+# A module may import those of its own layer and of the layers above it in this list.
+LAYERS = [
+    ["part", "seeds", "shapes", "version"],
+    ["supports", "mixtures"],
+    ["networks", "likelihoods", "posteriors", "priors", "divergences"],
+    ["objectives"],
+    ["importance"],
+    ["models"],
+    ["evaluation", "plots"],
+    ["callbacks"],
+]
+LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
+
+
+def imported(path):
+    """The modules that a file imports, with their full names."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return names
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "keras_vaemix").rglob("*.py")), ids=lambda p: str(p.relative_to(ROOT)))
+def test_library(path):
+    layer = path.relative_to(ROOT / "keras_vaemix").parts[0].removesuffix(".py")
+    for name in imported(path):
+        top, *rest = name.split(".")
+        assert top not in ("training", "export", "tests")
+        if top == "keras_vaemix" and rest and rest[0] in LEVEL and layer != "__init__":
+            assert LEVEL[rest[0]] <= LEVEL[layer], f"{path} imports {name}"
+
+
+def test_every_module_has_a_layer():
+    modules = {path.stem if path.is_file() else path.name for path in (ROOT / "keras_vaemix").iterdir() if not path.name.startswith("__")}
+    assert modules == set(LEVEL)
+
+
+def test_export_sample_stands_alone():
+    tops = {name.split(".")[0] for name in imported(ROOT / "export" / "sample.py")}
+    assert tops <= {"argparse", "hashlib", "json", "struct", "sys", "zlib", "pathlib", "numpy", "onnxruntime"}
