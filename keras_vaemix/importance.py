@@ -2,9 +2,13 @@
 
 from typing import Any, NamedTuple
 
+import keras
+import numpy as np
 import tensorflow as tf
 
-from keras_vaemix.seeds import fold_in
+from keras_vaemix.objectives import ImportanceWeighted, log_importance
+from keras_vaemix.part import check_positive
+from keras_vaemix.seeds import fold_in, stateless_seed
 
 
 class LikelihoodEstimate(NamedTuple):
@@ -19,6 +23,41 @@ class LikelihoodEstimate(NamedTuple):
     log_likelihood: Any
     standard_error: Any
     effective_sample_size: Any
+
+
+class LikelihoodEstimator:
+    """Estimates log p(x) batch by batch; a batch is one loop in one compiled graph.
+
+    Args:
+        draws: The model's `draws(x, objective, seed)`.
+    """
+
+    def __init__(self, draws):
+        self.draws = draws
+        self.estimate = tf.function(self.estimate, jit_compile=True)
+
+    def __call__(self, x, num_samples, batch_size, seed, chunk_size, verbose):
+        """Returns a `LikelihoodEstimate` of NumPy arrays; see `LatentModel.estimate_log_likelihood`."""
+        check_positive(num_samples=num_samples, batch_size=batch_size)
+        batch_size = min(batch_size, len(x))
+        chunk_size = chunk_size or max(1, min(num_samples, 2000 // batch_size))
+        num_chunks = tf.constant(-(-num_samples // chunk_size))
+        starts = range(0, len(x), batch_size)
+        progress = keras.utils.Progbar(len(starts), verbose=verbose, unit_name="batch")
+        results = []
+        for i, start in enumerate(starts):
+            batch = x[start : start + batch_size].astype("float32")
+            # A last batch that is filled up compiles no second graph; what fills it up is dropped again.
+            filled = np.resize(batch, (batch_size, *x.shape[1:]))
+            estimate = self.estimate(tf.constant(filled), num_chunks, fold_in(stateless_seed(seed), i), chunk_size)
+            results.append([figure.numpy()[: len(batch)] for figure in estimate])
+            progress.update(i + 1)
+        return LikelihoodEstimate(*(np.concatenate(figures) for figures in zip(*results, strict=True)))
+
+    def estimate(self, x, num_chunks, seed, chunk_size):
+        """Returns the estimate for one batch; only another `chunk_size` or batch size compiles anew."""
+        objective = ImportanceWeighted(chunk_size)
+        return summarize(*stream(lambda seed: log_importance(self.draws(x, objective, seed)), num_chunks, len(x), seed))
 
 
 def stream(log_importance, num_chunks, batch_size, seed):

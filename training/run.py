@@ -91,17 +91,18 @@ class Run:
         self.checkpoints.mkdir(parents=True, exist_ok=True)
         write_json(old, config)
         self.history = read_history(self.folder / "history.csv")
+        self.timing = read_history(self.folder / "timing.csv")
         self.best = None
 
     def restore(self, model, steps_per_epoch):
         """Brings `model` to the last checkpoint, cuts the history there, and returns the number of epochs done."""
         saved = sorted(self.checkpoints.glob("epoch-*.weights.h5"))
         if not saved:
-            self.history = []
+            self.history, self.timing = [], []
             return 0
         read_checkpoint(saved[-1], model.load_weights)
         epochs = int(model.optimizer.iterations) // steps_per_epoch
-        self.history = self.history[:epochs]
+        self.history, self.timing = self.history[:epochs], self.timing[:epochs]
         if len(self.history) < epochs:
             history = self.folder / "history.csv"
             raise ValueError(f"Expected {epochs} epochs in {history}, as in the checkpoint. Received: {len(self.history)}")
@@ -120,6 +121,7 @@ class Run:
         """Writes a checkpoint: the history, the best weights so far, then the last weights with the optimizers' state."""
         epoch = len(self.history)
         write_history(self.folder / "history.csv", self.history)
+        write_history(self.folder / "timing.csv", self.timing)
         best = self.checkpoints / f"best-{self.best_epoch():06d}.npz"
         if not best.exists():
             with atomically(best) as temporary, open(temporary, "wb") as file:
@@ -182,10 +184,15 @@ class Recorder(keras.callbacks.Callback):
 
     def __init__(self, run, seconds=15.0):
         super().__init__()
-        self.run, self.seconds, self.saved_at = run, seconds, 0.0
+        self.run, self.seconds, self.saved_at, self.began_at = run, seconds, 0.0, 0.0
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.began_at = time.monotonic()
 
     def on_epoch_end(self, epoch, logs=None):
         self.run.history.append({"epoch": epoch, **logs})
+        # Apart from the history, which a resumed run repeats to the bit.
+        self.run.timing.append({"epoch": epoch, "seconds": time.monotonic() - self.began_at})
         if self.run.best_epoch() == len(self.run.history) - 1:
             self.run.best = self.model.get_weights()
         if time.monotonic() - self.saved_at >= self.seconds:

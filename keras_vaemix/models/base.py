@@ -8,9 +8,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_vaemix.importance import LikelihoodEstimate, stream, summarize
-from keras_vaemix.objectives import ELBO, ImportanceWeighted, log_importance
-from keras_vaemix.part import check_positive, constructor_config, require
+from keras_vaemix.importance import LikelihoodEstimator
+from keras_vaemix.objectives import ELBO
+from keras_vaemix.part import constructor_config, require
 from keras_vaemix.seeds import fold_in, stateless_seed
 
 
@@ -49,7 +49,7 @@ class LatentModel(keras.Model, abc.ABC):
             (), "zeros", name="draw_counter", trainable=False, dtype="int32", aggregation="only_first_replica"
         )
         self._trackers = {name: keras.metrics.Mean(name) for name in self.metric_names()}
-        self._estimator = None
+        self._estimator = LikelihoodEstimator(self.draws)
 
     # What a model writes.
 
@@ -217,39 +217,11 @@ class LatentModel(keras.Model, abc.ABC):
         """
         x = np.asarray(x)
         self.check(x)
-        check_positive(num_samples=num_samples, batch_size=batch_size)
-        batch_size = min(batch_size, len(x))
-        chunk = chunk_size or max(1, min(num_samples, 2000 // batch_size))
-        num_chunks = tf.constant(-(-num_samples // chunk))
-        batches = range(0, len(x), batch_size)
-        progress = keras.utils.Progbar(len(batches), verbose=verbose, unit_name="batch")
-        results = []
-        for i, start in enumerate(batches):
-            batch = tf.cast(x[start : start + batch_size], tf.float32)
-            short = batch_size - len(batch)
-            # A whole last batch compiles once; the examples that fill it up are dropped again.
-            batch = tf.concat([batch, tf.repeat(batch[:1], short, axis=0)], axis=0)
-            estimate = self._estimate(batch, num_chunks, fold_in(stateless_seed(seed), i), chunk)
-            results.append([figure.numpy()[: batch_size - short] for figure in estimate])
-            progress.update(i + 1)
-        return LikelihoodEstimate(*(np.concatenate(figures) for figures in zip(*results, strict=True)))
+        return self._estimator(x, num_samples, batch_size, seed, chunk_size, verbose)
 
     def log_likelihood(self, x, num_samples=5000, batch_size=100, seed=0):
         """Returns `estimate_log_likelihood(...).log_likelihood`, [N] in nats."""
         return self.estimate_log_likelihood(x, num_samples, batch_size, seed).log_likelihood
-
-    def _estimate(self, x, num_chunks, seed, chunk):
-        if self._estimator is None:
-
-            @tf.function(jit_compile=True)
-            def estimator(x, num_chunks, seed, chunk):
-                objective = ImportanceWeighted(chunk)
-                return summarize(
-                    *stream(lambda chunk_seed: log_importance(self.draws(x, objective, chunk_seed)), num_chunks, x.shape[0], seed)
-                )
-
-            self._estimator = estimator
-        return self._estimator(x, num_chunks, seed, chunk)
 
     def get_config(self):
         return {**constructor_config(self), "name": self.name}

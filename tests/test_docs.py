@@ -1,0 +1,51 @@
+"""The documents tell the truth: their code runs, their tables are the measured rows, their files exist."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from training.presets import PRESETS
+from training.record import RESULTS, VERDICTS, portable
+from training.run import read_json
+from training.tables import README, with_tables
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_code_of_the_readme_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    blocks = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
+    assert len(blocks) >= 4
+    names = {}
+    for block in blocks:
+        exec(compile(block, "README.md", "exec"), names)
+    assert (tmp_path / "student.keras").exists()
+
+
+def test_tables_of_the_readme_are_the_measured_rows():
+    assert with_tables(README.read_text()) == README.read_text()
+
+
+@pytest.mark.parametrize("path", sorted(RESULTS.glob("*.json")), ids=lambda p: p.name)
+def test_rows_say_how_they_were_made(path):
+    for row in read_json(path):
+        assert row["preset"] in PRESETS
+        assert row["command"].startswith("python -m training.train")
+        assert row["command"] == portable(row["command"])
+        assert len(row["data_sha256"]) == 64
+        assert row["verdict"].partition(":")[0] in VERDICTS
+        assert {"seed", "epochs", "versions", "date", "seconds", "elbo", "elbo_se", "log_likelihood", "num_samples", "paper"} <= set(row)
+        assert row["elbo"] <= row["log_likelihood"] + 4 * row["log_likelihood_se"]
+
+
+def test_commands_of_the_readme_exist():
+    modules = set(re.findall(r"python -m ([\w.]+)", README.read_text())) - {"pytest"}
+    for module in modules:
+        path = ROOT / Path(*module.split("."))
+        assert path.with_suffix(".py").exists() or (path / "__main__.py").exists(), module
+
+
+def test_links_of_the_readme_exist():
+    for target in re.findall(r"\]\((?!http)([^)]+)\)", README.read_text()):
+        assert (ROOT / target).exists(), target

@@ -1,0 +1,69 @@
+"""Record a run as a row of a table of measured results."""
+
+import argparse
+import datetime
+import re
+import sys
+from pathlib import Path
+
+from training.presets import PRESETS
+from training.run import read_history, read_json, write_json
+
+RESULTS = Path(__file__).parent / "results"
+VERDICTS = ("reproduced", "better", "worse", "not comparable", "not a valid bound")
+
+
+def row_of(run, verdict):
+    """Returns the row of a run folder: what was run, how, and every figure of its evaluation."""
+    config, history = read_json(run / "config.json"), read_history(run / "history.csv")
+    best = min(history, key=lambda row: row["val_loss"])
+    same = ("preset", "arguments", "dataset", "data_sha256", "seed", "versions")
+    return {
+        **{key: config[key] for key in same},
+        "command": portable(config["command"]),
+        "epochs": len(history),
+        "best_epoch": best["epoch"] + 1,
+        "date": datetime.date.today().isoformat(),
+        "seconds": round(sum(row["seconds"] for row in read_history(run / "timing.csv"))),
+        **read_json(run / "evaluation.json"),
+        "paper": PRESETS[config["preset"]].paper,
+        "verdict": verdict,
+    }
+
+
+def portable(command):
+    """Returns a command without the flags that name places on one machine."""
+    return re.sub(r" --(data-dir|run-dir) ('[^']*'|\S+)| --resume", "", command)
+
+
+def record(row, path):
+    """Puts a row into a table, in the place of an earlier one of the same experiment."""
+    rows = read_json(path) if path.exists() else []
+    key = lambda r: (r["preset"], r["arguments"], r["dataset"], r["seed"])  # noqa: E731
+    places = [i for i, old in enumerate(rows) if key(old) == key(row)]
+    if places:
+        rows[places[0]] = row
+    else:
+        rows.append(row)
+    write_json(path, rows)
+
+
+def main(argv=None):
+    """Returns the exit status: errors are one line on standard error."""
+    parser = argparse.ArgumentParser(prog="python -m training.record", description=__doc__)
+    parser.add_argument("run", type=Path, help="run folder")
+    parser.add_argument("table", help="name of the table")
+    parser.add_argument("--verdict", required=True, help=f"one of {', '.join(VERDICTS)}, a colon, and a sentence")
+    args = parser.parse_args(argv)
+    try:
+        if args.verdict.partition(":")[0] not in VERDICTS:
+            raise ValueError(f"Expected a verdict that begins with one of {', '.join(VERDICTS)}. Received: {args.verdict}")
+        record(row_of(args.run, args.verdict), RESULTS / f"{args.table}.json")
+    except (ValueError, FileNotFoundError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,40 @@
+"""Write the README's tables of results from the measured rows."""
+
+import re
+import sys
+from pathlib import Path
+
+from training.record import RESULTS
+from training.run import read_json
+
+README = Path(__file__).parents[1] / "README.md"
+MARKED = re.compile(r"(<!-- results: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def table(name):
+    """Returns the rows of `training/results/NAME.json` as a Markdown table, nats, higher is better."""
+    lines = [
+        "| preset | settings | epochs | test ELBO | test log-likelihood | the paper's row | verdict |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for row in read_json(RESULTS / f"{name}.json"):
+        settings = ", ".join(f"{key}={value}" for key, value in row["arguments"].items() if key in ("num_components", "num_samples"))
+        bounds = [f"{row[figure]:.2f} ± {row[figure + '_se']:.2f}" for figure in ("elbo", "log_likelihood")]
+        cells = [f"`{row['preset']}`", settings or "-", f"{row['epochs']}", *bounds, row["paper"], row["verdict"]]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def with_tables(text):
+    """Returns a text whose marked places hold the tables that they name."""
+    return MARKED.sub(lambda match: f"{match[1]}{table(match[2])}\n{match[3]}", text)
+
+
+def main():
+    """Rewrites the README in place."""
+    README.write_text(with_tables(README.read_text()))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
