@@ -1,11 +1,10 @@
 """Export a run folder: ONNX graphs, a SavedModel and a manifest, each checked before it counts."""
 
 import argparse
-import os
 import sys
 from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+from training.quiet import import_tensorflow
 
 
 def main(argv=None):
@@ -15,6 +14,7 @@ def main(argv=None):
     parser.add_argument("--out", type=Path, help="artifact folder (default: RUN/export)")
     parser.add_argument("--format", default="onnx,saved_model", help="what to write, separated by commas (default: %(default)s)")
     args = parser.parse_args(argv)
+    import_tensorflow()
     from export.artifact import FORMATS, export_run
     from export.onnx import ExportError
 

@@ -17,24 +17,27 @@ from training.run import load_model, versions, write_json
 FORMATS = ("onnx", "saved_model")
 
 
-def export_run(run, model=None, out=None, formats=FORMATS):
-    """Exports the model of a run folder and returns the artifact folder.
+def export_run(run, out=None, formats=FORMATS):
+    """Exports the model of a run folder, to `run/export` unless told otherwise, and returns the artifact folder."""
+    out = Path(out or Path(run) / "export")
+    check_replaceable(out)
+    return export_model(load_model(Path(run) / "model.keras"), out, formats)
+
+
+def export_model(model, out, formats=FORMATS):
+    """Exports a model and returns the artifact folder.
 
     Args:
-        run: Run folder.
-        model: Its model; loaded if None.
-        out: Artifact folder; `run/export` if None.
-        formats: What to write.
+        model: A model.
+        out: Artifact folder: a new one, an empty one, or an earlier artifact, which is replaced.
+        formats: What to write, some of `FORMATS`.
 
     Raises:
         ExportError: A written file failed a check. The last good artifact stays as it was.
+        FileExistsError: The folder holds something else.
     """
-    out = Path(out or Path(run) / "export")
-    if out.exists() and any(out.iterdir()) and not (out / "manifest.json").exists():
-        raise FileExistsError(
-            f"Expected an artifact folder, an empty one or none: choose another --out. Received: {out}, which holds other files"
-        )
-    model = load_model(Path(run) / "model.keras") if model is None else model
+    out = Path(out)
+    check_replaceable(out)
     unfinished = out.with_name(f".{out.name}-{os.getpid()}")
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(parents=True)
@@ -44,6 +47,11 @@ def export_run(run, model=None, out=None, formats=FORMATS):
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
     return out
+
+
+def check_replaceable(out):
+    if out.exists() and any(out.iterdir()) and not (out / "manifest.json").exists():
+        raise FileExistsError(f"Expected an artifact folder, an empty one or none: choose another --out. Received: {out}, with other files")
 
 
 def write_artifact(model, folder, formats):

@@ -121,3 +121,41 @@ def test_data_that_are_no_images_have_no_pictures(tmp_path):
     x = tf.random.stateless_normal((40, 6), [0, 0]).numpy()
     model.fit(x, epochs=1, verbose=0, callbacks=[callbacks.TensorBoard(tmp_path, x)])
     assert np.isfinite(model.log_likelihood(x, 10)).all()
+
+
+class Killed(Exception):
+    pass
+
+
+class Kill(keras.callbacks.Callback):
+    """Ends the process's part of the work in the middle of an epoch."""
+
+    def on_train_batch_end(self, batch, logs=None):
+        if int(self.model.optimizer.iterations) == 7:
+            raise Killed
+
+
+def test_callbacks_of_keras_work_and_backup_and_restore_resumes_to_the_same_bits(binary, tmp_path):
+    weights = []
+    for name, killed in (("whole", False), ("killed", True)):
+        shown = [
+            keras.callbacks.BackupAndRestore(tmp_path / name),
+            keras.callbacks.ModelCheckpoint(tmp_path / f"{name}.keras", monitor="val_elbo", mode="max", save_best_only=True),
+            keras.callbacks.EarlyStopping("val_elbo", mode="max", patience=50),
+            keras.callbacks.ReduceLROnPlateau("val_loss"),
+            keras.callbacks.CSVLogger(tmp_path / f"{name}.csv"),
+        ]
+        arguments = {"batch_size": 10, "epochs": 4, "verbose": 0, "shuffle": False, "validation_data": binary}
+        keras.utils.set_random_seed(0)
+        model = catalogue.make("VampPrior", seed=3)
+        model.compile("adam", jit_compile=False)
+        if killed:
+            with pytest.raises(Killed):
+                model.fit(binary, callbacks=[*shown, Kill()], **arguments)
+            model = catalogue.make("VampPrior", seed=3)
+            model.compile("adam", jit_compile=False)
+        model.fit(binary, callbacks=shown, **arguments)
+        assert (tmp_path / f"{name}.keras").exists()
+        weights.append(model.get_weights())
+    for one, other in zip(*weights, strict=True):
+        np.testing.assert_array_equal(one, other)

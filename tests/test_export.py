@@ -246,7 +246,7 @@ def test_export_refuses_what_it_should(tmp_path, capsys):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("a year of work")
     assert command.main([str(tmp_path / "run"), "--out", str(tmp_path / "mine")]) == 1
-    assert "holds other files" in capsys.readouterr().err
+    assert "with other files" in capsys.readouterr().err
     assert (tmp_path / "mine" / "thesis.txt").exists()
     assert command.main([str(tmp_path / "run"), "--format", "tflite"]) == 1
     assert "Received: tflite" in capsys.readouterr().err

@@ -5,7 +5,7 @@ import os
 import sys
 from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+from training.quiet import import_tensorflow
 
 
 def evaluate(folder, model, x, split, num_samples, num_likelihood_examples=None):
@@ -40,6 +40,7 @@ def main(argv=None):
     parser.add_argument("--evaluation-examples", type=int, help="log-likelihood of the first so many examples only")
     parser.add_argument("--data-dir", default=os.environ.get("VAEMIX_DATA"), help="folder with NAME.npz")
     args = parser.parse_args(argv)
+    import_tensorflow()
     try:
         print(describe(evaluate_run(args)))
     except (ValueError, FileNotFoundError) as error:

@@ -7,7 +7,7 @@ import shlex
 import sys
 from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+from training.quiet import import_tensorflow
 
 MAIN_JOB = "vamp_digits"
 
@@ -150,7 +150,7 @@ def fit(run, data, experiment, args, strategy):
 def finish(run, data, model, args):
     """Evaluates, draws, exports, samples the export, and says where everything is."""
     import export.sample
-    from export.artifact import export_run
+    from export.artifact import export_model
     from keras_vaemix import plots
     from training.evaluate import evaluate
 
@@ -160,7 +160,7 @@ def finish(run, data, model, args):
     if len(data.shape) == 3:
         plots.save_png(run.folder / "samples.png", plots.component_samples(model), zoom)
         plots.save_png(run.folder / "reconstructions.png", plots.pairs(test[:40], model.predict(test[:40], verbose=0)), zoom)
-    artifact = export_run(run.folder, model)
+    artifact = export_model(model, run.folder / "export")
     export.sample.main([str(artifact), "--num", "64", "--out", str(artifact / "samples.png")])
     print_summary(run, report, artifact)
 
@@ -185,6 +185,7 @@ def print_summary(run, report, artifact):
 
 def main(argv=None):
     """Returns the exit status: errors are one line on standard error."""
+    import_tensorflow()
     try:
         train(sys.argv[1:] if argv is None else argv)
     except (ValueError, FileNotFoundError, FileExistsError, FloatingPointError) as error:
