@@ -28,7 +28,7 @@ class KLWarmUp(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch, logs=None):
         steps = self.params.get("steps")
-        done = int(self.model.optimizer.iterations) // steps if steps else epoch
+        done = self.model.steps_done() // steps if steps else epoch
         share = min(1.0, (done + 1) / self.epochs) if self.epochs else 1.0
         self.model.beta.assign(self.model.objective.beta * share)
 
@@ -98,7 +98,7 @@ class TensorBoard(keras.callbacks.TensorBoard):
         self.x, self.picture_freq = np.asarray(x), picture_freq
 
     def _collect_learning_rate(self, logs):
-        return {**super()._collect_learning_rate(logs), "learning_rate": float(self.model.optimizer.learning_rate)}
+        return {**super()._collect_learning_rate(logs), "learning_rate": float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))}
 
     def on_epoch_end(self, epoch, logs=None):
         super().on_epoch_end(epoch, logs)

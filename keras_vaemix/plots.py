@@ -21,7 +21,7 @@ def pairs(x, reconstructions, num_columns=8):
     return grid(np.concatenate(rows), num_columns)
 
 
-def component_samples(model, num_columns=10, max_rows=20, seed=0):
+def component_samples(model, num_columns=10, max_rows=50, seed=0):
     """Returns a grid of samples from the model's prior, a row for each component, the heaviest first.
 
     Where there are more components than `max_rows`, the heaviest are shown, ties by index; a prior that is no mixture fills ten

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 ROOT = Path(__file__).parents[1]
-QUICK = ["vamp_digits", "--num-components", "5", "--latent-dim", "3", "--num-samples", "10"]
+QUICK = ["vamp_digits", "--num-components", "5", "--latent-dim", "3", "--likelihood-samples", "10"]
 
 
 def start(*arguments, module="training.train", cwd=ROOT):
@@ -146,11 +146,17 @@ def test_list_shows_every_preset_with_its_row():
         assert preset.paper in out
 
 
-def test_help_shows_the_flags_of_a_preset():
-    status, out, _ = run("mog_prior_mnist", "--help")
-    assert status == 0
-    assert "--num-components" in out
-    assert "--no-learn-weights" in out
+def test_help_shows_the_flags_of_every_preset(capsys):
+    from training import train
+    from training.presets import PRESETS
+
+    for preset in PRESETS.values():
+        with pytest.raises(SystemExit) as stop:
+            train.main([preset.name, "--help"])
+        assert stop.value.code == 0
+        out = capsys.readouterr().out
+        for flag in preset.flags():
+            assert "--" + flag.name.replace("_", "-") in out
 
 
 @pytest.fixture
@@ -167,6 +173,15 @@ def main(capsys, tmp_path, monkeypatch):
         return status, capsys.readouterr().err.strip()
 
     return call
+
+
+OTHERS = [("vae_digits", "--strategy", "mirrored"), ("iwae_digits", "--num-samples", 3, "--dreg"), ("learned_prior_digits",)]
+
+
+@pytest.mark.parametrize("flags", OTHERS)
+def test_other_presets_run(main, tmp_path, flags):
+    assert main(*flags, "--epochs", 2, "--likelihood-samples", 3, "--run-dir", tmp_path / "run") == (0, "")
+    assert (tmp_path / "run" / "evaluation.json").exists()
 
 
 def test_unknown_names_suggest_the_nearest(main, tmp_path):
@@ -186,7 +201,7 @@ def test_unknown_names_suggest_the_nearest(main, tmp_path):
     [
         (("--num-components", 0), "num_components to be an integer of at least 1. Received: num_components=0"),
         (("--latent-dim", 0), "latent_dim to be an integer of at least 1. Received: latent_dim=0"),
-        (("--num-samples", 0), "--num-samples of at least 1. Received: 0"),
+        (("--likelihood-samples", 0), "--likelihood-samples of at least 1. Received: 0"),
         (("--epochs", -1), "--epochs of at least 1. Received: -1"),
         (("--batch-size", 5000), "at least one batch of 5000 training examples: pass a smaller --batch-size. Received: 1197"),
         (("--dataset", "npz:absent.npz"), "an .npz file at absent.npz. Received: no such file"),

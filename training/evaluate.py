@@ -37,7 +37,7 @@ def main(argv=None):
     parser.add_argument("run", type=Path, help="run folder")
     parser.add_argument("--split", default="test", choices=("validation", "test"))
     parser.add_argument("--num-samples", type=int, default=5000, help="importance samples for each example")
-    parser.add_argument("--evaluation-examples", type=int, help="log-likelihood of the first so many examples only")
+    parser.add_argument("--likelihood-examples", type=int, help="log-likelihood of the first so many examples only")
     parser.add_argument("--data-dir", default=os.environ.get("VAEMIX_DATA"), help="folder with NAME.npz")
     args = parser.parse_args(argv)
     import_tensorflow()
@@ -60,7 +60,7 @@ def evaluate_run(args):
     if data.sha256() != config["data_sha256"]:
         raise ValueError(f"Expected the data that the run was trained on, sha256 {config['data_sha256']}. Received: {data.sha256()}")
     x = data.arrays(args.split, model.likelihood.support)
-    return evaluate(args.run, model, x, args.split, args.num_samples, args.evaluation_examples)
+    return evaluate(args.run, model, x, args.split, args.num_samples, args.likelihood_examples)
 
 
 if __name__ == "__main__":

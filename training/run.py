@@ -101,7 +101,7 @@ class Run:
             self.history, self.timing = [], []
             return 0
         read_checkpoint(saved[-1], model.load_weights)
-        epochs = int(model.optimizer.iterations) // steps_per_epoch
+        epochs = model.steps_done() // steps_per_epoch
         self.history, self.timing = self.history[:epochs], self.timing[:epochs]
         if len(self.history) < epochs:
             history = self.folder / "history.csv"

@@ -27,8 +27,8 @@ def common_flags():
     parser.add_argument("--seed", type=int, default=0, help="seed of weights, order, binarisation and noise")
     parser.add_argument("--checkpoint-seconds", type=float, default=15.0, help="time between checkpoints; they fall on ends of epochs")
     parser.add_argument("--strategy", default="auto", choices=("auto", "none", "mirrored", "multiworker"), help="tf.distribute strategy")
-    parser.add_argument("--num-samples", type=int, default=1000, help="importance samples of the log-likelihood")
-    parser.add_argument("--evaluation-examples", type=int, help="log-likelihood of the first so many test examples only")
+    parser.add_argument("--likelihood-samples", type=int, default=1000, help="importance samples of the log-likelihood")
+    parser.add_argument("--likelihood-examples", type=int, help="log-likelihood of the first so many test examples only")
     return parser
 
 
@@ -55,7 +55,7 @@ def parse(argv):
     args = parser.parse_args(argv)
     if args.preset != name:
         raise ValueError(f"Expected the preset before its flags. Received: {args.preset!r} after them")
-    for name in ("epochs", "batch_size", "num_samples", "image_size", "evaluation_examples"):
+    for name in ("epochs", "batch_size", "likelihood_samples", "image_size", "likelihood_examples"):
         if getattr(args, name) is not None and getattr(args, name) < 1:
             raise ValueError(f"Expected --{name.replace('_', '-')} of at least 1. Received: {getattr(args, name)}")
     return preset, args, {flag.name: getattr(args, "own_" + flag.name) for flag in preset.flags()}
@@ -155,8 +155,8 @@ def finish(run, data, model, args):
     from training.evaluate import evaluate
 
     test = data.arrays("test", model.likelihood.support)
-    report = evaluate(run.folder, model, test, "test", args.num_samples, args.evaluation_examples)
-    zoom = max(1, 64 // data.shape[0])
+    report = evaluate(run.folder, model, test, "test", args.likelihood_samples, args.likelihood_examples)
+    zoom = max(1, 48 // data.shape[0])
     if len(data.shape) == 3:
         plots.save_png(run.folder / "samples.png", plots.component_samples(model), zoom)
         plots.save_png(run.folder / "reconstructions.png", plots.pairs(test[:40], model.predict(test[:40], verbose=0)), zoom)

@@ -156,6 +156,10 @@ class LatentModel(keras.Model, abc.ABC):
             for player, own in variables.items():
                 self.optimizer_of(player).build(own)
 
+    def steps_done(self):
+        """Returns the number of train steps that the model's saved weights have seen."""
+        return int(keras.ops.convert_to_numpy(self.optimizer.iterations))
+
     def default_players(self):
         """Returns the optimizers, by name, of players other than the model itself."""
         return {}
@@ -169,6 +173,9 @@ class LatentModel(keras.Model, abc.ABC):
     def compile_from_config(self, config):
         players = {name: keras.saving.deserialize_keras_object(player) for name, player in config["players"].items()}
         self.compile(keras.saving.deserialize_keras_object(config["optimizer"]), players)
+
+    def _maybe_symbolic_build(self, iterator=None, data_batch=None):
+        """Does nothing: models are built by their constructor, and Keras's way fails on a batch that replicas share unevenly."""
 
     # Input checks, before Keras sees anything.
 
