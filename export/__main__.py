@@ -16,14 +16,13 @@ def main(argv=None):
     args = parser.parse_args(argv)
     import_tensorflow()
     from export.artifact import FORMATS, export_run
-    from export.onnx import ExportError
 
     try:
         formats = args.format.split(",")
         if not set(formats) <= set(FORMATS):
             raise ValueError(f"Expected --format among {','.join(FORMATS)}. Received: {args.format}")
         print(export_run(args.run, out=args.out, formats=formats))
-    except (ValueError, FileNotFoundError, FileExistsError, ExportError) as error:
+    except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0

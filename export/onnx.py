@@ -12,7 +12,7 @@ OPSET = 17
 TOLERANCE = 1e-5
 
 
-class ExportError(RuntimeError):
+class ExportError(ValueError):
     """An exported file does not do what the model does."""
 
 

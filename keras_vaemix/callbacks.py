@@ -98,7 +98,8 @@ class TensorBoard(keras.callbacks.TensorBoard):
         self.x, self.picture_freq = np.asarray(x), picture_freq
 
     def _collect_learning_rate(self, logs):
-        return {**super()._collect_learning_rate(logs), "learning_rate": float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))}
+        rate = keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)
+        return {**super()._collect_learning_rate(logs), "learning_rate": float(rate)}
 
     def on_epoch_end(self, epoch, logs=None):
         super().on_epoch_end(epoch, logs)

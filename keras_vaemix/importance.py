@@ -40,7 +40,7 @@ class LikelihoodEstimator:
         """Returns a `LikelihoodEstimate` of NumPy arrays; see `LatentModel.estimate_log_likelihood`."""
         check_positive(num_samples=num_samples, batch_size=batch_size)
         batch_size = min(batch_size, len(x))
-        chunk_size = chunk_size or max(1, min(num_samples, 2000 // batch_size))
+        chunk_size = chunk_size or max(1, min(num_samples, 1000 // batch_size))
         num_chunks = tf.constant(-(-num_samples // chunk_size))
         starts = range(0, len(x), batch_size)
         progress = keras.utils.Progbar(len(starts), verbose=verbose, unit_name="batch")

@@ -7,6 +7,7 @@ import tensorflow_probability as tfp
 from scipy.stats import chisquare, kstest
 
 import keras_vaemix as vm
+from keras_vaemix.mixtures import DiagonalNormalMixture
 from tests import catalogue
 
 tfd = tfp.distributions
@@ -116,18 +117,20 @@ def test_bad_arguments(make):
         make()
 
 
+@pytest.mark.parametrize(("dtype", "tolerance"), [(tf.float32, 1e-5), (tf.float64, 2e-7)])
 @pytest.mark.parametrize("scale", [0.05, 0.3, 1.0, 2.7])
-def test_matrix_form_is_close_to_the_exact_form(scale):
+def test_matrix_form_is_close_to_the_exact_form(scale, dtype, tolerance):
     """The bound on the difference for the range of scales that the recipe's log-variance limits (-6, 2) allow."""
     rng = np.random.default_rng(0)
     loc, z = rng.standard_normal((500, 40)).astype("float32"), rng.standard_normal((100, 40)).astype("float32")
     z[:50] = loc[:50] + scale * z[:50]
-    components = tfd.Independent(tfd.Normal(loc, scale * np.exp(0.1 * rng.standard_normal((500, 40))).astype("float32")), 1)
-    weights = tfd.Categorical(logits=rng.standard_normal(500).astype("float32"))
-    from keras_vaemix.mixtures import DiagonalNormalMixture
-
-    exact = tfd.MixtureSameFamily(weights, components).log_prob(z).numpy()
-    np.testing.assert_allclose(DiagonalNormalMixture(weights, components).log_prob(z), exact, rtol=1e-5, atol=1e-5 / scale**2)
+    scales = (scale * np.exp(0.1 * rng.standard_normal((500, 40)))).astype("float32")
+    logits = rng.standard_normal(500).astype("float32")
+    components = tfd.Independent(tfd.Normal(loc, scales), 1)
+    received = DiagonalNormalMixture(tfd.Categorical(logits=logits), components, dtype).log_prob(z).numpy()
+    double = tfd.Independent(tfd.Normal(loc.astype("float64"), scales.astype("float64")), 1)
+    exact = tfd.MixtureSameFamily(tfd.Categorical(logits=logits.astype("float64")), double).log_prob(z.astype("float64")).numpy()
+    np.testing.assert_allclose(received, exact, rtol=tolerance, atol=tolerance / scale**2)
 
 
 def test_pseudo_inputs_stay_in_range_with_gradients_everywhere():

@@ -108,10 +108,10 @@ def test_interrupted_run_says_how_to_go_on(tmp_path):
 
 def test_run_folder_holds_everything(whole):
     folder, out = whole
-    for name in (
-        *("config.json", "model.keras", "checkpoint", "logs/train", "logs/validation", "history.csv", "evaluation.json", "samples.png"),
-        *("reconstructions.png", "export/decoder.onnx", "export/sampler.onnx", "export/saved_model", "export/manifest.json"),
-    ):
+    pictures = ("samples.png", "reconstructions.png", "exported_samples.png")
+    exported = ("export/decoder.onnx", "export/sampler.onnx", "export/saved_model", "export/manifest.json")
+    state = ("config.json", "model.keras", "checkpoint", "logs/train", "logs/validation", "history.csv", "evaluation.json")
+    for name in (*state, *pictures, *exported):
         assert (folder / name).exists(), name
     report = json.loads((folder / "evaluation.json").read_text())
     expected = {"elbo", "elbo_se", "reconstruction", "kl", "log_likelihood", "log_likelihood_se", "num_samples", "split", "num_examples"}
@@ -173,6 +173,14 @@ def main(capsys, tmp_path, monkeypatch):
         return status, capsys.readouterr().err.strip()
 
     return call
+
+
+def test_arrays_that_are_no_images_are_trained_on_too(main, tmp_path):
+    np.savez(tmp_path / "table.npz", x=np.random.default_rng(0).integers(0, 2, (300, 6)))
+    status, err = main("vae_digits", "--dataset", f"npz:{tmp_path / 'table.npz'}", "--epochs", 2, "--run-dir", tmp_path / "run")
+    assert (status, err) == (0, "")
+    assert np.load(tmp_path / "run" / "exported_samples.npy").shape == (64, 6)
+    assert not (tmp_path / "run" / "samples.png").exists()
 
 
 OTHERS = [("vae_digits", "--strategy", "mirrored"), ("iwae_digits", "--num-samples", 3, "--dreg"), ("learned_prior_digits",)]

@@ -13,7 +13,7 @@ def evaluate(folder, model, x, split, num_samples, num_likelihood_examples=None)
     from keras_vaemix.evaluation import likelihood_report
     from training.run import write_json
 
-    report = likelihood_report(model, x, num_samples, num_likelihood_examples=num_likelihood_examples, verbose=1)
+    report = likelihood_report(model, x, num_samples, num_likelihood_examples=num_likelihood_examples, verbose=int(sys.stdout.isatty()))
     report["split"] = split
     write_json(Path(folder) / "evaluation.json", report)
     return report
@@ -43,7 +43,7 @@ def main(argv=None):
     import_tensorflow()
     try:
         print(describe(evaluate_run(args)))
-    except (ValueError, FileNotFoundError) as error:
+    except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0

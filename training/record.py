@@ -59,7 +59,7 @@ def main(argv=None):
         if args.verdict.partition(":")[0] not in VERDICTS:
             raise ValueError(f"Expected a verdict that begins with one of {', '.join(VERDICTS)}. Received: {args.verdict}")
         record(row_of(args.run, args.verdict), RESULTS / f"{args.table}.json")
-    except (ValueError, FileNotFoundError) as error:
+    except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0

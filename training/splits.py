@@ -40,6 +40,10 @@ class Data(NamedTuple):
     def shape(self):
         return self.train.x.shape[1:]
 
+    def is_images(self):
+        """Returns whether the examples can be drawn: [H, W, C] with one or three channels."""
+        return len(self.shape) == 3 and self.shape[-1] in (1, 3)
+
     def sha256(self):
         """Returns the hash of all arrays of examples, in the order of the splits."""
         digest = hashlib.sha256()

@@ -151,36 +151,32 @@ def finish(run, data, model, args):
     """Evaluates, draws, exports, samples the export, and says where everything is."""
     import export.sample
     from export.artifact import export_model
-    from keras_vaemix import plots
-    from training.evaluate import evaluate
+    from training.evaluate import describe, evaluate
 
-    test = data.arrays("test", model.likelihood.support)
-    report = evaluate(run.folder, model, test, "test", args.likelihood_samples, args.likelihood_examples)
-    zoom = max(1, 48 // data.shape[0])
-    if len(data.shape) == 3:
-        plots.save_png(run.folder / "samples.png", plots.component_samples(model), zoom)
-        plots.save_png(run.folder / "reconstructions.png", plots.pairs(test[:40], model.predict(test[:40], verbose=0)), zoom)
-    artifact = export_model(model, run.folder / "export")
-    export.sample.main([str(artifact), "--num", "64", "--out", str(artifact / "samples.png")])
-    print_summary(run, report, artifact)
-
-
-def print_summary(run, report, artifact):
-    from training.evaluate import describe
-
-    folder = run.folder
+    folder, test = run.folder, data.arrays("test", model.likelihood.support)
+    report = evaluate(folder, model, test, "test", args.likelihood_samples, args.likelihood_examples)
+    made = {"model": folder / "model.keras", "evaluation": folder / "evaluation.json"}
+    if data.is_images():
+        made |= draw(folder, model, test)
+    made["exported decoder and sampler"] = artifact = export_model(model, folder / "export")
+    made["samples by ONNX Runtime"] = sampled = folder / ("exported_samples.png" if data.is_images() else "exported_samples.npy")
+    export.sample.main([str(artifact), "--num", "64", "--out", str(sampled)])
     print(f"\n{describe(report)}\n")
-    for what, where in (
-        ("model", folder / "model.keras"),
-        ("evaluation", folder / "evaluation.json"),
-        ("samples, one row per component", folder / "samples.png"),
-        ("reconstructions", folder / "reconstructions.png"),
-        ("exported decoder and sampler", artifact),
-        ("samples by ONNX Runtime", artifact / "samples.png"),
-    ):
+    for what, where in made.items():
         print(f"{what:32} {where}")
     print(f"\nLook at the training:   tensorboard --logdir {folder / 'logs'}")
-    print(f"Sample the export:      python -m export.sample {artifact} --component 0 --out component.png")
+    print(f"Sample the export:      python -m export.sample {artifact} --component 0 --out component{sampled.suffix}")
+
+
+def draw(folder, model, x):
+    """Writes the run's pictures and returns their paths."""
+    from keras_vaemix import plots
+
+    zoom = max(1, 48 // x.shape[1])
+    samples, reconstructions = folder / "samples.png", folder / "reconstructions.png"
+    plots.save_png(samples, plots.component_samples(model), zoom)
+    plots.save_png(reconstructions, plots.pairs(x[:40], model.predict(x[:40], verbose=0)), zoom)
+    return {"samples, one row per component": samples, "reconstructions": reconstructions}
 
 
 def main(argv=None):
@@ -188,7 +184,7 @@ def main(argv=None):
     import_tensorflow()
     try:
         train(sys.argv[1:] if argv is None else argv)
-    except (ValueError, FileNotFoundError, FileExistsError, FloatingPointError) as error:
+    except (ValueError, OSError, FloatingPointError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

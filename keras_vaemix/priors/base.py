@@ -34,7 +34,7 @@ class Prior(keras.layers.Layer, abc.ABC):
 
         Args:
             encode: Function from examples [K, *] to their posterior q(z|x), for priors that are made of posteriors.
-            training: True asks for the fast form of the density where there are two, False for the exact one.
+            training: True asks for the faster form of the density where there are two, False for the more precise one.
         """
 
     def log_weights(self):
@@ -90,9 +90,10 @@ class MixturePrior(Prior):
 
     def distribution(self, encode=None, training=False):
         components = self.components(encode)
-        normal = isinstance(getattr(components, "distribution", None), tfd.Normal)
-        kind = DiagonalNormalMixture if training and normal else tfd.MixtureSameFamily
-        return kind(tfd.Categorical(logits=self.logits()), components)
+        weights = tfd.Categorical(logits=self.logits())
+        if isinstance(getattr(components, "distribution", None), tfd.Normal):
+            return DiagonalNormalMixture(weights, components, tf.float32 if training else tf.float64)
+        return tfd.MixtureSameFamily(weights, components)
 
     def log_weights(self):
         return tf.nn.log_softmax(self.logits())
