@@ -12,7 +12,8 @@ from export.freeze import freeze
 from export.onnx import OPSET, ExportError, write_decoder, write_sampler
 from export.saved_model import write_saved_model
 from keras_vaemix import supports
-from training.run import load_model, versions, write_json
+from training.files import write_json
+from training.run import load_model, versions
 
 FORMATS = ("onnx", "saved_model")
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from training.files import read_json
 from training.presets import PRESETS
 from training.record import RESULTS, VERDICTS, portable
-from training.run import read_json
 from training.tables import README, with_tables
 
 ROOT = Path(__file__).parents[1]

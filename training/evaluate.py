@@ -11,7 +11,7 @@ from training.quiet import import_tensorflow
 def evaluate(folder, model, x, split, num_samples, num_likelihood_examples=None):
     """Evaluates `model` on examples, writes `evaluation.json` into the run folder, and returns the report."""
     from keras_vaemix.evaluation import likelihood_report
-    from training.run import write_json
+    from training.files import write_json
 
     report = likelihood_report(model, x, num_samples, num_likelihood_examples=num_likelihood_examples, verbose=int(sys.stdout.isatty()))
     report["split"] = split
@@ -52,7 +52,8 @@ def main(argv=None):
 def evaluate_run(args):
     """Loads the model and the data of a run and evaluates it."""
     from training import data as data_module
-    from training.run import load_model, read_json
+    from training.files import read_json
+    from training.run import load_model
 
     config = read_json(args.run / "config.json")
     model = load_model(args.run / "model.keras")

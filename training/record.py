@@ -6,8 +6,8 @@ import re
 import sys
 from pathlib import Path
 
-from training.presets import PRESETS
-from training.run import read_history, read_json, write_json
+from training.files import read_history, read_json, write_json
+from training.quiet import import_tensorflow
 
 RESULTS = Path(__file__).parent / "results"
 VERDICTS = ("reproduced", "better", "worse", "not comparable", "not a valid bound")
@@ -15,6 +15,8 @@ VERDICTS = ("reproduced", "better", "worse", "not comparable", "not a valid boun
 
 def row_of(run, verdict):
     """Returns the row of a run folder: what was run, how, and every figure of its evaluation."""
+    from training.presets import PRESETS
+
     config, history = read_json(run / "config.json"), read_history(run / "history.csv")
     best = min(history, key=lambda row: row["val_loss"])
     same = ("preset", "arguments", "dataset", "data_sha256", "seed", "versions")
@@ -55,6 +57,7 @@ def main(argv=None):
     parser.add_argument("table", help="name of the table")
     parser.add_argument("--verdict", required=True, help=f"one of {', '.join(VERDICTS)}, a colon, and a sentence")
     args = parser.parse_args(argv)
+    import_tensorflow()
     try:
         if args.verdict.partition(":")[0] not in VERDICTS:
             raise ValueError(f"Expected a verdict that begins with one of {', '.join(VERDICTS)}. Received: {args.verdict}")

@@ -1,8 +1,6 @@
 """A run folder: written atomically, resumable to the same bits."""
 
 import contextlib
-import csv
-import json
 import os
 import platform
 import time
@@ -12,6 +10,8 @@ from pathlib import Path
 
 import keras
 import numpy as np
+
+from training.files import atomically, read_history, read_json, write_history, write_json
 
 RESUMABLE = {"epochs", "command", "versions"}  # may differ between a run and its resumption
 PACKAGES = ("keras", "tensorflow", "tensorflow-probability", "numpy", "onnx", "onnxruntime", "tf2onnx", "keras_vaemix")
@@ -24,34 +24,6 @@ def versions():
         with contextlib.suppress(metadata.PackageNotFoundError):
             found[package] = metadata.version(package)
     return found
-
-
-@contextlib.contextmanager
-def atomically(path):
-    """Gives a temporary path beside `path` that takes its place when the block ends well, and is removed when it does not."""
-    path = Path(path)
-    temporary = path.with_name(f".{os.getpid()}-{path.name}")
-    try:
-        yield temporary
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def write_json(path, value):
-    with atomically(path) as temporary:
-        temporary.write_text(json.dumps(value, indent=2, sort_keys=True) + "\n")
-
-
-def read_json(path):
-    try:
-        return json.loads(Path(path).read_text())
-    except FileNotFoundError:
-        raise FileNotFoundError(
-            f"Expected a run folder with {Path(path).name}. Received: {Path(path).parent}, where there is none"
-        ) from None
-    except ValueError as error:
-        raise ValueError(f"Expected {path} to hold JSON. Received: {error}") from None
 
 
 def load_model(path):
@@ -157,21 +129,6 @@ def check_same_settings(old, new):
         raise ValueError(
             f"Expected --resume with the settings of the saved run: repeat them, or choose another --run-dir. Received: {changes}"
         )
-
-
-def read_history(path):
-    """Returns the rows of a history file, exactly as they were written."""
-    if not path.exists():
-        return []
-    with open(path, newline="") as file:
-        return [{name: int(value) if name == "epoch" else float(value) for name, value in row.items()} for row in csv.DictReader(file)]
-
-
-def write_history(path, rows):
-    with atomically(path) as temporary, open(temporary, "w", newline="") as file:
-        writer = csv.DictWriter(file, rows[0].keys())
-        writer.writeheader()
-        writer.writerows(rows)
 
 
 class Recorder(keras.callbacks.Callback):

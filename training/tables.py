@@ -4,8 +4,8 @@ import re
 import sys
 from pathlib import Path
 
+from training.files import read_json
 from training.record import RESULTS
-from training.run import read_json
 
 README = Path(__file__).parents[1] / "README.md"
 MARKED = re.compile(r"(<!-- results: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)

@@ -114,7 +114,8 @@ def check_trainable(data, experiment):
 def fit(run, data, experiment, args, strategy):
     """Trains, from the last checkpoint if there is one, and leaves the model with its best weights, saved."""
     from keras_vaemix import callbacks
-    from training.run import Recorder, atomically
+    from training.files import atomically
+    from training.run import Recorder
 
     model, support = experiment.model, experiment.model.likelihood.support
     steps = len(data.train.x) // experiment.batch_size

@@ -1,0 +1,141 @@
+"""How fast a training step is, against plain PyTorch and pythae: epochs of MNIST in a second.
+
+    python -m tests.benchmarks.training_speed --data-dir DIR --out training_speed.json
+
+Every cell is a process of its own, warmed up and compiled before anything is measured; the cells then take turns of `--steps` steps on
+all cores, and the best turn of each counts. Needs `pip install -r requirements-bench.txt`.
+"""
+
+import argparse
+import sys
+
+from tests.benchmarks.harness import measure, missing, report, use_cores
+
+BATCH_SIZE, LEARNING_RATE, STEPS_PER_EXECUTION = 100, 5e-4, 50
+OURS = "keras_vaemix"
+ROWS = {  # the name of a row: preset, its keywords
+    "vae_mnist": ("vae_mnist", {}),
+    "mog_prior_mnist K=10": ("mog_prior_mnist", {"num_components": 10}),
+    "mog_prior_mnist K=500": ("mog_prior_mnist", {"num_components": 500}),
+    "vamp_mnist K=500": ("vamp_mnist", {"num_components": 500}),
+}
+
+
+def ours(stopwatch, data, steps, preset, keywords):
+    """Trains a preset as a user does."""
+    import keras
+
+    from training.presets import PRESETS
+
+    experiment = PRESETS[preset].build(data, **keywords)
+    model = experiment.model
+    model.compile(experiment.optimizer, steps_per_execution=STEPS_PER_EXECUTION)
+    batches = data.batches(experiment.batch_size, model.likelihood.support, seed=0)
+
+    def stop(epoch, logs):
+        stopwatch.__exit__()
+        stopwatch.value = logs["loss"]
+
+    turns = keras.callbacks.LambdaCallback(on_epoch_begin=lambda *_: stopwatch.__enter__(), on_epoch_end=stop)
+    model.fit(batches, steps_per_epoch=STEPS_PER_EXECUTION, shuffle=False, verbose=0)
+    model.fit(batches, steps_per_epoch=steps, epochs=sys.maxsize, shuffle=False, verbose=0, callbacks=[turns])
+
+
+def pytorch(stopwatch, x, steps, preset, keywords, compiled):
+    """Trains the same model in plain PyTorch."""
+    import torch
+
+    from tests.benchmarks import torch_rival as rival
+
+    use_cores()
+    priors = {"vae_mnist": rival.StandardNormal, "mog_prior_mnist": rival.NormalMixture, "vamp_mnist": rival.VampPrior}
+    model = rival.VAE(priors[preset](**keywords))
+    optimizer = torch.optim.Adam(model.parameters(), LEARNING_RATE)
+    turns(stopwatch, x, steps, rival.train, torch.compile(model) if compiled else model, optimizer)
+
+
+def pythae(stopwatch, x, steps, preset, keywords):
+    """Trains the same model in pythae."""
+    import torch
+
+    from tests.benchmarks import pythae_rival as rival
+
+    use_cores()
+    model = {"vae_mnist": rival.vae, "vamp_mnist": rival.vamp}[preset](**keywords)
+    turns(stopwatch, x, steps, rival.train, model, torch.optim.Adam(model.parameters(), LEARNING_RATE))
+
+
+def turns(stopwatch, x, steps, train, model, optimizer):
+    """Takes a few steps, and then a turn of `steps` steps whenever it is asked to."""
+    import torch
+
+    from tests.benchmarks.torch_rival import binarized_batches
+
+    x = torch.tensor(x.reshape(len(x), -1)).float() / 255
+    train(model, optimizer, binarized_batches(x, 5, BATCH_SIZE))
+    while True:
+        with stopwatch:
+            stopwatch.value = train(model, optimizer, binarized_batches(x, steps, BATCH_SIZE))
+
+
+def cells(data, steps):
+    """Returns the cells by (row, column). pythae has no mixture prior but the VampPrior."""
+    x, found = data.train.x, {}
+    for row, (preset, keywords) in ROWS.items():
+        found[row, OURS] = ours, (data, steps, preset, keywords)
+        found[row, "PyTorch eager"] = pytorch, (x, steps, preset, keywords, False)
+        found[row, "PyTorch compiled"] = pytorch, (x, steps, preset, keywords, True)
+        if preset != "mog_prior_mnist":
+            found[row, "pythae"] = pythae, (x, steps, preset, keywords)
+    return found
+
+
+def table(speeds):
+    """Returns the lines of a Markdown table from epochs per second by (row, column)."""
+    rivals = ("PyTorch eager", "PyTorch compiled", "pythae")
+    lines = [
+        f"| epochs per second | {OURS} | {' | '.join(f'{rival} | ours / {rival}' for rival in rivals)} |",
+        "|---" * (2 + 2 * len(rivals)) + "|",
+    ]
+    for row in ROWS:
+        own = speeds[row, OURS]
+        others = [speeds.get((row, rival)) for rival in rivals]
+        pairs = [f"{other:.3f} | {own / other:.2f}" if other else " | " for other in others]
+        lines.append(f"| {row} | {own:.3f} | {' | '.join(pairs)} |")
+    ratio = speeds["mog_prior_mnist K=10", OURS] / speeds["mog_prior_mnist K=500", OURS]
+    return [*lines, "", f"Cost of a step with a mixture of K=500 over K=10: {ratio:.2f}"]
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser("python -m tests.benchmarks.training_speed", description=__doc__.splitlines()[0])
+    parser.add_argument("--data-dir", help="folder with mnist.npz; TensorFlow Datasets without it")
+    parser.add_argument("--steps", type=int, default=500, help=f"steps in a turn, a multiple of {STEPS_PER_EXECUTION}; 500 are an epoch")
+    parser.add_argument("--repetitions", type=int, default=5, help="turns of each cell, of which the best counts")
+    parser.add_argument("--out", help="JSON file for the figures, with the command, the versions and the machine")
+    args = parser.parse_args(argv)
+    if missing():
+        parser.exit(2, missing() + "\n")
+    if args.steps < 1 or args.steps % STEPS_PER_EXECUTION:
+        parser.error(f"Expected --steps of a multiple of {STEPS_PER_EXECUTION}. Received: {args.steps}")
+
+    from training.data import load
+
+    data = load("mnist", args.data_dir)
+    measured = measure(cells(data, args.steps), args.repetitions)
+    epoch = len(data.train.x) // BATCH_SIZE
+    speeds = {cell: args.steps / epoch / min(seconds for seconds, _ in turns) for cell, turns in measured.items()}
+    results = [
+        {
+            "row": row,
+            "column": column,
+            "epochs_per_second": speeds[row, column],
+            "seconds": [s for s, _ in turns],
+            "losses": [v for _, v in turns],
+        }
+        for (row, column), turns in measured.items()
+    ]
+    report(" ".join([parser.prog, *(sys.argv[1:] if argv is None else argv)]), table(speeds), results, args.out)
+
+
+if __name__ == "__main__":
+    main()
