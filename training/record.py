@@ -35,7 +35,7 @@ def row_of(run, verdict):
 
 def portable(command):
     """Returns a command without the flags that name places on one machine."""
-    return re.sub(r" --(data-dir|run-dir) ('[^']*'|\S+)| --resume", "", command)
+    return re.sub(r" --(data-dir|run-dir|out) ('[^']*'|\S+)| --resume", "", command)
 
 
 def record(row, path):

@@ -5,10 +5,10 @@ import sys
 from pathlib import Path
 
 from training.files import read_json
-from training.record import RESULTS
+from training.record import RESULTS, portable
 
 README = Path(__file__).parents[1] / "README.md"
-MARKED = re.compile(r"(<!-- results: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+MARKED = re.compile(r"(<!-- (results|benchmark): (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def table(name):
@@ -25,9 +25,19 @@ def table(name):
     return "\n".join(lines)
 
 
+def benchmark(name):
+    """Returns the table of `training/results/benchmarks/NAME.json`, with what made it."""
+    measured = read_json(RESULTS / "benchmarks" / f"{name}.json")
+    machine, versions = measured["machine"], measured["versions"]
+    made = f"`{portable(measured['command'])}`, {machine['cores']} cores, {measured['date'][:10]}"
+    with_versions = ", ".join(f"{package} {version}" for package, version in versions.items())
+    return "\n".join([*measured["table"], "", f"{made}; {with_versions}."])
+
+
 def with_tables(text):
     """Returns a text whose marked places hold the tables that they name."""
-    return MARKED.sub(lambda match: f"{match[1]}{table(match[2])}\n{match[3]}", text)
+    kinds = {"results": table, "benchmark": benchmark}
+    return MARKED.sub(lambda match: f"{match[1]}{kinds[match[2]](match[3])}\n{match[4]}", text)
 
 
 def main():

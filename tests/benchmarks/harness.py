@@ -12,6 +12,8 @@ import time
 from importlib import metadata
 from pathlib import Path
 
+from training.record import portable
+
 PACKAGES = ("keras", "tensorflow", "tensorflow-probability", "torch", "pythae", "numpy")
 
 
@@ -115,5 +117,5 @@ def report(command, lines, results, out):
         versions = {package: metadata.version(package) for package in PACKAGES}
         when = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         machine = {"cores": cores(), "processor": processor(), "system": platform.platform()}
-        record = {"command": command, "date": when, "machine": machine, "versions": versions, "results": results, "table": lines}
-        Path(out).write_text(json.dumps(record, indent=2) + "\n")
+        record = {"command": portable(command), "date": when, "machine": machine, "versions": versions, "results": results, "table": lines}
+        Path(out).write_text(json.dumps(record, indent=2, sort_keys=True) + "\n")

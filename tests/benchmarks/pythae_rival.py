@@ -59,23 +59,11 @@ def train(model, optimizer, batches):
 
 def take_weights(model, encoder, decoder, pseudo_inputs):
     """Gives a VAMP model the weights of one of ours: kernels and biases in the order of our layers, and u [K, 784]."""
-    kernels, biases = zip(encoder[0::2], decoder[0::2], strict=True), zip(encoder[1::2], decoder[1::2], strict=True)
-    networks = model.encoder.network, model.decoder.network
+    layers, weights = [*model.encoder.network.layers, *model.decoder.network], [*encoder, *decoder]
     with torch.no_grad():
-        for i, pair in enumerate(zip(kernels, biases, strict=True)):
-            for network, kernel, bias in zip(networks, *pair, strict=True):
-                set_layer(network, i, torch.tensor(kernel).T, torch.tensor(bias))
+        for layer, kernel, bias in zip(layers, weights[0::2], weights[1::2], strict=True):
+            layer.weight.copy_(torch.tensor(kernel).T)
+            layer.bias.copy_(torch.tensor(bias))
         linear = model.pseudo_inputs[0]
         linear.weight.copy_(torch.tensor(pseudo_inputs).T)
         nn.init.zeros_(linear.bias)
-
-
-def set_layer(network, i, weight, bias):
-    """Sets layer i of an encoder, whose last layer is its two heads, or of a decoder."""
-    if isinstance(network, torch_rival.Encoder) and i == 2:
-        layers = network.mean, network.log_variance
-    else:
-        layers = ((network.body if isinstance(network, torch_rival.Encoder) else network)[i],)
-    for layer, w, b in zip(layers, weight.chunk(len(layers)), bias.chunk(len(layers)), strict=True):
-        layer.weight.copy_(w)
-        layer.bias.copy_(b)

@@ -66,13 +66,13 @@ def pythae(stopwatch, x, steps, preset, keywords):
 
 
 def turns(stopwatch, x, steps, train, model, optimizer):
-    """Takes a few steps, and then a turn of `steps` steps whenever it is asked to."""
+    """Takes as many steps as ours to warm up, and then a turn of `steps` steps whenever it is asked to."""
     import torch
 
     from tests.benchmarks.torch_rival import binarized_batches
 
     x = torch.tensor(x.reshape(len(x), -1)).float() / 255
-    train(model, optimizer, binarized_batches(x, 5, BATCH_SIZE))
+    train(model, optimizer, binarized_batches(x, STEPS_PER_EXECUTION, BATCH_SIZE))
     while True:
         with stopwatch:
             stopwatch.value = train(model, optimizer, binarized_batches(x, steps, BATCH_SIZE))
