@@ -26,7 +26,7 @@ def write_decoder(frozen, path):
 
 def write_sampler(frozen, path):
     """Writes `sampler.onnx`: u [N], noise eps [N, D], component [N] (-1: draw it) to the mean x [N, *] and component [N]."""
-    num_components, latent_dim = frozen.prior.loc.shape
+    num_components, latent_dim = frozen.prior.num_components, frozen.prior.loc.shape[1]
     signature = [
         tf.TensorSpec([None], tf.float32, name="u"),
         tf.TensorSpec([None, latent_dim], tf.float32, name="eps"),
@@ -41,7 +41,7 @@ def write_sampler(frozen, path):
     }
     x, component = frozen.sample(*map(tf.constant, inputs.values()))
     compare(path, inputs, {"x": x, "component_drawn": component})
-    check_frequencies(path, tf.nn.softmax(frozen.prior.logits).numpy(), latent_dim)
+    check_frequencies(path, frozen.prior.weights().numpy(), latent_dim)
 
 
 def convert(function, signature, output_names, path):
