@@ -1,0 +1,89 @@
+"""The checker of bounds: silent about bounds, loud about what only looks like one."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import keras_vaemix as vm
+from keras_vaemix.verify import BoundExceeded, check_bound
+from tests import catalogue
+from training.findings.averaged_samples import LATENTS, RATIO, averaged, examples, model_of
+
+
+def optimal(posterior, log_variance):
+    """Returns the linear-Gaussian model of the finding with the exact posterior means, and a given log-variance."""
+    model, m = model_of(posterior), posterior.num_components
+    to_mean = np.tile(np.sqrt(RATIO) / (1 + RATIO) * np.eye(LATENTS), m)
+    bias = np.repeat([0.0, log_variance], m * LATENTS)
+    model.encoder.set_weights([np.concatenate([to_mean, np.zeros_like(to_mean)], 1), bias])
+    return model
+
+
+@pytest.mark.parametrize("log_variance", [-np.log(1 + RATIO), -2.0])
+@pytest.mark.parametrize("make", [vm.NormalMixturePosterior, vm.SampledMixturePosterior])
+def test_every_bound_is_one(make, log_variance):
+    x, exact = examples(300)
+    report = check_bound(optimal(make(3), log_variance), x, exact)
+    assert {bound.name for bound in report.bounds} >= {"objective", "elbo", "elbo, variational", "importance_weighted, 50"}
+    assert report.log_likelihood == pytest.approx(exact.mean())
+    assert "NOT A BOUND" not in str(report)
+
+
+def test_exact_likelihood_and_estimate_agree():
+    x, exact = examples(100)
+    model = optimal(vm.NormalMixturePosterior(2), -3.5)
+    report = check_bound(model, x, num_samples=20_000)
+    assert report.log_likelihood == pytest.approx(exact.mean(), abs=0.03)
+
+
+@pytest.mark.parametrize("m", [2, 3])
+def test_averaged_samples_are_caught(m):
+    """Negative control: by as much as is predicted."""
+    x, exact = examples(300)
+    model = optimal(averaged(m), -np.log(1 + RATIO / m))
+    with pytest.raises(BoundExceeded, match="NOT A BOUND") as caught:
+        check_bound(model, x, exact)
+    line = next(line for line in str(caught.value).splitlines() if line.startswith("objective"))
+    predicted = LATENTS / 2 * np.log((1 + RATIO) / (1 + RATIO / m))
+    assert float(line.split()[2]) == pytest.approx(predicted, abs=0.15)
+
+
+@pytest.mark.parametrize("name", ["prior-VampPrior", "kl-Mean", "kl-Variational", "mixture-iwae", "posterior-SampledMixturePosterior"])
+def test_models_of_the_catalogue_pass(name, binary):
+    model = catalogue.make(**catalogue.COMBINATIONS[name])
+    check_bound(model, binary, num_samples=2000, repetitions=10)
+
+
+def test_a_users_model_with_draws_only(binary):
+    model = catalogue.make()
+
+    class Wrapped:
+        objective, check, estimate_log_likelihood = model.objective, model.check, model.estimate_log_likelihood
+
+        def draws(self, x, objective, seed):
+            d = model.draws(x, objective, seed)
+            return d._replace(log_qz=d.log_qz - 2.0, kl=None)
+
+    with pytest.raises(BoundExceeded):
+        check_bound(Wrapped(), binary, num_samples=500)
+
+
+def test_bad_exact_values(binary):
+    for exact in (np.zeros(3), np.full(len(binary), np.nan)):
+        with pytest.raises(ValueError, match="exact log p"):
+            check_bound(catalogue.make(), binary, exact)
+
+
+def test_ladder_of_a_model(binary):
+    model = catalogue.make("VampPrior", posterior="NormalMixturePosterior")
+    ladder = vm.evaluation.kl_ladder(model, binary, num_samples=2000)
+    means = {name: value.mean() for name, value in ladder.items()}
+    assert means["lower_bound"] < means["monte_carlo"] + 0.02 < means["variational"] + 0.04
+    assert means["variational"] <= means["matched"] <= means["softmin"] <= means["mean"]
+    assert set(vm.evaluation.kl_ladder(catalogue.make(posterior="NormalMixturePosterior"), binary)) == {
+        "monte_carlo",
+        "lower_bound",
+        "variational",
+        "component_softmin",
+    }
+    assert all(value.shape == (len(binary),) and tf.reduce_all(tf.math.is_finite(value)) for value in ladder.values())
