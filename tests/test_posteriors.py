@@ -35,6 +35,7 @@ def test_weighted_draws_have_the_moments_of_the_distribution(posterior):
     assert z.shape == (20_000 * posterior.num_strata, 2, 3)
     weight = np.exp(log_weight.numpy().astype("float64"))
     np.testing.assert_allclose(weight.sum(0), 1, rtol=1e-5)
+    z = z.numpy()
     mean = (weight[..., None] * z).sum(0)
     np.testing.assert_allclose(mean, q.mean(), atol=0.05)
     np.testing.assert_allclose((weight[..., None] * (z - mean) ** 2).sum(0), q.variance(), rtol=0.06)
@@ -162,7 +163,7 @@ def test_bad_arguments(make, arguments):
 
 
 def test_strata_have_no_doubly_reparameterised_gradient():
-    with pytest.raises(ValueError, match="choose SampledMixturePosterior. Received: num_strata=3"):
+    with pytest.raises(ValueError, match=r"choose SampledMixturePosterior. Received: num_strata=3"):
         catalogue.make(posterior="NormalMixturePosterior", objective="DoublyReparameterized")
     catalogue.make(posterior="SampledMixturePosterior", objective="DoublyReparameterized")
 

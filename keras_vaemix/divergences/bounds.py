@@ -149,7 +149,7 @@ class ComponentSoftmin(Bound):
 
 
 @register
-class Variational(MatchedBound):
+class Variational(Bound):
     r"""Upper bound: :math:`V(b)` at the best shares b that a few steps of coordinate descent find, the tightest here.
 
     :math:`a_{mj} \propto w_j b_{mj} e^{-KL_{mj}}` over j, then :math:`b_{mj} \propto \pi_m a_{mj}` over m, from
@@ -158,15 +158,15 @@ class Variational(MatchedBound):
 
     Args:
         num_iterations: Steps of coordinate descent.
-        matching: As in `MatchedBound`.
+        matching: That of `Matched`.
 
     Reference: J. Hershey, P. Olsen, *Approximating the Kullback Leibler Divergence Between Gaussian Mixture Models*, 2007, Section 8.
     """
 
     def __init__(self, num_iterations=10, matching=None):
-        super().__init__(matching)
         check_positive(num_iterations=num_iterations)
         self.num_iterations = num_iterations
+        self.matching = Optimal() if matching is None else matching
 
     def bound(self, q, p):
         found = pairs(q, p)
@@ -175,10 +175,10 @@ class Variational(MatchedBound):
             log_a = tf.nn.log_softmax(found.log_w + log_b - found.kl, axis=-1)
             log_b = tf.nn.log_softmax(found.log_pi[..., None] + log_a, axis=-2)
         descended = found.upper(tf.stop_gradient(log_b))
-        return tf.minimum(descended, super().bound(q, p)) if q.loc.shape[-2] == p.group_size > 1 else descended
+        return tf.minimum(descended, Matched(self.matching).bound(q, p)) if q.loc.shape[-2] == p.group_size > 1 else descended
 
-    def matched(self, pairs, log_group, cost, assignment):
-        return Matched.matched(self, pairs, log_group, cost, assignment)
+    def needs_host(self, num_components):
+        return self.matching.needs_host(num_components)
 
 
 @register

@@ -42,7 +42,7 @@ class VAE(LatentModel):
         ):
             require(tuple(received) == expected, f"{what} shape {expected} for latent_dim={prior.latent_dim}", shape=tuple(received))
         expected = (
-            "posterior.num_strata == 1 for a pathwise objective, whose gradient is that of draws from q itself: SampledMixturePosterior"
+            "posterior.num_strata == 1 for a pathwise objective, which needs draws of q itself: choose SampledMixturePosterior"
         )
         require(not self.objective.pathwise or self.posterior.num_strata == 1, expected, num_strata=self.posterior.num_strata)
         self.built = True
