@@ -30,17 +30,18 @@ class LikelihoodEstimator:
 
     Args:
         draws: The model's `draws(x, objective, seed)`.
+        decoded_at_once: Number of draws, over all examples of a batch, by which the size of a chunk is chosen.
     """
 
-    def __init__(self, draws):
-        self.draws = draws
+    def __init__(self, draws, decoded_at_once=1000):
+        self.draws, self.decoded_at_once = draws, decoded_at_once
         self.estimate = tf.function(self.estimate, jit_compile=True)
 
     def __call__(self, x, num_samples, batch_size, seed, chunk_size, verbose):
         """Returns a `LikelihoodEstimate` of NumPy arrays; see `LatentModel.estimate_log_likelihood`."""
         check_positive(num_samples=num_samples, batch_size=batch_size)
         batch_size = min(batch_size, len(x))
-        chunk_size = chunk_size or max(1, min(num_samples, 1000 // batch_size))
+        chunk_size = chunk_size or max(1, min(num_samples, self.decoded_at_once // batch_size))
         num_chunks = tf.constant(-(-num_samples // chunk_size))
         starts = range(0, len(x), batch_size)
         progress = keras.utils.Progbar(len(starts), verbose=verbose, unit_name="batch")

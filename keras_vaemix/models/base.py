@@ -37,7 +37,12 @@ class LatentModel(keras.Model, abc.ABC):
         likelihood: A `Likelihood`: what is reported depends on whether it is a density.
         objective: The bound that training raises; `ELBO()` by default.
         seed: Every draw is a function of this integer, a counter kept as a weight, and the replica.
+
+    Attributes:
+        decoded_at_once: How many latents the likelihood estimator decodes at once: less for a decoder that needs much memory.
     """
+
+    decoded_at_once = 1000
 
     def __init__(self, likelihood, objective=None, seed=0, **kwargs):
         super().__init__(**kwargs)
@@ -49,7 +54,7 @@ class LatentModel(keras.Model, abc.ABC):
             (), "zeros", name="draw_counter", trainable=False, dtype="int32", aggregation="only_first_replica"
         )
         self._trackers = {name: keras.metrics.Mean(name) for name in self.metric_names()}
-        self._estimator = LikelihoodEstimator(self.draws)
+        self._estimator = LikelihoodEstimator(self.draws, self.decoded_at_once)
 
     # What a model writes.
 
