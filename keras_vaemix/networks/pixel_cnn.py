@@ -5,7 +5,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_vaemix.networks.gated_conv import check_image_shape, latent_map
-from keras_vaemix.networks.gated_mlp import gated
+from keras_vaemix.networks.gated_mlp import GatedDense, gated
 from keras_vaemix.part import check_positive, constructor_config, register, require
 
 
@@ -77,7 +77,8 @@ class PixelCNN(keras.Model):
 
     with g the gate :math:`g(a, b) = a \odot \sigma(b)`, mask A in the first layer and B in the others. n normalises the channels of
     one pixel: batch normalisation, as in the paper's code, would make p(x|z) depend on the batch. Gates, as in the second reference,
-    and residual sums replace the ReLUs of the VampPrior code's PixelHVAE.
+    and residual sums replace the ReLUs of the VampPrior code's PixelHVAE; the blind spot above and to the right that its two stacks
+    remove is left.
 
     Args:
         latent_dim: Number of latent dimensions D.
@@ -126,7 +127,7 @@ class PixelCNN(keras.Model):
         self.mixers = [keras.layers.Dense(layer.filters, use_bias=False, **given) for layer in self.convolutions]
         self.norms = [keras.layers.LayerNormalization() for _ in range(num_layers)]
         self.head = keras.Sequential(
-            [keras.layers.LayerNormalization(), keras.layers.Dense(filters, "relu", **given), keras.layers.Dense(num_params, **given)]
+            [keras.layers.LayerNormalization(), GatedDense(filters, **given), keras.layers.Dense(num_params, **given)]
         )
         self([keras.Input(shape[1:]) for shape in self.input_shape])
 
