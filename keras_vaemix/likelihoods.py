@@ -44,7 +44,7 @@ class Likelihood(keras.layers.Layer, abc.ABC):
         return tfd.Uniform()
 
     def draw(self, params, noise):
-        """Returns draws of p(x|z), by plain operations that export, for `noise` with the shape of x."""
+        """Returns draws of p(x|z) made of `noise`, which has the shape of x; by plain operations where it is to export."""
         return self.distribution(params).quantile(noise)
 
     def log_prob(self, params, x, training=False):
@@ -108,6 +108,15 @@ class ContinuousBernoulli(Likelihood):
         exact = 1.0 / (1.0 - tf.exp(-safe)) - 1.0 / safe
         series = 0.5 + params / 12.0 - params**3 / 720.0
         return tf.where(tf.abs(params) < 0.1, series, exact)
+
+    def draw(self, params, noise):
+        # The quantile log(1 - u + u exp(l)) / l, mirrored so that no exponential overflows; the series holds at logit 0.
+        size = tf.maximum(tf.abs(params), 0.1)
+        u = tf.where(params < 0, noise, 1 - noise)
+        exact = -tf.math.log(1 - u + u * tf.exp(-size)) / size
+        exact = tf.where(params < 0, exact, 1 - exact)
+        series = noise + noise * (1 - noise) * (params / 2 + params**2 * (1 - 2 * noise) / 6)
+        return tf.clip_by_value(tf.where(tf.abs(params) < 0.1, series, exact), 0.0, 1.0)
 
 
 class LocationScale(Likelihood):
