@@ -106,7 +106,7 @@ def test_samples_are_a_function_of_the_seed(capsys):
 @pytest.mark.parametrize(
     "arguments", [{}, {"prior": "VampPrior", "objective": "DoublyReparameterized"}, {"likelihood": "DiscretizedLogistic"}]
 )
-def test_fits_and_is_judged(arguments):
+def test_fits(arguments):
     model = make(**arguments)
     x = catalogue.examples(model)
     model.compile(keras.optimizers.Adam(0.01), jit_compile=not arguments)
@@ -114,8 +114,6 @@ def test_fits_and_is_judged(arguments):
     model.fit(x, epochs=20, verbose=0)
     after = model.evaluate(x, verbose=0, return_dict=True)
     assert after["elbo"] > before["elbo"]
-    report = vm.evaluation.likelihood_report(model, x, num_samples=200)
-    assert report["elbo"] <= report["log_likelihood"] + 1
 
 
 def test_likelihood_is_estimated_in_small_chunks(noiseless):
@@ -123,8 +121,8 @@ def test_likelihood_is_estimated_in_small_chunks(noiseless):
     x = catalogue.examples(model)
     assert model._estimator.decoded_at_once == 100
     d = model.draws(tf.constant(x), vm.ImportanceWeighted(1), stateless_seed(0))
-    estimate = model.estimate_log_likelihood(x, 10, batch_size=20)
-    np.testing.assert_allclose(estimate.log_likelihood, log_importance(d)[0], rtol=1e-4)
+    report = vm.evaluation.likelihood_report(model, x, num_samples=10, batch_size=20)
+    assert report["log_likelihood"] == pytest.approx(np.mean(log_importance(d)), rel=1e-4)
 
 
 def test_predictions_see_the_pixels_before_and_reconstructions_do_not():
