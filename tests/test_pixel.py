@@ -100,6 +100,17 @@ def test_samples_are_a_function_of_the_seed(capsys):
         model.sample(0)
 
 
+def test_mixed_precision_draws_whole_levels():
+    keras.mixed_precision.set_global_policy("mixed_bfloat16")
+    try:
+        model = make("DiscretizedLogistic")
+    finally:
+        keras.mixed_precision.set_global_policy("float32")
+    x = model.sample(5, seed=0)
+    assert x.dtype == tf.float32
+    model.check(x.numpy())
+
+
 # The model.
 
 

@@ -1,4 +1,4 @@
-"""Networks: functions that return a plain `keras.Model`, tensors in and tensors out."""
+"""Networks: tensors in and tensors out, each a plain `keras.Model`."""
 
 from keras_vaemix.networks.gated_conv import GatedConv2D, gated_conv_decoder, gated_conv_encoder
 from keras_vaemix.networks.gated_mlp import GatedDense, gated_mlp

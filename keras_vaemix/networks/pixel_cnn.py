@@ -152,13 +152,13 @@ class PixelCNN(keras.Model):
     def empty_caches(self, n):
         """Returns what each convolution has seen of n images before the first row: zeros [n, k // 2 + 1, W + 2 (k // 2), channels].
 
-        The last row of a cache is the row of the current pixel.
+        The last row of a cache is the row of the current pixel. The first cache is of the image itself, in full precision.
         """
         width, num_channels = self.example_shape[1:]
-        channels = [num_channels] + [self.filters] * self.num_layers
+        contents = [(num_channels, "float32")] + [(self.filters, self.compute_dtype)] * self.num_layers
         return [
-            tf.zeros([n, layer.reach + 1, width + 2 * layer.reach, c], self.compute_dtype)
-            for layer, c in zip(self.convolutions, channels, strict=True)
+            tf.zeros([n, layer.reach + 1, width + 2 * layer.reach, channels], dtype)
+            for layer, (channels, dtype) in zip(self.convolutions, contents, strict=True)
         ]
 
     @staticmethod
@@ -189,7 +189,7 @@ class PixelCNN(keras.Model):
             convolution, cache = self.convolutions[layer], caches[layer]
             if layer:
                 cache = caches[layer] = self.put(layer, cache, h, column)
-            return convolution.convolve(columns(cache, column, convolution.kernel_size))
+            return convolution.convolve(tf.cast(columns(cache, column, convolution.kernel_size), self.compute_dtype))
 
         return self.params(None, context, convolve), caches
 

@@ -61,4 +61,4 @@ class PixelSampler:
         """Draws one pixel [N, 1, 1, C] from noise and puts it into the caches; by plain operations, which export."""
         params, caches = self.decoder.step(caches, context, column)
         pixel = self.likelihood.draw(tf.cast(params, tf.float32), noise)
-        return pixel, [self.decoder.put(0, caches[0], tf.cast(pixel, caches[0].dtype), column), *caches[1:]]
+        return pixel, [self.decoder.put(0, caches[0], pixel, column), *caches[1:]]
