@@ -38,7 +38,7 @@ def write_sampler(frozen, path):
 
     A pixel decoder's has the map `context` in the place of x.
     """
-    num_components, latent_dim = frozen.prior.loc.shape
+    num_components, latent_dim = frozen.prior.num_components, frozen.prior.loc.shape[1]
     signature = [
         tf.TensorSpec([None], tf.float32, name="u"),
         tf.TensorSpec([None, latent_dim], tf.float32, name="eps"),
@@ -53,7 +53,7 @@ def write_sampler(frozen, path):
     }
     expected = frozen.sample(*map(tf.constant, inputs.values()))
     compare(path, inputs, dict(zip(frozen.sampler_outputs, expected, strict=True)))
-    check_frequencies(path, tf.nn.softmax(frozen.prior.logits).numpy(), latent_dim)
+    check_frequencies(path, frozen.prior.weights().numpy(), latent_dim)
 
 
 def convert(function, signature, output_names, path):

@@ -25,7 +25,7 @@ from keras_vaemix.likelihoods import (
 )
 from keras_vaemix.models import VAE, PixelVAE
 from keras_vaemix.objectives import ELBO, DoublyReparameterized, Draws, ImportanceWeighted
-from keras_vaemix.posteriors import DiagonalNormal
+from keras_vaemix.posteriors import DiagonalNormal, NormalMixturePosterior, Posterior, SampledMixturePosterior
 from keras_vaemix.priors import LearnedNormal, MixturePrior, NormalMixture, Prior, StandardNormal, VampPrior
 from keras_vaemix.version import __version__
 
@@ -45,10 +45,13 @@ __all__ = [
     "MixturePrior",
     "Normal",
     "NormalMixture",
+    "NormalMixturePosterior",
     "OptimalScaleNormal",
     "PixelVAE",
+    "Posterior",
     "Prior",
     "PseudoBernoulli",
+    "SampledMixturePosterior",
     "StandardNormal",
     "VampPrior",
     "__version__",

@@ -29,20 +29,21 @@ class LikelihoodEstimator:
     """Estimates log p(x) batch by batch; a batch is one loop in one compiled graph.
 
     Args:
-        draws: The model's `draws(x, objective, seed)`.
-        decoded_at_once: Number of draws, over all examples of a batch, by which the size of a chunk is chosen.
+        model: A model with `draws(x, objective, seed)`, in `num_strata` strata, of which it decodes about `decoded_at_once` at once.
     """
 
-    def __init__(self, draws, decoded_at_once=1000):
-        self.draws, self.decoded_at_once = draws, decoded_at_once
+    def __init__(self, model):
+        self.model = model
         self.estimate = tf.function(self.estimate, jit_compile=True)
 
     def __call__(self, x, num_samples, batch_size, seed, chunk_size, verbose):
         """Returns a `LikelihoodEstimate` of NumPy arrays; see `LatentModel.estimate_log_likelihood`."""
         check_positive(num_samples=num_samples, batch_size=batch_size)
         batch_size = min(batch_size, len(x))
-        chunk_size = chunk_size or max(1, min(num_samples, self.decoded_at_once // batch_size))
-        num_chunks = tf.constant(-(-num_samples // chunk_size))
+        strata = self.model.num_strata
+        # As many draws in each stratum as make up a chunk; the number of samples counts those of all strata.
+        chunk_size = max(1, (chunk_size or min(num_samples, self.model.decoded_at_once // batch_size)) // strata)
+        num_chunks = tf.constant(-(-num_samples // (chunk_size * strata)))
         starts = range(0, len(x), batch_size)
         progress = keras.utils.Progbar(len(starts), verbose=verbose, unit_name="batch")
         results = []
@@ -58,7 +59,7 @@ class LikelihoodEstimator:
     def estimate(self, x, num_chunks, seed, chunk_size):
         """Returns the estimate for one batch; only another `chunk_size` or batch size compiles anew."""
         objective = ImportanceWeighted(chunk_size)
-        return summarize(*stream(lambda seed: log_importance(self.draws(x, objective, seed)), num_chunks, len(x), seed))
+        return summarize(*stream(lambda seed: log_importance(self.model.draws(x, objective, seed)), num_chunks, len(x), seed))
 
 
 def stream(log_importance, num_chunks, batch_size, seed):

@@ -1,40 +1,117 @@
-"""Mixtures of diagonal normals whose density is one matrix product."""
+"""Mixtures of diagonal normals: read from TFP distributions, and their density as one matrix product."""
 
 import math
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from keras_vaemix.part import require
+
 tfd = tfp.distributions
 
 
-class DiagonalNormalMixture(tfd.MixtureSameFamily):
-    r"""`tfd.MixtureSameFamily` of `Independent(Normal)` components [K], with `log_prob` as a matrix product.
+class NormalComponents(NamedTuple):
+    """A distribution as J weighted diagonal normals, in K groups of M: J = K * M.
 
-    :math:`\sum_d (z_d - \mu_{kd})^2 / s_{kd}^2 = [z^2, z] \cdot [s_k^{-2}, -2 \mu_k s_k^{-2}] + \sum_d \mu_{kd}^2 s_{kd}^{-2}`,
-    which never holds an array of [..., K, D]. The expanded square cancels where scales are small. All locations are first moved by
-    their mean, which lessens it; what is left in float32 is about 1e-6 of the largest term. In float64, nothing of it is left
-    in the float32 result.
+    Attributes:
+        log_weights: Normalised log-weights [..., J].
+        loc: Locations [..., J, D].
+        scale: Scales [..., J, D].
+        group_size: M: a mixture whose K components are mixtures themselves has groups of several.
+    """
+
+    log_weights: Any
+    loc: Any
+    scale: Any
+    group_size: int = 1
+
+    @classmethod
+    def of(cls, distribution):
+        """Reads a diagonal normal, a mixture of them, or a mixture of such mixtures; raises `ValueError` for anything else."""
+        if isinstance(distribution, tfd.MixtureSameFamily):
+            within = cls.of(distribution.components_distribution)  # [..., K, M]
+            log_weights = tf.nn.log_softmax(distribution.mixture_distribution.logits_parameter())[..., None] + within.log_weights
+            return cls(*map(merge, (log_weights, within.loc, within.scale), (-2, -3, -3)), within.loc.shape[-2])
+        require(is_normal(distribution), "a diagonal normal or a mixture of diagonal normals", distribution=distribution.name)
+        normal = distribution.distribution
+        shape = tf.concat([distribution.batch_shape_tensor(), [1], distribution.event_shape_tensor()], axis=0)
+        loc, scale = (tf.reshape(tf.broadcast_to(value, normal.batch_shape_tensor()), shape) for value in (normal.loc, normal.scale))
+        static = [*distribution.batch_shape, 1, *distribution.event_shape]
+        loc, scale = tf.ensure_shape(loc, static), tf.ensure_shape(scale, static)
+        return cls(tf.zeros(tf.shape(loc)[:-1], loc.dtype), loc, scale)
+
+    def cast(self, dtype):
+        """Returns the same components in another floating type."""
+        return self._replace(log_weights=tf.cast(self.log_weights, dtype), loc=tf.cast(self.loc, dtype), scale=tf.cast(self.scale, dtype))
+
+
+def merge(value, axis):
+    """Merges the axes `axis` and `axis + 1` of a tensor; both are negative and known."""
+    static = value.shape
+    size = static[axis] * static[axis + 1]
+    before, after = tf.shape(value)[:axis], static[len(static) + axis + 2 :]
+    merged = tf.reshape(value, tf.concat([before, [size], after], axis=0))
+    return tf.ensure_shape(merged, [*static[:axis], size, *after])
+
+
+def is_normal(distribution):
+    """Returns whether a distribution is `tfd.Independent(tfd.Normal)`."""
+    return isinstance(distribution, tfd.Independent) and isinstance(distribution.distribution, tfd.Normal)
+
+
+def is_normal_mixture(distribution):
+    """Returns whether a distribution is a diagonal normal, or a mixture of such, however deep."""
+    while isinstance(distribution, tfd.MixtureSameFamily):
+        distribution = distribution.components_distribution
+    return is_normal(distribution)
+
+
+def standardized_squares(second, first, loc, scale):
+    r"""Returns :math:`\sum_d E (z_d - \mu_{jd})^2 / s_{jd}^2` from the moments of z, as one matrix product.
+
+    :math:`[E z^2, E z] \cdot [s_j^{-2}, -2 \mu_j s_j^{-2}] + \sum_d \mu_{jd}^2 s_{jd}^{-2}`, which never holds an array of
+    [..., J, D]. The expanded square cancels where scales are small: what is left in float32 is about 1e-6 of the largest term.
+    Move all locations to their `center` first, which lessens it.
+
+    Args:
+        second, first: Moments :math:`E z^2` and :math:`E z`, [..., D].
+        loc, scale: Those of J components, [J, D].
+
+    Returns:
+        [..., J].
+    """
+    precision = 1 / tf.square(scale)
+    moments = tf.concat([second, first], axis=-1)  # [..., 2 D]
+    coefficients = tf.concat([precision, -2 * loc * precision], axis=-1)  # [J, 2 D]
+    return tf.tensordot(moments, coefficients, [[-1], [-1]]) + tf.reduce_sum(tf.square(loc) * precision, axis=1)
+
+
+def center(loc):
+    """Returns the mean of locations [J, D] as a constant, [D]."""
+    return tf.stop_gradient(tf.reduce_mean(loc, axis=0))
+
+
+class DiagonalNormalMixture(tfd.MixtureSameFamily):
+    r"""`tfd.MixtureSameFamily` of `Independent(Normal)` components [K], or of mixtures of them, with `log_prob` as a matrix product.
+
+    In float64, nothing of the cancellation of `standardized_squares` is left in the float32 result.
 
     Args:
         mixture_distribution: `tfd.Categorical` over K components.
-        components_distribution: `tfd.Independent(tfd.Normal)` of batch [K] and event [D].
-        product_dtype: Type in which the product is computed: float32 in training, float64 for evaluation.
+        components_distribution: `tfd.Independent(tfd.Normal)` of batch [K] and event [D], or a mixture of M such.
+        product_dtype: Type in which products are computed: float32 in training, float64 for evaluation.
     """
 
     def __init__(self, mixture_distribution, components_distribution, product_dtype=tf.float32):
-        self._product_dtype = product_dtype
+        self.product_dtype = product_dtype
         super().__init__(mixture_distribution, components_distribution)
 
     def _log_prob(self, z):
-        normal = self.components_distribution.distribution
-        z, loc, scale = (tf.cast(value, self._product_dtype) for value in (z, normal.loc, normal.scale))
-        center = tf.stop_gradient(tf.reduce_mean(loc, axis=0))  # [D]
-        z, loc = z - center, loc - center
-        precision = tf.broadcast_to(1 / tf.square(scale), tf.shape(loc))  # [K, D]
-        squares = tf.concat([tf.square(z), z], axis=-1)  # [..., 2 D]
-        coefficients = tf.concat([precision, -2 * loc * precision], axis=-1)  # [K, 2 D]
-        quadratic = tf.tensordot(squares, coefficients, [[-1], [-1]]) + tf.reduce_sum(tf.square(loc) * precision, axis=1)  # [..., K]
-        log_normalizer = 0.5 * tf.reduce_sum(tf.math.log(2 * math.pi / precision), axis=1)  # [K]
-        log_weights = tf.nn.log_softmax(self.mixture_distribution.logits_parameter())
-        return tf.reduce_logsumexp(log_weights - tf.cast(log_normalizer + 0.5 * quadratic, log_weights.dtype), axis=-1)
+        p = NormalComponents.of(self)
+        wide, z = p.cast(self.product_dtype), tf.cast(z, self.product_dtype)
+        middle = center(wide.loc)
+        z, loc = z - middle, wide.loc - middle
+        squares = standardized_squares(tf.square(z), z, loc, wide.scale)  # [..., J]
+        log_normalizer = tf.reduce_sum(tf.math.log(wide.scale) + 0.5 * math.log(2 * math.pi), axis=1)  # [J]
+        return tf.reduce_logsumexp(p.log_weights - tf.cast(log_normalizer + 0.5 * squares, p.log_weights.dtype), axis=-1)

@@ -64,6 +64,7 @@ class ELBO(Objective):
         require(beta >= 0, "beta >= 0", beta=beta)
         self.num_samples, self.beta = num_samples, beta
         self.kl = ClosedForm() if kl is None else kl
+        require(self.kl.is_upper_bound, "a divergence that is exact, an estimate or an upper bound", kl=self.kl)
 
     def __call__(self, d, beta=1.0):
         """Returns the bound for each example, [B]."""

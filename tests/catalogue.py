@@ -22,23 +22,39 @@ LIKELIHOODS = {
     "Laplace": lambda: vm.Laplace(0.5),
     "DiscretizedLogistic": vm.DiscretizedLogistic,
 }
-POSTERIORS = {"DiagonalNormal": vm.DiagonalNormal}
+POSTERIORS = {
+    "DiagonalNormal": vm.DiagonalNormal,
+    "NormalMixturePosterior": lambda: vm.NormalMixturePosterior(3, learn_weights=True),
+    "SampledMixturePosterior": lambda: vm.SampledMixturePosterior(3, weights=(0.2, 0.3, 0.5)),
+}
+DIVERGENCES = {
+    "ClosedForm": vm.divergences.ClosedForm,
+    "MonteCarlo": vm.divergences.MonteCarlo,
+    "Variational": vm.divergences.Variational,
+    "Matched": lambda: vm.divergences.Matched(vm.divergences.Greedy()),
+    "ComponentSoftmin": vm.divergences.ComponentSoftmin,
+    "Softmin": vm.divergences.Softmin,
+    "Mean": vm.divergences.Mean,
+}
 OBJECTIVES = {
     "ELBO": lambda: vm.ELBO(2),
     "ImportanceWeighted": lambda: vm.ImportanceWeighted(4),
     "DoublyReparameterized": lambda: vm.DoublyReparameterized(4),
 }
-NOT_PARTS = {"Draws", "MixturePrior", "PixelVAE", "Prior", "VAE"}
+NOT_PARTS = {"Draws", "MixturePrior", "PixelVAE", "Posterior", "Prior", "VAE"}
 
 COMBINATIONS = {
     **{f"prior-{name}": {"prior": name} for name in PRIORS},
     **{f"likelihood-{name}": {"likelihood": name} for name in LIKELIHOODS},
     **{f"objective-{name}": {"objective": name} for name in OBJECTIVES},
+    **{f"posterior-{name}": {"posterior": name, "prior": "VampPrior"} for name in POSTERIORS if name != "DiagonalNormal"},
+    **{f"kl-{name}": {"posterior": "NormalMixturePosterior", "prior": "VampPrior", "kl": name} for name in DIVERGENCES},
+    "mixture-iwae": {"posterior": "NormalMixturePosterior", "prior": "NormalMixture", "objective": "ImportanceWeighted"},
     "vamp-dreg": {"prior": "VampPrior", "objective": "DoublyReparameterized"},
 }
 
 
-def make(prior="StandardNormal", likelihood="Bernoulli", posterior="DiagonalNormal", objective="ELBO", seed=0):
+def make(prior="StandardNormal", likelihood="Bernoulli", posterior="DiagonalNormal", objective="ELBO", kl=None, seed=0):
     """Returns a small VAE of the parts that are named."""
     likelihood, posterior = LIKELIHOODS[likelihood](), POSTERIORS[posterior]()
     return vm.VAE(
@@ -47,7 +63,7 @@ def make(prior="StandardNormal", likelihood="Bernoulli", posterior="DiagonalNorm
         prior=PRIORS[prior](),
         likelihood=likelihood,
         posterior=posterior,
-        objective=OBJECTIVES[objective](),
+        objective=vm.ELBO(kl=DIVERGENCES[kl]()) if kl else OBJECTIVES[objective](),
         seed=seed,
     )
 

@@ -24,6 +24,7 @@ def common_flags():
     parser.add_argument("--resume", action="store_true", help="go on with the run in the run folder")
     parser.add_argument("--epochs", type=int, help="at most so many epochs instead of the preset's")
     parser.add_argument("--batch-size", type=int, help="examples in a step instead of the preset's")
+    parser.add_argument("--warm-up", type=int, help="epochs over which beta rises to its value, instead of the preset's")
     parser.add_argument("--seed", type=int, default=0, help="seed of weights, order, binarisation and noise")
     parser.add_argument("--checkpoint-seconds", type=float, default=15.0, help="time between checkpoints; they fall on ends of epochs")
     parser.add_argument("--strategy", default="auto", choices=("auto", "none", "mirrored", "multiworker"), help="tf.distribute strategy")
@@ -79,6 +80,7 @@ def train(argv):
     experiment = experiment._replace(
         epochs=args.epochs or experiment.epochs,
         batch_size=args.batch_size or experiment.batch_size,
+        warm_up=experiment.warm_up if args.warm_up is None else args.warm_up,
     )
     check_trainable(data, experiment)
     config = {
@@ -90,6 +92,7 @@ def train(argv):
         "seed": args.seed,
         "epochs": experiment.epochs,
         "batch_size": experiment.batch_size,
+        "warm_up": experiment.warm_up,
         "strategy": args.strategy,
         "command": "python -m training.train " + shlex.join(argv),
         "versions": versions(),

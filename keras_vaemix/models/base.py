@@ -54,9 +54,11 @@ class LatentModel(keras.Model, abc.ABC):
             (), "zeros", name="draw_counter", trainable=False, dtype="int32", aggregation="only_first_replica"
         )
         self._trackers = {name: keras.metrics.Mean(name) for name in self.metric_names()}
-        self._estimator = LikelihoodEstimator(self.draws, self.decoded_at_once)
+        self._estimator = LikelihoodEstimator(self)
 
     # What a model writes.
+
+    num_strata = 1  # draws of each example for each that an objective asks for: components or categories that are enumerated
 
     @abc.abstractmethod
     def draws(self, x, objective, seed, training=False):
@@ -98,17 +100,25 @@ class LatentModel(keras.Model, abc.ABC):
         return loss
 
     def parts(self, d):
-        """Returns the named parts of the bound with beta = 1, each [B] in nats."""
-        elbo, reconstruction = ELBO()(d), d.reconstruction()
+        """Returns the named parts of the ELBO with beta = 1, each [B] in nats, and the gap of a bound of the divergence in use."""
+        estimated = d if self.has_unbiased_kl() else d._replace(kl=None)
+        elbo, reconstruction = ELBO()(estimated), d.reconstruction()
         parts = {"elbo": elbo, "reconstruction": reconstruction, "kl": reconstruction - elbo}
+        if d.kl is not None and estimated.kl is None:
+            parts["kl_gap"] = elbo - ELBO()(d)
         return {self.figure_name(name): value for name, value in parts.items()}
+
+    def has_unbiased_kl(self):
+        """Returns whether training takes the divergence exactly or in expectation, and not by a bound of which the gap is recorded."""
+        return self.objective.kl is None or self.objective.kl.is_unbiased
 
     def figure_name(self, name):
         """Returns the name under which a figure is reported: `pseudo_*` where the likelihood is not a density."""
         return name if self.likelihood.is_density else f"pseudo_{name}"
 
     def metric_names(self):
-        return ["loss", *map(self.figure_name, ("elbo", "reconstruction", "kl")), "beta"]
+        parts = ["elbo", "reconstruction", "kl", *([] if self.has_unbiased_kl() else ["kl_gap"])]
+        return ["loss", *map(self.figure_name, parts), "beta"]
 
     @property
     def metrics(self):
@@ -149,11 +159,14 @@ class LatentModel(keras.Model, abc.ABC):
         Args:
             optimizer: Optimizer of the model.
             players: Optimizers of further players, by name; the paper's for those that are missing.
-            jit_compile: XLA; `"auto"` means on one replica only, since TensorFlow on CPU fails with it on several.
+            jit_compile: XLA; `"auto"` means on one replica only, since TensorFlow on CPU fails with it on several, and never with
+                a divergence that computes outside of the graph.
             **kwargs: Keras's own, such as `steps_per_execution`.
         """
         if jit_compile == "auto":
-            jit_compile = not kwargs.get("run_eagerly") and self.distribute_strategy.num_replicas_in_sync == 1
+            kl, is_eager = self.objective.kl, kwargs.get("run_eagerly")
+            can_compile = kl is None or not kl.needs_host(self.num_strata)
+            jit_compile = can_compile and not is_eager and self.distribute_strategy.num_replicas_in_sync == 1
         super().compile(optimizer=optimizer, jit_compile=jit_compile, **kwargs)
         self.players = {name: keras.optimizers.get(player) for name, player in {**self.default_players(), **(players or {})}.items()}
         with self.distribute_strategy.scope():
@@ -218,10 +231,10 @@ class LatentModel(keras.Model, abc.ABC):
 
         Args:
             x: Examples [N, *].
-            num_samples: Number of samples S for each example.
+            num_samples: Number of samples S for each example, over all strata.
             batch_size: Number of examples at a time.
             seed: Integer; the estimate is a function of it.
-            chunk_size: Number of samples at a time; chosen by the batch's size if None. S is rounded up to whole chunks.
+            chunk_size: Number of samples at a time; chosen by the batch's size if None. S is rounded up to whole chunks and strata.
             verbose: 1 shows a progress bar.
 
         Returns:

@@ -68,12 +68,12 @@ class PixelVAE(VAE):
 
         Each sees the true pixels before it and is thus much closer to x than `reconstruct(x)`.
         """
-        z = self.posterior.mean(self.encoder(x, training=False))
+        z = self.posterior.center(self.encoder(x, training=False))
         return self.likelihood.mean(tf.cast(self.decoder([z, x], training=False), tf.float32))
 
     def reconstruct(self, x, seed=0, verbose=0):
         """Returns samples of p(x|z) for z at the posterior's centre of x [B, *], drawn pixel by pixel as in `decode`."""
-        return self.decode(self.posterior.mean(self.encoder(tf.cast(x, tf.float32), training=False)), seed, verbose)
+        return self.decode(self.posterior.center(self.encoder(tf.cast(x, tf.float32), training=False)), seed, verbose)
 
     def sample(self, n, component=None, seed=None, verbose=0):
         """Returns n images [n, H, W, C] from the model's own prior: samples of p(x|z), drawn pixel by pixel.

@@ -41,7 +41,15 @@ class VAE(LatentModel):
             ("decoder with input", decoder.input_shape, self.decoder_input_shape()),
         ):
             require(received == expected, f"{what} shape {expected} for latent_dim={prior.latent_dim}", shape=received)
+        expected = (
+            "posterior.num_strata == 1 for a pathwise objective, whose gradient is that of draws from q itself: SampledMixturePosterior"
+        )
+        require(not self.objective.pathwise or self.posterior.num_strata == 1, expected, num_strata=self.posterior.num_strata)
         self.built = True
+
+    @property
+    def num_strata(self):
+        return self.posterior.num_strata
 
     def decoder_input_shape(self):
         """Returns the `input_shape` that the decoder has to have."""
@@ -85,8 +93,8 @@ class VAE(LatentModel):
         return self.likelihood.mean(tf.cast(self.decoder(z, training=False), tf.float32))
 
     def call(self, x):
-        """Returns the reconstruction of x: the mean of p(x|z) at the mean of q(z|x)."""
-        return self.decode(self.posterior.mean(self.encoder(x, training=False)))
+        """Returns the reconstruction of x: the mean of p(x|z) at the centre of q(z|x)."""
+        return self.decode(self.posterior.center(self.encoder(x, training=False)))
 
     def reconstruct(self, x):
         """Returns `predict(x)` for a batch, as a tensor."""

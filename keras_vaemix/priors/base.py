@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from keras_vaemix.mixtures import DiagonalNormalMixture
+from keras_vaemix.mixtures import DiagonalNormalMixture, is_normal_mixture
 from keras_vaemix.part import check_positive, require
 from keras_vaemix.priors.location_scale import LocationScaleMixture
 from keras_vaemix.seeds import stateless_seed
@@ -86,12 +86,12 @@ class MixturePrior(Prior):
 
     @abc.abstractmethod
     def components(self, encode):
-        """Returns the components, a TFP distribution of batch [K] and event [D]."""
+        """Returns the components, a TFP distribution of batch [K] and event [D]; it may be a mixture itself."""
 
     def distribution(self, encode=None, training=False):
         components = self.components(encode)
         weights = tfd.Categorical(logits=self.logits())
-        if isinstance(getattr(components, "distribution", None), tfd.Normal):
+        if is_normal_mixture(components):
             return DiagonalNormalMixture(weights, components, tf.float32 if training else tf.float64)
         return tfd.MixtureSameFamily(weights, components)
 

@@ -18,14 +18,18 @@ STANDARD = {
 
 
 class LocationScaleMixture(NamedTuple):
-    r"""Mixture of K components :math:`z = \mu_k + s_k \odot \epsilon`, with :math:`\epsilon` from one standard distribution.
+    r"""Mixture of J members :math:`z = \mu_j + s_j \odot \epsilon`, with :math:`\epsilon` from one standard distribution.
+
+    The members are in K groups of M, J = K * M: a *component* is a group. Where the components of a prior are mixtures
+    themselves, M is more than one; else each is its own group.
 
     Attributes:
-        logits: Log-weights of the components, up to a constant, [K].
-        loc: Locations [K, D].
-        scale: Scales [K, D].
+        logits: Log-weights of the members, up to a constant, [J].
+        loc: Locations [J, D].
+        scale: Scales [J, D].
         family: Name of the standard distribution, a key of `STANDARD`.
         df: Degrees of freedom of a StudentT, else None.
+        group_size: M.
     """
 
     logits: Any
@@ -33,10 +37,17 @@ class LocationScaleMixture(NamedTuple):
     scale: Any
     family: str = "Normal"
     df: float | None = None
+    group_size: int = 1
 
     @classmethod
     def of(cls, logits, components):
-        """Reads the mixture from TFP components of batch [K] and event [D]."""
+        """Reads the mixture from TFP components of batch [K] and event [D], or from mixtures of M such."""
+        if isinstance(components, tfd.MixtureSameFamily):
+            within = components.mixture_distribution.logits_parameter()  # [K, M]
+            log_weights = tf.nn.log_softmax(logits)[:, None] + tf.nn.log_softmax(within)
+            inner = cls.of(tf.reshape(log_weights, [-1]), components.components_distribution)
+            flat = [tf.reshape(value, [-1, value.shape[-1]]) for value in (inner.loc, inner.scale)]
+            return inner._replace(loc=flat[0], scale=flat[1], group_size=within.shape[-1])
         factor = getattr(components, "distribution", components)
         family = "Normal" if isinstance(factor, tfd.MultivariateNormalDiag) else type(factor).__name__
         if family not in STANDARD:
@@ -53,21 +64,38 @@ class LocationScaleMixture(NamedTuple):
         """Returns the same mixture as NumPy arrays, which a graph holds as constants."""
         return self._replace(logits=self.logits.numpy(), loc=self.loc.numpy(), scale=self.scale.numpy())
 
+    @property
+    def num_components(self):
+        return self.loc.shape[0] // self.group_size
+
+    def weights(self):
+        """Returns the weights of the components, [K]."""
+        return tf.reduce_sum(tf.reshape(tf.nn.softmax(self.logits), [-1, self.group_size]), axis=1)
+
     def transport(self, u, noise, component):
         """Turns noise into draws, by operations that export to ONNX.
 
         Args:
-            u: Uniform on [0, 1), [N]: chooses the component where `component` is -1.
+            u: Uniform on [0, 1), [N]: chooses the member, of the component where one is given, of all where it is -1.
             noise: Draws of the standard distribution, [N, D].
             component: Component of each draw, integer [N], or -1 for one drawn by its weight.
 
         Returns:
             z [N, D] and the component of each [N].
         """
-        cumulative = tf.cumsum(tf.nn.softmax(self.logits))[:-1]  # [K - 1]
+        cumulative = tf.cumsum(tf.nn.softmax(self.logits))[:-1]  # [J - 1]
         drawn = tf.reduce_sum(tf.cast(u[:, None] >= cumulative[None, :], component.dtype), axis=1)
-        component = tf.where(component < 0, drawn, component)
-        return tf.gather(self.loc, component) + tf.gather(self.scale, component) * noise, component
+        member = tf.where(component < 0, drawn, self.member(u, tf.maximum(component, 0)))
+        return tf.gather(self.loc, member) + tf.gather(self.scale, member) * noise, member // self.group_size
+
+    def member(self, u, component):
+        """Returns the member that u [N] chooses inside `component` [N]."""
+        if self.group_size == 1:
+            return component
+        within = tf.nn.softmax(tf.reshape(self.logits, [-1, self.group_size]))  # [K, M]
+        cumulative = tf.gather(tf.cumsum(within, axis=1)[:, :-1], component)  # [N, M - 1]
+        chosen = tf.reduce_sum(tf.cast(u[:, None] >= cumulative, component.dtype), axis=1)
+        return component * self.group_size + chosen
 
     def sample(self, n, component, seed):
         """Returns n draws z [n, D] and their components [n]; `component` -1 draws it. `seed` is stateless, [2]."""

@@ -1,0 +1,28 @@
+"""How the KL divergence from posterior to prior is taken in the bound: one object, given to `ELBO`.
+
+For a mixture posterior :math:`q = \\sum_m \\pi_m q_m` and a mixture prior :math:`p = \\sum_j w_j p_j` there is no closed form. What holds
+for each example, with `MonteCarlo` in expectation:
+
+    LowerBound <= KL <= Variational <= Matched <= Softmin <= Mean        Variational <= ComponentSoftmin
+"""
+
+from keras_vaemix.divergences.bounds import ComponentSoftmin, LowerBound, Matched, Mean, Softmin, Variational
+from keras_vaemix.divergences.estimates import ClosedForm, Divergence, MonteCarlo
+from keras_vaemix.divergences.matching import Greedy, Matching, Optimal
+from keras_vaemix.divergences.pairwise import pairwise_kl
+
+__all__ = [
+    "ClosedForm",
+    "ComponentSoftmin",
+    "Divergence",
+    "Greedy",
+    "LowerBound",
+    "Matched",
+    "Matching",
+    "Mean",
+    "MonteCarlo",
+    "Optimal",
+    "Softmin",
+    "Variational",
+    "pairwise_kl",
+]
