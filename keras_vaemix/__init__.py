@@ -12,7 +12,7 @@ Notation, the same in formulas and code:
 Every figure is in nats, summed over dimensions and averaged over examples.
 """
 
-from keras_vaemix import callbacks, divergences, evaluation, networks
+from keras_vaemix import callbacks, divergences, evaluation, networks, verify
 from keras_vaemix.likelihoods import (
     Bernoulli,
     ContinuousBernoulli,
@@ -59,4 +59,5 @@ __all__ = [
     "divergences",
     "evaluation",
     "networks",
+    "verify",
 ]

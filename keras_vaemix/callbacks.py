@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_vaemix import plots
+from keras_vaemix.evaluation import kl_ladder
 from keras_vaemix.part import check_positive, require
 
 
@@ -83,7 +84,8 @@ class TensorBoard(keras.callbacks.TensorBoard):
 
     Every loss part is on the same axes for training and validation. Reconstructions, samples from the model's real prior (a row
     for each component) and pseudo-inputs are pictures; the use of the components is a histogram, with its perplexity. All are
-    drawn with fixed seeds and leave the training run as it is.
+    drawn with fixed seeds and leave the training run as it is. Where posterior or prior are mixtures, every bound of the divergence
+    is shown as its gap above the Monte Carlo estimate (`kl_gap/*`).
 
     Args:
         log_dir: Where logs go.
@@ -118,6 +120,11 @@ class TensorBoard(keras.callbacks.TensorBoard):
                 use = np.mean(self.model.responsibilities(self.x), axis=0)  # [K]
                 tf.summary.histogram("components/use", use)
                 tf.summary.scalar("components/perplexity", np.exp(-np.sum(use * np.log(use + 1e-12))))
+            if prior.num_components > 1 or self.model.num_strata > 1:
+                ladder = {name: np.mean(value) for name, value in kl_ladder(self.model, self.x).items()}
+                estimate = ladder.pop("monte_carlo")
+                for name, value in ladder.items():
+                    tf.summary.scalar(f"kl_gap/{name}", value - estimate)
 
     def picture(self, name, image):
         tf.summary.image(name, image[None])

@@ -15,6 +15,7 @@ LAYERS = [
     ["importance"],
     ["models"],
     ["evaluation", "plots"],
+    ["verify"],
     ["callbacks"],
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}

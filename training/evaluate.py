@@ -27,6 +27,8 @@ def describe(report):
             lines.append(f"{name:24} {value:10.3f} +- {report[name + '_se']:.3f} nats")
         elif isinstance(value, float) and not name.endswith("_se"):
             lines.append(f"{name:24} {value:10.3f}")
+        elif isinstance(value, dict):
+            lines += [f"{name + ' ' + key:32} {number:8.3f}" for key, number in value.items()]
     count = f"{report['num_likelihood_examples']} of {report['num_examples']} {report['split']} examples"
     return "\n".join([*lines, f"{'log-likelihood of':24} {count}, {report['num_samples']} samples each"])
 
@@ -38,19 +40,21 @@ def main(argv=None):
     parser.add_argument("--split", default="test", choices=("validation", "test"))
     parser.add_argument("--num-samples", type=int, default=5000, help="importance samples for each example")
     parser.add_argument("--likelihood-examples", type=int, help="log-likelihood of the first so many examples only")
+    parser.add_argument("--check", action="store_true", help="hold every bound against log p(x) of the first 200 examples, and stop")
     parser.add_argument("--data-dir", default=os.environ.get("VAEMIX_DATA"), help="folder with NAME.npz")
     args = parser.parse_args(argv)
     import_tensorflow()
     try:
-        print(describe(evaluate_run(args)))
-    except (ValueError, OSError) as error:
+        print(evaluate_run(args))
+    except (ValueError, OSError, ArithmeticError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0
 
 
 def evaluate_run(args):
-    """Loads the model and the data of a run and evaluates it."""
+    """Loads the model and the data of a run, evaluates or checks it, and returns what to print."""
+    from keras_vaemix import verify
     from training import data as data_module
     from training.files import read_json
     from training.run import load_model
@@ -61,7 +65,9 @@ def evaluate_run(args):
     if data.sha256() != config["data_sha256"]:
         raise ValueError(f"Expected the data that the run was trained on, sha256 {config['data_sha256']}. Received: {data.sha256()}")
     x = data.arrays(args.split, model.likelihood.support)
-    return evaluate(args.run, model, x, args.split, args.num_samples, args.likelihood_examples)
+    if args.check:
+        return verify.check_bound(model, x[: args.likelihood_examples or 200], num_samples=args.num_samples)
+    return describe(evaluate(args.run, model, x, args.split, args.num_samples, args.likelihood_examples))
 
 
 if __name__ == "__main__":

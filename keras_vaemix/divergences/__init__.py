@@ -6,7 +6,7 @@ for each example, with `MonteCarlo` in expectation:
     LowerBound <= KL <= Variational <= Matched <= Softmin <= Mean        Variational <= ComponentSoftmin
 """
 
-from keras_vaemix.divergences.bounds import ComponentSoftmin, LowerBound, Matched, Mean, Softmin, Variational
+from keras_vaemix.divergences.bounds import ComponentSoftmin, LowerBound, Matched, MatchedBound, Mean, Softmin, Variational
 from keras_vaemix.divergences.estimates import ClosedForm, Divergence, MonteCarlo
 from keras_vaemix.divergences.matching import Greedy, Matching, Optimal
 from keras_vaemix.divergences.pairwise import pairwise_kl
@@ -18,6 +18,7 @@ __all__ = [
     "Greedy",
     "LowerBound",
     "Matched",
+    "MatchedBound",
     "Matching",
     "Mean",
     "MonteCarlo",

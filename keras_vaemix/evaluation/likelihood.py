@@ -5,6 +5,7 @@ import math
 import numpy as np
 import tensorflow as tf
 
+from keras_vaemix.evaluation.ladder import kl_ladder
 from keras_vaemix.evaluation.latent import active_units
 from keras_vaemix.objectives import ELBO
 from keras_vaemix.seeds import fold_in, stateless_seed
@@ -38,7 +39,8 @@ def likelihood_report(model, x, num_samples=5000, batch_size=100, seed=0, num_li
 
     Returns:
         A dict of figures: means over examples in nats, each `*_se` the standard error of that mean over examples; the names begin
-        with `pseudo_` where the likelihood is no density. `bits_per_dim` for 8-bit data.
+        with `pseudo_` where the likelihood is no density. `bits_per_dim` for 8-bit data; `kl_ladder` where posterior or prior are
+        mixtures, over the examples of the log-likelihood.
     """
     parts = bound_parts(model, x, batch_size, seed)
     name = model.figure_name
@@ -52,6 +54,8 @@ def likelihood_report(model, x, num_samples=5000, batch_size=100, seed=0, num_li
     report["effective_sample_size"] = float(np.median(estimate.effective_sample_size))
     if model.likelihood.num_levels:
         report["bits_per_dim"] = -report["log_likelihood"] / (math.prod(x.shape[1:]) * math.log(2))
+    if model.prior.num_components > 1 or model.num_strata > 1:
+        report["kl_ladder"] = {rung: float(np.mean(value)) for rung, value in kl_ladder(model, some, 1, batch_size, seed).items()}
     return {
         **report,
         "active_units": active_units(model, x),

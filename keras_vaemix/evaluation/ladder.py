@@ -1,0 +1,54 @@
+"""Every estimate and bound of the divergence from posterior to prior, side by side."""
+
+import numpy as np
+import tensorflow as tf
+
+from keras_vaemix import divergences
+from keras_vaemix.mixtures import NormalComponents, is_normal_mixture
+from keras_vaemix.objectives import ELBO
+from keras_vaemix.part import check_positive
+from keras_vaemix.seeds import fold_in, stateless_seed
+
+LADDER = {
+    "lower_bound": divergences.LowerBound(),
+    "variational": divergences.Variational(),
+    "matched": divergences.Matched(),
+    "component_softmin": divergences.ComponentSoftmin(),
+    "softmin": divergences.Softmin(),
+    "mean": divergences.Mean(),
+}
+
+
+def bounds_of(model):
+    """Returns those of `LADDER` that the model's posterior and prior allow; none for what is no mixture of diagonal normals."""
+    q = model.posterior.distribution(tf.zeros([1, *model.encoder.output_shape[1:]]))
+    p = model.prior.distribution(model.encode)
+    if not (is_normal_mixture(q) and is_normal_mixture(p)):
+        return {}
+    one_to_one = NormalComponents.of(q).loc.shape[-2] == NormalComponents.of(p).group_size
+    return {name: bound for name, bound in LADDER.items() if one_to_one or not isinstance(bound, divergences.MatchedBound)}
+
+
+def kl_ladder(model, x, num_samples=10, batch_size=100, seed=0):
+    """Returns the Monte Carlo estimate and every bound of KL(q(z|x) || p(z)) for each example: a dict of arrays [N] in nats.
+
+    Args:
+        model: A model with one posterior and one prior.
+        x: Examples [N, *].
+        num_samples: Draws (in each stratum) of the estimate `monte_carlo`.
+        batch_size: Number of examples at a time.
+        seed: Integer; the estimate is a function of it.
+    """
+    model.check(x)
+    check_positive(num_samples=num_samples, batch_size=batch_size)
+    bounds, objective = bounds_of(model), ELBO(num_samples, kl=divergences.MonteCarlo())
+
+    @tf.function
+    def rungs(batch, seed):
+        d = model.draws(batch, objective, seed)
+        q, p = model.encode(batch), model.prior.distribution(model.encode)
+        return {"monte_carlo": d.reconstruction() - objective(d), **{name: bound(q, p) for name, bound in bounds.items()}}
+
+    starts = range(0, len(x), batch_size)
+    results = [rungs(tf.cast(x[i : i + batch_size], tf.float32), fold_in(stateless_seed(seed), i)) for i in starts]
+    return {name: np.concatenate([r[name] for r in results]) for name in results[0]}

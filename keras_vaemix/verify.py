@@ -1,0 +1,128 @@
+"""Bounds on log p(x) held against log p(x) itself, for your own models too."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from keras_vaemix.divergences import MonteCarlo
+from keras_vaemix.evaluation.ladder import bounds_of
+from keras_vaemix.objectives import ELBO, ImportanceWeighted
+from keras_vaemix.part import check_positive, require
+from keras_vaemix.seeds import fold_in, stateless_seed
+
+ERRORS = 4.0  # a bound may exceed log p(x) by so many standard errors
+ROUNDING = 1e-5  # and by this share of it, which is float32's
+
+
+class BoundExceeded(ArithmeticError):
+    """What is called a bound on log p(x) lies above it."""
+
+
+class Compared(NamedTuple):
+    """A bound beside log p(x), means over the examples in nats.
+
+    Attributes:
+        name: Which bound.
+        value: The bound.
+        excess: The bound minus log p(x): negative where it is one.
+        standard_error: That of the excess: the noise of the bound's draws and of the estimate of log p(x).
+    """
+
+    name: str
+    value: float
+    excess: float
+    standard_error: float
+
+    def is_exceeded(self):
+        """Returns whether the bound exceeds log p(x) by more than four standard errors (and by more than rounding)."""
+        return self.excess > ERRORS * self.standard_error + ROUNDING * abs(self.value)
+
+
+class BoundReport(NamedTuple):
+    """Every bound beside log p(x); printing it gives a table.
+
+    Attributes:
+        log_likelihood: Mean log p(x) in nats.
+        source: "exact", or how it was estimated.
+        bounds: A list of `Compared`.
+    """
+
+    log_likelihood: float
+    source: str
+    bounds: Any
+
+    def __str__(self):
+        lines = [f"log p(x) {self.log_likelihood:.3f} nats, {self.source}"]
+        lines += [f"{'bound':24} {'value':>10} {'minus log p(x)':>15} {'error':>8}"]
+        lines += [
+            f"{b.name:24} {b.value:10.3f} {b.excess:15.4f} {b.standard_error:8.4f}{'  NOT A BOUND' * b.is_exceeded()}" for b in self.bounds
+        ]
+        return "\n".join(lines)
+
+
+def check_bound(model, x, exact=None, num_samples=5000, repetitions=20, batch_size=100, seed=0):
+    r"""Compares every bound that a model reports with log p(x), and raises if one lies above it.
+
+    The bounds are the model's own objective at beta = 1, the ELBO by Monte Carlo and with every upper bound of the divergence that
+    fits the model, and importance-weighted bounds. log p(x) is what you give, or a long importance-sampled estimate; that one is
+    itself low by about half its squared standard error, which is added.
+
+    Args:
+        model: A model with `draws` (see `LatentModel`), yours or ours.
+        x: Examples [N, *].
+        exact: Exact log p(x) [N], where it is known.
+        num_samples: Importance samples for each example where it is not.
+        repetitions: Number of times that each bound is drawn, at least two.
+        batch_size: Number of examples at a time.
+        seed: Integer; the report is a function of it.
+
+    Returns:
+        A `BoundReport`.
+
+    Raises:
+        BoundExceeded: A "bound" exceeds log p(x) by more than four standard errors.
+        ValueError: `exact` has another shape than [N], or is not finite.
+    """
+    model.check(x)
+    x = np.asarray(x)
+    check_positive(num_samples=num_samples, repetitions=repetitions - 1, batch_size=batch_size)
+    if exact is None:
+        estimate = model.estimate_log_likelihood(x, num_samples, batch_size, seed)
+        log_p = estimate.log_likelihood + 0.5 * estimate.standard_error**2
+        error = np.sqrt(np.sum(np.square(estimate.standard_error))) / len(x)
+        source = f"estimated with {num_samples} importance samples, standard error {error:.4f}"
+    else:
+        log_p, error, source = np.asarray(exact, "float64"), 0.0, "exact"
+        require(log_p.shape == (len(x),) and np.isfinite(log_p).all(), f"exact log p(x) of shape ({len(x)},), finite", shape=log_p.shape)
+    compared = []
+    for name, objective in objectives_of(model).items():
+        values = repeat(model, objective, x, repetitions, batch_size, seed)  # [R, N]
+        noise = np.sqrt(np.sum(np.var(values, axis=0, ddof=1)) / repetitions) / len(x)
+        compared.append(Compared(name, float(values.mean()), float(np.mean(values.mean(0) - log_p)), float(np.hypot(noise, error))))
+    report = BoundReport(float(log_p.mean()), source, compared)
+    if any(bound.is_exceeded() for bound in compared):
+        raise BoundExceeded(f"Expected every bound at or below log p(x), within {ERRORS:g} standard errors. Received:\n{report}")
+    return report
+
+
+def objectives_of(model):
+    """Returns the bounds that a model is checked by, by name."""
+    bounds = bounds_of(model) if hasattr(model, "posterior") and hasattr(model, "prior") else {}
+    return {
+        "objective": model.objective,
+        "elbo": ELBO(kl=MonteCarlo()),
+        **{f"elbo, {name}": ELBO(kl=bound) for name, bound in bounds.items() if bound.is_upper_bound},
+        **{f"importance_weighted, {k}": ImportanceWeighted(k) for k in (5, 50)},
+    }
+
+
+def repeat(model, objective, x, repetitions, batch_size, seed):
+    """Returns the bound of every example, drawn anew each time, [R, N] in double precision."""
+    bound = tf.function(lambda batch, seed: objective(model.draws(batch, objective, seed)))
+    batches = [tf.cast(x[i : i + batch_size], tf.float32) for i in range(0, len(x), batch_size)]
+    rows = []
+    for repetition in range(repetitions):
+        row_seed = fold_in(stateless_seed(seed), repetition + 1)
+        rows.append(np.concatenate([bound(batch, fold_in(row_seed, i)) for i, batch in enumerate(batches)]))
+    return np.asarray(rows, "float64")

@@ -1,0 +1,1 @@
+"""Findings about the papers, each a script of under a minute."""

@@ -1,0 +1,101 @@
+"""What happens to the bound when z is the average of the components' draws instead of a draw of one component.
+
+    python -m training.findings.averaged_samples
+
+A likelihood of -74 nats for MNIST with three posterior components (the GMMpVAE paper, Table 1) is what this mistake would give. Where
+z = sum_m pi_m z_m has the variance sigma^2 / M and the divergence is charged at sigma^2, a linear-Gaussian model with a signal-to-noise
+ratio a in each of n latents exceeds its exact log p(x) by (n / 2) ln[(1 + a) / (1 + a / M)], which tends to (n / 2) ln M. The
+paper's gains for M = 2 and 3 stand in the ratio 1.6 to 1.8; ln 3 / ln 2 = 1.58. That the paper made this mistake is a hypothesis: no
+code of it is public.
+"""
+
+import math
+import sys
+
+from training.quiet import import_tensorflow
+
+LATENTS, RATIO, STEPS = 8, 50.0, 1000
+
+
+def averaged(num_components):
+    """Returns a mixture posterior with the wrong sampler: one draw, the average of the draws of all components."""
+    import tensorflow as tf
+
+    import keras_vaemix as vm
+
+    class AveragedSamples(vm.NormalMixturePosterior):
+        num_strata = 1
+
+        def sample(self, q, num_samples, seed):
+            z = q.components_distribution.sample(num_samples, seed=seed)  # [S, B, M, D]
+            weights = tf.nn.softmax(q.mixture_distribution.logits_parameter())[..., None]
+            return tf.reduce_sum(weights * z, axis=2), tf.fill(tf.shape(z)[:2], -math.log(num_samples))
+
+    return AveragedSamples(num_components)
+
+
+def model_of(posterior):
+    """Returns a VAE with the exact decoder x = sqrt(a) z + noise, and an affine encoder to be trained."""
+    import keras
+    import numpy as np
+
+    import keras_vaemix as vm
+
+    def affine(num_inputs, num_outputs):
+        return keras.Sequential([keras.Input((num_inputs,)), keras.layers.Dense(num_outputs, kernel_initializer="zeros")])
+
+    decoder = affine(LATENTS, LATENTS)
+    decoder.set_weights([math.sqrt(RATIO) * np.eye(LATENTS), np.zeros(LATENTS)])
+    decoder.trainable = False
+    objective = vm.ELBO(kl=vm.divergences.ComponentSoftmin())  # with a standard normal: sum_m pi_m KL(q_m || p)
+    encoder = affine(LATENTS, posterior.params_size(LATENTS))
+    return vm.VAE(encoder, decoder, vm.StandardNormal(LATENTS), vm.Normal(1.0), posterior, objective)
+
+
+def examples(n=1000):
+    """Returns examples of the decoder's own distribution, and their exact log p(x)."""
+    import numpy as np
+    from scipy.stats import norm
+
+    x = np.random.default_rng(0).normal(0, math.sqrt(1 + RATIO), (n, LATENTS))
+    return x.astype("float32"), norm(0, math.sqrt(1 + RATIO)).logpdf(x).sum(1)
+
+
+def excess(posterior, x, exact):
+    """Returns by how much the trained bound exceeds the mean exact log p(x), in nats."""
+    import keras
+    import numpy as np
+    import tensorflow as tf
+
+    from keras_vaemix.verify import repeat
+
+    model = model_of(posterior)
+    rate = keras.optimizers.schedules.CosineDecay(0.03, STEPS)
+    model.compile(keras.optimizers.Adam(rate, beta_2=0.99), steps_per_execution=STEPS)  # the first gradients are large: forget them
+    model.fit(tf.data.Dataset.from_tensors(x).repeat(STEPS), shuffle=False, verbose=0)
+    return float(np.mean(repeat(model, model.objective, x, 20, 500, 0) - exact))
+
+
+def main():
+    """Prints the table and returns the exit status."""
+    import_tensorflow()
+    import keras
+    import tensorflow as tf
+
+    import keras_vaemix as vm
+
+    tf.get_logger().setLevel("ERROR")  # each model is traced once, and TensorFlow warns of the sum
+    keras.utils.set_random_seed(0)
+    x, exact = examples()
+    print(f"Linear-Gaussian model, n = {LATENTS} latents, signal-to-noise ratio a = {RATIO:g}, exact log p(x) {exact.mean():.3f} nats.")
+    print("How far the trained bound lies above it, in nats; a bound never does:\n")
+    print(f"{'M':>3} {'a draw of q':>12} {'averaged draws':>15} {'(n/2) ln[(1+a)/(1+a/M)]':>25} {'(n/2) ln M':>11}")
+    for m in (1, 2, 3):
+        right, wrong = (excess(posterior, x, exact) for posterior in (vm.NormalMixturePosterior(m), averaged(m)))
+        predicted = LATENTS / 2 * math.log((1 + RATIO) / (1 + RATIO / m))
+        print(f"{m:3} {right:12.3f} {wrong:15.3f} {predicted:25.3f} {LATENTS / 2 * math.log(m):11.3f}", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
