@@ -9,9 +9,10 @@ import numpy as np
 import tensorflow as tf
 
 from export.freeze import freeze
-from export.onnx import OPSET, ExportError, write_decoder, write_sampler
+from export.onnx import OPSET, ExportError
 from export.saved_model import write_saved_model
 from keras_vaemix import supports
+from keras_vaemix.seeds import stateless_seed
 from training.files import write_json
 from training.run import load_model, versions
 
@@ -58,8 +59,7 @@ def check_replaceable(out):
 def write_artifact(model, folder, formats):
     frozen = freeze(model)
     if "onnx" in formats:
-        write_decoder(frozen, folder / "decoder.onnx")
-        write_sampler(frozen, folder / "sampler.onnx")
+        frozen.write_onnx(folder)
     if "saved_model" in formats:
         write_saved_model(frozen, folder / "saved_model")
         check_saved_model(frozen, folder / "saved_model")
@@ -69,7 +69,9 @@ def write_artifact(model, folder, formats):
 def check_saved_model(frozen, path):
     """Raises `ExportError` unless the reloaded SavedModel decodes as the model does."""
     z = tf.constant(np.random.default_rng(0).standard_normal((8, frozen.prior.loc.shape[1])), tf.float32)
-    error = np.max(np.abs(tf.saved_model.load(str(path)).signatures["decode"](z=z)["x"] - frozen.decode(z)))
+    given = {"z": z, "seed": stateless_seed(0)}
+    inputs = {name: given[name] for name in frozen.decode_inputs}
+    error = np.max(np.abs(tf.saved_model.load(str(path)).signatures["decode"](**inputs)["x"] - frozen.decode(**inputs)))
     if not error <= 1e-5:
         raise ExportError(f"Expected the SavedModel to decode as the model does, to 1e-5. Received: error {error}")
 
@@ -83,6 +85,7 @@ def manifest(frozen, folder):
         "model": type(model).__name__,
         "prior": type(model.prior).__name__,
         "likelihood": type(model.likelihood).__name__,
+        **frozen.facts(),
         "x_shape": list(model.encoder.input_shape[1:]),
         "value_range": [0.0, 1.0] if bounded else None,
         "latent_dim": int(prior.loc.shape[1]),

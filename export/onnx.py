@@ -18,29 +18,41 @@ class ExportError(ValueError):
 
 def write_decoder(frozen, path):
     """Writes `decoder.onnx`: z [N, D] to the mean x [N, *]."""
-    latent_dim = frozen.prior.loc.shape[1]
+    if frozen.decode_inputs != ("z",):
+        raise ExportError(
+            f"Expected a decoder that gives all pixels at once for {path.name}: a {frozen.decoder} decoder is exported as "
+            f"pixel_context.onnx and pixel_step.onnx, which python -m export.sample runs. Received: {type(frozen.model).__name__}"
+        )
+    write_latent_function(frozen.decode, frozen.prior.loc.shape[1], "x", path)
+
+
+def write_latent_function(function, latent_dim, output, path):
+    """Writes a function of z [N, D]."""
     z = np.random.default_rng(0).standard_normal((32, latent_dim)).astype("float32")
-    convert(frozen.decode, [tf.TensorSpec([None, latent_dim], tf.float32, name="z")], ["x"], path)
-    compare(path, {"z": z}, {"x": frozen.decode(tf.constant(z))})
+    convert(function, [tf.TensorSpec([None, latent_dim], tf.float32, name="z")], [output], path)
+    compare(path, {"z": z}, {output: function(tf.constant(z))})
 
 
 def write_sampler(frozen, path):
-    """Writes `sampler.onnx`: u [N], noise eps [N, D], component [N] (-1: draw it) to the mean x [N, *] and component [N]."""
+    """Writes `sampler.onnx`: u [N], noise eps [N, D], component [N] (-1: draw it) to the mean x [N, *] and component [N].
+
+    A pixel decoder's has the map `context` in the place of x.
+    """
     num_components, latent_dim = frozen.prior.num_components, frozen.prior.loc.shape[1]
     signature = [
         tf.TensorSpec([None], tf.float32, name="u"),
         tf.TensorSpec([None, latent_dim], tf.float32, name="eps"),
         tf.TensorSpec([None], tf.int64, name="component"),
     ]
-    convert(frozen.sample, signature, ["x", "component_drawn"], path)
+    convert(frozen.sample, signature, frozen.sampler_outputs, path)
     rng = np.random.default_rng(0)
     inputs = {
         "u": rng.random(64, "float32"),
         "eps": rng.standard_normal((64, latent_dim)).astype("float32"),
         "component": np.where(np.arange(64) % 2, -1, np.arange(64) % num_components),
     }
-    x, component = frozen.sample(*map(tf.constant, inputs.values()))
-    compare(path, inputs, {"x": x, "component_drawn": component})
+    expected = frozen.sample(*map(tf.constant, inputs.values()))
+    compare(path, inputs, dict(zip(frozen.sampler_outputs, expected, strict=True)))
     check_frequencies(path, frozen.prior.weights().numpy(), latent_dim)
 
 

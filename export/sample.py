@@ -15,32 +15,35 @@ STANDARD = {
     "Laplace": lambda rng, shape, df: rng.laplace(size=shape),
     "Logistic": lambda rng, shape, df: rng.logistic(size=shape),
     "Cauchy": lambda rng, shape, df: rng.standard_cauchy(shape),
+    "Uniform": lambda rng, shape, df: rng.random(shape),
     "StudentT": lambda rng, shape, df: rng.standard_t(df, shape),
 }
 
 
 def read_manifest(artifact):
-    """Returns the manifest of an artifact folder whose sampler is the one that it names."""
+    """Returns the manifest of an artifact folder whose graphs are those that it names."""
     path = Path(artifact) / "manifest.json"
     try:
         manifest = json.loads(path.read_text())
-        expected = manifest["sha256"]["sampler.onnx"]
-        received = hashlib.sha256((Path(artifact) / "sampler.onnx").read_bytes()).hexdigest()
+        graphs = ["sampler.onnx", "pixel_step.onnx"] if manifest["decoder"] == "pixel" else ["sampler.onnx"]
+        hashes = [(name, manifest["sha256"][name], hashlib.sha256((path.parent / name).read_bytes()).hexdigest()) for name in graphs]
     except FileNotFoundError as error:
         raise FileNotFoundError(
             f"Expected an artifact folder with manifest.json and sampler.onnx. Received: {artifact}, without {error.filename}"
         ) from None
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"Expected {path} to be a manifest that names sampler.onnx. Received: {error!r}") from None
-    if received != expected:
-        raise ValueError(f"Expected sampler.onnx with sha256 {expected}: export again. Received: {received}")
+    for name, expected, received in hashes:
+        if received != expected:
+            raise ValueError(f"Expected {name} with sha256 {expected}: export again. Received: {received}")
     return manifest
 
 
 def sample(artifact, num=64, component=None, seed=0):
-    """Returns `num` samples [num, *] of an artifact and their components [num]; a function of the integer `seed`."""
-    import onnxruntime
+    """Returns `num` samples [num, *] of an artifact and their components [num]; a function of the integer `seed`.
 
+    They are means of p(x|z), and of a pixel decoder draws.
+    """
     manifest = read_manifest(artifact)
     if num < 1:
         raise ValueError(f"Expected num >= 1. Received: num={num}")
@@ -48,10 +51,52 @@ def sample(artifact, num=64, component=None, seed=0):
         raise ValueError(f"Expected component in 0..{manifest['num_components'] - 1}. Received: component={component}")
     rng = np.random.default_rng(seed)
     u = rng.random(num, "float32")
-    noise = STANDARD[manifest["noise"]["family"]](rng, (num, manifest["latent_dim"]), manifest["noise"]["df"])
-    inputs = {"u": u, "eps": noise.astype("float32"), "component": np.full(num, -1 if component is None else component)}
-    session = onnxruntime.InferenceSession(str(Path(artifact) / "sampler.onnx"), providers=["CPUExecutionProvider"])
-    return session.run(["x", "component_drawn"], inputs)
+    inputs = {"u": u, "eps": draw_noise(rng, manifest["noise"], (num, manifest["latent_dim"]))}
+    inputs["component"] = np.full(num, -1 if component is None else component)
+    sampler = open_graph(artifact, "sampler.onnx")
+    if manifest["decoder"] != "pixel":
+        return sampler.run(["x", "component_drawn"], inputs)
+    context, component = sampler.run(["context", "component_drawn"], inputs)
+    noise = draw_noise(rng, manifest["pixel_noise"], (num, *manifest["x_shape"]))
+    return draw_pixels(open_graph(artifact, "pixel_step.onnx"), context, noise), component
+
+
+def open_graph(artifact, name):
+    """Returns an ONNX Runtime session."""
+    import onnxruntime
+
+    return onnxruntime.InferenceSession(str(Path(artifact) / name), providers=["CPUExecutionProvider"])
+
+
+def draw_noise(rng, noise, shape):
+    """Returns draws of the standard distribution that the manifest names."""
+    return STANDARD[noise["family"]](rng, shape, noise["df"]).astype("float32")
+
+
+def draw_pixels(step, context, noise):
+    """Draws images pixel by pixel, in raster order.
+
+    Args:
+        step: Session of `pixel_step.onnx`.
+        context: What `sampler.onnx` or `pixel_context.onnx` made of the latents, [N, H, W, map_channels].
+        noise: Noise of each value, [N, H, W, C].
+
+    Returns:
+        The images [N, H, W, C].
+    """
+    x = np.empty_like(noise)
+    shapes = {i.name: i.shape for i in step.get_inputs() if i.name.startswith("cache_")}
+    caches = {name: np.zeros((len(x), *shape[1:]), "float32") for name, shape in shapes.items()}
+    outputs = ["x", *(f"next_{name}" for name in caches)]
+    for i in range(x.shape[1]):
+        # The last row of a cache is the row that is drawn.
+        caches = {name: np.concatenate([cache[:, 1:], np.zeros_like(cache[:, :1])], axis=1) for name, cache in caches.items()}
+        for j in range(x.shape[2]):
+            here = np.s_[:, i : i + 1, j : j + 1]
+            inputs = {"column": np.array(j, "int32"), "context": context[here], "noise": noise[here], **caches}
+            x[here], *after = step.run(outputs, inputs)
+            caches = dict(zip(caches, after, strict=True))
+    return x
 
 
 def write_png(path, images, zoom=1):

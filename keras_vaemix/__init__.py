@@ -23,7 +23,7 @@ from keras_vaemix.likelihoods import (
     OptimalScaleNormal,
     PseudoBernoulli,
 )
-from keras_vaemix.models import VAE
+from keras_vaemix.models import VAE, PixelVAE
 from keras_vaemix.objectives import ELBO, DoublyReparameterized, Draws, ImportanceWeighted
 from keras_vaemix.posteriors import DiagonalNormal, NormalMixturePosterior, Posterior, SampledMixturePosterior
 from keras_vaemix.priors import LearnedNormal, MixturePrior, NormalMixture, Prior, StandardNormal, VampPrior
@@ -47,6 +47,7 @@ __all__ = [
     "NormalMixture",
     "NormalMixturePosterior",
     "OptimalScaleNormal",
+    "PixelVAE",
     "Posterior",
     "Prior",
     "PseudoBernoulli",

@@ -29,7 +29,7 @@ class LikelihoodEstimator:
     """Estimates log p(x) batch by batch; a batch is one loop in one compiled graph.
 
     Args:
-        model: A model with `draws(x, objective, seed)`, in `num_strata` strata.
+        model: A model with `draws(x, objective, seed)`, in `num_strata` strata, of which it decodes about `decoded_at_once` at once.
     """
 
     def __init__(self, model):
@@ -42,7 +42,7 @@ class LikelihoodEstimator:
         batch_size = min(batch_size, len(x))
         strata = self.model.num_strata
         # As many draws in each stratum as make up a chunk; the number of samples counts those of all strata.
-        chunk_size = max(1, (chunk_size or min(num_samples, 1000 // batch_size)) // strata)
+        chunk_size = max(1, (chunk_size or min(num_samples, self.model.decoded_at_once // batch_size)) // strata)
         num_chunks = tf.constant(-(-num_samples // (chunk_size * strata)))
         starts = range(0, len(x), batch_size)
         progress = keras.utils.Progbar(len(starts), verbose=verbose, unit_name="batch")

@@ -39,6 +39,14 @@ class Likelihood(keras.layers.Layer, abc.ABC):
     def mean(self, params):
         """Returns the mean of p(x|z) by plain operations that export."""
 
+    def noise(self):
+        """Returns the standard distribution whose draws `draw` turns into x."""
+        return tfd.Uniform()
+
+    def draw(self, params, noise):
+        """Returns draws of p(x|z) made of `noise`, which has the shape of x; by plain operations where it is to export."""
+        return self.distribution(params).quantile(noise)
+
     def log_prob(self, params, x, training=False):
         """Returns log p(x|z) in nats, summed over the dimensions of x: params [S, B, *], x [B, *] to [S, B]."""
         return sum_event(self.distribution(tf.cast(params, tf.float32)).log_prob(x), x)
@@ -64,6 +72,9 @@ class Bernoulli(Likelihood):
 
     def mean(self, params):
         return tf.sigmoid(params)
+
+    def draw(self, params, noise):
+        return tf.cast(noise < tf.sigmoid(params), tf.float32)
 
     def log_prob(self, params, x, training=False):
         logits = tf.cast(params, tf.float32)
@@ -98,12 +109,28 @@ class ContinuousBernoulli(Likelihood):
         series = 0.5 + params / 12.0 - params**3 / 720.0
         return tf.where(tf.abs(params) < 0.1, series, exact)
 
+    def draw(self, params, noise):
+        # The quantile log(1 - u + u exp(l)) / l, mirrored so that no exponential overflows; the series holds at logit 0.
+        size = tf.maximum(tf.abs(params), 0.1)
+        u = tf.where(params < 0, noise, 1 - noise)
+        exact = -tf.math.log(1 - u + u * tf.exp(-size)) / size
+        exact = tf.where(params < 0, exact, 1 - exact)
+        series = noise + noise * (1 - noise) * (params / 2 + params**2 * (1 - 2 * noise) / 6)
+        return tf.clip_by_value(tf.where(tf.abs(params) < 0.1, series, exact), 0.0, 1.0)
+
 
 class LocationScale(Likelihood):
     """Abstract: the decoder gives the mean of each value; the scale belongs to the likelihood."""
 
     def mean(self, params):
         return params
+
+    def noise(self):
+        return tfd.Normal(0.0, 1.0)
+
+    def draw(self, params, noise):
+        p = self.distribution(params)
+        return p.loc + p.scale * noise
 
 
 def check_scale(scale):
@@ -196,6 +223,9 @@ class Laplace(LocationScale):
     def distribution(self, params):
         return tfd.Laplace(params, self.scale)
 
+    def noise(self):
+        return tfd.Laplace(0.0, 1.0)
+
 
 @register
 class DiscretizedLogistic(Likelihood):
@@ -230,6 +260,12 @@ class DiscretizedLogistic(Likelihood):
     def mean(self, params):
         return tf.clip_by_value(tf.sigmoid(tf.split(params, 2, axis=-1)[0]), 1 / 512, 1 - 1 / 512)
 
+    def noise(self):
+        return tfd.Logistic(0.0, 1.0)
+
+    def draw(self, params, noise):
+        return self.distribution(params).quantize(noise)
+
 
 class QuantizedLogistic(tfd.Distribution):
     """Logistic distribution in 256 bins of width 1/256 over [0, 1], with outcomes k / 255."""
@@ -255,8 +291,11 @@ class QuantizedLogistic(tfd.Distribution):
         return below_b + above_a + width
 
     def _sample_n(self, n, seed=None):
-        draws = tfd.Logistic(self.loc, self.scale).sample(n, seed=seed)
-        return tf.clip_by_value(tf.floor(256 * draws), 0, 255) / 255
+        return self.quantize(tfd.Logistic(tf.zeros_like(self.loc), 1.0).sample(n, seed=seed))
+
+    def quantize(self, noise):
+        """Returns the outcomes of standard logistic draws."""
+        return tf.clip_by_value(tf.floor(256 * (self.loc + self.scale * noise)), 0, 255) / 255
 
     def _mean(self):
         return self.loc

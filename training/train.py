@@ -179,7 +179,7 @@ def draw(folder, model, x):
     zoom = max(1, 48 // x.shape[1])
     samples, reconstructions = folder / "samples.png", folder / "reconstructions.png"
     plots.save_png(samples, plots.component_samples(model), zoom)
-    plots.save_png(reconstructions, plots.pairs(x[:40], model.predict(x[:40], verbose=0)), zoom)
+    plots.save_png(reconstructions, plots.pairs(x[:40], model.reconstruct(x[:40])), zoom)
     return {"samples, one row per component": samples, "reconstructions": reconstructions}
 
 

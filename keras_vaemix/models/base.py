@@ -37,7 +37,12 @@ class LatentModel(keras.Model, abc.ABC):
         likelihood: A `Likelihood`: what is reported depends on whether it is a density.
         objective: The bound that training raises; `ELBO()` by default.
         seed: Every draw is a function of this integer, a counter kept as a weight, and the replica.
+
+    Attributes:
+        decoded_at_once: How many latents the likelihood estimator decodes at once: less for a decoder that needs much memory.
     """
+
+    decoded_at_once = 1000
 
     def __init__(self, likelihood, objective=None, seed=0, **kwargs):
         super().__init__(**kwargs)

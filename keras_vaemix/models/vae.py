@@ -37,10 +37,10 @@ class VAE(LatentModel):
         self.encoder, self.decoder, self.prior = encoder, decoder, prior
         self.posterior = DiagonalNormal() if posterior is None else posterior
         for what, received, expected in (
-            ("encoder with output", encoder.output_shape[1:], (self.posterior.params_size(prior.latent_dim),)),
-            ("decoder with input", decoder.input_shape[1:], (prior.latent_dim,)),
+            ("encoder with output", encoder.output_shape, (None, self.posterior.params_size(prior.latent_dim))),
+            ("decoder with input", decoder.input_shape, self.decoder_input_shape()),
         ):
-            require(tuple(received) == expected, f"{what} shape {expected} for latent_dim={prior.latent_dim}", shape=tuple(received))
+            require(received == expected, f"{what} shape {expected} for latent_dim={prior.latent_dim}", shape=received)
         expected = (
             "posterior.num_strata == 1 for a pathwise objective, which needs draws of q itself: choose SampledMixturePosterior"
         )
@@ -50,6 +50,10 @@ class VAE(LatentModel):
     @property
     def num_strata(self):
         return self.posterior.num_strata
+
+    def decoder_input_shape(self):
+        """Returns the `input_shape` that the decoder has to have."""
+        return (None, self.prior.latent_dim)
 
     def check(self, x, name="x"):
         self.likelihood.check(x, self.encoder.input_shape[1:], name)
@@ -71,15 +75,15 @@ class VAE(LatentModel):
         p = self.prior.distribution(self.encode, training)
         return Draws(
             log_weight=log_weight,
-            log_px=self.likelihood.log_prob(self.decode_params(z, training), x, training),
+            log_px=self.likelihood.log_prob(self.decode_params(z, x, training), x, training),
             log_pz=p.log_prob(z),
             log_qz=q.log_prob(z),
             kl=objective.kl(q, p) if objective.kl else None,
             path=path,
         )
 
-    def decode_params(self, z, training=False):
-        """Returns the likelihood's parameters [S, B, *] for z [S, B, D]."""
+    def decode_params(self, z, x=None, training=False):
+        """Returns the likelihood's parameters [S, B, *] for z [S, B, D]; x [B, *] is for decoders that look at it."""
         return unfold(self.decoder(fold(z), training=training), tf.shape(z)[0])
 
     # Plain tensors, which export.

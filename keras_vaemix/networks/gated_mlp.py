@@ -8,6 +8,12 @@ import tensorflow as tf
 from keras_vaemix.part import check_positive, register
 
 
+def gated(h):
+    r"""Returns the first half of the last axis, gated by the second: :math:`h_1 \odot \sigma(h_2)`."""
+    value, gate = tf.split(h, 2, axis=-1)
+    return value * tf.sigmoid(gate)
+
+
 @register
 class GatedDense(keras.layers.Dense):
     r"""Dense layer with a gate, :math:`h = (W x + a) \odot \sigma(V x + c)`; W and V are one kernel, one matrix product.
@@ -21,8 +27,7 @@ class GatedDense(keras.layers.Dense):
         super().__init__(2 * units, **kwargs)
 
     def call(self, inputs):
-        value, gate = tf.split(super().call(inputs), 2, axis=-1)
-        return value * tf.sigmoid(gate)
+        return gated(super().call(inputs))
 
     def compute_output_shape(self, input_shape):
         return (*input_shape[:-1], self.units // 2)

@@ -1,0 +1,91 @@
+"""The variational autoencoder whose decoder sees the previous pixels."""
+
+import functools
+
+import tensorflow as tf
+
+from keras_vaemix.models.vae import VAE
+from keras_vaemix.networks.pixel_sampler import PixelSampler
+from keras_vaemix.part import register, require
+from keras_vaemix.shapes import fold, unfold
+
+
+@register
+class PixelVAE(VAE):
+    r"""Variational autoencoder with an autoregressive decoder, :math:`p(x|z) = \prod_i p(x_i | x_{<i}, z)`.
+
+    The likelihood is that of a pixel given z and the pixels before it. All of an image's are computed at once where the image is
+    known: for bounds, `evaluate` and `log_likelihood`. To draw an image takes a step for each pixel, and p(x|z) has no mean in closed
+    form: `sample`, `decode` and `reconstruct` return *samples* of p(x|z), where those of `VAE` return means.
+
+    Args:
+        encoder: Network from examples [B, H, W, C] to `posterior.params_size(D)` outputs.
+        decoder: A `networks.PixelCNN` from latents [B, D] and examples to the likelihood's parameters.
+        prior: A `Prior` over D latents.
+        likelihood: A `Likelihood`.
+        posterior: A `Posterior`; `DiagonalNormal()` by default.
+        objective: The bound that training raises; `ELBO()` by default.
+        seed: Every draw is a function of this integer and of a counter kept as a weight.
+
+    Raises:
+        ValueError: The encoder's outputs do not fit the posterior, or the decoder's inputs the prior and the examples.
+
+    Reference: I. Gulrajani et al., *PixelVAE: A Latent Variable Model for Natural Images*, 2017; J. Tomczak, M. Welling,
+    *VAE with a VampPrior*, 2018, Section 5.
+    """
+
+    decoded_at_once = 100
+
+    def decoder_input_shape(self):
+        return [super().decoder_input_shape(), self.encoder.input_shape]
+
+    @functools.cached_property
+    def _sampler(self):
+        return PixelSampler(self.decoder, self.likelihood)
+
+    def decode_params(self, z, x=None, training=False):
+        """Returns the parameters [S, B, *] of every pixel given z [S, B, D] and the pixels of x [B, *] before it."""
+        require(x is not None, "x, on which a pixel decoder's parameters depend: decode(z) draws images", x=x)
+        num_samples = tf.shape(z)[0]
+        x = tf.tile(x, [num_samples, 1, 1, 1])
+        return unfold(self.decoder([fold(z), x], training=training), num_samples)
+
+    def decode(self, z, seed=None, verbose=0):
+        """Draws images from p(x|z), pixel by pixel.
+
+        Args:
+            z: Latents [N, D].
+            seed: Integer or stateless seed [2], of which the images are a function; None takes the model's next.
+            verbose: 1 shows a progress bar over rows.
+
+        Returns:
+            Samples [N, H, W, C].
+        """
+        return self._sampler(z, self.seed_for(seed), verbose)
+
+    def call(self, x):
+        r"""Returns the one-step predictions :math:`E[x_i | x_{<i}, z]` of x [B, *], z at the posterior's centre.
+
+        Each sees the true pixels before it and is thus much closer to x than `reconstruct(x)`.
+        """
+        z = self.posterior.center(self.encoder(x, training=False))
+        return self.likelihood.mean(tf.cast(self.decoder([z, x], training=False), tf.float32))
+
+    def reconstruct(self, x, seed=0, verbose=0):
+        """Returns samples of p(x|z) for z at the posterior's centre of x [B, *], drawn pixel by pixel as in `decode`."""
+        return self.decode(self.posterior.center(self.encoder(tf.cast(x, tf.float32), training=False)), seed, verbose)
+
+    def sample(self, n, component=None, seed=None, verbose=0):
+        """Returns n images [n, H, W, C] from the model's own prior: samples of p(x|z), drawn pixel by pixel.
+
+        Args:
+            n: Number of draws.
+            component: Index of one component of the prior, or None to draw components by their weights.
+            seed: Integer; None takes the model's next.
+            verbose: 1 shows a progress bar over rows.
+
+        Raises:
+            ValueError: n is less than one, or the prior has no such component.
+        """
+        latent_seed, pixel_seed = tf.unstack(tf.random.split(self.seed_for(seed), 2))
+        return self.decode(self.prior.sample(n, component, latent_seed, self.encode), pixel_seed, verbose)

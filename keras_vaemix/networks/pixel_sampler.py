@@ -1,0 +1,64 @@
+"""The sampler of pixel decoders: each pixel is computed once, from the cached activations around it."""
+
+import keras
+import tensorflow as tf
+
+from keras_vaemix.networks.pixel_cnn import columns
+from keras_vaemix.seeds import fold_in
+
+
+class PixelSampler:
+    """Draws images pixel by pixel; a row is one loop in one compiled graph.
+
+    Args:
+        decoder: A `PixelCNN`.
+        likelihood: The `Likelihood` of a pixel.
+    """
+
+    def __init__(self, decoder, likelihood):
+        self.decoder, self.likelihood = decoder, likelihood
+        self.row = tf.function(self.row, jit_compile=True)
+
+    def __call__(self, z, seed, verbose=0):
+        """Returns draws of p(x|z) [N, H, W, C] for z [N, D]: a function of the stateless `seed` [2].
+
+        `verbose` 1 shows a progress bar over rows.
+        """
+        height, width, num_channels = self.decoder.example_shape
+        context = self.decoder.context(z)  # [N, H, W, map_channels]
+        caches = self.decoder.empty_caches(tf.shape(z)[0])
+        progress = keras.utils.Progbar(height, verbose=verbose, unit_name="row")
+        rows = []
+        for i in range(height):
+            noise = self.likelihood.noise().sample([tf.shape(z)[0], width, num_channels], seed=fold_in(seed, i))
+            row, caches = self.row(caches, context[:, i : i + 1], noise[:, None])
+            rows.append(row)
+            progress.update(i + 1)
+        return tf.concat(rows, axis=1)
+
+    def row(self, caches, context, noise):
+        """Draws one row.
+
+        Args:
+            caches: Those after the row above.
+            context: The row's map [N, 1, W, map_channels].
+            noise: Draws of `likelihood.noise()`, [N, 1, W, C].
+
+        Returns:
+            The row [N, 1, W, C] and the caches after it.
+        """
+        width = self.decoder.example_shape[1]
+
+        def body(column, caches):
+            here = columns(context, column, 1), columns(noise, column, 1)
+            return column + 1, self.pixel(caches, *here, column)[1]
+
+        _, caches = tf.while_loop(lambda column, _: column < width, body, (0, self.decoder.next_row(caches)))
+        reach = self.decoder.convolutions[0].reach
+        return caches[0][:, -1:, reach : reach + width], caches
+
+    def pixel(self, caches, context, noise, column):
+        """Draws one pixel [N, 1, 1, C] from noise and puts it into the caches; by plain operations, which export."""
+        params, caches = self.decoder.step(caches, context, column)
+        pixel = self.likelihood.draw(tf.cast(params, tf.float32), noise)
+        return pixel, [self.decoder.put(0, caches[0], pixel, column), *caches[1:]]

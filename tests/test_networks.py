@@ -1,0 +1,166 @@
+"""Networks: what each output sees, that they come back from their configuration, and that they train under XLA and export."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from export.onnx import compare, convert
+from keras_vaemix import networks
+
+SHAPE = (5, 6, 2)
+
+
+def pixel_cnn(**kwargs):
+    given = {"filters": 4, "num_layers": 2, "first_kernel_size": 5, "hidden": (7,), "map_channels": 2, **kwargs}
+    return networks.PixelCNN(3, SHAPE, 4, **given)
+
+
+def one_input_networks():
+    return {
+        "gated_mlp": networks.gated_mlp(SHAPE, 6, (8,)),
+        "gated_conv_encoder": networks.gated_conv_encoder(SHAPE, 6, ((4, 5, 1), (4, 3, 2), (2, 3, 1))),
+        "gated_conv_decoder": networks.gated_conv_decoder(3, SHAPE, (8,), filters=(4, 4)),
+    }
+
+
+def inputs(n=3, seed=0):
+    rng = np.random.default_rng(seed)
+    return [tf.constant(rng.standard_normal((n, *shape)), tf.float32) for shape in ((3,), SHAPE)]
+
+
+@pytest.mark.parametrize("size", [(28, 28), (28, 20), (9, 7)])
+def test_convolutional_networks_take_any_image_size(size):
+    encoder = networks.gated_conv_encoder((*size, 1), 80)
+    decoder = networks.gated_conv_decoder(40, (*size, 2))
+    assert encoder.output_shape == (None, 80)
+    assert decoder.output_shape == (None, *size, 2)
+
+
+def test_stacks_are_those_of_the_paper():
+    encoder, decoder = networks.gated_conv_encoder((28, 28, 1), 80), networks.gated_conv_decoder(40, (28, 28, 1))
+    kernels = [(7, 1, 32), (3, 32, 32), (5, 32, 64), (3, 64, 64), (3, 64, 6)]
+    convolutions = sum(2 * f * (k * k * c + 1) for k, c, f in kernels)
+    assert encoder.count_params() == convolutions + (7 * 7 * 6 + 1) * 80
+    dense = 2 * 300 * 41 + 2 * 784 * 301
+    assert decoder.count_params() == dense + 128 * (9 + 1) + 3 * 128 * (9 * 64 + 1) + 65
+
+
+def test_gated_convolution_is_a_product():
+    layer = networks.GatedConv2D(3, 3, bias_initializer="random_normal")
+    _, x = inputs()
+    received = layer(x)
+    value, gate = tf.split(tf.nn.conv2d(x, layer.kernel, 1, "SAME") + layer.bias, 2, axis=-1)
+    np.testing.assert_allclose(received, value * tf.sigmoid(gate), atol=1e-6)
+
+
+@pytest.mark.parametrize("name", one_input_networks())
+def test_networks_train_under_xla_save_and_export(name, tmp_path):
+    model = one_input_networks()[name]
+    x = np.random.default_rng(0).random((8, *model.input_shape[1:]), "float32")
+
+    @tf.function(jit_compile=True)
+    def gradients(x):
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_sum(model(x, training=True) ** 2)
+        return tape.gradient(loss, model.trainable_variables)
+
+    for gradient in gradients(x):
+        assert 0 < np.max(np.abs(gradient)) < np.inf
+    model.save(tmp_path / "network.keras")
+    loaded = keras.saving.load_model(tmp_path / "network.keras", safe_mode=True)
+    np.testing.assert_array_equal(loaded(x), model(x))
+    path = tmp_path / "network.onnx"
+    convert(model, [tf.TensorSpec([None, *x.shape[1:]], tf.float32, name="input")], ["output"], path)
+    compare(path, {"input": x}, {"output": model(x)})
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (lambda: networks.gated_conv_encoder((28,), 4), r"input_shape \(height, width, channels\)"),
+        (lambda: networks.gated_conv_decoder(3, (4, 0, 1)), r"output_shape\[1\]"),
+        (lambda: networks.GatedConv2D(0, 3), "filters"),
+        (lambda: networks.MaskedConv2D(4, 4, True), "odd kernel_size"),
+        (lambda: pixel_cnn(num_layers=0), "num_layers"),
+        (lambda: pixel_cnn(kernel_size=2), "odd kernel_size"),
+    ],
+)
+def test_bad_sizes(build, message):
+    with pytest.raises(ValueError, match=message):
+        build()
+
+
+# What a pixel sees.
+
+
+def sensitivity(function, x):
+    """Returns, for each output pixel and input pixel in raster order, the largest derivative: [H * W, H * W]."""
+    x = tf.Variable(x[:1])
+    with tf.GradientTape() as tape:
+        y = function(x)[0]
+    derivative = np.abs(tape.jacobian(y, x))[:, :, :, 0].max(axis=(2, 5))
+    return derivative.reshape(y.shape[0] * y.shape[1], -1)
+
+
+@pytest.mark.parametrize("sees_center", [False, True])
+def test_masked_convolution_sees_what_comes_before(sees_center):
+    layer = networks.MaskedConv2D(3, 5, sees_center)
+    _, x = inputs()
+    seen = sensitivity(layer, x) > 0
+    i, j = np.indices(SHAPE[:2]).reshape(2, -1)
+    near = (abs(i[:, None] - i) <= 2) & (abs(j[:, None] - j) <= 2)
+    order = np.arange(len(i))
+    before = order[None] < order[:, None] + sees_center
+    np.testing.assert_array_equal(seen, near & before)
+
+
+@pytest.mark.parametrize("arguments", [{}, {"num_layers": 3, "first_kernel_size": 7}, {"kernel_size": 5, "first_kernel_size": 3}])
+def test_pixel_sees_earlier_pixels_and_nothing_later(arguments):
+    decoder = pixel_cnn(**arguments)
+    z, x = inputs()
+    received = sensitivity(lambda x: decoder([z[:1], x]), x)
+    order = np.arange(len(received))
+    later = order[None] >= order[:, None]
+    np.testing.assert_array_equal(received[later], 0)
+    assert np.all(received[1:].max(axis=1) > 0)
+    with tf.GradientTape() as tape:
+        tape.watch(z)
+        y = decoder([z, x])
+    assert np.all(np.abs(tape.batch_jacobian(y, z)).max(axis=(3, 4)) > 0)
+
+
+def test_pixel_decoder_does_not_mix_examples():
+    decoder = pixel_cnn()
+    z, x = inputs()
+    other_z, other_x = inputs(seed=1)
+    alone = decoder([z[:1], x[:1]])
+    for training in (False, True):
+        among = decoder([tf.concat([z[:1], other_z], 0), tf.concat([x[:1], other_x], 0)], training=training)
+        np.testing.assert_allclose(among[:1], alone, atol=1e-6)
+
+
+def test_pixel_decoder_comes_back_from_its_configuration(tmp_path):
+    decoder = pixel_cnn()
+    again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(decoder), safe_mode=True)
+    assert again.get_config() == decoder.get_config()
+    assert [w.shape for w in again.weights] == [w.shape for w in decoder.weights]
+    decoder.save(tmp_path / "decoder.keras")
+    loaded = keras.saving.load_model(tmp_path / "decoder.keras", safe_mode=True)
+    np.testing.assert_array_equal(loaded(inputs()), decoder(inputs()))
+    layer = networks.MaskedConv2D(4, 3, True)
+    assert networks.MaskedConv2D.from_config(layer.get_config()).get_config() == layer.get_config()
+
+
+@pytest.mark.parametrize("arguments", [{}, {"kernel_size": 5, "first_kernel_size": 3}])
+def test_one_pixel_at_a_time_is_the_same_network(arguments):
+    decoder = pixel_cnn(**arguments)
+    z, x = inputs()
+    expected, context, caches = decoder([z, x]), decoder.context(z), decoder.empty_caches(len(z))
+    for i in range(SHAPE[0]):
+        caches = decoder.next_row(caches)
+        for j in range(SHAPE[1]):
+            here = slice(None), slice(i, i + 1), slice(j, j + 1)
+            params, caches = decoder.step(caches, context[here], tf.constant(j))
+            np.testing.assert_allclose(params, expected[here], atol=1e-4)
+            caches[0] = decoder.put(0, caches[0], x[here], j)
