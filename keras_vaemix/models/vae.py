@@ -41,9 +41,7 @@ class VAE(LatentModel):
             ("decoder with input", decoder.input_shape, self.decoder_input_shape()),
         ):
             require(received == expected, f"{what} shape {expected} for latent_dim={prior.latent_dim}", shape=received)
-        expected = (
-            "posterior.num_strata == 1 for a pathwise objective, which needs draws of q itself: choose SampledMixturePosterior"
-        )
+        expected = "posterior.num_strata == 1 for a pathwise objective, which needs draws of q itself: choose SampledMixturePosterior"
         require(not self.objective.pathwise or self.posterior.num_strata == 1, expected, num_strata=self.posterior.num_strata)
         self.built = True
 
