@@ -1,6 +1,7 @@
 """What the presets of the VampPrior protocol share: gated perceptrons around a prior."""
 
 import difflib
+import functools
 
 import keras
 
@@ -8,18 +9,44 @@ import keras_vaemix as vm
 from training.presets import Experiment
 
 
-def gated_vae(data, prior, hidden, objective=None, likelihood=None, posterior=None, initializer="he_normal"):
-    """Returns a VAE with gated perceptrons of `hidden` units, by default with a Bernoulli likelihood and a normal posterior."""
+def mlp_networks(example_shape, num_outputs, latent_dim, output_shape, hidden=(300, 300)):
+    """Returns gated perceptrons as encoder and decoder."""
+    networks = vm.networks
+    return networks.gated_mlp(example_shape, num_outputs, hidden), networks.gated_mlp((latent_dim,), output_shape, hidden)
+
+
+def conv_networks(example_shape, num_outputs, latent_dim, output_shape):
+    """Returns the gated convolutions of Tomczak & Welling's ConvHVAE as encoder and decoder."""
+    networks = vm.networks
+    return networks.gated_conv_encoder(example_shape, num_outputs), networks.gated_conv_decoder(latent_dim, output_shape)
+
+
+def pixel_networks(example_shape, num_outputs, latent_dim, output_shape):
+    """Returns gated convolutions as encoder and a PixelCNN as decoder."""
+    networks = vm.networks
+    return networks.gated_conv_encoder(example_shape, num_outputs), networks.PixelCNN(latent_dim, example_shape, output_shape[-1])
+
+
+def vae_of(data, networks, prior, objective=None, likelihood=None, posterior=None, model=vm.VAE):
+    """Returns a VAE of the parts, by default with a Bernoulli likelihood and a normal posterior.
+
+    Args:
+        data: The `Data` that it is for.
+        networks: Function of the shape of an example, the encoder's number of outputs, the number of latents, and the shape of the
+            likelihood's parameters, that returns encoder and decoder.
+        prior, objective, likelihood, posterior: Parts.
+        model: The class, `PixelVAE` for a decoder that sees the previous pixels.
+    """
     posterior, likelihood = posterior or vm.DiagonalNormal(), likelihood or vm.Bernoulli()
     *size, num_channels = data.shape
-    return vm.VAE(
-        encoder=vm.networks.gated_mlp(data.shape, posterior.params_size(prior.latent_dim), hidden, initializer),
-        decoder=vm.networks.gated_mlp((prior.latent_dim,), (*size, likelihood.params_size(num_channels)), hidden, initializer),
-        prior=prior,
-        likelihood=likelihood,
-        posterior=posterior,
-        objective=objective,
-    )
+    output_shape = (*size, likelihood.params_size(num_channels))
+    encoder, decoder = networks(data.shape, posterior.params_size(prior.latent_dim), prior.latent_dim, output_shape)
+    return model(encoder, decoder, prior, likelihood, posterior, objective)
+
+
+def gated_vae(data, prior, hidden, objective=None, likelihood=None, posterior=None):
+    """Returns `vae_of` gated perceptrons of `hidden` units."""
+    return vae_of(data, functools.partial(mlp_networks, hidden=hidden), prior, objective, likelihood, posterior)
 
 
 def mnist_protocol(model, learning_rate):
