@@ -114,7 +114,7 @@ def report(command, lines, results, out):
     """Prints the table and writes it with everything needed to measure it again to the file `out`, if any."""
     print("\n".join(lines))
     if out:
-        versions = {package: metadata.version(package) for package in PACKAGES}
+        versions = {package: metadata.version(package) for package in PACKAGES if importlib.util.find_spec(package.replace("-", "_"))}
         when = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         machine = {"cores": cores(), "processor": processor(), "system": platform.platform()}
         record = {"command": portable(command), "date": when, "machine": machine, "versions": versions, "results": results, "table": lines}

@@ -1,0 +1,90 @@
+"""What mixtures of posteriors cost: all pairwise divergences against the broadcast form, and a training step with M components.
+
+    python -m tests.benchmarks.mixture_speed --data-dir DIR --out mixture_speed.json
+
+Divergences: M = 3, K = 500, a batch of 100 and D = 40, their value and their gradient, compiled by XLA both ways. Steps: `gmmp_mnist` with
+K = 100. Cells are warm before they are measured; they take turns, and the best of each counts.
+"""
+
+import argparse
+import os
+import sys
+
+from tests.benchmarks.harness import measure, report
+
+M, K, BATCH, LATENTS, CALLS = 3, 500, 100, 40, 20
+FORMS = ("matrix product", "broadcast")
+COMPONENTS = (1, 2, 3)
+
+
+def broadcast(q, p):
+    """Returns all KL(q_m || p_j) by an array of [B, M, J, D]."""
+    import tensorflow as tf
+
+    loc, scale = q.loc[..., None, :], q.scale[..., None, :]
+    squares = (tf.square(scale) + tf.square(loc - p.loc)) / tf.square(p.scale)
+    return tf.reduce_sum(tf.math.log(p.scale / scale) + 0.5 * (squares - 1), axis=-1)
+
+
+def pairwise(stopwatch, form):
+    """Times `CALLS` values and gradients of all pairwise divergences; reports the mean divergence."""
+    import numpy as np
+    import tensorflow as tf
+
+    from keras_vaemix.divergences import pairwise_kl
+    from keras_vaemix.mixtures import NormalComponents
+
+    function, rng = {"matrix product": pairwise_kl, "broadcast": broadcast}[form], np.random.default_rng(0)
+    values = [tf.constant(rng.standard_normal(shape), tf.float32) for shape in [(BATCH, M, LATENTS)] * 2 + [(K * M, LATENTS)] * 2]
+
+    @tf.function(jit_compile=True)
+    def call(*values):
+        with tf.GradientTape() as tape:
+            tape.watch(values)
+            q, p = (NormalComponents(None, loc, tf.exp(0.3 * raw)) for loc, raw in (values[:2], values[2:]))
+            kl = tf.reduce_mean(function(q, p))
+        return kl, tape.gradient(kl, values)
+
+    call(*values)
+    while True:
+        with stopwatch:
+            for _ in range(CALLS):
+                kl, _ = call(*values)
+            stopwatch.value = float(kl)
+
+
+def steps(stopwatch, data, num_steps, num_posterior_components):
+    """Times `num_steps` training steps of `gmmp_mnist`; reports the loss."""
+    from tests.benchmarks.training_speed import ours
+
+    keywords = {"num_posterior_components": num_posterior_components, "num_pseudo_inputs": 100}
+    ours(stopwatch, data, num_steps, "gmmp_mnist", keywords)
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser("python -m tests.benchmarks.mixture_speed", description=__doc__.splitlines()[0])
+    parser.add_argument("--data-dir", default=os.environ.get("VAEMIX_DATA"), help="folder with mnist.npz; TensorFlow Datasets without it")
+    parser.add_argument("--steps", type=int, default=100, help="steps in a turn, a multiple of 50")
+    parser.add_argument("--repetitions", type=int, default=5, help="turns of each cell, of which the best counts")
+    parser.add_argument("--out", help="JSON file for the figures, with the command, the versions and the machine")
+    args = parser.parse_args(argv)
+
+    from training.data import load
+
+    data = load("mnist", args.data_dir)
+    cells = {("pairwise KL", form): (pairwise, (form,)) for form in FORMS}
+    cells |= {("step", m): (steps, (data, args.steps, m)) for m in COMPONENTS}
+    turns = measure(cells, args.repetitions)
+    best = {cell: min(seconds for seconds, _ in turns[cell]) / (CALLS if cell[0] == "pairwise KL" else args.steps) for cell in turns}
+    lines = ["| what | milliseconds | ratio |", "|---|---|---|"]
+    for form in FORMS:
+        ratio = best["pairwise KL", form] / best["pairwise KL", FORMS[0]]
+        lines.append(f"| all KL(q_m, p_j) with gradients, {form} | {1000 * best['pairwise KL', form]:.2f} | {ratio:.1f} |")
+    for m in COMPONENTS:
+        lines.append(f"| step of `gmmp_mnist`, M = {m} | {1000 * best['step', m]:.2f} | {best['step', m] / best['step', 1]:.2f} |")
+    results = [{"cell": list(cell), "seconds": [s for s, _ in t], "values": [v for _, v in t]} for cell, t in turns.items()]
+    report(" ".join([parser.prog, *(sys.argv[1:] if argv is None else argv)]), lines, results, args.out)
+
+
+if __name__ == "__main__":
+    main()
