@@ -81,6 +81,23 @@ def test_every_likelihood_exports_to_onnx(likelihood, tmp_path):
     export.artifact.export_run(tmp_path, formats=["onnx"])
 
 
+@pytest.mark.parametrize("posterior", ["NormalMixturePosterior", "SampledMixturePosterior"])
+def test_prior_of_mixture_posteriors_exports(posterior, tmp_path):
+    model = catalogue.make("VampPrior", posterior=posterior)
+    folder = export.artifact.export_model(model, tmp_path / "artifact")
+    inputs = {
+        "u": np.linspace(0, 0.99, 60, dtype="float32"),
+        "eps": np.random.default_rng(0).standard_normal((60, 3)).astype("float32"),
+        "component": np.arange(60) % 6 - 1,
+    }
+    x, component = onnxruntime.InferenceSession(str(folder / "sampler.onnx")).run(["x", "component_drawn"], inputs)
+    z, drawn = model.prior.mixture(model.encode).transport(*map(tf.constant, inputs.values()))
+    np.testing.assert_array_equal(component, drawn)
+    np.testing.assert_array_equal(component[inputs["component"] >= 0], inputs["component"][inputs["component"] >= 0])
+    np.testing.assert_allclose(x, model.decode(z), atol=1e-5)
+    assert len(json.loads((folder / "manifest.json").read_text())["component_weights"]) == 5
+
+
 def test_onnx_runtime_computes_what_tensorflow_does(exported):
     folder, model = exported
     z = np.random.default_rng(5).standard_normal((17, 3)).astype("float32")

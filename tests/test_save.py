@@ -20,7 +20,9 @@ def test_saved_model_comes_back_whole(name, tmp_path):
     assert_same(model, loaded)
 
 
-@pytest.mark.parametrize("name", ["prior-VampPrior", "likelihood-OptimalScaleNormal", "objective-DoublyReparameterized"])
+@pytest.mark.parametrize(
+    "name", ["prior-VampPrior", "likelihood-OptimalScaleNormal", "objective-DoublyReparameterized", "kl-Variational", "mixture-iwae"]
+)
 def test_training_goes_on_with_the_same_bits(name, tmp_path):
     model = catalogue.make(**catalogue.COMBINATIONS[name])
     x = catalogue.examples(model)

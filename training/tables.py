@@ -8,6 +8,7 @@ from training.files import read_json
 from training.record import RESULTS, portable
 
 README = Path(__file__).parents[1] / "README.md"
+SETTINGS = ("num_components", "num_samples", "num_posterior_components", "num_pseudo_inputs", "kl", "decoder")
 MARKED = re.compile(r"(<!-- (results|benchmark): (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -18,7 +19,7 @@ def table(name):
         "|---|---|---|---|---|---|---|",
     ]
     for row in read_json(RESULTS / f"{name}.json"):
-        settings = ", ".join(f"{key}={value}" for key, value in row["arguments"].items() if key in ("num_components", "num_samples"))
+        settings = ", ".join(f"{key}={value}" for key, value in row["arguments"].items() if key in SETTINGS)
         bounds = [f"{row[figure]:.2f} ± {row[figure + '_se']:.2f}" for figure in ("elbo", "log_likelihood")]
         cells = [f"`{row['preset']}`", settings or "-", f"{row['epochs']}", *bounds, row["paper"], row["verdict"]]
         lines.append(f"| {' | '.join(cells)} |")
