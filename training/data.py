@@ -9,13 +9,14 @@ import tensorflow as tf
 from keras_vaemix import supports
 from training.sources import read_folder, read_npz, read_tfds
 from training.splits import BINARIZATION_SEED, SPLITS, Data, Split, scale
+from training.toys import mog_toy
 
 
 def load(name, data_dir=None, image_size=64):
     """Returns the data set called `name`.
 
     Args:
-        name: One of `NAMES`, or `npz:PATH`, or `folder:PATH`.
+        name: One of `BUNDLED` or `NAMES`, or `npz:PATH`, or `folder:PATH`.
         data_dir: Folder of prepared files: NAME.npz there comes before TensorFlow Datasets.
         image_size: Side to which the images of a folder are resized and cropped.
 
@@ -28,11 +29,11 @@ def load(name, data_dir=None, image_size=64):
         return validated(from_arrays(name, read_npz(Path(path))))
     if path and kind == "folder":
         return validated(from_arrays(name, read_folder(Path(path), image_size)))
-    if name == "digits":
-        return validated(digits())
+    if name in BUNDLED:
+        return validated(BUNDLED[name]())
     if name not in NAMES:
-        close = difflib.get_close_matches(name, NAMES, 3)
-        hint = f"did you mean {' or '.join(close)}?" if close else f"choose one of {', '.join(NAMES)}"
+        close = difflib.get_close_matches(name, [*BUNDLED, *NAMES], 3)
+        hint = f"did you mean {' or '.join(close)}?" if close else f"choose one of {', '.join([*BUNDLED, *NAMES])}"
         raise ValueError(f"Expected a known data set, npz:PATH or folder:PATH: {hint} Received: dataset={name!r}")
     local = Path(data_dir) / f"{name}.npz" if data_dir else None
     arrays = read_npz(local) if local and local.exists() else read_tfds(name, local)
@@ -143,8 +144,8 @@ def cifar10(arrays):
     return from_arrays("cifar10", arrays) if "x_val" in arrays else last_validated(arrays, len(arrays["x_train"]) // 6, False)
 
 
+BUNDLED = {"digits": digits, "mog_toy": mog_toy}  # need no file
 NAMES = {
-    "digits": digits,
     "mnist": mnist,
     "fashion_mnist": mnist,
     "omniglot": omniglot,
