@@ -1,6 +1,7 @@
 """Write the README's tables of results from the measured rows."""
 
 import re
+import statistics
 import sys
 from pathlib import Path
 
@@ -13,17 +14,36 @@ MARKED = re.compile(r"(<!-- (results|benchmark): (\w+) -->\n).*?(<!-- end -->)",
 
 
 def table(name):
-    """Returns the rows of `training/results/NAME.json` as a Markdown table, nats, higher is better."""
-    lines = [
-        "| preset | settings | epochs | test ELBO | test log-likelihood | the paper's row | verdict |",
-        "|---|---|---|---|---|---|---|",
-    ]
+    """Returns the rows of `training/results/NAME.json` as a Markdown table, nats, higher is better.
+
+    Rows that differ by their seed alone are one line: mean ± standard deviation over seeds. A single row has the standard error over
+    test examples.
+    """
+    repeats = {}
     for row in read_json(RESULTS / f"{name}.json"):
-        settings = ", ".join(f"{key}={value}" for key, value in row["arguments"].items() if key in SETTINGS)
-        bounds = [f"{row[figure]:.2f} ± {row[figure + '_se']:.2f}" for figure in ("elbo", "log_likelihood")]
-        cells = [f"`{row['preset']}`", settings or "-", f"{row['epochs']}", *bounds, row["paper"], row["verdict"]]
+        repeats.setdefault((row["preset"], str(row["arguments"]), row["dataset"]), []).append(row)
+    has_kl = any("posterior_kl" in rows[0] for rows in repeats.values())
+    kl = " KL(q, exact posterior) |" if has_kl else ""
+    lines = [
+        f"| preset | settings | epochs | test ELBO | test log-likelihood |{kl} the paper's row | verdict |",
+        "|---" * (7 + has_kl) + "|",
+    ]
+    for rows in repeats.values():
+        row = rows[0]
+        settings = [f"{key}={value}" for key, value in row["arguments"].items() if key in SETTINGS]
+        settings += [f"{len(rows)} seeds"] if len(rows) > 1 else []
+        digits = 3 if has_kl else 2
+        figures = [figure(rows, key, digits) for key in ("elbo", "log_likelihood", *(["posterior_kl"] if has_kl else []))]
+        cells = [f"`{row['preset']}`", ", ".join(settings) or "-", f"{row['epochs']}", *figures, row["paper"], row["verdict"]]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def figure(rows, key, digits):
+    """Returns a figure of repeated rows, or of a single one, with its spread."""
+    values = [row[key] for row in rows]
+    spread = statistics.stdev(values) if len(rows) > 1 else rows[0].get(f"{key}_se")
+    return f"{statistics.mean(values):.{digits}f}" + (f" ± {spread:.{digits}f}" if spread is not None else "")
 
 
 def benchmark(name):
