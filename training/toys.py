@@ -8,6 +8,7 @@ from keras_vaemix import supports
 from training.splits import Data, Split
 
 NOISE = 0.1  # standard deviation: the MoG-VAE paper's 0.01 is read as a variance
+OUTCOMES = np.linspace(-1.0, 1.5, 2501)  # hold all of p(y)
 
 
 def curve(z):
@@ -15,17 +16,37 @@ def curve(z):
     return np.where(z < 0.5, (2 * z - 0.5) ** 2, (2 * z - 1.5) ** 2)
 
 
-def true_log_likelihood(y, num_points=20_001):
+def true_log_likelihood(y, num_points=4001):
     r"""Returns :math:`\log p(y) = \log \int_0^1 N(y; f(z), 0.01)\,dz` by quadrature, for y [N]."""
-    z = (np.arange(num_points) + 0.5) / num_points
-    return np.concatenate([logsumexp(norm(curve(z), NOISE).logpdf(part[:, None]), axis=1) for part in np.array_split(y, 50)]) - np.log(
-        num_points
-    )
+    mean = curve((np.arange(num_points) + 0.5) / num_points)
+    rows = [logsumexp(norm(mean, NOISE).logpdf(part[:, None]), axis=1) for part in np.array_split(y, 50)]
+    return np.concatenate(rows) - np.log(num_points)
 
 
 def true_log_joint(y, grid):
     """Returns log p(y, z) for a standard normal z at the points of a grid, [N, G]: the same process, as f(Phi(z))."""
     return norm(curve(norm.cdf(grid)), NOISE).logpdf(y[:, None]) + norm.logpdf(grid)
+
+
+def true_posterior(y, grid):
+    """Returns the density p(z|y) of a standard normal z at the points of a grid, [N, G]."""
+    return np.exp(true_log_joint(y, grid) - true_log_likelihood(y)[:, None])
+
+
+def expectation(values):
+    """Returns the mean over the true p(y) of a function given at `OUTCOMES`, by quadrature: no noise of test examples."""
+    return float(np.trapezoid(np.exp(true_log_likelihood(OUTCOMES)) * values, OUTCOMES))
+
+
+def expected_log_likelihood():
+    """Returns E log p(y) of the process itself, in nats: what no model of the data exceeds on average."""
+    return expectation(true_log_likelihood(OUTCOMES))
+
+
+def expected_log_likelihood_of_a_normal():
+    r"""Returns :math:`-\frac{1}{2} \ln(2 \pi e\,\mathrm{Var}\,y)` nats, the best E log N(y): what a straight line as decoder comes to."""
+    variance = expectation(OUTCOMES**2) - expectation(OUTCOMES) ** 2
+    return float(-0.5 * np.log(2 * np.pi * np.e * variance))
 
 
 def mog_toy(sizes=(5000, 1000, 5000), seed=0):

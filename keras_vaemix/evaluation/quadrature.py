@@ -1,62 +1,95 @@
-"""Exact likelihoods and posteriors of models with one latent dimension, by quadrature."""
+"""Exact likelihoods, bounds and posteriors of models with one latent dimension, by quadrature."""
 
 import numpy as np
 import tensorflow as tf
 from scipy.special import logsumexp
 
-from keras_vaemix.part import require
+from keras_vaemix.part import check_positive, require
 
 GRID = (-10.0, 10.0, 4001)
+MASS_ERROR = 1e-3  # share of p(z) that may lie outside the grid
 
 
-def log_joint(model, x, grid=None, batch_size=500):
-    r"""Returns :math:`\log p(x, z)` at the points of a grid, [N, G] in nats and double precision, and the grid [G].
+def log_densities(model, x, grid=None, batch_size=500):
+    r"""Gives the densities at the points of a grid, batch by batch.
+
+    Each is :math:`\log p(x|z)` [B, G], :math:`\log p(z)` [G], :math:`\log q(z|x)` [B, G], and the weights of the trapezoidal rule [G].
 
     Args:
-        model: A `VAE` with one latent dimension.
+        model: A `VAE` with one latent dimension, and any prior, posterior and likelihood.
         x: Examples [N, *].
-        grid: Equally spaced points that hold all of p(z), [G]; 4,001 on [-10, 10] by default.
+        grid: Increasing points that hold all of p(z), [G]; 4,001 on [-10, 10] by default.
         batch_size: Number of examples at a time.
 
     Raises:
-        ValueError: The model has another number of latents.
+        ValueError: The model has another number of latents, or the grid does not hold p(z).
     """
     require(model.prior.latent_dim == 1, "a model with latent_dim=1: quadrature is for one dimension", latent_dim=model.prior.latent_dim)
     model.check(x)
-    grid = np.linspace(*GRID) if grid is None else np.asarray(grid, "float64")
+    check_positive(batch_size=batch_size)
+    grid = points(grid)
+    weights = np.gradient(grid)  # the trapezoidal rule: half the distance between the neighbours,
+    weights[[0, -1]] /= 2  # or to the only one
     z = tf.constant(grid[:, None, None], tf.float32)  # [G, 1, 1]
     params = model.decode_params(z)
-    log_pz = model.prior.distribution(model.encode).log_prob(z)  # [G, 1]
-    rows = [
-        model.likelihood.log_prob(params, tf.cast(x[i : i + batch_size], tf.float32)) + log_pz  # [G, B]
-        for i in range(0, len(x), batch_size)
-    ]
-    return np.concatenate([np.asarray(row, "float64").T for row in rows]), grid
+    log_pz = np.asarray(model.prior.distribution(model.encode).log_prob(z), "float64")[:, 0]
+    mass = float(np.sum(weights * np.exp(log_pz)))
+    require(abs(mass - 1) < MASS_ERROR, "a grid that holds all of p(z), and is fine enough for it", mass_on_the_grid=round(mass, 4))
+    for start in range(0, len(x), batch_size):
+        batch = tf.cast(x[start : start + batch_size], tf.float32)
+        log_px, log_qz = model.likelihood.log_prob(params, batch), model.encode(batch).log_prob(z)  # [G, B]
+        yield np.asarray(log_px, "float64").T, log_pz, np.asarray(log_qz, "float64").T, weights
+
+
+def points(grid=None):
+    """Returns the points of a grid, in double precision: the default one for None."""
+    grid = np.linspace(*GRID) if grid is None else np.asarray(grid, "float64")
+    require(grid.ndim == 1 and len(grid) > 1 and (np.diff(grid) > 0).all(), "a grid of increasing points [G]", shape=grid.shape)
+    return grid
 
 
 def exact_log_likelihood(model, x, grid=None):
-    r"""Returns :math:`\log p(x) = \log \int p(x|z) p(z)\,dz` for each example, [N] in nats. Args as in `log_joint`."""
-    joint, grid = log_joint(model, x, grid)
-    return logsumexp(joint, axis=1) + np.log(grid[1] - grid[0])
+    r"""Returns :math:`\log p(x) = \log \int p(x|z)\,p(z)\,dz` for each example, [N] in nats. Args and Raises as in `log_densities`."""
+    return np.concatenate([logsumexp(log_px + log_pz, b=w, axis=1) for log_px, log_pz, _, w in log_densities(model, x, grid)])
 
 
 def exact_posterior(model, x, grid=None):
-    """Returns the density p(z|x) at the points of the grid, [N, G]. Args as in `log_joint`."""
-    joint, grid = log_joint(model, x, grid)
-    return np.exp(joint - logsumexp(joint, axis=1, keepdims=True)) / (grid[1] - grid[0])
+    r"""Returns the density :math:`p(z|x) = p(x|z)\,p(z) / p(x)` at the points of the grid, [N, G].
+
+    Args and Raises as in `log_densities`.
+    """
+    rows = []
+    for log_px, log_pz, _, weights in log_densities(model, x, grid):
+        rows.append(np.exp(log_px + log_pz - logsumexp(log_px + log_pz, b=weights, axis=1, keepdims=True)))
+    return np.concatenate(rows)
 
 
 def learned_posterior(model, x, grid=None):
-    """Returns the density q(z|x) at the points of the grid, [N, G]. Args as in `log_joint`."""
-    grid = np.linspace(*GRID) if grid is None else np.asarray(grid, "float64")
-    q = model.encode(tf.cast(x, tf.float32))
-    return np.exp(np.asarray(q.log_prob(tf.constant(grid[:, None, None], tf.float32)), "float64")).T
+    """Returns the density q(z|x) at the points of the grid, [N, G]. Args and Raises as in `log_densities`."""
+    return np.concatenate([np.exp(log_qz) for _, _, log_qz, _ in log_densities(model, x, grid)])
+
+
+def exact_parts(model, x, grid=None):
+    r"""Returns the ELBO and its parts for each example, a dict of arrays [N] in nats, with no noise of draws.
+
+    `reconstruction` is :math:`E_q \log p(x|z)`, `kl` is :math:`KL(q(z|x) \| p(z))`, and `elbo` is their difference, :math:`\beta = 1`.
+    Args and Raises as in `log_densities`.
+    """
+    rows = []
+    for log_px, log_pz, log_qz, weights in log_densities(model, x, grid):
+        q = weights * np.exp(log_qz)
+        rows.append((np.sum(q * log_px, axis=1), np.sum(q * (log_qz - log_pz), axis=1)))
+    reconstruction, kl = (np.concatenate(part) for part in zip(*rows, strict=True))
+    return {"elbo": reconstruction - kl, "reconstruction": reconstruction, "kl": kl}
 
 
 def posterior_kl(model, x, grid=None):
-    r"""Returns :math:`KL(q(z|x) \| p(z|x))` for each example, [N] in nats: what the ELBO lacks of log p(x). Args as in `log_joint`."""
-    joint, grid = log_joint(model, x, grid)
-    step = grid[1] - grid[0]
-    log_posterior = joint - logsumexp(joint, axis=1, keepdims=True) - np.log(step)
-    q = learned_posterior(model, x, grid)
-    return step * np.sum(np.where(q > 0, q * (np.log(np.maximum(q, 1e-300)) - log_posterior), 0.0), axis=1)
+    r"""Returns :math:`KL(q(z|x) \| p(z|x)) = E_q \log q(z|x) - \log p(z|x)` for each example, [N] in nats: log p(x) minus the ELBO.
+
+    Args and Raises as in `log_densities`.
+    """
+    rows = []
+    for log_px, log_pz, log_qz, weights in log_densities(model, x, grid):
+        log_posterior = log_px + log_pz - logsumexp(log_px + log_pz, b=weights, axis=1, keepdims=True)
+        rows.append(np.sum(weights * np.exp(log_qz) * (log_qz - log_posterior), axis=1))
+    return np.concatenate(rows)

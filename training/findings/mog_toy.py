@@ -1,14 +1,16 @@
 """The MoG-VAE paper's toy, held against quadrature: which of a mixture posterior and a mixture prior comes closer to the truth.
 
-    python -m training.findings.mog_toy --seeds 5 --steps 20000 --out DIR
+    python -m training.findings.mog_toy --seeds 5 --out DIR
 
 For each preset and seed: the ELBO, the exact log p(y) of the learned decoder, and KL(q || exact posterior of the learned decoder), all
-over the test examples. The figure shows decoders, densities of y, and posteriors, at values of y inside the data and at the paper's own
-1 and -3, which are not: P(y > 0.6) is about 1e-5.
+over the test examples and by quadrature; and E log p(y) over the process itself, which has no noise of test examples. The ELBO is drawn
+too, and has to agree. The figure, of the first seed, shows decoders, densities of y, and posteriors, at values of y inside the data and
+at the paper's own 1 and -3, which are not: P(y > 0.6) is about 1e-5.
 """
 
 import argparse
 import datetime
+import statistics
 import sys
 import time
 from pathlib import Path
@@ -17,11 +19,12 @@ from training.quiet import import_tensorflow
 
 PRESETS = ("mfg_toy", "mog_posterior_toy", "mog_prior_toy")
 INSIDE, OUTSIDE = (0.0, 0.1, 0.2, 0.25), (1.0, -3.0)
-STEPS_PER_EPOCH = 500
+FIGURES = ("elbo", "log_likelihood", "posterior_kl", "expected_log_likelihood", "posterior_modes")
+DRAWS = 200  # of the ELBO, for each example
 
 
-def fit(preset, data, seed, num_steps):
-    """Returns the trained model of a preset."""
+def fit(preset, data, seed, epochs=None):
+    """Returns the trained model of a preset, after its own number of epochs by default."""
     import keras
 
     from training.presets import PRESETS as ALL
@@ -30,110 +33,184 @@ def fit(preset, data, seed, num_steps):
     experiment = ALL[preset].build(data)
     model = experiment.model
     model.seed = seed
-    model.compile(experiment.optimizer, steps_per_execution=STEPS_PER_EPOCH)
+    steps = len(data.train.x) // experiment.batch_size * (epochs or experiment.epochs)
+    model.compile(experiment.optimizer, steps_per_execution=max(n for n in range(1, min(steps, 500) + 1) if steps % n == 0))
     batches = data.batches(experiment.batch_size, model.likelihood.support, seed)
-    model.fit(batches, steps_per_epoch=STEPS_PER_EPOCH, epochs=num_steps // STEPS_PER_EPOCH, shuffle=False, verbose=0)
+    model.fit(batches, steps_per_epoch=steps, epochs=1, shuffle=False, verbose=0)
     return model
 
 
-def row_of(preset, model, data, seed, num_steps, seconds):
-    """Returns the row of a trained model, as in `training.record`, with exact figures by quadrature."""
+def figures_of(model, data, seed):
+    """Returns the figures of a trained model over the test examples, exact by quadrature; the ELBO is drawn too, and has to agree."""
     import numpy as np
 
     from keras_vaemix.evaluation import quadrature
     from keras_vaemix.evaluation.likelihood import bound_parts, standard_error
-    from training.presets import PRESETS as ALL
-    from training.run import versions
-    from training.toys import true_log_likelihood
+    from training.toys import OUTCOMES, expectation, true_log_likelihood
 
     y = data.test.x
-    exact, kl = quadrature.exact_log_likelihood(model, y), quadrature.posterior_kl(model, y)
-    parts = {name: float(np.mean(value)) for name, value in bound_parts(model, np.repeat(y, 20, 0), 5000, seed).items()}
+    parts, exact = quadrature.exact_parts(model, y), quadrature.exact_log_likelihood(model, y)
+    drawn = bound_parts(model, np.repeat(y, DRAWS, 0), 20_000, seed)["elbo"].astype("float64").reshape(len(y), DRAWS)
+    error = float(np.sqrt(np.sum(drawn.var(axis=1, ddof=1)) / DRAWS) / len(y))
+    if abs(drawn.mean() - parts["elbo"].mean()) > 5 * error + 1e-5:
+        raise ArithmeticError(
+            f"Expected the ELBO by quadrature, {parts['elbo'].mean():.5f}. Received: {drawn.mean():.5f} +- {error:.5f} by draws"
+        )
+    return {
+        **{name: float(values.mean()) for name, values in parts.items()},
+        "elbo_se": standard_error(parts["elbo"]),
+        "elbo_of_draws": float(drawn.mean()),
+        "elbo_sampling_error": error,
+        "log_likelihood": float(exact.mean()),
+        "log_likelihood_se": standard_error(exact),
+        "true_log_likelihood": float(true_log_likelihood(y[:, 0].astype("float64")).mean()),
+        "expected_log_likelihood": expectation(quadrature.exact_log_likelihood(model, OUTCOMES[:, None].astype("float32"))),
+        "posterior_kl": float(quadrature.posterior_kl(model, y).mean()),
+        "posterior_modes": max(modes(quadrature.exact_posterior(model, np.array(INSIDE, "float32")[:, None]))),
+        "num_samples": DRAWS,
+        "num_examples": len(y),
+        "split": "test",
+    }
+
+
+def modes(densities):
+    """Returns the number of local maxima of densities on a grid [N, G], of more than a hundredth of the highest."""
+    middle = densities[:, 1:-1]
+    is_mode = (middle > densities[:, :-2]) & (middle >= densities[:, 2:]) & (middle > 0.01 * middle.max(axis=1, keepdims=True))
+    return is_mode.sum(axis=1).tolist()
+
+
+def row_of(preset, model, data, seed, epochs, command, seconds):
+    """Returns the row of a trained model, as in `training.record`, without its verdict."""
+    from training.presets import PRESETS as ALL
+    from training.run import versions
+
     return {
         "preset": preset,
         "arguments": {flag.name: flag.default for flag in ALL[preset].flags()},
         "dataset": data.name,
         "data_sha256": data.sha256(),
         "seed": seed,
-        "epochs": round(num_steps * 256 / len(data.train.x)),
-        "command": f"python -m training.findings.mog_toy --steps {num_steps}",
+        "epochs": epochs,
+        "command": command,
         "versions": versions(),
         "date": datetime.date.today().isoformat(),
         "seconds": round(seconds),
-        **parts,
-        "elbo_se": standard_error(exact - kl),
-        "log_likelihood": float(exact.mean()),
-        "log_likelihood_se": standard_error(exact),
-        "posterior_kl": float(kl.mean()),
-        "true_log_likelihood": float(true_log_likelihood(y[:, 0].astype("float64")).mean()),
-        "num_samples": 0,
-        "num_examples": len(y),
-        "split": "test",
+        **figures_of(model, data, seed),
         "paper": ALL[preset].paper,
-        "verdict": "not comparable: the paper has no number; log p(y) is exact, by quadrature",
     }
+
+
+def with_verdicts(rows):
+    """Returns the rows with what they say of the paper: E log p(y) beside the truth's, and against the plain VAE of the same seed."""
+    from training.toys import expected_log_likelihood
+
+    plain = {row["seed"]: row["expected_log_likelihood"] for row in rows if row["preset"] == PRESETS[0]}
+    verdicts = {}
+    for preset in {row["preset"] for row in rows}:
+        mine = {row["seed"]: row["expected_log_likelihood"] for row in rows if row["preset"] == preset}
+        verdict = (
+            f"not comparable: E log p(y) {statistics.mean(mine.values()):.4f}, of {expected_log_likelihood():.4f} for the true process"
+        )
+        gains = [value - plain[seed] for seed, value in mine.items() if seed in plain]
+        if preset != PRESETS[0] and len(gains) > 1:
+            error = statistics.stdev(gains) / len(gains) ** 0.5
+            verdict += f"; {statistics.mean(gains):+.4f} ± {error:.4f} (standard error over seeds) against `{PRESETS[0]}`"
+        verdicts[preset] = verdict
+    return [{**row, "verdict": verdicts[row["preset"]]} for row in rows]
+
+
+def summary(rows):
+    """Returns the table of means and standard deviations over seeds."""
+    lines = [f"{'mean ± sd over seeds':22}" + "".join(f"{name:>25}" for name in FIGURES)]
+    for preset in PRESETS:
+        cells = []
+        for name in FIGURES:
+            values = [row[name] for row in rows if row["preset"] == preset]
+            spread = f" ± {statistics.stdev(values):.4f}" if len(values) > 1 else ""
+            cells.append(f"{statistics.mean(values):.4f}{spread}")
+        lines.append(f"{preset:22}" + "".join(f"{cell:>25}" for cell in cells))
+    return "\n".join(lines)
 
 
 def draw(preset, model, data, path):
     """Writes the figure of a trained model: decoder, density of y, posteriors."""
     import matplotlib.figure
     import numpy as np
-    from scipy.special import logsumexp
     from scipy.stats import norm
 
     from keras_vaemix.evaluation import quadrature
-    from training.toys import curve, true_log_joint
+    from training.toys import curve, true_log_likelihood, true_posterior
 
-    figure = matplotlib.figure.Figure((11, 6), layout="constrained")
+    figure = matplotlib.figure.Figure((12, 6), layout="constrained")
     axes = figure.subplots(2, 4).ravel()
-    grid = np.linspace(-10, 10, 4001)
-    show = np.abs(grid) < 3.5
-    axes[0].plot(grid[show], curve(norm.cdf(grid[show])), label="true")
-    axes[0].plot(grid[show], np.asarray(model.decode(grid[show, None].astype("float32"))), label="learned")
+    grid = quadrature.points()
+    inside = grid[np.abs(grid) < 3.5]
+    axes[0].plot(inside, curve(norm.cdf(inside)), "k:", label="true, of z ~ N(0, 1)")
+    axes[0].plot(inside, np.asarray(model.decode(inside[:, None].astype("float32"))), "C1", label="learned")
     axes[0].set(title="decoder: mean of y given z", xlabel="z", ylabel="y")
     y = np.linspace(-0.4, 0.7, 400)
-    axes[1].plot(y, np.exp(logsumexp(true_log_joint(y, grid), axis=1)) * (grid[1] - grid[0]), label="true")
-    axes[1].plot(y, np.exp(quadrature.exact_log_likelihood(model, y[:, None].astype("float32"), grid)), label="learned")
-    axes[1].hist(data.test.x[:, 0], 60, density=True, alpha=0.3, label="test data")
-    axes[1].set(title="p(y)", xlabel="y")
+    axes[1].hist(data.test.x[:, 0], 60, density=True, color="0.85", label="test data")
+    axes[1].plot(y, np.exp(true_log_likelihood(y)), "k:", label="true")
+    axes[1].plot(y, np.exp(quadrature.exact_log_likelihood(model, y[:, None].astype("float32"))), "C1", label="generated")
+    axes[1].set(title="density of y", xlabel="y")
     for axis, value in zip(axes[2:], (*INSIDE, *OUTSIDE), strict=True):
         at = np.full((1, 1), value, "float32")
-        axis.plot(grid[show], quadrature.exact_posterior(model, at, grid)[0, show], label="exact, of the learned decoder")
-        axis.plot(grid[show], quadrature.learned_posterior(model, at, grid)[0, show], label="learned")
-        axis.set(title=f"p(z | y = {value:g}){', outside the data' if value in OUTSIDE else ''}", xlabel="z")
+        show = np.abs(grid) < (3.5 if value in INSIDE else 8)
+        if value in INSIDE:
+            axis.plot(grid[show], true_posterior(at[0].astype("float64"), grid)[0, show], "k:", label="of the true process")
+        axis.plot(grid[show], quadrature.exact_posterior(model, at)[0, show], "C0", label="exact, of the learned decoder")
+        axis.plot(grid[show], quadrature.learned_posterior(model, at)[0, show], "C1--", label="learned q")
+        axis.set(title=f"p(z | y = {value:g})", xlabel="z")
+        if value in OUTSIDE:
+            axis.set_title(f"p(z | y = {value:g}): outside the data", color="C3")
+            axis.set_facecolor("#fff4f2")
     for axis in axes[:3]:
-        axis.legend(fontsize=7)
+        axis.set_ylim(top=axis.get_ylim()[1] * 1.35)
+        axis.legend(fontsize=8, loc="upper right")
     figure.suptitle(preset)
     figure.savefig(path, dpi=70)
 
 
 def main(argv=None):
-    """Prints the table and returns the exit status."""
+    """Prints the tables and returns the exit status."""
     parser = argparse.ArgumentParser("python -m training.findings.mog_toy", description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=5, help="number of seeds")
-    parser.add_argument("--steps", type=int, default=20_000, help=f"training steps, a multiple of {STEPS_PER_EPOCH}")
+    parser.add_argument("--epochs", type=int, help="epochs of 19 steps instead of the presets' own")
     parser.add_argument("--out", type=Path, default=Path("mog_toy"), help="folder for mog_toy.json and the figures")
     args = parser.parse_args(argv)
-    if args.seeds < 1 or args.steps < 1 or args.steps % STEPS_PER_EPOCH:
-        parser.error(f"Expected --seeds of at least 1 and --steps of a multiple of {STEPS_PER_EPOCH}. Received: {args.seeds}, {args.steps}")
+    if args.seeds < 1 or (args.epochs is not None and args.epochs < 1):
+        parser.error(f"Expected --seeds and --epochs of at least 1. Received: {args.seeds}, {args.epochs}")
     import_tensorflow()
+    import tensorflow as tf
+
     from training.data import load
     from training.files import write_json
+    from training.presets import PRESETS as ALL
+    from training.toys import expected_log_likelihood, expected_log_likelihood_of_a_normal
 
+    tf.get_logger().setLevel("ERROR")  # each model is traced once, and TensorFlow warns of the sum
     data, rows = load("mog_toy"), []
+    command = f"python -m training.findings.mog_toy --seeds {args.seeds}" + (f" --epochs {args.epochs}" if args.epochs else "")
     args.out.mkdir(parents=True, exist_ok=True)
-    print(f"{'preset':20} {'seed':>4} {'ELBO':>8} {'log p(y)':>9} {'KL(q || exact)':>15}   of {len(data.test.x)} test examples, in nats")
+    print(f"{'preset':20} {'seed':>4} {'ELBO':>8} {'log p(y)':>9} {'KL(q || exact)':>15} {'E log p(y)':>11} {'modes':>6}", flush=True)
     for seed in range(args.seeds):
         for preset in PRESETS:
-            start = time.monotonic()
-            model = fit(preset, data, seed, args.steps)
-            row = row_of(preset, model, data, seed, args.steps, time.monotonic() - start)
-            print(f"{preset:20} {seed:4} {row['elbo']:8.4f} {row['log_likelihood']:9.4f} {row['posterior_kl']:15.4f}", flush=True)
+            epochs, start = args.epochs or ALL[preset].build(data).epochs, time.monotonic()
+            model = fit(preset, data, seed, epochs)
+            row = row_of(preset, model, data, seed, epochs, command, time.monotonic() - start)
+            figures = f"{row['elbo']:8.4f} {row['log_likelihood']:9.4f} {row['posterior_kl']:15.5f} {row['expected_log_likelihood']:11.4f}"
+            print(f"{preset:20} {seed:4} {figures} {row['posterior_modes']:6}", flush=True)
             if seed == 0:
                 draw(preset, model, data, args.out / f"{preset}.png")
             rows.append(row)
-            write_json(args.out / "mog_toy.json", sorted(rows, key=lambda row: (PRESETS.index(row["preset"]), row["seed"])))
-    print(f"the true process: log p(y) {rows[0]['true_log_likelihood']:.4f}")
+            rows.sort(key=lambda row: (PRESETS.index(row["preset"]), row["seed"]))
+            write_json(args.out / "mog_toy.json", with_verdicts(rows))
+    print(f"\n{summary(rows)}\n")
+    print(
+        f"The true process: log p(y) {rows[0]['true_log_likelihood']:.4f} of the test examples, E log p(y) {expected_log_likelihood():.4f};"
+    )
+    print(f"a normal density with its mean and variance: E log p(y) {expected_log_likelihood_of_a_normal():.4f}.")
     return 0
 
 
