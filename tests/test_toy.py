@@ -1,5 +1,7 @@
 """The toy with a known likelihood, and quadrature against importance sampling."""
 
+import math
+
 import numpy as np
 import pytest
 
@@ -7,11 +9,12 @@ import keras_vaemix as vm
 from keras_vaemix.evaluation import quadrature
 from keras_vaemix.evaluation.likelihood import bound_parts
 from tests import catalogue
+from training import toys
 from training.data import load
 from training.findings import mog_toy
-from training.toys import curve, true_log_joint, true_log_likelihood
+from training.presets import PRESETS
 
-GRID = np.linspace(-10, 10, 4001)
+GRID = quadrature.points()
 
 
 @pytest.fixture(scope="module")
@@ -21,26 +24,38 @@ def data():
 
 @pytest.fixture(scope="module", params=mog_toy.PRESETS)
 def model(request, data):
-    """A model after two thousand steps."""
-    return mog_toy.fit(request.param, data, 0, 2000)
+    """A model after 475 steps."""
+    return mog_toy.fit(request.param, data, 0, 25)
 
 
 def test_true_process():
-    """E log p(y) = 0.6650 nats, E y = 1/12; and p(y, z) of a standard normal z has the same marginal."""
-    y = np.linspace(-1, 1.5, 2501)
-    log_p = true_log_likelihood(y)
-    assert np.trapezoid(np.exp(log_p), y) == pytest.approx(1, abs=1e-6)
-    assert np.trapezoid(np.exp(log_p) * log_p, y) == pytest.approx(0.6650, abs=2e-4)
-    assert np.trapezoid(np.exp(log_p) * y, y) == pytest.approx(1 / 12, abs=1e-4)
-    some, fine = y[::100], np.linspace(-10, 10, 40_001)
-    np.testing.assert_allclose(np.log(np.trapezoid(np.exp(true_log_joint(some, fine)), fine)), true_log_likelihood(some), atol=1e-3)
-    assert true_log_likelihood(np.array([1.0]))[0] < -30
-    assert curve(np.array([0.25, 0.75])).max() == 0
+    """E log p(y) = 0.6650 nats, E y = 1/12, Var y = 1/80 - 1/144 + 1/100; and p(y, z) of a standard normal z has the same marginal."""
+    assert toys.expectation(1.0) == pytest.approx(1, abs=1e-6)
+    assert toys.expectation(toys.OUTCOMES) == pytest.approx(1 / 12, abs=1e-6)
+    assert toys.expected_log_likelihood() == pytest.approx(0.6650, abs=5e-4)
+    normal = -0.5 * math.log(2 * math.pi * math.e * (1 / 80 - 1 / 144 + 1 / 100))
+    assert toys.expected_log_likelihood_of_a_normal() == pytest.approx(normal, abs=1e-5)
+    y = np.linspace(-0.3, 0.6, 10)
+    np.testing.assert_allclose(np.trapezoid(toys.true_posterior(y, GRID), GRID), 1, atol=1e-3)
+    assert toys.true_log_likelihood(np.array([1.0]))[0] < -30
+    beyond = toys.OUTCOMES > 0.6
+    assert toys.expectation(beyond) == pytest.approx(1.2e-5, rel=0.1)
+
+
+def test_true_curve_and_its_posterior_modes():
+    assert toys.curve(np.array([0.25, 0.75])).max() == 0
+    np.testing.assert_allclose(toys.curve(np.array([0.0, 0.499999, 0.5, 1.0])), 0.25, atol=1e-5)
+    assert mog_toy.modes(toys.true_posterior(np.array([0.2]), GRID)) == [4]
+    two = np.exp(-0.5 * (np.abs(GRID) - 3) ** 2)
+    assert mog_toy.modes(np.stack([two, np.exp(-0.5 * GRID**2)])) == [2, 1]
 
 
 def test_data(data):
-    assert [len(split.x) for split in data[1:4]] == [5000, 1000, 5000]
-    assert true_log_likelihood(data.test.x[:, 0].astype("float64")).mean() == pytest.approx(0.6650, abs=0.04)
+    assert [split.x.shape for split in data[1:4]] == [(5000, 1), (1000, 1), (5000, 1)]
+    assert data.sha256() == load("mog_toy").sha256()
+    assert data.support is vm.supports.REAL
+    values = toys.true_log_likelihood(data.test.x[:, 0].astype("float64"))
+    assert abs(values.mean() - toys.expected_log_likelihood()) < 4 * values.std() / math.sqrt(len(values))
 
 
 def test_quadrature_is_what_importance_sampling_estimates(model, data):
@@ -48,32 +63,64 @@ def test_quadrature_is_what_importance_sampling_estimates(model, data):
     exact = quadrature.exact_log_likelihood(model, y)
     estimate = model.estimate_log_likelihood(y, 2000)
     error = np.sqrt(np.sum(estimate.standard_error**2)) / len(y)
-    assert abs(np.mean(estimate.log_likelihood - exact)) < 4 * error + 1e-4
+    assert abs(np.mean(estimate.log_likelihood - exact)) < 4 * error + 1e-5
     np.testing.assert_allclose(np.trapezoid(quadrature.exact_posterior(model, y[:20]), GRID), 1, rtol=1e-6)
     np.testing.assert_allclose(np.trapezoid(quadrature.learned_posterior(model, y[:20]), GRID), 1, rtol=1e-4)
 
 
+def test_generated_density_integrates_to_one(model):
+    log_p = quadrature.exact_log_likelihood(model, toys.OUTCOMES[:, None].astype("float32"))
+    assert np.trapezoid(np.exp(log_p), toys.OUTCOMES) == pytest.approx(1, abs=1e-4)
+    assert toys.expectation(log_p) <= toys.expected_log_likelihood()
+
+
 def test_elbo_is_what_quadrature_says(model, data):
     y = data.test.x[:500]
-    elbo = bound_parts(model, np.repeat(y, 100, 0), 5000)["elbo"].reshape(500, 100)
-    exact = quadrature.exact_log_likelihood(model, y) - quadrature.posterior_kl(model, y)
-    error = np.sqrt(np.sum(elbo.var(1) / 100)) / 500
-    assert abs(np.mean(elbo.mean(1) - exact)) < 4 * error + 1e-4
+    parts = quadrature.exact_parts(model, y)
+    drawn = bound_parts(model, np.repeat(y, 200, 0), 20_000)
+    for name, exact in parts.items():
+        draws = drawn[name].astype("float64").reshape(len(y), -1)
+        error = np.sqrt(np.sum(draws.var(axis=1, ddof=1)) / draws.shape[1]) / len(y)
+        assert abs(draws.mean() - exact.mean()) < 4 * error + 1e-5, name
+    gap = quadrature.exact_log_likelihood(model, y) - parts["elbo"]
+    np.testing.assert_allclose(gap, quadrature.posterior_kl(model, y), atol=1e-5)
+    assert gap.min() > -1e-5
+
+
+def test_points_need_not_be_equally_spaced(model, data):
+    y = data.test.x[:20]
+    uneven = 10 * np.sinh(np.linspace(-2, 2, 4001)) / math.sinh(2)
+    np.testing.assert_allclose(quadrature.exact_log_likelihood(model, y, uneven), quadrature.exact_log_likelihood(model, y), atol=1e-4)
 
 
 def test_every_bound_is_one(model, data):
     y = data.test.x[:200]
-    vm.verify.check_bound(model, y, quadrature.exact_log_likelihood(model, y))
+    report = vm.verify.check_bound(model, y, quadrature.exact_log_likelihood(model, y))
+    assert report.source == "exact"
+    assert len(report.bounds) >= 4
 
 
-def test_figure_and_row(model, data, tmp_path):
+def test_figure_row_and_verdict(data, tmp_path):
+    model = PRESETS["mfg_toy"].build(data).model
     mog_toy.draw("mfg_toy", model, data, tmp_path / "figure.png")
-    assert (tmp_path / "figure.png").stat().st_size > 10_000
-    row = mog_toy.row_of("mfg_toy", model, data, 0, 2000, 1.0)
-    assert row["elbo"] == pytest.approx(row["log_likelihood"] - row["posterior_kl"], abs=0.01)
-    assert row["log_likelihood"] < row["true_log_likelihood"] + 0.01
+    assert 10_000 < (tmp_path / "figure.png").stat().st_size < 150_000
+    few = data._replace(test=data.test._replace(x=data.test.x[:500]))
+    row = mog_toy.row_of("mfg_toy", model, few, 0, 1, "command", 1.0)
+    assert row["elbo"] == pytest.approx(row["log_likelihood"] - row["posterior_kl"], abs=1e-5)
+    other = {**row, "preset": "mog_prior_toy", "expected_log_likelihood": row["expected_log_likelihood"] - 0.001}
+    rows = [{**r, "seed": seed} for r in (row, other) for seed in (0, 1)]
+    assert mog_toy.with_verdicts(rows)[-1]["verdict"].endswith("; -0.0010 ± 0.0000 (standard error over seeds) against `mfg_toy`")
 
 
 def test_quadrature_is_for_one_dimension(binary):
     with pytest.raises(ValueError, match=r"latent_dim=1.* Received: latent_dim=3"):
         quadrature.exact_log_likelihood(catalogue.make(), binary)
+
+
+@pytest.mark.parametrize(
+    ("grid", "expected"), [(np.linspace(-1, 1, 100), "holds all"), (np.zeros(3), "increasing"), (np.zeros((2, 2)), "increasing")]
+)
+def test_bad_grids(grid, expected, data):
+    model = PRESETS["mfg_toy"].build(data).model
+    with pytest.raises(ValueError, match=expected):
+        quadrature.exact_posterior(model, data.test.x[:2], grid)
