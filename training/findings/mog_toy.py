@@ -100,7 +100,8 @@ def draw(preset, model, data, path):
         at = np.full((1, 1), value, "float32")
         axis.plot(grid[show], quadrature.exact_posterior(model, at, grid)[0, show], label="exact, of the learned decoder")
         axis.plot(grid[show], quadrature.learned_posterior(model, at, grid)[0, show], label="learned")
-        axis.set(title=f"p(z | y = {value:g}){', outside the data' if value in OUTSIDE else ''}", xlabel="z")
+        axis.set(title=f"p(z | y = {value:g})" + " outside the data" * (value in OUTSIDE), xlabel="z")
+        axis.title.set_fontsize(10)
     for axis in axes[:3]:
         axis.legend(fontsize=7)
     figure.suptitle(preset)
