@@ -97,7 +97,12 @@ def test_tensorboard_shows_parts_pictures_and_components(prior, binary, tmp_path
     assert {"epoch_learning_rate": "scalars", "epoch_beta": "scalars", "reconstructions": "images", "samples": "images"}.items() <= tags[
         "train"
     ].items()
-    mixture = {"pseudo_inputs": "images", "components/use": "histograms", "components/perplexity": "scalars"}
+    mixture = {
+        "pseudo_inputs": "images",
+        "components/use": "histograms",
+        "components/perplexity": "scalars",
+        "kl_gap/variational": "scalars",
+    }
     assert (mixture.items() <= tags["train"].items()) == (prior == "VampPrior")
 
 

@@ -18,6 +18,7 @@ QUICK = ["vamp_digits", "--num-components", "5", "--latent-dim", "3", "--likelih
 
 def start(*arguments, module="training.train", cwd=ROOT):
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "VAEMIX_DATA": ""}
+    environment.pop("TF_CPP_MIN_LOG_LEVEL", None)  # the tests' own: a user's program sets it itself
     return subprocess.Popen(
         [sys.executable, "-m", module, *map(str, arguments)],
         cwd=cwd,
@@ -129,6 +130,14 @@ def test_evaluate_a_run(whole):
     assert "200 of 200 validation examples, 20 samples each" in out
 
 
+def test_check_the_bounds_of_a_run(whole):
+    folder, _ = whole
+    status, out, err = run(folder, "--check", "--num-samples", 200, "--likelihood-examples", 40, module="training.evaluate")
+    assert status == 0, err
+    assert "importance_weighted, 50" in out
+    assert "NOT A BOUND" not in out
+
+
 def test_config_runs_again(whole):
     config = json.loads((whole[0] / "config.json").read_text())
     assert config["preset"] == "vamp_digits"
@@ -183,7 +192,13 @@ def test_arrays_that_are_no_images_are_trained_on_too(main, tmp_path):
     assert not (tmp_path / "run" / "samples.png").exists()
 
 
-OTHERS = [("vae_digits", "--strategy", "mirrored"), ("iwae_digits", "--num-samples", 3, "--dreg"), ("learned_prior_digits",)]
+OTHERS = [
+    ("vae_digits", "--strategy", "mirrored"),
+    ("iwae_digits", "--num-samples", 3, "--dreg"),
+    ("learned_prior_digits",),
+    ("gmmp_digits", "--num-posterior-components", 3, "--kl", "softmin", "--warm-up", 1),
+    ("mog_posterior_toy",),
+]
 
 
 @pytest.mark.parametrize("flags", OTHERS)
@@ -198,6 +213,8 @@ def test_unknown_names_suggest_the_nearest(main, tmp_path):
     assert err.startswith("error: Expected a preset: did you mean vamp_digits or ")
     assert err.endswith("see --list. Received: 'vamp_digit'")
     assert main("--seed", 1, "vae_digits") == (1, "error: Expected the preset before its flags. Received: 'vae_digits' after them")
+    status, err = main("gmmp_digits", "--kl", "maen")
+    assert (status, err.startswith("error: Expected --kl: mean? One of mc, ")) == (1, True)
     status, err = main("--dataset", "mnst")
     assert status == 1
     assert "did you mean mnist" in err
@@ -210,6 +227,7 @@ def test_unknown_names_suggest_the_nearest(main, tmp_path):
         (("--num-components", 0), "num_components to be an integer of at least 1. Received: num_components=0"),
         (("--latent-dim", 0), "latent_dim to be an integer of at least 1. Received: latent_dim=0"),
         (("--likelihood-samples", 0), "--likelihood-samples of at least 1. Received: 0"),
+        (("--warm-up", -1), "--warm-up of at least 0. Received: -1"),
         (("--epochs", -1), "--epochs of at least 1. Received: -1"),
         (("--batch-size", 5000), "at least one batch of 5000 training examples: pass a smaller --batch-size. Received: 1197"),
         (("--dataset", "npz:absent.npz"), "an .npz file at absent.npz. Received: no such file"),

@@ -1,5 +1,7 @@
 """Synthetic data whose likelihood is known."""
 
+import functools
+
 import numpy as np
 from scipy.special import logsumexp
 from scipy.stats import norm
@@ -33,14 +35,20 @@ def true_posterior(y, grid):
     return np.exp(true_log_joint(y, grid) - true_log_likelihood(y)[:, None])
 
 
+@functools.cache
+def log_p_of_outcomes():
+    """Returns log p(y) at `OUTCOMES`."""
+    return true_log_likelihood(OUTCOMES)
+
+
 def expectation(values):
     """Returns the mean over the true p(y) of a function given at `OUTCOMES`, by quadrature: no noise of test examples."""
-    return float(np.trapezoid(np.exp(true_log_likelihood(OUTCOMES)) * values, OUTCOMES))
+    return float(np.trapezoid(np.exp(log_p_of_outcomes()) * values, OUTCOMES))
 
 
 def expected_log_likelihood():
     """Returns E log p(y) of the process itself, in nats: what no model of the data exceeds on average."""
-    return expectation(true_log_likelihood(OUTCOMES))
+    return expectation(log_p_of_outcomes())
 
 
 def expected_log_likelihood_of_a_normal():

@@ -59,6 +59,8 @@ def parse(argv):
     for name in ("epochs", "batch_size", "likelihood_samples", "image_size", "likelihood_examples"):
         if getattr(args, name) is not None and getattr(args, name) < 1:
             raise ValueError(f"Expected --{name.replace('_', '-')} of at least 1. Received: {getattr(args, name)}")
+    if args.warm_up is not None and args.warm_up < 0:
+        raise ValueError(f"Expected --warm-up of at least 0. Received: {args.warm_up}")
     return preset, args, {flag.name: getattr(args, "own_" + flag.name) for flag in preset.flags()}
 
 

@@ -133,6 +133,25 @@ def summary(rows):
     return "\n".join(lines)
 
 
+def price_of_a_normal():
+    """Returns the mean over the true p(y) of the least KL(N(m, s^2) || true p(z|y)), in nats: what q = N costs at the true decoder.
+
+    The minimum is taken over a table of m and s.
+    """
+    import numpy as np
+    from scipy.stats import norm
+
+    from training.toys import OUTCOMES, expectation, true_log_joint, true_log_likelihood
+
+    grid, y = np.linspace(-6, 6, 1201), OUTCOMES[::20]
+    loc, scale = (part.reshape(-1, 1) for part in np.meshgrid(np.linspace(-2.5, 2.5, 101), np.geomspace(0.05, 1.5, 41)))
+    log_q = norm(loc, scale).logpdf(grid)  # [Q, G]
+    q = np.exp(log_q) * (grid[1] - grid[0])
+    log_posterior = true_log_joint(y, grid) - true_log_likelihood(y)[:, None]  # [Y, G]
+    least = (np.sum(q * log_q, axis=1)[:, None] - q @ log_posterior.T).min(axis=0)
+    return expectation(np.interp(OUTCOMES, y, least))
+
+
 def draw(preset, model, data, path):
     """Writes the figure of a trained model: decoder, density of y, posteriors."""
     import matplotlib.figure
@@ -211,6 +230,7 @@ def main(argv=None):
         f"The true process: log p(y) {rows[0]['true_log_likelihood']:.4f} of the test examples, E log p(y) {expected_log_likelihood():.4f};"
     )
     print(f"a normal density with its mean and variance: E log p(y) {expected_log_likelihood_of_a_normal():.4f}.")
+    print(f"At the true decoder, the best normal q(z|y) leaves the ELBO {price_of_a_normal():.4f} below log p(y).")
     return 0
 
 
