@@ -58,6 +58,15 @@ def test_data(data):
     assert abs(values.mean() - toys.expected_log_likelihood()) < 4 * values.std() / math.sqrt(len(values))
 
 
+def test_quadrature_at_the_true_decoder_is_the_true_likelihood(data):
+    model = mog_toy.at_the_truth(PRESETS["mfg_toy"].build(data).model)
+    y = data.test.x[:100]
+    exact, true = quadrature.exact_log_likelihood(model, y), toys.true_log_likelihood(y[:, 0].astype("float64"))
+    np.testing.assert_allclose(exact, true, atol=3e-4)  # at the kink of f the trapezoidal rule errs by h^2 / 12 times the jump of the slope
+    np.testing.assert_allclose(quadrature.exact_posterior(model, y[:5]), toys.true_posterior(y[:5, 0], GRID), atol=1e-3)
+    assert len(model.trainable_variables) == len(model.encoder.trainable_variables) > 0
+
+
 def test_quadrature_is_what_importance_sampling_estimates(model, data):
     y = data.test.x[:200]
     exact = quadrature.exact_log_likelihood(model, y)
