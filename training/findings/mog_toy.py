@@ -61,6 +61,7 @@ def row_of(preset, model, data, seed, num_steps, seconds):
         "date": datetime.date.today().isoformat(),
         "seconds": round(seconds),
         **parts,
+        "elbo": float((exact - kl).mean()),  # without the noise of draws
         "elbo_se": standard_error(exact - kl),
         "log_likelihood": float(exact.mean()),
         "log_likelihood_se": standard_error(exact),
