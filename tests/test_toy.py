@@ -24,13 +24,8 @@ def data():
 
 @pytest.fixture(scope="module", params=mog_toy.PRESETS)
 def model(request, data):
-<<<<<<< HEAD
     """A model after 475 steps."""
     return mog_toy.fit(request.param, data, 0, 25)
-=======
-    """A model after five hundred steps."""
-    return mog_toy.fit(request.param, data, 0, 500)
->>>>>>> origin/main
 
 
 def test_true_process():
@@ -90,7 +85,6 @@ def test_generated_density_integrates_to_one(model):
 
 def test_elbo_is_what_quadrature_says(model, data):
     y = data.test.x[:500]
-<<<<<<< HEAD
     parts = quadrature.exact_parts(model, y)
     drawn = bound_parts(model, np.repeat(y, 200, 0), 20_000)
     for name, exact in parts.items():
@@ -106,18 +100,11 @@ def test_points_need_not_be_equally_spaced(model, data):
     y = data.test.x[:20]
     uneven = 10 * np.sinh(np.linspace(-2, 2, 4001)) / math.sinh(2)
     np.testing.assert_allclose(quadrature.exact_log_likelihood(model, y, uneven), quadrature.exact_log_likelihood(model, y), atol=1e-4)
-=======
-    elbo = bound_parts(model, np.repeat(y, 100, 0), 10_000)["elbo"].reshape(500, 100)
-    exact = quadrature.exact_log_likelihood(model, y) - quadrature.posterior_kl(model, y)
-    error = np.sqrt(np.sum(elbo.var(1) / 100)) / 500
-    assert abs(np.mean(elbo.mean(1) - exact)) < 4 * error + 1e-4
->>>>>>> origin/main
 
 
 def test_every_bound_is_one(model, data):
     y = data.test.x[:200]
-<<<<<<< HEAD
-    report = vm.verify.check_bound(model, y, quadrature.exact_log_likelihood(model, y))
+    report = vm.verify.check_bound(model, y, quadrature.exact_log_likelihood(model, y), repetitions=5)
     assert report.source == "exact"
     assert len(report.bounds) >= 4
 
@@ -132,18 +119,6 @@ def test_figure_row_and_verdict(data, tmp_path):
     other = {**row, "preset": "mog_prior_toy", "expected_log_likelihood": row["expected_log_likelihood"] - 0.001}
     rows = [{**r, "seed": seed} for r in (row, other) for seed in (0, 1)]
     assert mog_toy.with_verdicts(rows)[-1]["verdict"].endswith("; -0.0010 ± 0.0000 (standard error over seeds) against `mfg_toy`")
-=======
-    vm.verify.check_bound(model, y, quadrature.exact_log_likelihood(model, y), repetitions=5)
-
-
-def test_figure_and_row(data, tmp_path):
-    model = mog_toy.fit("mfg_toy", data, 0, 500)
-    mog_toy.draw("mfg_toy", model, data, tmp_path / "figure.png")
-    assert (tmp_path / "figure.png").stat().st_size > 10_000
-    row = mog_toy.row_of("mfg_toy", model, data, 0, 500, 1.0)
-    assert row["elbo"] == pytest.approx(row["log_likelihood"] - row["posterior_kl"], abs=0.01)
-    assert row["log_likelihood"] < row["true_log_likelihood"] + 0.01
->>>>>>> origin/main
 
 
 def test_quadrature_is_for_one_dimension(binary):
