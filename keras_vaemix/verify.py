@@ -86,7 +86,8 @@ def check_bound(model, x, exact=None, num_samples=5000, repetitions=20, batch_si
     """
     model.check(x)
     x = np.asarray(x)
-    check_positive(num_samples=num_samples, repetitions=repetitions - 1, batch_size=batch_size)
+    check_positive(num_samples=num_samples, repetitions=repetitions, batch_size=batch_size)
+    require(repetitions > 1, "repetitions of at least 2: their spread is the noise of a bound", repetitions=repetitions)
     if exact is None:
         estimate = model.estimate_log_likelihood(x, num_samples, batch_size, seed)
         log_p = estimate.log_likelihood + 0.5 * estimate.standard_error**2

@@ -35,6 +35,15 @@ def test_one_step_on_two_replicas_equals_one_step_on_one(prior, likelihood, nois
         np.testing.assert_allclose(a, b, atol=1e-5, err_msg=a.path)
 
 
+@pytest.mark.parametrize("posterior", ["NormalMixturePosterior", "SampledMixturePosterior"])
+def test_mixture_posteriors_train_on_two_replicas(posterior, binary):
+    with make_strategy("mirrored").scope():
+        model = catalogue.make("VampPrior", posterior=posterior, kl="Variational")
+        model.compile(keras.optimizers.Adam(0.01))
+    losses = model.fit(binary, batch_size=10, epochs=10, verbose=0).history["loss"]
+    assert losses[-1] < losses[0]
+
+
 def test_replicas_draw_different_noise():
     strategy = make_strategy("mirrored")
     with strategy.scope():

@@ -109,6 +109,17 @@ def test_pairwise_divergences_are_those_of_tfp():
     np.testing.assert_allclose(divergences.pairwise_kl(NormalComponents.of(q), NormalComponents.of(p)), expected, rtol=1e-4, atol=1e-4)
 
 
+def slopes(total, values, rng, h):
+    """Returns the slope of `total` at `values` in a random direction, by its gradient and by finite differences of size h."""
+    directions = [rng.standard_normal(value.shape) for value in values]
+    variables = [tf.Variable(value) for value in values]
+    with tf.GradientTape() as tape:
+        result = total(variables)
+    slope = sum(tf.reduce_sum(g * d) for g, d in zip(tape.gradient(result, variables), directions, strict=True))
+    moved = [total([tf.constant(v + sign * h * d) for v, d in zip(values, directions, strict=True)]) for sign in (1, -1)]
+    return float(slope), float(moved[0] - moved[1]) / (2 * h)
+
+
 @pytest.mark.parametrize("name", [name for name in BOUNDS if name != "Variational"])
 def test_gradients_against_finite_differences(name):
     rng = np.random.default_rng(1)
@@ -120,13 +131,8 @@ def test_gradients_against_finite_differences(name):
         p = NormalComponents.of(tfd.MixtureSameFamily(tfd.Categorical(logits=w), mixture_of(group_logits, group_loc, tf.exp(group_raw))))
         return tf.reduce_sum(BOUNDS[name].bound(q, p))
 
-    directions = [rng.standard_normal(value.shape) for value in values]
-    variables = [tf.Variable(value) for value in values]
-    with tf.GradientTape() as tape:
-        result = total(variables)
-    slope = sum(tf.reduce_sum(g * d) for g, d in zip(tape.gradient(result, variables), directions, strict=True))
-    step = lambda h: total([tf.constant(v + h * d) for v, d in zip(values, directions, strict=True)])  # noqa: E731
-    assert float(slope) == pytest.approx(float(step(1e-5) - step(-1e-5)) / 2e-5, rel=1e-5)
+    slope, difference = slopes(total, values, rng, 1e-5)
+    assert slope == pytest.approx(difference, rel=1e-5)
 
 
 def test_gradient_of_the_variational_bound_at_its_fixed_point():
@@ -139,13 +145,8 @@ def test_gradient_of_the_variational_bound_at_its_fixed_point():
         q, p = NormalComponents.of(mixture_of(logits, loc, tf.exp(raw))), NormalComponents.of(mixture_of(w, p_loc, tf.exp(p_raw)))
         return tf.reduce_sum(divergences.Variational(300).bound(q, p))
 
-    directions = [rng.standard_normal(value.shape) for value in values]
-    variables = [tf.Variable(value) for value in values]
-    with tf.GradientTape() as tape:
-        result = total(variables)
-    slope = sum(tf.reduce_sum(g * d) for g, d in zip(tape.gradient(result, variables), directions, strict=True))
-    step = lambda h: total([tf.constant(v + h * d) for v, d in zip(values, directions, strict=True)])  # noqa: E731
-    assert float(slope) == pytest.approx(float(step(1e-4) - step(-1e-4)) / 2e-4, rel=1e-3)
+    slope, difference = slopes(total, values, rng, 1e-4)
+    assert slope == pytest.approx(difference, rel=1e-3)
 
 
 @pytest.mark.parametrize("name", ["Mean", "Softmin", "Matched"])

@@ -67,7 +67,9 @@ def test_a_users_model_with_draws_only(binary):
         check_bound(Wrapped(), binary, num_samples=500)
 
 
-def test_bad_exact_values(binary):
+def test_bad_arguments(binary):
+    with pytest.raises(ValueError, match=r"repetitions of at least 2.* Received: repetitions=1"):
+        check_bound(catalogue.make(), binary, repetitions=1)
     for exact in (np.zeros(3), np.full(len(binary), np.nan)):
         with pytest.raises(ValueError, match="exact log p"):
             check_bound(catalogue.make(), binary, exact)

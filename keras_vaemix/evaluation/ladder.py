@@ -43,12 +43,11 @@ def kl_ladder(model, x, num_samples=10, batch_size=100, seed=0):
     check_positive(num_samples=num_samples, batch_size=batch_size)
     bounds, objective = bounds_of(model), ELBO(num_samples, kl=divergences.MonteCarlo())
 
-    @tf.function
-    def rungs(batch, seed):
+    def rungs(batch, seed):  # eager: a few batches are not worth a graph, which each picture of a training would trace anew
         d = model.draws(batch, objective, seed)
         q, p = model.encode(batch), model.prior.distribution(model.encode)
         return {"monte_carlo": d.reconstruction() - objective(d), **{name: bound(q, p) for name, bound in bounds.items()}}
 
     starts = range(0, len(x), batch_size)
     results = [rungs(tf.cast(x[i : i + batch_size], tf.float32), fold_in(stateless_seed(seed), i)) for i in starts]
-    return {name: np.concatenate([r[name] for r in results]) for name in results[0]}
+    return {name: np.concatenate([r[name].numpy() for r in results]) for name in results[0]}
