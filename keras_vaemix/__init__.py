@@ -12,7 +12,8 @@ Notation, the same in formulas and code:
 Every figure is in nats, summed over dimensions and averaged over examples.
 """
 
-from keras_vaemix import callbacks, divergences, evaluation, networks, verify
+from keras_vaemix import callbacks, categories, divergences, evaluation, networks, verify
+from keras_vaemix.heads import GatedHeads, Heads, SharedHeads
 from keras_vaemix.likelihoods import (
     Bernoulli,
     ContinuousBernoulli,
@@ -23,13 +24,14 @@ from keras_vaemix.likelihoods import (
     OptimalScaleNormal,
     PseudoBernoulli,
 )
-from keras_vaemix.models import VAE, PixelVAE
+from keras_vaemix.models import CPVAE, VAE, PixelVAE
 from keras_vaemix.objectives import ELBO, DoublyReparameterized, Draws, ImportanceWeighted
 from keras_vaemix.posteriors import DiagonalNormal, NormalMixturePosterior, Posterior, SampledMixturePosterior
 from keras_vaemix.priors import LearnedNormal, MixturePrior, NormalMixture, Prior, StandardNormal, VampPrior
 from keras_vaemix.version import __version__
 
 __all__ = [
+    "CPVAE",
     "ELBO",
     "VAE",
     "Bernoulli",
@@ -38,6 +40,8 @@ __all__ = [
     "DiscretizedLogistic",
     "DoublyReparameterized",
     "Draws",
+    "GatedHeads",
+    "Heads",
     "ImportanceWeighted",
     "Laplace",
     "LearnedNormal",
@@ -52,10 +56,12 @@ __all__ = [
     "Prior",
     "PseudoBernoulli",
     "SampledMixturePosterior",
+    "SharedHeads",
     "StandardNormal",
     "VampPrior",
     "__version__",
     "callbacks",
+    "categories",
     "divergences",
     "evaluation",
     "networks",

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_vaemix import plots
-from keras_vaemix.evaluation import kl_ladder
+from keras_vaemix.evaluation import has_kl_ladder, kl_ladder
 from keras_vaemix.part import check_positive, require
 
 
@@ -109,18 +109,18 @@ class TensorBoard(keras.callbacks.TensorBoard):
             self.write_pictures(epoch)
 
     def write_pictures(self, epoch):
-        prior, shape = self.model.prior, self.x.shape[1:]
+        prior, shape, num_components = getattr(self.model, "prior", None), self.x.shape[1:], self.model.num_components
         with self._train_writer.as_default(epoch):
             if len(shape) == 3 and shape[-1] in (1, 3):
                 self.picture("reconstructions", plots.pairs(self.x[:32], self.model.reconstruct(self.x[:32])))
                 self.picture("samples", plots.component_samples(self.model, seed=0))
                 if hasattr(prior, "pseudo_inputs"):
                     self.picture("pseudo_inputs", plots.grid(prior.pseudo_inputs()[:100], 10))
-            if prior.num_components > 1:
+            if num_components > 1:
                 use = np.mean(self.model.responsibilities(self.x), axis=0)  # [K]
                 tf.summary.histogram("components/use", use)
                 tf.summary.scalar("components/perplexity", np.exp(-np.sum(use * np.log(use + 1e-12))))
-            if prior.num_components > 1 or self.model.num_strata > 1:
+            if has_kl_ladder(self.model):
                 ladder = {name: np.mean(value) for name, value in kl_ladder(self.model, self.x).items()}
                 estimate = ladder.pop("monte_carlo")
                 for name, value in ladder.items():

@@ -27,9 +27,9 @@ def component_samples(model, num_columns=10, max_rows=50, seed=0):
     Where there are more components than `max_rows`, the heaviest are shown, ties by index; a prior that is no mixture fills ten
     rows.
     """
-    if model.prior.num_components == 1:
+    if model.num_components == 1:
         return grid(model.sample(10 * num_columns, seed=seed), num_columns)
-    heaviest = np.argsort(-np.asarray(model.prior.log_weights()), kind="stable")[:max_rows]
+    heaviest = np.argsort(-np.asarray(model.log_weights()), kind="stable")[:max_rows]
     return grid(np.concatenate([model.sample(num_columns, int(k), seed + i) for i, k in enumerate(heaviest)]), num_columns)
 
 

@@ -5,6 +5,7 @@ import tensorflow as tf
 
 from keras_vaemix import divergences
 from keras_vaemix.mixtures import NormalComponents, is_normal_mixture
+from keras_vaemix.models import VAE
 from keras_vaemix.objectives import ELBO
 from keras_vaemix.part import check_positive
 from keras_vaemix.seeds import fold_in, stateless_seed
@@ -19,8 +20,15 @@ LADDER = {
 }
 
 
+def has_kl_ladder(model):
+    """Returns whether a model has one posterior and one prior of the same latents, at least one of them a mixture."""
+    return isinstance(model, VAE) and (model.num_components > 1 or model.num_strata > 1)
+
+
 def bounds_of(model):
     """Returns those of `LADDER` that the model's posterior and prior allow; none for what is no mixture of diagonal normals."""
+    if not isinstance(model, VAE):
+        return {}
     q = model.posterior.distribution(tf.zeros([1, *model.encoder.output_shape[1:]]))
     p = model.prior.distribution(model.encode)
     if not (is_normal_mixture(q) and is_normal_mixture(p)):

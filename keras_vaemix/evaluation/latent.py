@@ -9,5 +9,5 @@ def active_units(model, x, threshold=0.01, batch_size=500):
 
     Reference: Y. Burda, R. Grosse, R. Salakhutdinov, *Importance Weighted Autoencoders*, 2016, Section 5.2.
     """
-    means = [model.encode(tf.cast(x[i : i + batch_size], tf.float32)).mean().numpy() for i in range(0, len(x), batch_size)]
+    means = [model.latent_means(tf.cast(x[i : i + batch_size], tf.float32)).numpy() for i in range(0, len(x), batch_size)]
     return int(np.sum(np.var(np.concatenate(means), axis=0) > threshold))

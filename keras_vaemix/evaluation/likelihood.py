@@ -5,7 +5,7 @@ import math
 import numpy as np
 import tensorflow as tf
 
-from keras_vaemix.evaluation.ladder import kl_ladder
+from keras_vaemix.evaluation.ladder import has_kl_ladder, kl_ladder
 from keras_vaemix.evaluation.latent import active_units
 from keras_vaemix.objectives import ELBO
 from keras_vaemix.seeds import fold_in, stateless_seed
@@ -54,7 +54,7 @@ def likelihood_report(model, x, num_samples=5000, batch_size=100, seed=0, num_li
     report["effective_sample_size"] = float(np.median(estimate.effective_sample_size))
     if model.likelihood.num_levels:
         report["bits_per_dim"] = -report["log_likelihood"] / (math.prod(x.shape[1:]) * math.log(2))
-    if model.prior.num_components > 1 or model.num_strata > 1:
+    if has_kl_ladder(model):
         report["kl_ladder"] = {rung: float(np.mean(value)) for rung, value in kl_ladder(model, some, 1, batch_size, seed).items()}
     return {
         **report,

@@ -1,7 +1,9 @@
 """Models: a graphical model or a set of updates each; everything else is a combination of parts."""
 
-from keras_vaemix.models.base import LatentModel, Update
+from keras_vaemix.models.base import LatentModel
+from keras_vaemix.models.cp_vae import CPVAE
 from keras_vaemix.models.pixel_vae import PixelVAE
+from keras_vaemix.models.step import SteppedModel, Update
 from keras_vaemix.models.vae import VAE
 
-__all__ = ["VAE", "LatentModel", "PixelVAE", "Update"]
+__all__ = ["CPVAE", "VAE", "LatentModel", "PixelVAE", "SteppedModel", "Update"]

@@ -1,37 +1,20 @@
-"""What every model shares: the one train step, the one sampler's seeds, and the one likelihood estimator."""
+"""What every model with latents shares: seeds, the bound that is trained, components to sample and to cluster by, likelihoods."""
 
 import abc
-from collections.abc import Callable
-from typing import NamedTuple
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from keras_vaemix.importance import LikelihoodEstimator
+from keras_vaemix.models.step import SteppedModel, Update
 from keras_vaemix.objectives import ELBO
-from keras_vaemix.part import constructor_config, require
+from keras_vaemix.part import check_positive, constructor_config, require
 from keras_vaemix.seeds import fold_in, stateless_seed
 
 
-class Update(NamedTuple):
-    """One player's move in a train step: `steps` gradient steps down a loss over its own variables.
-
-    Attributes:
-        player: "model", or a name in `compile(players={...})`.
-        loss: Function from examples to the mean loss over this replica's batch.
-        variables: What the player moves.
-        steps: Number of inner steps.
-    """
-
-    player: str
-    loss: Callable
-    variables: list
-    steps: int = 1
-
-
-class LatentModel(keras.Model, abc.ABC):
-    """Abstract: a model that gives draws of its latents. Fit, evaluation and likelihoods speak only of these.
+class LatentModel(SteppedModel):
+    """Abstract: a model that gives draws of its latents. Fit, evaluation, likelihoods and export speak only of these.
 
     Args:
         likelihood: A `Likelihood`: what is reported depends on whether it is a density.
@@ -40,9 +23,15 @@ class LatentModel(keras.Model, abc.ABC):
 
     Attributes:
         decoded_at_once: How many latents the likelihood estimator decodes at once: less for a decoder that needs much memory.
+        num_strata: Draws of each example for each that an objective asks for: components or categories that are enumerated.
+        takes_component: Whether `decode` takes the component beside the continuous latents.
+        extra_noise: Sizes of the standard normal noise that sampling needs beside that of the mixture's own latents.
     """
 
     decoded_at_once = 1000
+    num_strata = 1
+    takes_component = False
+    extra_noise = ()
 
     def __init__(self, likelihood, objective=None, seed=0, **kwargs):
         super().__init__(**kwargs)
@@ -53,23 +42,72 @@ class LatentModel(keras.Model, abc.ABC):
         self.draw_counter = self.add_weight(
             (), "zeros", name="draw_counter", trainable=False, dtype="int32", aggregation="only_first_replica"
         )
-        self._trackers = {name: keras.metrics.Mean(name) for name in self.metric_names()}
+        self.make_trackers()
         self._estimator = LikelihoodEstimator(self)
 
     # What a model writes.
 
-    num_strata = 1  # draws of each example for each that an objective asks for: components or categories that are enumerated
+    @property
+    @abc.abstractmethod
+    def example_shape(self):
+        """Shape of one example, without the batch."""
+
+    @property
+    @abc.abstractmethod
+    def latent_sizes(self):
+        """Names and sizes of the continuous latents that `decode` takes, a dict in its order."""
+
+    @property
+    @abc.abstractmethod
+    def num_components(self):
+        """Number of components that can be sampled one by one, 1 where there are none."""
 
     @abc.abstractmethod
     def draws(self, x, objective, seed, training=False):
         """Returns `Draws` of the latents of the examples x [B, *], as many and in the way that `objective` asks for."""
 
     @abc.abstractmethod
+    def encode(self, x):
+        """Returns the posterior of the latents given x, a TFP distribution of batch [B]."""
+
+    @abc.abstractmethod
+    def encoded(self, x):
+        """Returns the parameters of the posterior as a dict of tensors, which export."""
+
+    @abc.abstractmethod
+    def latent_means(self, x):
+        """Returns the means of the continuous latents given x, [B, D]."""
+
+    @abc.abstractmethod
+    def decode(self, *latents):
+        """Returns the mean of p(x | latents), [B, *]."""
+
+    @abc.abstractmethod
+    def log_joint(self, x, *latents):
+        """Returns log p(x, latents) for x [B, *] and latents [B, ...], [B] in nats."""
+
+    @abc.abstractmethod
+    def mixture(self):
+        """Returns the `LocationScaleMixture` whose members and weights sampling draws from."""
+
+    @abc.abstractmethod
+    def shares(self, x, num_samples, seed):
+        """Returns the responsibilities [B, K] for a batch x [B, *]; see `responsibilities`."""
+
+    def complete(self, z, component, noise):
+        """Returns all that `decode` takes from a draw of the mixture.
+
+        Args:
+            z: Draws of the mixture, [N, D].
+            component: Their components, integer [N].
+            noise: Standard normal noise, a tuple of [N, size] for each of `extra_noise`.
+        """
+        return (z,)
+
     def check(self, x, name="x"):
-        """Raises `ValueError` unless `x` is an array of examples of this model."""
+        self.likelihood.check(x, self.example_shape, name)
 
     def updates(self):
-        """Returns the moves of a train step, in order."""
         return [Update("model", self.loss_and_record, self.trainable_variables)]
 
     # Randomness.
@@ -87,10 +125,8 @@ class LatentModel(keras.Model, abc.ABC):
 
     # Training.
 
-    def inputs(self, data):
-        """Returns the examples of a batch: labels and sample weights that come with it are not used."""
-        x, _, _ = keras.utils.unpack_x_y_sample_weight(data)
-        return tf.cast(x, tf.float32)
+    def can_compile(self):
+        return self.objective.kl is None or not self.objective.kl.needs_host(self.num_strata)
 
     def loss_and_record(self, x):
         """Returns the mean negative objective over the batch and records its parts."""
@@ -120,109 +156,67 @@ class LatentModel(keras.Model, abc.ABC):
         parts = ["elbo", "reconstruction", "kl", *([] if self.has_unbiased_kl() else ["kl_gap"])]
         return ["loss", *map(self.figure_name, parts), "beta"]
 
-    @property
-    def metrics(self):
-        return list(self._trackers.values())
-
-    def record(self, **values):
-        for name, value in values.items():
-            self._trackers[name].update_state(tf.stop_gradient(value))
-
-    def train_step(self, data):
-        x = self.inputs(data)
-        for update in self.updates():
-            for _ in range(update.steps):
-                self.minimize(lambda update=update: update.loss(x), update.variables, self.optimizer_of(update.player))
-        return self.get_metrics_result()
-
-    def minimize(self, loss, variables, optimizer):
-        """Takes one gradient step down `loss()`, a mean over this replica's batch."""
-        replicas = tf.distribute.get_strategy().num_replicas_in_sync
-        with tf.GradientTape() as tape:
-            # Keras sums gradients over replicas, so each gives its share of the mean.
-            value = optimizer.scale_loss(loss() / replicas)
-        optimizer.apply(tape.gradient(value, variables), variables)
-
     def test_step(self, data):
         """Evaluates the objective with beta = 1, so that the validation loss is comparable through a warm-up."""
         d = self.draws(self.inputs(data), self.objective, self.next_seed())
         self.record(loss=-self.objective(d), beta=1.0, **self.parts(d))
         return self.get_metrics_result()
 
-    def optimizer_of(self, player):
-        """Returns the optimizer of a player of `updates()`."""
-        return self.optimizer if player == "model" else self.players[player]
+    # Reconstruction, sampling and components.
 
-    def compile(self, optimizer="adam", players=None, jit_compile="auto", **kwargs):
-        """Configures training.
+    def reconstruct(self, x):
+        """Returns `predict(x)` for a batch, as a tensor."""
+        return self(tf.cast(x, tf.float32))
+
+    def sample(self, n, component=None, seed=None):
+        """Returns the means [n, *] of n draws from the model's own prior.
 
         Args:
-            optimizer: Optimizer of the model.
-            players: Optimizers of further players, by name; the paper's for those that are missing.
-            jit_compile: XLA; `"auto"` means on one replica only, since TensorFlow on CPU fails with it on several, and never with
-                a divergence that computes outside of the graph.
-            **kwargs: Keras's own, such as `steps_per_execution`.
+            n: Number of draws.
+            component: Index of one component, or None to draw components by their weights.
+            seed: Integer; None takes the model's next.
+
+        Raises:
+            ValueError: n is less than one, or there is no such component.
         """
-        if jit_compile == "auto":
-            kl, is_eager = self.objective.kl, kwargs.get("run_eagerly")
-            can_compile = kl is None or not kl.needs_host(self.num_strata)
-            jit_compile = can_compile and not is_eager and self.distribute_strategy.num_replicas_in_sync == 1
-        super().compile(optimizer=optimizer, jit_compile=jit_compile, **kwargs)
-        self.players = {name: keras.optimizers.get(player) for name, player in {**self.default_players(), **(players or {})}.items()}
-        with self.distribute_strategy.scope():
-            variables = {update.player: update.variables for update in self.updates()}
-            for player, own in variables.items():
-                self.optimizer_of(player).build(own)
+        return self.decode(*self.sample_latents(n, component, self.seed_for(seed)))
 
-    def steps_done(self):
-        """Returns the number of train steps that the model's saved weights have seen."""
-        return int(keras.ops.convert_to_numpy(self.optimizer.iterations))
+    def sample_latents(self, n, component, seed):
+        """Returns n draws from the prior of all that `decode` takes, for a stateless seed [2]; see `sample`."""
+        check_positive(n=n)
+        is_known = component is None or 0 <= component < self.num_components
+        require(is_known, f"component in 0..{self.num_components - 1}, or None", component=component)
+        return self.generate(self.mixture(), n, -1 if component is None else component, seed)[0]
 
-    def default_players(self):
-        """Returns the optimizers, by name, of players other than the model itself."""
-        return {}
+    def generate(self, mixture, n, component, seed):
+        """Returns n draws of the latents, and their components [n]; `component` -1 draws it. `seed` is stateless, [2]."""
+        z, component = mixture.sample(n, component, seed)
+        noise = tuple(tf.random.stateless_normal([n, size], fold_in(seed, i + 1)) for i, size in enumerate(self.extra_noise))
+        return self.complete(z, component, noise), component
 
-    def get_compile_config(self):
-        if not self.compiled:
-            return None
-        config = {"optimizer": keras.saving.serialize_keras_object(self.optimizer)}
-        return {**config, "players": {name: keras.saving.serialize_keras_object(player) for name, player in self.players.items()}}
+    def log_weights(self):
+        """Returns the log-weights with which `sample` chooses components, [K]."""
+        return tf.math.log(self.mixture().weights())
 
-    def compile_from_config(self, config):
-        players = {name: keras.saving.deserialize_keras_object(player) for name, player in config["players"].items()}
-        self.compile(keras.saving.deserialize_keras_object(config["optimizer"]), players)
+    def responsibilities(self, x, num_samples=10, batch_size=100, seed=0):
+        r"""Returns :math:`q(k|x)`, the share of each component in each example, [N, K].
 
-    def _maybe_symbolic_build(self, iterator=None, data_batch=None):
-        """Does nothing: models are built by their constructor, and Keras's way fails on a batch that replicas share unevenly."""
+        Where the model has a posterior of categories it is that; else :math:`E_{q(z|x)}\, p(k|z)`.
 
-    # Input checks, before Keras sees anything.
+        Args:
+            x: Examples [N, *].
+            num_samples: Number of draws of z for each example, where the share is an expectation.
+            batch_size: Number of examples at a time.
+            seed: Integer; the estimate is a function of it.
+        """
+        self.check(x)
+        check_positive(num_samples=num_samples, batch_size=batch_size)
+        batches = [(start, tf.cast(x[start : start + batch_size], tf.float32)) for start in range(0, len(x), batch_size)]
+        return np.concatenate([self.shares(batch, num_samples, fold_in([seed, 0], start)) for start, batch in batches])
 
-    def fit(self, x=None, *args, validation_data=None, **kwargs):
-        self.check_input(x)
-        if validation_data is not None:
-            self.check_input(validation_data, "validation_data")
-        return super().fit(x, *args, validation_data=validation_data, **kwargs)
-
-    def evaluate(self, x=None, *args, **kwargs):
-        self.check_input(x)
-        return super().evaluate(x, *args, **kwargs)
-
-    def predict(self, x, *args, **kwargs):
-        self.check_input(x)
-        return super().predict(x, *args, **kwargs)
-
-    def check_input(self, x, name="x"):
-        """Checks arrays whole, and of data sets their first batch."""
-        if isinstance(x, (tuple, list)):
-            x = x[0]
-        if isinstance(x, keras.utils.PyDataset):
-            x = keras.utils.unpack_x_y_sample_weight(x[0])[0]
-        elif isinstance(x, tf.data.Dataset):
-            batch = next(iter(x.take(1)), None)
-            require(batch is not None, f"{name} to hold at least one batch", batch=batch)
-            x = keras.utils.unpack_x_y_sample_weight(batch)[0]
-        if isinstance(x, (np.ndarray, tf.Tensor)):
-            self.check(x, name)
+    def cluster(self, x, num_samples=10, batch_size=100, seed=0):
+        """Returns the component with the largest share in each example, [N]. Args as in `responsibilities`."""
+        return np.argmax(self.responsibilities(x, num_samples, batch_size, seed), axis=1)
 
     # Likelihoods.
 

@@ -88,4 +88,4 @@ class PixelVAE(VAE):
             ValueError: n is less than one, or the prior has no such component.
         """
         latent_seed, pixel_seed = tf.unstack(tf.random.split(self.seed_for(seed), 2))
-        return self.decode(self.prior.sample(n, component, latent_seed, self.encode), pixel_seed, verbose)
+        return self.decode(*self.sample_latents(n, component, latent_seed), pixel_seed, verbose)

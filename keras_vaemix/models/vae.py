@@ -1,13 +1,11 @@
 """The variational autoencoder with any posterior, prior and likelihood."""
 
-import numpy as np
 import tensorflow as tf
 
 from keras_vaemix.models.base import LatentModel
 from keras_vaemix.objectives import Draws, weighted_path
-from keras_vaemix.part import check_positive, register, require
+from keras_vaemix.part import register, require
 from keras_vaemix.posteriors import DiagonalNormal
-from keras_vaemix.seeds import fold_in
 from keras_vaemix.shapes import fold, unfold
 
 
@@ -49,12 +47,21 @@ class VAE(LatentModel):
     def num_strata(self):
         return self.posterior.num_strata
 
+    @property
+    def example_shape(self):
+        return self.encoder.input_shape[1:]
+
+    @property
+    def latent_sizes(self):
+        return {"z": self.prior.latent_dim}
+
+    @property
+    def num_components(self):
+        return self.prior.num_components
+
     def decoder_input_shape(self):
         """Returns the `input_shape` that the decoder has to have."""
         return (None, self.prior.latent_dim)
-
-    def check(self, x, name="x"):
-        self.likelihood.check(x, self.encoder.input_shape[1:], name)
 
     # Distributions and draws.
 
@@ -94,40 +101,24 @@ class VAE(LatentModel):
         """Returns the reconstruction of x: the mean of p(x|z) at the centre of q(z|x)."""
         return self.decode(self.posterior.center(self.encoder(x, training=False)))
 
-    def reconstruct(self, x):
-        """Returns `predict(x)` for a batch, as a tensor."""
-        return self(tf.cast(x, tf.float32))
+    def encoded(self, x):
+        q = self.encode(x)
+        return {"mean": q.mean(), "stddev": q.stddev()}
 
-    # Sampling and components.
+    def latent_means(self, x):
+        return self.encode(x).mean()
 
-    def sample(self, n, component=None, seed=None):
-        """Returns the means [n, *] of n draws from the model's own prior.
+    def log_joint(self, x, z):
+        log_px = self.likelihood.log_prob(self.decode_params(z[None], x), x)[0]
+        return log_px + self.prior.distribution(self.encode).log_prob(z)
 
-        Args:
-            n: Number of draws.
-            component: Index of one component of the prior, or None to draw components by their weights.
-            seed: Integer; None takes the model's next.
+    # Components.
 
-        Raises:
-            ValueError: n is less than one, or the prior has no such component.
-        """
-        return self.decode(self.prior.sample(n, component, self.seed_for(seed), self.encode))
+    def mixture(self):
+        return self.prior.mixture(self.encode)
 
-    def responsibilities(self, x, num_samples=10, batch_size=100, seed=0):
-        r"""Returns :math:`E_{q(z|x)}\, p(k|z)`, the share of each prior component in each example, [N, K].
-
-        Args:
-            x: Examples [N, *].
-            num_samples: Number of draws of z for each example.
-            batch_size: Number of examples at a time.
-            seed: Integer; the estimate is a function of it.
-        """
-        self.check(x)
-        check_positive(num_samples=num_samples, batch_size=batch_size)
-        shares = []
-        for start in range(0, len(x), batch_size):
-            q = self.encode(tf.cast(x[start : start + batch_size], tf.float32))
-            z, log_weight = self.posterior.sample(q, num_samples, fold_in([seed, 0], start))
-            share = self.prior.responsibilities(z, self.encode)  # [S, B, K]
-            shares.append(tf.reduce_sum(tf.exp(log_weight)[..., None] * share, axis=0))
-        return np.concatenate(shares)
+    def shares(self, x, num_samples, seed):
+        r"""Returns :math:`E_{q(z|x)}\, p(k|z)`, [B, K]."""
+        z, log_weight = self.posterior.sample(self.encode(x), num_samples, seed)
+        share = self.prior.responsibilities(z, self.encode)  # [S, B, K]
+        return tf.reduce_sum(tf.exp(log_weight)[..., None] * share, axis=0)

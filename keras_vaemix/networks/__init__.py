@@ -2,7 +2,18 @@
 
 from keras_vaemix.networks.gated_conv import GatedConv2D, gated_conv_decoder, gated_conv_encoder
 from keras_vaemix.networks.gated_mlp import GatedDense, gated_mlp
+from keras_vaemix.networks.joint_mlp import joint_gated_mlp
 from keras_vaemix.networks.mlp import mlp
 from keras_vaemix.networks.pixel_cnn import MaskedConv2D, PixelCNN
 
-__all__ = ["GatedConv2D", "GatedDense", "MaskedConv2D", "PixelCNN", "gated_conv_decoder", "gated_conv_encoder", "gated_mlp", "mlp"]
+__all__ = [
+    "GatedConv2D",
+    "GatedDense",
+    "MaskedConv2D",
+    "PixelCNN",
+    "gated_conv_decoder",
+    "gated_conv_encoder",
+    "gated_mlp",
+    "joint_gated_mlp",
+    "mlp",
+]

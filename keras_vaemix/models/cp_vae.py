@@ -1,0 +1,270 @@
+"""The conditional-prior VAE: a category, a latent whose prior depends on it, and a posterior of both."""
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from keras_vaemix import categories
+from keras_vaemix.divergences import ClosedForm, MonteCarlo
+from keras_vaemix.heads import GatedHeads
+from keras_vaemix.mixtures import is_normal
+from keras_vaemix.models.base import LatentModel
+from keras_vaemix.objectives import ELBO, Draws
+from keras_vaemix.part import check_positive, register, require
+from keras_vaemix.priors import MixturePrior
+from keras_vaemix.seeds import fold_in
+from keras_vaemix.shapes import fold, unfold
+
+tfd = tfp.distributions
+
+
+class CategoricalNormal:
+    r"""A category and a diagonal normal given it, for `objective.kl(q, p)`.
+
+    Args:
+        log_probs: Log-probabilities of the categories, [B, K] or [K].
+        kl_of_normals: Function that returns the divergences of the normals of each category from those of p, [B, K]; q's alone.
+    """
+
+    def __init__(self, log_probs, kl_of_normals=None):
+        self.log_probs, self.kl_of_normals = log_probs, kl_of_normals
+
+    def kl_divergence(self, p):
+        r"""Returns :math:`B_1 + B_2 = KL(q(c|x) \| p(c)) + \sum_k q(c_k|x)\,KL(q(z|x,c_k) \| p(z|c_k))` (eq. 8), [B]."""
+        terms = self.log_probs - p.log_probs + self.kl_of_normals()
+        return tf.reduce_sum(tf.exp(self.log_probs) * terms, axis=-1)
+
+
+@register
+class CPVAE(LatentModel):
+    r"""Conditional-prior VAE, :math:`p(x, z, c) = p(c)\,p(z|c)\,p(x|z, c)` with posterior :math:`q(c|x)\,q(z|x, c)`.
+
+    The divergence is exact, by enumeration of the categories (eq. 8); the reconstruction is as `estimator` draws it in training. Every
+    reported figure is of hard categories: all of them, each with its probability, up to K = 64, else drawn ones.
+
+    The running mean of q(c|x) over the training set, the aggregate posterior q(c) (eq. 14), is the weight `aggregate`;
+    `adapt_aggregate` makes it exact. The paper's bound has a uniform p(c), its sampler draws c from q(c): that is
+    `sample_aggregate=True`, and `as_sampled()` is the model of which those samples are. By default sampler and bound share p(c).
+
+    =======================  ==============================  =============================
+    symbol                   meaning                         in code
+    =======================  ==============================  =============================
+    :math:`p(c), p(z|c)`     conditional prior (eq. 4, 5)    `prior`, `category_log_probs()`
+    :math:`q(c|x)`           posterior of the category       `encode(x)`, `responsibilities(x)`
+    :math:`q(z|x, c)`        posterior of z (eq. 6)          `heads`
+    :math:`q(c)`             aggregate posterior (eq. 14)    `aggregate`
+    =======================  ==============================  =============================
+
+    Args:
+        encoder: Network from examples [B, *] to K + 2 D outputs: logits of q(c|x), mean and log-variance of z.
+        decoder: Network from latents [B, D], or from latents and one-hot categories [B, K], to the likelihood's parameters.
+        prior: A `MixturePrior` of K diagonal normals over D latents: its weights are p(c), its components p(z|c).
+        likelihood: A `Likelihood`.
+        heads: How a category changes q(z|x, c): `GatedHeads(D, K)` by default, or `SharedHeads(D, K)`, the amortised reading.
+        estimator: How training draws categories: `categories.Enumerated()`, the default for K up to 16, or `StraightThrough()`.
+        follow_aggregate: Whether p(c) is the running q(c), in bound and sampler, instead of the prior's own weights.
+        sample_aggregate: Whether samples draw c from q(c) and not from p(c), as in the paper.
+        aggregate_rate: Share of a step's mean of q(c|x) in the running one.
+        objective: `ELBO()`: under an importance-weighted bound q(c|x) cancels and would not be trained.
+        seed: Every draw is a function of this integer and of a counter kept as a weight.
+
+    Raises:
+        ValueError: The encoder's outputs, the decoder's inputs or the heads do not fit the prior; the objective is no plain ELBO.
+
+    Reference: F. Lavda, M. Gregorova, A. Kalousis, *Improving VAE generations of multimodal data through data-dependent conditional
+    priors*, 2020, Eq. 3 to 14.
+    """
+
+    def __init__(
+        self,
+        encoder,
+        decoder,
+        prior,
+        likelihood,
+        heads=None,
+        estimator=None,
+        follow_aggregate=False,
+        sample_aggregate=False,
+        aggregate_rate=0.01,
+        objective=None,
+        seed=0,
+        **kwargs,
+    ):
+        super().__init__(likelihood, objective, seed, **kwargs)
+        self.encoder, self.decoder, self.prior = encoder, decoder, prior
+        k, d = prior.num_components, prior.latent_dim
+        self.heads = GatedHeads(d, k) if heads is None else heads
+        self.estimator = estimator or (categories.Enumerated() if k <= 16 else categories.StraightThrough())
+        self.follow_aggregate, self.sample_aggregate, self.aggregate_rate = follow_aggregate, sample_aggregate, aggregate_rate
+        self.check_parts()
+        self.temperature = self.add_weight(
+            (), lambda shape, dtype: tf.cast(self.estimator.temperature, dtype), name="temperature", trainable=False, dtype="float32"
+        )
+        # Not trained: replicas leave the mean of what they saw.
+        self.aggregate = self.add_weight(
+            (k,), lambda shape, dtype: tf.fill(shape, 1 / k), name="aggregate", trainable=False, dtype="float32", aggregation="mean"
+        )
+        self.built = True
+
+    def check_parts(self):
+        """Raises `ValueError` for the first part that does not fit the others."""
+        prior, k, d = self.prior, self.prior.num_components, self.prior.latent_dim
+        is_conditional = isinstance(prior, MixturePrior) and is_normal(prior.components(None))
+        require(is_conditional, "a prior that is a mixture of diagonal normals, such as NormalMixture", prior=type(prior).__name__)
+        fits = (self.heads.num_categories, self.heads.latent_dim) == (k, d)
+        require(fits, f"heads of {k} categories and {d} latents", heads=(self.heads.num_categories, self.heads.latent_dim))
+        received = self.encoder.output_shape
+        require(received == (None, k + 2 * d), f"encoder with output shape {(None, k + 2 * d)}: K logits and 2 D", shape=received)
+        received = [tuple(one.shape) for one in self.decoder.inputs]
+        alone, both = [(None, d)], [(None, d), (None, k)]
+        require(received in (alone, both), f"decoder with inputs {alone}, or {both} to see the category", inputs=received)
+        expected = "objective=ELBO() with its closed form, or MonteCarlo(): other bounds are not of z and c"
+        is_elbo = isinstance(self.objective, ELBO) and isinstance(self.objective.kl, ClosedForm | MonteCarlo)
+        require(is_elbo, expected, objective=self.objective)
+        can_follow = not (self.follow_aggregate and getattr(prior, "learn_weights", False))
+        require(can_follow, "a prior with learn_weights=False where p(c) follows the aggregate posterior", learn_weights=True)
+        require(0 < self.aggregate_rate <= 1, "aggregate_rate in (0, 1]", aggregate_rate=self.aggregate_rate)
+
+    # Sizes.
+
+    @property
+    def example_shape(self):
+        return self.encoder.input_shape[1:]
+
+    @property
+    def latent_sizes(self):
+        return {"z": self.prior.latent_dim}
+
+    @property
+    def takes_component(self):
+        """Whether the decoder sees the category."""
+        return len(self.decoder.inputs) > 1
+
+    @property
+    def num_components(self):
+        return self.prior.num_components
+
+    @property
+    def num_strata(self):
+        return self.num_components if self.num_components <= categories.MAX_ENUMERATED else 1
+
+    # Distributions and draws.
+
+    def category_log_probs(self):
+        """Returns log p(c), [K]."""
+        return tf.math.log(self.aggregate + 1e-12) if self.follow_aggregate else self.prior.log_weights()
+
+    def infer(self, x, training=False):
+        """Returns log q(c|x) [B, K], and the mean and the scale of z that the heads share, [B, D]."""
+        params = tf.cast(self.encoder(x, training=training), tf.float32)
+        logits, rest = params[:, : self.num_components], params[:, self.num_components :]
+        return tf.nn.log_softmax(logits), *self.heads.split(rest)
+
+    def encode(self, x):
+        """Returns q(z, c|x), a TFP distribution of z [D] and one-hot c [K]."""
+        log_q, loc, scale = self.infer(x)
+        categorical = tfd.OneHotCategorical(logits=log_q, dtype=tf.float32)
+        return tfd.JointDistributionNamed({"c": categorical, "z": lambda c: self.heads.select(loc, scale, c)})
+
+    def joint_prior(self):
+        """Returns p(z, c), a TFP distribution of z [D] and one-hot c [K]."""
+        categorical = tfd.OneHotCategorical(logits=self.category_log_probs(), dtype=tf.float32)
+        return tfd.JointDistributionNamed({"c": categorical, "z": lambda c: self.conditional_prior(c)})
+
+    def conditional_prior(self, c):
+        """Returns p(z|c), a normal of batch [..., B] and event [D], for one-hot c [..., B, K]."""
+        normal = self.prior.components(None).distribution
+        return tfd.Independent(tfd.Normal(tf.tensordot(c, normal.loc, 1), tf.tensordot(c, normal.scale, 1)), 1)
+
+    def draws(self, x, objective, seed, training=False):
+        log_q, loc, scale = self.infer(x, training)  # [B, K], [B, D], [B, D]
+        estimator = self.estimator if training else categories.hard(self.num_components)
+        c, log_weight = estimator.sample(log_q, objective.num_samples, fold_in(seed, 0), self.temperature)  # [S, B, K], [S, B]
+        q_z, p_z, log_pc = self.heads.select(loc, scale, c), self.conditional_prior(c), self.category_log_probs()
+        z = q_z.sample(seed=fold_in(seed, 1))  # [S, B, D]
+        normal = self.prior.components(None).distribution
+        dtype = tf.float32 if training else tf.float64
+        q = CategoricalNormal(log_q, lambda: self.heads.kl(loc, scale, normal.loc, normal.scale, dtype))
+        if training:
+            self.track(log_q)
+        return Draws(
+            log_weight=log_weight,
+            log_px=self.likelihood.log_prob(self.decode_params(z, c, training), x, training),
+            log_pz=tf.reduce_sum(c * log_pc, axis=-1) + p_z.log_prob(z),
+            log_qz=tf.reduce_sum(c * log_q, axis=-1) + q_z.log_prob(z),
+            kl=objective.kl(q, CategoricalNormal(log_pc)) if objective.kl else None,
+        )
+
+    def decode_params(self, z, c, training=False):
+        """Returns the likelihood's parameters [S, B, *] for z [S, B, D] and one-hot c [S, B, K]."""
+        inputs = [fold(z), fold(c)] if self.takes_component else fold(z)
+        return unfold(self.decoder(inputs, training=training), tf.shape(z)[0])
+
+    # The aggregate posterior.
+
+    def track(self, log_q):
+        """Moves the aggregate posterior towards the batch's."""
+        batch = tf.stop_gradient(tf.reduce_mean(tf.exp(log_q), axis=0))
+        self.aggregate.assign_add(self.aggregate_rate * (batch - self.aggregate))
+
+    def adapt_aggregate(self, x, batch_size=500):
+        """Sets `aggregate` to the mean of q(c|x) over the examples x [N, *]: the training set (eq. 14)."""
+        check_positive(batch_size=batch_size)
+        self.aggregate.assign(np.mean(self.responsibilities(x, batch_size=batch_size), axis=0))
+
+    def as_sampled(self):
+        """Returns the model whose p(c) is that of the sampler: this one, or one with the same layers and the aggregate q(c) as p(c)."""
+        if not self.sample_aggregate or self.follow_aggregate:
+            return self
+        parts = {name: getattr(self, name) for name in ("encoder", "decoder", "prior", "likelihood", "heads", "estimator", "objective")}
+        other = CPVAE(**parts, follow_aggregate=True, seed=self.seed)
+        other.aggregate.assign(self.aggregate)
+        return other
+
+    # Plain tensors, which export.
+
+    def decode(self, z, component=None):
+        """Returns the mean of p(x|z, c), [B, *], for z [B, D] and categories [B], which a decoder that does not see them leaves out."""
+        if self.takes_component:
+            params = self.decoder([z, tf.one_hot(component, self.num_components)], training=False)
+        else:
+            params = self.decoder(z, training=False)
+        return self.likelihood.mean(tf.cast(params, tf.float32))
+
+    def call(self, x):
+        """Returns the reconstruction of x: the mean of p(x|z, c) for the likeliest c and the mean of q(z|x, c)."""
+        log_q, loc, scale = self.infer(x)
+        component = tf.argmax(log_q, axis=-1)
+        z = self.heads.select(loc, scale, tf.one_hot(component, self.num_components)).distribution.loc
+        return self.decode(*self.complete(z, component, ()))
+
+    def encoded(self, x):
+        log_q, loc, scale = self.infer(x)
+        q = self.heads.select(loc, scale, tf.one_hot(tf.argmax(log_q, axis=-1), self.num_components))
+        return {"probabilities": tf.exp(log_q), "mean": q.mean(), "stddev": q.stddev()}
+
+    def latent_means(self, x):
+        r"""Returns :math:`\sum_k q(c_k|x)\,E[z|x, c_k]`, [B, D]."""
+        log_q, loc, scale = self.infer(x)
+        every = tf.eye(self.num_components)[:, None, :]  # [K, 1, K]
+        means = self.heads.select(loc, scale, every).mean()  # [K, B, D]
+        return tf.einsum("bk,kbd->bd", tf.exp(log_q), means)
+
+    def log_joint(self, x, z, component):
+        """Returns log p(x, z, c) for x [B, *], z [B, D] and categories [B], [B] in nats."""
+        c = tf.one_hot(component, self.num_components)
+        log_px = self.likelihood.log_prob(self.decode_params(z[None], c[None]), x)[0]
+        return log_px + tf.gather(self.category_log_probs(), component) + self.conditional_prior(c).log_prob(z)
+
+    # Components.
+
+    def mixture(self):
+        sampled = tf.math.log(self.aggregate + 1e-12) if self.sample_aggregate else self.category_log_probs()
+        return self.prior.mixture()._replace(logits=sampled)
+
+    def complete(self, z, component, noise):
+        return (z, component) if self.takes_component else (z,)
+
+    def shares(self, x, num_samples, seed):
+        """Returns q(c|x), [B, K]."""
+        return tf.exp(self.infer(x)[0])

@@ -1,0 +1,160 @@
+"""The one train step: every player's moves down its own loss, whatever the model."""
+
+import abc
+from collections.abc import Callable
+from typing import NamedTuple
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_vaemix.part import require
+
+
+class Update(NamedTuple):
+    """One player's move in a train step: `steps` gradient steps down a loss over its own variables.
+
+    Attributes:
+        player: "model", or a name in `compile(players={...})`.
+        loss: Function from examples to the mean loss over this replica's batch.
+        variables: What the player moves.
+        steps: Number of inner steps.
+    """
+
+    player: str
+    loss: Callable
+    variables: list
+    steps: int = 1
+
+
+class SteppedModel(keras.Model, abc.ABC):
+    """Abstract: a model that is trained by `updates()`, and checks what it is given before Keras sees it."""
+
+    # What a model writes.
+
+    @abc.abstractmethod
+    def updates(self):
+        """Returns the moves of a train step, in order."""
+
+    @abc.abstractmethod
+    def metric_names(self):
+        """Returns the names of the figures that `record` takes."""
+
+    @abc.abstractmethod
+    def check(self, x, name="x"):
+        """Raises `ValueError` unless `x` is an array of examples of this model."""
+
+    def default_players(self):
+        """Returns the optimizers, by name, of players other than the model itself."""
+        return {}
+
+    def can_compile(self):
+        """Returns whether everything in a step is in the graph, where XLA can follow."""
+        return True
+
+    # The step.
+
+    def inputs(self, data):
+        """Returns the examples of a batch: labels and sample weights that come with it are not used."""
+        x, _, _ = keras.utils.unpack_x_y_sample_weight(data)
+        return tf.cast(x, tf.float32)
+
+    def train_step(self, data):
+        x = self.inputs(data)
+        for update in self.updates():
+            for _ in range(update.steps):
+                self.minimize(lambda update=update: update.loss(x), update.variables, self.optimizer_of(update.player))
+        return self.get_metrics_result()
+
+    def minimize(self, loss, variables, optimizer):
+        """Takes one gradient step down `loss()`, a mean over this replica's batch."""
+        replicas = tf.distribute.get_strategy().num_replicas_in_sync
+        with tf.GradientTape() as tape:
+            # Keras sums gradients over replicas, so each gives its share of the mean.
+            value = optimizer.scale_loss(loss() / replicas)
+        optimizer.apply(tape.gradient(value, variables), variables)
+
+    def make_trackers(self):
+        """Makes the means of the figures of `metric_names`."""
+        self._trackers = {name: keras.metrics.Mean(name) for name in self.metric_names()}
+
+    @property
+    def metrics(self):
+        return list(self._trackers.values())
+
+    def record(self, **values):
+        """Adds figures to the means of the epoch."""
+        for name, value in values.items():
+            self._trackers[name].update_state(tf.stop_gradient(value))
+
+    # Optimizers.
+
+    def optimizer_of(self, player):
+        """Returns the optimizer of a player of `updates()`."""
+        return self.optimizer if player == "model" else self.players[player]
+
+    def compile(self, optimizer="adam", players=None, jit_compile="auto", **kwargs):
+        """Configures training.
+
+        Args:
+            optimizer: Optimizer of the model.
+            players: Optimizers of further players, by name; the paper's for those that are missing.
+            jit_compile: XLA; `"auto"` means on one replica only, since TensorFlow on CPU fails with it on several, and never with
+                a divergence that computes outside of the graph.
+            **kwargs: Keras's own, such as `steps_per_execution`.
+        """
+        if jit_compile == "auto":
+            is_eager, replicas = kwargs.get("run_eagerly"), self.distribute_strategy.num_replicas_in_sync
+            jit_compile = self.can_compile() and not is_eager and replicas == 1
+        super().compile(optimizer=optimizer, jit_compile=jit_compile, **kwargs)
+        self.players = {name: keras.optimizers.get(player) for name, player in {**self.default_players(), **(players or {})}.items()}
+        with self.distribute_strategy.scope():
+            variables = {update.player: update.variables for update in self.updates()}
+            for player, own in variables.items():
+                self.optimizer_of(player).build(own)
+
+    def steps_done(self):
+        """Returns the number of train steps that the model's saved weights have seen."""
+        return int(keras.ops.convert_to_numpy(self.optimizer.iterations))
+
+    def get_compile_config(self):
+        if not self.compiled:
+            return None
+        config = {"optimizer": keras.saving.serialize_keras_object(self.optimizer)}
+        return {**config, "players": {name: keras.saving.serialize_keras_object(player) for name, player in self.players.items()}}
+
+    def compile_from_config(self, config):
+        players = {name: keras.saving.deserialize_keras_object(player) for name, player in config["players"].items()}
+        self.compile(keras.saving.deserialize_keras_object(config["optimizer"]), players)
+
+    def _maybe_symbolic_build(self, iterator=None, data_batch=None):
+        """Does nothing: models are built by their constructor, and Keras's way fails on a batch that replicas share unevenly."""
+
+    # Input checks, before Keras sees anything.
+
+    def fit(self, x=None, *args, validation_data=None, **kwargs):
+        self.check_input(x)
+        if validation_data is not None:
+            self.check_input(validation_data, "validation_data")
+        return super().fit(x, *args, validation_data=validation_data, **kwargs)
+
+    def evaluate(self, x=None, *args, **kwargs):
+        self.check_input(x)
+        return super().evaluate(x, *args, **kwargs)
+
+    def predict(self, x, *args, **kwargs):
+        self.check_input(x)
+        return super().predict(x, *args, **kwargs)
+
+    def check_input(self, x, name="x"):
+        """Checks arrays whole, and of data sets their first batch."""
+        if isinstance(x, (tuple, list)):
+            x = x[0]
+        if isinstance(x, keras.utils.PyDataset):
+            x = keras.utils.unpack_x_y_sample_weight(x[0])[0]
+        elif isinstance(x, tf.data.Dataset):
+            batch = next(iter(x.take(1)), None)
+            require(batch is not None, f"{name} to hold at least one batch", batch=batch)
+            x = keras.utils.unpack_x_y_sample_weight(batch)[0]
+        if isinstance(x, (np.ndarray, tf.Tensor)):
+            self.check(x, name)

@@ -1,0 +1,39 @@
+"""Gated perceptrons of several inputs: of two latents, of an example and a latent, of a latent and its category."""
+
+import math
+
+import keras
+
+from keras_vaemix.networks.gated_mlp import GatedDense
+from keras_vaemix.part import check_positive, require
+
+
+def joint_gated_mlp(input_shapes, output_shape, branch=(300,), hidden=(300,), kernel_initializer="he_normal", name=None):
+    """Returns a perceptron that takes each input through gated layers of its own, then all together through further ones.
+
+    Args:
+        input_shapes: Shape of one example of each input, without the batch; flattened inside.
+        output_shape: Shape of one output; an integer means a vector.
+        branch: Units of the gated layers of each input.
+        hidden: Units of the gated layers of all together.
+        kernel_initializer: Any Keras initializer.
+        name: Name of the model.
+
+    Reference: J. Tomczak, M. Welling, *VAE with a VampPrior*, 2018, and their code's HVAE.
+    """
+    require(len(input_shapes) > 1, "input_shapes of at least two inputs", input_shapes=input_shapes)
+    output_shape = (output_shape,) if isinstance(output_shape, int) else tuple(output_shape)
+    check_positive(**{f"branch[{i}]": units for i, units in enumerate(branch)}, **{f"hidden[{i}]": n for i, n in enumerate(hidden)})
+    inputs = [keras.Input(tuple(shape)) for shape in input_shapes]
+    branches = []
+    for one in inputs:
+        h = keras.layers.Flatten()(one) if len(one.shape) > 2 else one
+        for units in branch:
+            h = GatedDense(units, kernel_initializer=kernel_initializer)(h)
+        branches.append(h)
+    h = keras.layers.Concatenate()(branches)
+    for units in hidden:
+        h = GatedDense(units, kernel_initializer=kernel_initializer)(h)
+    h = keras.layers.Dense(math.prod(output_shape), kernel_initializer=kernel_initializer)(h)
+    outputs = keras.layers.Reshape(output_shape)(h) if len(output_shape) > 1 else h
+    return keras.Model(inputs, outputs, name=name)
