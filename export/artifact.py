@@ -12,7 +12,6 @@ from export.freeze import freeze
 from export.onnx import OPSET, ExportError
 from export.saved_model import write_saved_model
 from keras_vaemix import supports
-from keras_vaemix.seeds import stateless_seed
 from training.files import write_json
 from training.run import load_model, versions
 
@@ -68,17 +67,15 @@ def write_artifact(model, folder, formats):
 
 def check_saved_model(frozen, path):
     """Raises `ExportError` unless the reloaded SavedModel decodes as the model does."""
-    z = tf.constant(np.random.default_rng(0).standard_normal((8, frozen.prior.loc.shape[1])), tf.float32)
-    given = {"z": z, "seed": stateless_seed(0)}
-    inputs = {name: given[name] for name in frozen.decode_inputs}
-    error = np.max(np.abs(tf.saved_model.load(str(path)).signatures["decode"](**inputs)["x"] - frozen.decode(**inputs)))
+    inputs = {name: tf.constant(value) for name, value in frozen.examples(frozen.decode_inputs(), 8).items()}
+    error = np.max(np.abs(tf.saved_model.load(str(path)).signatures["decode"](**inputs)["x"] - frozen.decode(*inputs.values())))
     if not error <= 1e-5:
         raise ExportError(f"Expected the SavedModel to decode as the model does, to 1e-5. Received: error {error}")
 
 
 def manifest(frozen, folder):
     """Returns what a user of the artifact needs to know, with the hash of every file."""
-    prior, model = frozen.prior, frozen.model
+    mixture, model = frozen.mixture, frozen.model
     bounded = model.likelihood.support is not supports.REAL
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     return {
@@ -86,12 +83,13 @@ def manifest(frozen, folder):
         "prior": type(model.prior).__name__,
         "likelihood": type(model.likelihood).__name__,
         **frozen.facts(),
-        "x_shape": list(model.encoder.input_shape[1:]),
+        "x_shape": list(model.example_shape),
         "value_range": [0.0, 1.0] if bounded else None,
-        "latent_dim": int(prior.loc.shape[1]),
-        "num_components": int(prior.num_components),
-        "component_weights": [float(w) for w in prior.weights()],
-        "noise": {"family": prior.family, "df": prior.df},
+        "latents": model.latent_sizes,
+        "latent_dim": sum(size or 0 for size in model.latent_sizes.values()),
+        "num_components": int(mixture.num_components),
+        "component_weights": [float(w) for w in mixture.weights()],
+        "noise": frozen.noise(),
         "opset": OPSET,
         "versions": versions(),
         "sha256": {str(path.relative_to(folder)): sha256(path) for path in files},

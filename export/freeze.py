@@ -2,6 +2,7 @@
 
 from typing import Any, NamedTuple
 
+import numpy as np
 import tensorflow as tf
 
 from export.onnx import write_decoder, write_sampler
@@ -9,31 +10,66 @@ from export.pixel import write_context, write_step
 from keras_vaemix.models import PixelVAE
 from keras_vaemix.networks.pixel_sampler import PixelSampler
 from keras_vaemix.priors import LocationScaleMixture
+from keras_vaemix.shapes import specs_of
 
 
 class Frozen(NamedTuple):
     """A model's decoder and its frozen prior. A VampPrior's pseudo-inputs are encoded here, once, and are gone."""
 
     model: Any
-    prior: LocationScaleMixture
+    mixture: LocationScaleMixture
 
     decoder = "mean"
-    decode_inputs = ("z",)
     sampler_outputs = ("x", "component_drawn")
 
-    def decode(self, z):
-        """Returns the mean of p(x|z), [N, *]."""
-        return self.model.decode(z)
+    def latents(self):
+        """Returns the latents that are decoded, as `tf.TensorSpec`s."""
+        return specs_of(self.model.latent_sizes)
 
-    def sample(self, u, noise, component):
-        """Returns the means [N, *] and the components [N] of draws made of noise; see `LocationScaleMixture.transport`."""
-        z, component = self.prior.transport(u, noise, component)
-        return self.decode(z), component
+    def decode_inputs(self):
+        """Returns what `decode` takes, as `tf.TensorSpec`s."""
+        return self.latents()
+
+    def noise(self):
+        """Returns the family and the size of each noise that sampling takes, by name: that of the mixture first."""
+        standard = {name: {"family": "Normal", "df": None, "size": size} for name, size in self.model.extra_noise.items()}
+        return {"eps": {"family": self.mixture.family, "df": self.mixture.df, "size": int(self.mixture.loc.shape[1])}, **standard}
+
+    def sampler_inputs(self):
+        """Returns what `sample` takes, as `tf.TensorSpec`s: uniform u, noise, a component or -1, and further noise."""
+        eps, *further = [tf.TensorSpec([None, one["size"]], tf.float32, name=name) for name, one in self.noise().items()]
+        return [tf.TensorSpec([None], tf.float32, name="u"), eps, tf.TensorSpec([None], tf.int64, name="component"), *further]
+
+    def examples(self, specs, n=32):
+        """Returns n inputs for each of `specs`, as a dict of arrays: noise, and every component in turn (and -1, to a sampler)."""
+        rng = np.random.default_rng(0)
+        first = -1 if any(spec.name == "u" for spec in specs) else 0
+        draw = {
+            "u": lambda spec: rng.random(n, "float32"),
+            "component": lambda spec: np.arange(n) % (self.mixture.num_components - first) + first,
+            "seed": lambda spec: np.array([0, 0], "int32"),
+        }
+        normal = lambda spec: rng.standard_normal((n, spec.shape[1])).astype("float32")  # noqa: E731
+        return {spec.name: draw.get(spec.name, normal)(spec) for spec in specs}
+
+    def decode(self, *latents):
+        """Returns the mean of p(x|z), [N, *]."""
+        return self.model.decode(*latents)
+
+    def sample_latents(self, u, noise, component, further):
+        """Returns all that is decoded and the components [N], made of noise; see `LocationScaleMixture.transport`."""
+        z, component = self.mixture.transport(u, noise, component)
+        return self.model.complete(z, component, further), component
+
+    def sample(self, u, noise, component, *further):
+        """Returns the means [N, *] and the components [N] of draws made of noise."""
+        latents, component = self.sample_latents(u, noise, component, further)
+        return self.decode(*latents), component
 
     def draw(self, n, component, seed):
         """Returns what `model.sample` does for a stateless seed [2], and the components [n]; `component` -1 draws it."""
-        z, component = self.prior.sample(n, component, seed)
-        return self.decode(z), component
+        latents, component = self.model.generate(self.mixture, n, component, seed)
+        return self.decode(*latents), component
 
     def write_onnx(self, folder):
         write_decoder(self, folder / "decoder.onnx")
@@ -48,26 +84,24 @@ class FrozenPixels(Frozen):
     """The same for a pixel decoder, whose latents become a map, and whose images are then drawn pixel by pixel."""
 
     decoder = "pixel"
-    decode_inputs = ("z", "seed")
     sampler_outputs = ("context", "component_drawn")
 
-    def decode(self, z, seed):
-        """Returns samples of p(x|z), [N, H, W, C], for a stateless seed [2]."""
-        return self.model.decode(z, seed)
+    def decode_inputs(self):
+        return [*self.latents(), tf.TensorSpec([2], tf.int32, name="seed")]
 
-    def context(self, z):
-        """Returns the map [N, H, W, map_channels] through which the decoder sees z."""
-        return self.model.decoder.context(z)
+    def context(self, *latents):
+        """Returns the map [N, H, W, map_channels] through which the decoder sees the latents."""
+        return self.model.decoder.context(self.model.code(*latents))
 
-    def sample(self, u, noise, component):
+    def sample(self, u, noise, component, *further):
         """Returns the maps [N, H, W, map_channels] and the components [N] of draws made of noise."""
-        z, component = self.prior.transport(u, noise, component)
-        return self.context(z), component
+        latents, component = self.sample_latents(u, noise, component, further)
+        return self.context(*latents), component
 
     def draw(self, n, component, seed):
         latent_seed, pixel_seed = tf.unstack(tf.random.split(seed, 2))
-        z, component = self.prior.sample(n, component, latent_seed)
-        return self.decode(z, pixel_seed), component
+        latents, component = self.model.generate(self.mixture, n, component, latent_seed)
+        return self.decode(*latents, pixel_seed), component
 
     def step(self, column, context, noise, *caches):
         """Draws one pixel: see `PixelSampler.pixel`. Returns it [N, 1, 1, C] and the caches after it."""
@@ -85,4 +119,4 @@ class FrozenPixels(Frozen):
 
 def freeze(model):
     """Returns the `Frozen` form of a model."""
-    return (FrozenPixels if isinstance(model, PixelVAE) else Frozen)(model, model.prior.freeze(model.encode))
+    return (FrozenPixels if isinstance(model, PixelVAE) else Frozen)(model, model.mixture().constants())

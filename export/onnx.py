@@ -17,43 +17,34 @@ class ExportError(ValueError):
 
 
 def write_decoder(frozen, path):
-    """Writes `decoder.onnx`: z [N, D] to the mean x [N, *]."""
-    if frozen.decode_inputs != ("z",):
+    """Writes `decoder.onnx`: the latents z [N, D] (two of them, or with a component [N], as the manifest says) to the mean x [N, *]."""
+    if frozen.decoder != "mean":
         raise ExportError(
             f"Expected a decoder that gives all pixels at once for {path.name}: a {frozen.decoder} decoder is exported as "
             f"pixel_context.onnx and pixel_step.onnx, which python -m export.sample runs. Received: {type(frozen.model).__name__}"
         )
-    write_latent_function(frozen.decode, frozen.prior.loc.shape[1], "x", path)
+    write_latent_function(frozen, frozen.decode, "x", path)
 
 
-def write_latent_function(function, latent_dim, output, path):
-    """Writes a function of z [N, D]."""
-    z = np.random.default_rng(0).standard_normal((32, latent_dim)).astype("float32")
-    convert(function, [tf.TensorSpec([None, latent_dim], tf.float32, name="z")], [output], path)
-    compare(path, {"z": z}, {output: function(tf.constant(z))})
+def write_latent_function(frozen, function, output, path):
+    """Writes a function of the latents."""
+    specs = frozen.latents()
+    convert(function, specs, [output], path)
+    inputs = frozen.examples(specs)
+    compare(path, inputs, {output: function(*map(tf.constant, inputs.values()))})
 
 
 def write_sampler(frozen, path):
     """Writes `sampler.onnx`: u [N], noise eps [N, D], component [N] (-1: draw it) to the mean x [N, *] and component [N].
 
-    A pixel decoder's has the map `context` in the place of x.
+    A model of two levels takes the noise `eps_lower` too. A pixel decoder's has the map `context` in the place of x.
     """
-    num_components, latent_dim = frozen.prior.num_components, frozen.prior.loc.shape[1]
-    signature = [
-        tf.TensorSpec([None], tf.float32, name="u"),
-        tf.TensorSpec([None, latent_dim], tf.float32, name="eps"),
-        tf.TensorSpec([None], tf.int64, name="component"),
-    ]
-    convert(frozen.sample, signature, frozen.sampler_outputs, path)
-    rng = np.random.default_rng(0)
-    inputs = {
-        "u": rng.random(64, "float32"),
-        "eps": rng.standard_normal((64, latent_dim)).astype("float32"),
-        "component": np.where(np.arange(64) % 2, -1, np.arange(64) % num_components),
-    }
+    specs = frozen.sampler_inputs()
+    convert(frozen.sample, specs, frozen.sampler_outputs, path)
+    inputs = frozen.examples(specs, 64)
     expected = frozen.sample(*map(tf.constant, inputs.values()))
     compare(path, inputs, dict(zip(frozen.sampler_outputs, expected, strict=True)))
-    check_frequencies(path, frozen.prior.weights().numpy(), latent_dim)
+    check_frequencies(path, frozen.mixture.weights().numpy(), {name: one["size"] for name, one in frozen.noise().items()})
 
 
 def convert(function, signature, output_names, path):
@@ -90,12 +81,13 @@ def compare(path, inputs, expected):
             )
 
 
-def check_frequencies(path, weights, latent_dim, n=20_000):
+def check_frequencies(path, weights, noise_sizes, n=20_000):
     """Raises `ExportError` if a chi-square test refutes (p < 1e-6) that components are drawn by their weights."""
     from scipy.stats import chisquare
 
     u = np.random.default_rng(1).random(n, "float32")
-    inputs = {"u": u, "eps": np.zeros((n, latent_dim), "float32"), "component": np.full(n, -1)}
+    noise = {name: np.zeros((n, size), "float32") for name, size in noise_sizes.items()}
+    inputs = {"u": u, "component": np.full(n, -1), **noise}
     (drawn,) = session(path).run(["component_drawn"], inputs)
     counts = np.bincount(drawn, minlength=len(weights))
     rare = n * weights < 5

@@ -8,7 +8,7 @@ from export.onnx import compare, convert, write_latent_function
 
 def write_context(frozen, path):
     """Writes `pixel_context.onnx`: z [N, D] to the map [N, H, W, map_channels]."""
-    write_latent_function(frozen.context, frozen.prior.loc.shape[1], "context", path)
+    write_latent_function(frozen, frozen.context, "context", path)
 
 
 def write_step(frozen, path):

@@ -51,7 +51,7 @@ def sample(artifact, num=64, component=None, seed=0):
         raise ValueError(f"Expected component in 0..{manifest['num_components'] - 1}. Received: component={component}")
     rng = np.random.default_rng(seed)
     u = rng.random(num, "float32")
-    inputs = {"u": u, "eps": draw_noise(rng, manifest["noise"], (num, manifest["latent_dim"]))}
+    inputs = {"u": u, **{name: draw_noise(rng, noise, (num, noise["size"])) for name, noise in manifest["noise"].items()}}
     inputs["component"] = np.full(num, -1 if component is None else component)
     sampler = open_graph(artifact, "sampler.onnx")
     if manifest["decoder"] != "pixel":

@@ -24,7 +24,7 @@ from keras_vaemix.likelihoods import (
     OptimalScaleNormal,
     PseudoBernoulli,
 )
-from keras_vaemix.models import CPVAE, VAE, PixelVAE
+from keras_vaemix.models import CPVAE, GMVAE, VAE, HierarchicalVAE, PixelVAE
 from keras_vaemix.objectives import ELBO, DoublyReparameterized, Draws, ImportanceWeighted
 from keras_vaemix.posteriors import DiagonalNormal, NormalMixturePosterior, Posterior, SampledMixturePosterior
 from keras_vaemix.priors import LearnedNormal, MixturePrior, NormalMixture, Prior, StandardNormal, VampPrior
@@ -33,6 +33,7 @@ from keras_vaemix.version import __version__
 __all__ = [
     "CPVAE",
     "ELBO",
+    "GMVAE",
     "VAE",
     "Bernoulli",
     "ContinuousBernoulli",
@@ -42,6 +43,7 @@ __all__ = [
     "Draws",
     "GatedHeads",
     "Heads",
+    "HierarchicalVAE",
     "ImportanceWeighted",
     "Laplace",
     "LearnedNormal",

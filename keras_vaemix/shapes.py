@@ -1,4 +1,4 @@
-"""Fold the sample axis into the batch for a network, and unfold it again."""
+"""Fold the sample axis into the batch for a network, and unfold it again; what exported functions take."""
 
 import tensorflow as tf
 
@@ -17,3 +17,11 @@ def unfold(y, num_samples):
     unfolded = tf.reshape(y, tf.concat([[num_samples, shape[0] // num_samples], shape[1:]], axis=0))
     unfolded.set_shape([None, None, *y.shape[1:]])
     return unfolded
+
+
+def specs_of(sizes):
+    """Returns `tf.TensorSpec`s [N, size] for names and sizes, [N] of integers for the size None."""
+    return [
+        tf.TensorSpec([None], tf.int64, name=name) if size is None else tf.TensorSpec([None, size], tf.float32, name=name)
+        for name, size in sizes.items()
+    ]

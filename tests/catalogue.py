@@ -41,7 +41,20 @@ OBJECTIVES = {
     "ImportanceWeighted": lambda: vm.ImportanceWeighted(4),
     "DoublyReparameterized": lambda: vm.DoublyReparameterized(4),
 }
-NOT_PARTS = {"CPVAE", "Draws", "GatedHeads", "Heads", "MixturePrior", "PixelVAE", "Posterior", "Prior", "SharedHeads", "VAE"}
+NOT_PARTS = {
+    "CPVAE",
+    "Draws",
+    "GMVAE",
+    "GatedHeads",
+    "Heads",
+    "HierarchicalVAE",
+    "MixturePrior",
+    "PixelVAE",
+    "Posterior",
+    "Prior",
+    "SharedHeads",
+    "VAE",
+}
 
 COMBINATIONS = {
     **{f"prior-{name}": {"prior": name} for name in PRIORS},

@@ -24,14 +24,12 @@ class LatentModel(SteppedModel):
     Attributes:
         decoded_at_once: How many latents the likelihood estimator decodes at once: less for a decoder that needs much memory.
         num_strata: Draws of each example for each that an objective asks for: components or categories that are enumerated.
-        takes_component: Whether `decode` takes the component beside the continuous latents.
-        extra_noise: Sizes of the standard normal noise that sampling needs beside that of the mixture's own latents.
+        extra_noise: Names and sizes of the standard normal noise that sampling needs beside that of the mixture's own latents.
     """
 
     decoded_at_once = 1000
     num_strata = 1
-    takes_component = False
-    extra_noise = ()
+    extra_noise = {}  # noqa: RUF012
 
     def __init__(self, likelihood, objective=None, seed=0, **kwargs):
         super().__init__(**kwargs)
@@ -55,7 +53,7 @@ class LatentModel(SteppedModel):
     @property
     @abc.abstractmethod
     def latent_sizes(self):
-        """Names and sizes of the continuous latents that `decode` takes, a dict in its order."""
+        """Names and sizes of the latents that `decode` takes, a dict in its order; None is the size of an integer category."""
 
     @property
     @abc.abstractmethod
@@ -103,6 +101,11 @@ class LatentModel(SteppedModel):
             noise: Standard normal noise, a tuple of [N, size] for each of `extra_noise`.
         """
         return (z,)
+
+    @property
+    def joint_sizes(self):
+        """Names and sizes of the latents that `log_joint` takes, as in `latent_sizes`."""
+        return self.latent_sizes
 
     def check(self, x, name="x"):
         self.likelihood.check(x, self.example_shape, name)
@@ -191,7 +194,7 @@ class LatentModel(SteppedModel):
     def generate(self, mixture, n, component, seed):
         """Returns n draws of the latents, and their components [n]; `component` -1 draws it. `seed` is stateless, [2]."""
         z, component = mixture.sample(n, component, seed)
-        noise = tuple(tf.random.stateless_normal([n, size], fold_in(seed, i + 1)) for i, size in enumerate(self.extra_noise))
+        noise = tuple(tf.random.stateless_normal([n, size], fold_in(seed, i + 1)) for i, size in enumerate(self.extra_noise.values()))
         return self.complete(z, component, noise), component
 
     def log_weights(self):

@@ -133,7 +133,11 @@ class CPVAE(LatentModel):
 
     @property
     def latent_sizes(self):
-        return {"z": self.prior.latent_dim}
+        return self.joint_sizes if self.takes_component else {"z": self.prior.latent_dim}
+
+    @property
+    def joint_sizes(self):
+        return {"z": self.prior.latent_dim, "component": None}
 
     @property
     def takes_component(self):

@@ -50,6 +50,10 @@ class PixelVAE(VAE):
         x = tf.tile(x, [num_samples, 1, 1, 1])
         return unfold(self.decoder([fold(z), x], training=training), num_samples)
 
+    def code(self, z):
+        """Returns what the decoder sees of the latents."""
+        return z
+
     def decode(self, z, seed=None, verbose=0):
         """Draws images from p(x|z), pixel by pixel.
 

@@ -54,4 +54,4 @@ def preset(dataset, paper):
     return register
 
 
-from training.presets import cp_vae, gmmp_vae, mog_vae  # noqa: E402, F401  (they register themselves)
+from training.presets import cp_vae, gmmp_vae, hierarchical, mog_vae  # noqa: E402, F401  (they register themselves)

@@ -1,0 +1,154 @@
+"""The Gaussian-mixture VAE: a latent whose mixture prior is made by a second latent."""
+
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from keras_vaemix.models.two_level import TwoLevelModel
+from keras_vaemix.part import check_positive, register, require
+from keras_vaemix.posteriors import NormalMixturePosterior
+from keras_vaemix.priors.location_scale import LocationScaleMixture
+from keras_vaemix.seeds import fold_in
+from keras_vaemix.shapes import fold, unfold
+
+tfd = tfp.distributions
+
+
+@register
+class GMVAE(TwoLevelModel):
+    r"""Gaussian-mixture VAE, :math:`p(w)\,p(c)\,p(z|w, c)\,p(x|z)` with posterior :math:`q(w|x)\,q(z|x)\,p(c|z, w)`.
+
+    The K components of p(z|w, c) come from one network of w. With the exact posterior of the category c, c sums out:
+    :math:`p(z|w) = \frac1K \sum_k N(z; \mu_k(w), \mathrm{diag}\,\sigma_k^2(w))`. The paper charges the divergence of z for each
+    category apart, with weights p(c|z, w) of one draw, as if c and z were independent given x; this is the bound of its eq. 2 itself.
+
+    Args:
+        top_encoder: Network from examples [B, *] to 2 D2 outputs: q(w|x).
+        encoder: Network from examples [B, *] to 2 D1 outputs: q(z|x).
+        conditional: Network from w [B, D2] to K * 2 D1 outputs: the components of p(z|w).
+        decoder: Network from z [B, D1] to the likelihood's parameters.
+        prior: A `Prior` over w; `StandardNormal` in the paper.
+        likelihood: A `Likelihood`.
+        num_components: Number of categories K.
+        posterior: A `DiagonalNormal`: the limits of every log-variance.
+        objective: The bound that training raises; `ELBO()` by default.
+        seed: Every draw is a function of this integer and of a counter kept as a weight.
+
+    Raises:
+        ValueError: A network's inputs or outputs do not fit the others, or the prior of w is a mixture itself.
+
+    Reference: N. Dilokthanakul et al., *Deep Unsupervised Clustering with Gaussian Mixture Variational Autoencoders*, 2016, Eq. 1 to 6.
+    """
+
+    def __init__(
+        self,
+        top_encoder,
+        encoder,
+        conditional,
+        decoder,
+        prior,
+        likelihood,
+        num_components=10,
+        posterior=None,
+        objective=None,
+        seed=0,
+        **kwargs,
+    ):
+        check_positive(num_components=num_components)
+        super().__init__(top_encoder, prior, likelihood, posterior, objective, seed, **kwargs)
+        self.encoder, self.conditional, self.decoder = encoder, conditional, decoder
+        self._num_components = num_components
+        require(prior.num_components == 1, "a prior of w that is no mixture", num_components=prior.num_components)
+        size = decoder.input_shape[-1]
+        for what, received, expected in (
+            ("encoder with input", encoder.input_shape, top_encoder.input_shape),
+            ("encoder with output", encoder.output_shape, (None, self.posterior.params_size(size))),
+            ("conditional with input", conditional.input_shape, (None, prior.latent_dim)),
+            ("conditional with output", conditional.output_shape, (None, self.family.params_size(size))),
+        ):
+            require(received == expected, f"{what} shape {expected}: w of {prior.latent_dim}, z of {size}", shape=received)
+        self.built = True
+
+    @property
+    def num_components(self):
+        return self._num_components
+
+    @property
+    def family(self):
+        """The mixture of normals into which `conditional` makes w."""
+        return NormalMixturePosterior(self.num_components, log_variance_limits=self.posterior.log_variance_limits)
+
+    @property
+    def latent_sizes(self):
+        return {"z": self.decoder.input_shape[-1]}
+
+    @property
+    def joint_sizes(self):
+        return {**self.latent_sizes, "w": self.prior.latent_dim}
+
+    @property
+    def extra_noise(self):
+        """Sampling needs noise of z beside that of w."""
+        return {"eps_lower": self.latent_sizes["z"]}
+
+    # Densities.
+
+    def lower_posterior(self, x, z2, training=False):
+        normal = self.posterior.distribution(self.encoder(x, training=training)).distribution  # [B, D1]
+        shape = tf.concat([tf.shape(z2)[:1], tf.shape(normal.loc)], axis=0)
+        return tfd.Independent(tfd.Normal(tf.broadcast_to(normal.loc, shape), tf.broadcast_to(normal.scale, shape)), 1)
+
+    def components_of(self, w, training=False):
+        """Returns the components of p(z|w), normals of batch [N, K] and event [D1], for w [N, D2]."""
+        return self.family.distribution(self.conditional(w, training=training)).components_distribution
+
+    def lower_prior(self, z2, training=False):
+        num_samples = tf.shape(z2)[0]
+        normal = self.components_of(fold(z2), training).distribution
+        loc, scale = unfold(normal.loc, num_samples), unfold(normal.scale, num_samples)  # [S, B, K, D1]
+        uniform = tfd.Categorical(logits=tf.zeros(tf.shape(loc)[:-1]))
+        return tfd.MixtureSameFamily(uniform, tfd.Independent(tfd.Normal(loc, scale), 1))
+
+    def likelihood_params(self, z1, z2, x, training=False):
+        return unfold(self.decoder(fold(z1), training=training), tf.shape(z1)[0])
+
+    def encode(self, x):
+        """Returns q(z, w|x), a TFP distribution of z [D1] and w [D2]."""
+        lower = self.posterior.distribution(self.encoder(x, training=False))
+        return tfd.JointDistributionNamed({"w": self.encode_top(x), "z": lower})
+
+    def encoded(self, x):
+        top, lower = self.encode_top(x), self.posterior.distribution(self.encoder(x, training=False))
+        return {"mean": lower.mean(), "stddev": lower.stddev(), "w_mean": top.mean(), "w_stddev": top.stddev()}
+
+    def log_joint(self, x, z, w):
+        """Returns log p(x, z, w) for x [B, *], z [B, D1] and w [B, D2], [B] in nats."""
+        return self.log_joint_of(x, z, w)
+
+    # Plain tensors, which export.
+
+    def decode(self, z):
+        """Returns the mean of p(x|z), [B, *], for z [B, D1]."""
+        return self.likelihood.mean(tf.cast(self.decoder(z, training=False), tf.float32))
+
+    def call(self, x):
+        """Returns the reconstruction of x: the mean of p(x|z) at the mean of q(z|x)."""
+        return self.decode(self.centers(x)[0])
+
+    # Components.
+
+    def mixture(self):
+        """Returns w as the mixture of K equal members: which one is drawn is the category."""
+        single, k = self.prior.mixture(self.encode_top), self.num_components
+        return LocationScaleMixture(tf.zeros([k]), tf.repeat(single.loc, k, axis=0), tf.repeat(single.scale, k, axis=0), single.family)
+
+    def complete(self, z, component, noise):
+        normal = self.components_of(z).distribution  # [N, K, D1]
+        chosen = tf.one_hot(component, self.num_components)[..., None]
+        return (tf.reduce_sum(chosen * normal.loc, axis=1) + tf.reduce_sum(chosen * normal.scale, axis=1) * noise[0],)
+
+    def shares(self, x, num_samples, seed):
+        r"""Returns :math:`E_{q(z|x)\,q(w|x)}\, p(c|z, w)`, [B, K]."""
+        w = self.encode_top(x).sample(num_samples, seed=fold_in(seed, 0))
+        z = self.lower_posterior(x, w).sample(seed=fold_in(seed, 1))  # [S, B, D1]
+        components = self.lower_prior(w).components_distribution  # [S, B, K]
+        return tf.reduce_mean(tf.nn.softmax(components.log_prob(z[..., None, :])), axis=0)
