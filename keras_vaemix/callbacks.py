@@ -1,5 +1,6 @@
 """Callbacks: the warm-up of beta, early stopping that waits for it, and pictures and components in TensorBoard."""
 
+import abc
 import math
 
 import keras
@@ -11,10 +12,23 @@ from keras_vaemix.evaluation import has_kl_ladder, kl_ladder
 from keras_vaemix.part import check_positive, require
 
 
-class KLWarmUp(keras.callbacks.Callback):
-    r"""Raises the weight of the KL divergence to its value over the first epochs, :math:`\beta_e = \beta \min(1, (e + 1) / W)`.
+class Schedule(keras.callbacks.Callback, abc.ABC):
+    """Abstract: sets a weight of the model at the start of each epoch.
 
     The epoch is counted from the optimizer's saved steps, so that a second `fit`, or a resumed one, goes on where the first stopped.
+    """
+
+    @abc.abstractmethod
+    def set(self, epochs_done):
+        """Sets the weight for the epoch that begins after so many."""
+
+    def on_epoch_begin(self, epoch, logs=None):
+        steps = self.params.get("steps")
+        self.set(self.model.steps_done() // steps if steps else epoch)
+
+
+class KLWarmUp(Schedule):
+    r"""Raises the weight of the KL divergence to its value over the first epochs, :math:`\beta_e = \beta \min(1, (e + 1) / W)`.
 
     Args:
         epochs: Length W of the warm-up; 0 for none.
@@ -27,11 +41,30 @@ class KLWarmUp(keras.callbacks.Callback):
         require(epochs >= 0, "epochs >= 0", epochs=epochs)
         self.epochs = epochs
 
-    def on_epoch_begin(self, epoch, logs=None):
-        steps = self.params.get("steps")
-        done = self.model.steps_done() // steps if steps else epoch
-        share = min(1.0, (done + 1) / self.epochs) if self.epochs else 1.0
+    def set(self, epochs_done):
+        share = min(1.0, (epochs_done + 1) / self.epochs) if self.epochs else 1.0
         self.model.beta.assign(self.model.objective.beta * share)
+
+
+class TemperatureAnnealing(Schedule):
+    r"""Lowers the temperature of relaxed categories, :math:`\tau_e = \tau_0 (\tau_1 / \tau_0)^{\min(1, e / W)}`.
+
+    Args:
+        final: Temperature :math:`\tau_1` at the end; the model's estimator has the first.
+        epochs: Length W.
+
+    Reference: E. Jang, S. Gu, B. Poole, *Categorical Reparameterization with Gumbel-Softmax*, 2017, Section 2.2.
+    """
+
+    def __init__(self, final=0.5, epochs=100):
+        super().__init__()
+        require(final > 0, "final > 0", final=final)
+        check_positive(epochs=epochs)
+        self.final, self.epochs = final, epochs
+
+    def set(self, epochs_done):
+        initial = self.model.estimator.temperature
+        self.model.temperature.assign(initial * (self.final / initial) ** min(1.0, epochs_done / self.epochs))
 
 
 class EarlyStopping(keras.callbacks.Callback):

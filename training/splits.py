@@ -60,6 +60,12 @@ class Data(NamedTuple):
         drawn = {name: rng.binomial(1, scale(getattr(self, name).x)).astype("float32") for name in ("validation", "test")}
         return drawn[split]
 
+    def fixed(self, split, support):
+        """Returns the examples of a split as `arrays` does, and those of train binarised once: for figures over the training set."""
+        if split != "train" or not self.binarizes(support):
+            return self.arrays(split, support)
+        return np.random.RandomState(BINARIZATION_SEED + 1).binomial(1, scale(self.train.x)).astype("float32")
+
     def binarizes(self, support):
         """Returns whether the examples are binarised at random for a likelihood with this support."""
         return support is supports.BINARY and self.is_intensity

@@ -15,3 +15,8 @@ def make_strategy(name="auto"):
         # The default collectives of CPU devices fail inside a gradient tape.
         return tf.distribute.MirroredStrategy([d.name for d in devices], cross_device_ops=tf.distribute.HierarchicalCopyAllReduce())
     return tf.distribute.get_strategy()
+
+
+def steps_at_once(steps, most=50):
+    """Returns how many steps of an epoch run in one call: the largest number up to `most` that divides them."""
+    return max(n for n in range(1, min(steps, most) + 1) if steps % n == 0)

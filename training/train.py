@@ -121,14 +121,18 @@ def fit(run, data, experiment, args, strategy):
     from keras_vaemix import callbacks
     from training.files import atomically
     from training.run import Recorder
+    from training.strategy import steps_at_once
 
     model, support = experiment.model, experiment.model.likelihood.support
     steps = len(data.train.x) // experiment.batch_size
     validation = data.arrays("validation", support)
     with strategy.scope():
         model.seed = args.seed
-        model.compile(experiment.optimizer, steps_per_execution=max(n for n in range(1, min(steps, 50) + 1) if steps % n == 0))
+        model.compile(experiment.optimizer, steps_per_execution=steps_at_once(steps))
     first = run.restore(model, steps)
+    if first == 0 and experiment.start is not None:
+        with strategy.scope():
+            experiment.start(experiment, data, args.seed)
     stopping = callbacks.EarlyStopping(experiment.patience, experiment.warm_up, past=run.past("val_loss"))
     if first < experiment.epochs and not stopping.is_over():
         model.fit(
@@ -143,6 +147,7 @@ def fit(run, data, experiment, args, strategy):
             callbacks=[
                 callbacks.StopOnNaN(),
                 callbacks.KLWarmUp(experiment.warm_up),
+                *experiment.callbacks,
                 stopping,
                 Recorder(run, args.checkpoint_seconds),
                 callbacks.TensorBoard(run.folder / "logs", validation[:200]),

@@ -1,12 +1,13 @@
 """A mixture of diagonal normals with learned parameters."""
 
 import keras
+import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
 from keras_vaemix.part import check_positive, register, require
 from keras_vaemix.priors.base import MixturePrior
-from keras_vaemix.priors.scales import inverse_softplus_scale, softplus_scale
+from keras_vaemix.priors.scales import FLOOR, inverse_softplus_scale, softplus_scale
 
 tfd = tfp.distributions
 
@@ -41,3 +42,24 @@ class NormalMixture(MixturePrior):
 
     def components(self, encode):
         return tfd.Independent(tfd.Normal(self.loc, softplus_scale(self.raw_scale)), 1)  # batch [K], event [D]
+
+    def adapt(self, z, shares, variance=0.0):
+        r"""Starts the components from the moments of latents, :math:`m_k = \sum_i r_{ik} z_i / \sum_i r_{ik}` and so on.
+
+        Learned weights start from the shares; uniform ones stay uniform.
+
+        Args:
+            z: Latents, or the means of their posteriors, [N, D].
+            shares: Share of each component in each of them, [N, K]; see `starts.fit_mixture`.
+            variance: Variance of z around those means, [N, D] or [D].
+        """
+        z, shares = np.asarray(z, "float64"), np.asarray(shares, "float64")
+        expected = f"shares of shape {(len(z), self.num_components)}"
+        require(shares.shape == (len(z), self.num_components), expected, shape=shares.shape)
+        size = shares.sum(axis=0)[:, None] + 1e-6  # [K, 1]
+        loc = shares.T @ z / size
+        scale = np.sqrt(np.maximum(shares.T @ (z**2 + variance) / size - loc**2, 1e-4))
+        self.loc.assign(loc)
+        self.raw_scale.assign(np.log(np.expm1(scale - FLOOR)))
+        if self.learn_weights:
+            self.raw_logits.assign(np.log(size[:, 0] / size.sum()))

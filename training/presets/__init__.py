@@ -17,6 +17,8 @@ class Experiment(NamedTuple):
         batch_size: Examples in a step, over all replicas.
         warm_up: Epochs over which beta rises to its value; 0 for none.
         patience: Epochs without a better validation bound after which training stops.
+        callbacks: Further callbacks, whose state is a function of the saved step.
+        start: Function of the experiment, the data and a seed that is called once, before the first epoch.
     """
 
     model: Any
@@ -25,6 +27,8 @@ class Experiment(NamedTuple):
     batch_size: int = 100
     warm_up: int = 100
     patience: int = 50
+    callbacks: tuple = ()
+    start: Callable | None = None
 
 
 class Preset(NamedTuple):
@@ -54,4 +58,4 @@ def preset(dataset, paper):
     return register
 
 
-from training.presets import cp_vae, gmmp_vae, hierarchical, mog_vae  # noqa: E402, F401  (they register themselves)
+from training.presets import categories, cp_vae, gmmp_vae, hierarchical, mog_vae  # noqa: E402, F401  (they register themselves)

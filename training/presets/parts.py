@@ -2,11 +2,15 @@
 
 import difflib
 import functools
+from typing import NamedTuple
 
 import keras
 
 import keras_vaemix as vm
 from training.presets import Experiment
+from training.strategy import steps_at_once
+
+START_SEED = 1_000_003  # added to the seed, so that a start sees other noise than the epochs after it
 
 
 def mlp_networks(example_shape, num_outputs, latent_dim, output_shape, hidden=(300, 300)):
@@ -65,3 +69,24 @@ def choose(flag, choices, received):
         close = difflib.get_close_matches(received, choices, 1) or sorted(choices)
         raise ValueError(f"Expected --{flag}: {' or '.join(close)}? One of {', '.join(choices)}. Received: {received!r}")
     return choices[received]
+
+
+class MixtureStart(NamedTuple):
+    """A start of categories: the networks are trained as a plain VAE, then a Gaussian mixture is fitted to its latents.
+
+    Attributes:
+        epochs: Epochs of the plain VAE, of which the first half is its warm-up.
+    """
+
+    epochs: int
+
+    def __call__(self, experiment, data, seed):
+        """Trains, fits, and leaves the experiment's model with what was found."""
+        model = experiment.model
+        support, steps = model.likelihood.support, len(data.train.x) // experiment.batch_size
+        plain = model.without_mixture()
+        plain.compile(keras.optimizers.Adam(float(experiment.optimizer.learning_rate)), steps_per_execution=steps_at_once(steps))
+        batches = data.batches(experiment.batch_size, support, seed + START_SEED)
+        warm_up = vm.callbacks.KLWarmUp(self.epochs // 2)
+        plain.fit(batches, epochs=self.epochs, steps_per_epoch=steps, shuffle=False, callbacks=[warm_up], verbose=2)
+        model.adapt(data.fixed("train", support), seed=seed)
