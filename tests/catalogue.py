@@ -3,6 +3,7 @@
 import numpy as np
 
 import keras_vaemix as vm
+from keras_vaemix import networks
 
 SHAPE, LATENT_DIM = (4, 4, 1), 3
 
@@ -67,8 +68,65 @@ COMBINATIONS = {
 }
 
 
-def make(prior="StandardNormal", likelihood="Bernoulli", posterior="DiagonalNormal", objective="ELBO", kl=None, seed=0):
-    """Returns a small VAE of the parts that are named."""
+def cp_vae(objective, seed, sees=True, **settings):
+    """Returns a small CP-VAE of four categories."""
+    both = networks.joint_gated_mlp([(LATENT_DIM,), (4,)], SHAPE, (8,), (8,))
+    return vm.CPVAE(
+        encoder=networks.gated_mlp(SHAPE, 4 + 2 * LATENT_DIM, (8,)),
+        decoder=both if sees else networks.gated_mlp((LATENT_DIM,), SHAPE, (8,)),
+        prior=vm.NormalMixture(LATENT_DIM, 4, learn_weights=not settings.get("follow_aggregate", False)),
+        likelihood=vm.Bernoulli(),
+        objective=objective,
+        seed=seed,
+        **settings,
+    )
+
+
+def hierarchical_vae(objective, seed, prior):
+    """Returns a small two-level VAE."""
+    return vm.HierarchicalVAE(
+        top_encoder=networks.gated_mlp(SHAPE, 2 * LATENT_DIM, (8,)),
+        encoder=networks.joint_gated_mlp([SHAPE, (LATENT_DIM,)], 4, (8,), (8,)),
+        conditional=networks.gated_mlp((LATENT_DIM,), 4, (8,)),
+        decoder=networks.joint_gated_mlp([(2,), (LATENT_DIM,)], SHAPE, (8,), (8,)),
+        prior=PRIORS[prior](),
+        likelihood=vm.Bernoulli(),
+        objective=objective,
+        seed=seed,
+    )
+
+
+def gm_vae(objective, seed):
+    """Returns a small Gaussian-mixture VAE of four categories."""
+    return vm.GMVAE(
+        top_encoder=networks.gated_mlp(SHAPE, 4, (8,)),
+        encoder=networks.gated_mlp(SHAPE, 2 * LATENT_DIM, (8,)),
+        conditional=networks.gated_mlp((2,), 4 * 2 * LATENT_DIM, (8,)),
+        decoder=networks.gated_mlp((LATENT_DIM,), SHAPE, (8,)),
+        prior=vm.StandardNormal(2),
+        likelihood=vm.Bernoulli(),
+        num_components=4,
+        objective=objective,
+        seed=seed,
+    )
+
+
+MODELS = {
+    "CPVAE": cp_vae,
+    "CPVAE-straight-through": lambda *a: cp_vae(*a, estimator=vm.categories.StraightThrough(0.5), heads=vm.SharedHeads(LATENT_DIM, 4)),
+    "CPVAE-aggregate": lambda *a: cp_vae(*a, sees=False, follow_aggregate=True),
+    "CPVAE-paper": lambda *a: cp_vae(*a, sample_aggregate=True),
+    "HierarchicalVAE": lambda *a: hierarchical_vae(*a, "StandardNormal"),
+    "HierarchicalVAE-vamp": lambda *a: hierarchical_vae(*a, "VampPrior"),
+    "GMVAE": gm_vae,
+}
+COMBINATIONS |= {f"model-{name}": {"model": name} for name in MODELS}
+
+
+def make(prior="StandardNormal", likelihood="Bernoulli", posterior="DiagonalNormal", objective="ELBO", kl=None, seed=0, model="VAE"):
+    """Returns a small VAE of the parts that are named, or another small model with its own parts."""
+    if model != "VAE":
+        return MODELS[model](OBJECTIVES[objective](), seed)
     likelihood, posterior = LIKELIHOODS[likelihood](), POSTERIORS[posterior]()
     return vm.VAE(
         encoder=vm.networks.gated_mlp(SHAPE, posterior.params_size(LATENT_DIM), (8,)),

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+import keras_vaemix as vm
 from tests import catalogue
 from training.strategy import make_strategy
 
@@ -33,6 +34,40 @@ def test_one_step_on_two_replicas_equals_one_step_on_one(prior, likelihood, nois
     assert mirrored_figures == pytest.approx(figures, rel=1e-5)
     for a, b in zip(one.trainable_variables, two.trainable_variables, strict=True):
         np.testing.assert_allclose(a, b, atol=1e-5, err_msg=a.path)
+
+
+@pytest.mark.parametrize("name", ["HierarchicalVAE-vamp", "GMVAE"])
+def test_two_levels_on_two_replicas_equal_one(name, noiseless, binary):
+    weights, results = None, []
+    for strategy in ("none", "mirrored"):
+        with make_strategy(strategy).scope():
+            model = catalogue.make(model=name)
+            model.posterior = noiseless
+            weights = weights or model.get_weights()
+            model.set_weights(weights)
+            model.compile(keras.optimizers.SGD(0.01))
+        loss = model.fit(binary, batch_size=30, epochs=1, shuffle=False, verbose=0).history["loss"]
+        results.append((loss, [variable.numpy() for variable in model.trainable_variables]))
+    np.testing.assert_allclose(results[0][0], results[1][0], rtol=1e-5)
+    for a, b in zip(results[0][1], results[1][1], strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-5)
+
+
+def test_categories_on_two_replicas_equal_one(binary):
+    """Enumerated categories and a posterior of no width have no noise; the aggregate posterior is that of the global batch."""
+    weights, results = None, []
+    for strategy in ("none", "mirrored"):
+        with make_strategy(strategy).scope():
+            heads = vm.GatedHeads(catalogue.LATENT_DIM, 4, log_variance_limits=(-25, -24))
+            model = catalogue.cp_vae(None, 0, heads=heads, aggregate_rate=0.5)
+            weights = weights or model.get_weights()
+            model.set_weights(weights)
+            model.compile(keras.optimizers.SGD(0.001))
+        loss = model.fit(binary, batch_size=30, epochs=1, shuffle=False, verbose=0).history["loss"]
+        results.append((loss, [variable.numpy() for variable in model.weights if "draw_counter" not in variable.path]))
+    np.testing.assert_allclose(results[0][0], results[1][0], rtol=1e-4)
+    for a, b in zip(results[0][1], results[1][1], strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-4)
 
 
 @pytest.mark.parametrize("posterior", ["NormalMixturePosterior", "SampledMixturePosterior"])

@@ -21,7 +21,8 @@ class Batches(keras.utils.PyDataset):
 
 
 # XLA takes its time: not everywhere.
-COMPILED = {name for name in catalogue.COMBINATIONS if name.startswith(("prior-", "posterior-"))} | {"kl-Variational", "vamp-dreg"}
+KINDS = ("prior-", "posterior-", "model-")
+COMPILED = {name for name in catalogue.COMBINATIONS if name.startswith(KINDS)} | {"kl-Variational", "vamp-dreg"}
 
 
 @pytest.mark.parametrize("name", catalogue.COMBINATIONS)

@@ -6,9 +6,9 @@ import pytest
 from tests import catalogue
 
 
-@pytest.fixture(params=catalogue.PRIORS)
+@pytest.fixture(params=[*(f"prior-{name}" for name in catalogue.PRIORS), *(f"model-{name}" for name in catalogue.MODELS)])
 def model(request):
-    return catalogue.make(request.param)
+    return catalogue.make(**catalogue.COMBINATIONS[request.param])
 
 
 def test_equal_seeds_equal_draws(model, binary):
