@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy.stats import norm
 
 import keras_vaemix as vm
-from keras_vaemix import evaluation
+from keras_vaemix import evaluation, plots
 from tests import catalogue
 
 MIXTURES = ["model-CPVAE", "model-CPVAE-aggregate", "model-HierarchicalVAE-vamp", "model-GMVAE", "prior-VampPrior", "kl-Variational"]
@@ -181,3 +181,18 @@ def test_models_without_latents_of_these_kinds_are_refused(binary):
     assert not evaluation.has_divergence_split(keras.Sequential())
     with pytest.raises(ValueError, match=r"a VAE of one or two levels, or with categories\. Received: model='Sequential'"):
         evaluation.divergence_split(keras.Sequential(), binary)
+
+
+def test_heat_map_has_the_heaviest_category_on_top():
+    table = np.array([[0, 1, 0], [9, 0, 0], [0, 0, 4]])
+    picture = plots.heat_map(table)
+    assert picture.ndim == 3
+    assert picture.shape[-1] == 3
+    assert picture.min() >= 0
+    assert picture.max() <= 1
+    np.testing.assert_array_equal(plots.heat_map(table[[1, 2, 0]])[:, -100:], picture[:, -100:])
+    assert len(plots.heat_map(np.ones((500, 10)))) == len(plots.heat_map(np.ones((50, 10))))
+
+
+def test_heat_map_of_nothing_is_drawn():
+    assert np.isfinite(plots.heat_map(np.zeros((3, 2)))).all()
