@@ -8,7 +8,8 @@ import numpy as np
 import tensorflow as tf
 
 from keras_vaemix import plots
-from keras_vaemix.evaluation import has_kl_ladder, kl_ladder
+from keras_vaemix.evaluation import category_table, cluster_report, has_kl_ladder, kl_ladder
+from keras_vaemix.evaluation.clustering import check_indices, check_labels
 from keras_vaemix.part import check_positive, require
 
 
@@ -116,21 +117,28 @@ class TensorBoard(keras.callbacks.TensorBoard):
     """Keras's TensorBoard, with pictures and the components of the prior.
 
     Every loss part is on the same axes for training and validation. Reconstructions, samples from the model's real prior (a row
-    for each component) and pseudo-inputs are pictures; the use of the components is a histogram, with its perplexity. All are
-    drawn with fixed seeds and leave the training run as it is. Where posterior or prior are mixtures, every bound of the divergence
-    is shown as its gap above the Monte Carlo estimate (`kl_gap/*`).
+    for each component) and pseudo-inputs are pictures; the use of the components is a histogram, with its perplexity and the number
+    of dead ones. With labels, components against labels are a picture, and the accuracy of the components, matched one to one with
+    labels on these very examples, is a figure. All are drawn with fixed seeds and leave the training run as it is. Where posterior
+    or prior are mixtures, every bound of the divergence is shown as its gap above the Monte Carlo estimate (`kl_gap/*`).
 
     Args:
         log_dir: Where logs go.
         x: Some examples, for reconstructions and responsibilities.
         picture_freq: Epochs between pictures.
+        labels: Labels of these examples, integer [N] from zero, or None.
         **kwargs: Keras's own.
+
+    Raises:
+        ValueError: There is not one label for each example.
     """
 
-    def __init__(self, log_dir, x, picture_freq=10, **kwargs):
+    def __init__(self, log_dir, x, picture_freq=10, labels=None, **kwargs):
         super().__init__(log_dir, write_graph=False, **kwargs)
         check_positive(picture_freq=picture_freq)
-        self.x, self.picture_freq = np.asarray(x), picture_freq
+        self.x, self.picture_freq, self.labels = np.asarray(x), picture_freq, labels
+        if labels is not None:
+            check_labels(check_indices("labels", labels), len(self.x))
 
     def _collect_learning_rate(self, logs):
         rate = keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)
@@ -150,14 +158,23 @@ class TensorBoard(keras.callbacks.TensorBoard):
                 if hasattr(prior, "pseudo_inputs"):
                     self.picture("pseudo_inputs", plots.grid(prior.pseudo_inputs()[:100], 10))
             if num_components > 1:
-                use = np.mean(self.model.responsibilities(self.x), axis=0)  # [K]
-                tf.summary.histogram("components/use", use)
-                tf.summary.scalar("components/perplexity", np.exp(-np.sum(use * np.log(use + 1e-12))))
+                self.write_components()
             if has_kl_ladder(self.model):
                 ladder = {name: np.mean(value) for name, value in kl_ladder(self.model, self.x).items()}
                 estimate = ladder.pop("monte_carlo")
                 for name, value in ladder.items():
                     tf.summary.scalar(f"kl_gap/{name}", value - estimate)
+
+    def write_components(self):
+        shares = self.model.responsibilities(self.x)  # [N, K]
+        report = cluster_report(shares, self.labels, shares, self.labels)
+        tf.summary.histogram("components/use", np.mean(shares, axis=0))
+        tf.summary.scalar("components/perplexity", report["perplexity"])
+        tf.summary.scalar("components/dead", report["dead_categories"])
+        if self.labels is not None:
+            tf.summary.scalar("components/cluster_accuracy", report["cluster_accuracy"])
+            table = category_table(np.argmax(shares, axis=1), self.labels, shares.shape[1])
+            self.picture("categories", plots.heat_map(table))
 
     def picture(self, name, image):
         tf.summary.image(name, image[None])

@@ -1,4 +1,4 @@
-"""Pictures as arrays [H, W, C] in [0, 1]: grids of images, reconstructions, and one row of samples per component."""
+"""Pictures as arrays [H, W, C] in [0, 1]: grids of images, reconstructions, samples of each component, categories against labels."""
 
 import numpy as np
 
@@ -31,6 +31,39 @@ def component_samples(model, num_columns=10, max_rows=50, seed=0):
         return grid(model.sample(10 * num_columns, seed=seed), num_columns)
     heaviest = np.argsort(-np.asarray(model.log_weights()), kind="stable")[:max_rows]
     return grid(np.concatenate([model.sample(num_columns, int(k), seed + i) for i, k in enumerate(heaviest)]), num_columns)
+
+
+def heat_map(table, max_rows=50, max_columns=100):
+    """Returns a picture of how the examples of each category are shared among labels, a row for each category, the heaviest first.
+
+    Each cell is the share of a label in the category's examples, a number up to 20 labels; beside the row stands the category with its
+    share of all examples. Where there are more categories than `max_rows` the heaviest are shown, ties by index; of labels the first
+    `max_columns`.
+
+    Args:
+        table: Numbers of examples [K, L], as `evaluation.category_table` returns them.
+        max_rows: At most so many categories.
+        max_columns: At most so many labels.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    table = np.asarray(table, "float64")
+    use = table.sum(axis=1) / max(table.sum(), 1)
+    rows, num_columns = np.argsort(-use, kind="stable")[:max_rows], min(table.shape[1], max_columns)
+    shares = (table / np.maximum(table.sum(axis=1, keepdims=True), 1))[rows, :num_columns]
+    figure = Figure((2 + 0.5 * min(num_columns, 20), 1 + 0.3 * len(rows)), dpi=100, layout="constrained")
+    axes = figure.add_subplot(xlabel="label", ylabel="category, and its share of examples")
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+    axes.set_yticks(range(len(rows)), [f"{k}   {use[k]:.1%}" for k in rows])
+    if num_columns <= 20:
+        axes.set_xticks(range(num_columns))
+        for i, j in np.argwhere(shares >= 0.005):
+            color = "white" if shares[i, j] > 0.5 else "black"
+            axes.text(j, i, f"{shares[i, j]:.2f}", ha="center", va="center", fontsize=8, color=color)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[..., :3].astype("float32") / 255
 
 
 def save_png(path, image, zoom=1):

@@ -85,7 +85,8 @@ def test_tensorboard_shows_parts_pictures_and_components(prior, binary, tmp_path
     model = catalogue.make(prior)
     model.compile("adam", run_eagerly=True)
     x = np.tile(binary, (2, 1, 1, 1))
-    model.fit(x, epochs=2, verbose=0, validation_data=x, callbacks=[callbacks.TensorBoard(tmp_path, x, picture_freq=1)])
+    board = callbacks.TensorBoard(tmp_path, x, picture_freq=1, labels=np.arange(60) % 3)
+    model.fit(x, epochs=2, verbose=0, validation_data=x, callbacks=[board])
     tags = {}
     for side in ("train", "validation"):
         events = EventAccumulator(str(tmp_path / side), size_guidance={"tensors": 0})
@@ -101,9 +102,17 @@ def test_tensorboard_shows_parts_pictures_and_components(prior, binary, tmp_path
         "pseudo_inputs": "images",
         "components/use": "histograms",
         "components/perplexity": "scalars",
+        "components/dead": "scalars",
+        "components/cluster_accuracy": "scalars",
+        "categories": "images",
         "kl_gap/variational": "scalars",
     }
     assert (mixture.items() <= tags["train"].items()) == (prior == "VampPrior")
+
+
+def test_tensorboard_refuses_labels_of_other_examples(binary, tmp_path):
+    with pytest.raises(ValueError, match=r"one label for each of 30 examples\. Received: labels=29"):
+        callbacks.TensorBoard(tmp_path, binary, labels=np.zeros(29, int))
 
 
 def test_pictures_leave_training_alone(binary, tmp_path):

@@ -35,6 +35,14 @@ def test_evaluation_is_binarised_once_and_training_anew(digits):
         digits.arrays("train", supports.BINARY)
 
 
+def test_labels_are_classes(digits):
+    labels = digits.labels("test")
+    assert labels.dtype == int
+    np.testing.assert_array_equal(labels, digits.test.y)
+    for y in (None, digits.test.y / 10, digits.test.y - 1, digits.test.y + 1197, digits.test.y[:, None]):
+        assert digits._replace(test=digits.test._replace(y=y)).labels("test") is None
+
+
 def batches(digits, support, num, **kwargs):
     return np.stack(list(digits.batches(57, support, 3, **kwargs).take(num).as_numpy_iterator()))
 
@@ -103,6 +111,9 @@ def test_truncated_file_is_named(tmp_path, keep):
         {"x": np.array(["a", "b"])},
         {"x_train": np.zeros((30, 2)), "x_test": np.zeros((5, 3))},
         {"x": np.full((30, 2), np.nan)},
+        {"x": np.zeros((30, 2)), "y": np.zeros(29, int)},
+        {"x": np.zeros((30, 2)), "y": np.zeros(31, int)},
+        {"x_train": np.zeros((30, 2)), "x_test": np.zeros((5, 2)), "y_test": np.array(3)},
     ],
 )
 def test_arrays_that_are_no_data_set(tmp_path, arrays):

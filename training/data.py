@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_vaemix import supports
+from keras_vaemix.part import require
 from training.sources import read_folder, read_npz, read_tfds
 from training.splits import BINARIZATION_SEED, SPLITS, Data, Split, scale
 from training.toys import cp_vae_toy, mog_toy
@@ -41,13 +42,20 @@ def load(name, data_dir=None, image_size=64):
 
 
 def validated(data):
-    """Returns `data` if every split holds finite examples of one shape in the declared support."""
+    """Returns `data` if every split holds finite examples of one shape in the declared support, and a label for each or none."""
     for split in SPLITS:
         x = getattr(data, split).x
+        check_labels(getattr(data, split), f"{data.name} {split}")
         supports.check_array(x[:1], supports.REAL, data.shape, f"{data.name} {split}")
         if x.dtype != np.uint8:
             supports.check_array(x, data.support, data.shape, f"{data.name} {split}")
     return data
+
+
+def check_labels(split, name):
+    """Raises `ValueError` unless a split has no labels, or one for each example."""
+    n = len(split.x)
+    require(split.y is None or np.shape(split.y)[:1] == (n,), f"one label for each of {n} examples in {name}", labels=np.shape(split.y))
 
 
 def digits():
@@ -70,6 +78,8 @@ def from_arrays(name, arrays):
     if "x" in arrays:
         arrays = {"x_train": arrays["x"], **({"y_train": arrays["y"]} if "y" in arrays else {})}
     whole = {name: Split(channels(arrays[f"x_{name}"]), arrays.get(f"y_{name}")) for name in SPLITS if f"x_{name}" in arrays}
+    for split, examples in whole.items():
+        check_labels(examples, f"{name} {split}")
     for missing in [split for split in SPLITS[1:] if split not in whole]:
         whole["train"], whole[missing] = hold_out(whole["train"], max(1, len(arrays["x_train"]) // 10))
     x = whole["train"].x

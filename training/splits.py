@@ -66,6 +66,12 @@ class Data(NamedTuple):
             return self.arrays(split, support)
         return np.random.RandomState(BINARIZATION_SEED + 1).binomial(1, scale(self.train.x)).astype("float32")
 
+    def labels(self, split):
+        """Returns the labels of a split as integers [N] from zero, or None where there are none or they are no classes."""
+        y = getattr(self, split).y
+        are_classes = y is not None and np.ndim(y) == 1 and np.issubdtype(y.dtype, np.integer)
+        return y.astype(int) if are_classes and np.min(y) >= 0 and np.max(y) < len(self.train.x) else None
+
     def binarizes(self, support):
         """Returns whether the examples are binarised at random for a likelihood with this support."""
         return support is supports.BINARY and self.is_intensity

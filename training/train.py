@@ -9,7 +9,7 @@ from pathlib import Path
 
 from training.quiet import import_tensorflow
 
-MAIN_JOB = "vamp_digits"
+MAIN_JOB = "cp_vae_digits"
 
 
 def common_flags():
@@ -118,14 +118,14 @@ def check_trainable(data, experiment):
 
 def fit(run, data, experiment, args, strategy):
     """Trains, from the last checkpoint if there is one, and leaves the model with its best weights, saved."""
-    from keras_vaemix import callbacks
+    from keras_vaemix import CPVAE, callbacks
     from training.files import atomically
     from training.run import Recorder
     from training.strategy import steps_at_once
 
     model, support = experiment.model, experiment.model.likelihood.support
     steps = len(data.train.x) // experiment.batch_size
-    validation = data.arrays("validation", support)
+    validation, labels = data.arrays("validation", support), data.labels("validation")
     with strategy.scope():
         model.seed = args.seed
         model.compile(experiment.optimizer, steps_per_execution=steps_at_once(steps))
@@ -150,10 +150,12 @@ def fit(run, data, experiment, args, strategy):
                 *experiment.callbacks,
                 stopping,
                 Recorder(run, args.checkpoint_seconds),
-                callbacks.TensorBoard(run.folder / "logs", validation[:200]),
+                callbacks.TensorBoard(run.folder / "logs", validation[:200], labels=labels if labels is None else labels[:200]),
             ],
         )
     model.set_weights(run.best)
+    if isinstance(model, CPVAE):
+        model.adapt_aggregate(data.fixed("train", support))
     with atomically(run.folder / "model.keras") as temporary:
         model.save(temporary)
 
@@ -165,10 +167,10 @@ def finish(run, data, model, args):
     from training.evaluate import describe, evaluate
 
     folder, test = run.folder, data.arrays("test", model.likelihood.support)
-    report = evaluate(folder, model, test, "test", args.likelihood_samples, args.likelihood_examples)
+    report = evaluate(folder, model, data, "test", args.likelihood_samples, args.likelihood_examples)
     made = {"model": folder / "model.keras", "evaluation": folder / "evaluation.json"}
     if data.is_images():
-        made |= draw(folder, model, test)
+        made |= draw(folder, model, test, data.labels("test"))
     made["exported decoder and sampler"] = artifact = export_model(model, folder / "export")
     made["samples by ONNX Runtime"] = sampled = folder / ("exported_samples.png" if data.is_images() else "exported_samples.npy")
     export.sample.main([str(artifact), "--num", "64", "--out", str(sampled)])
@@ -179,15 +181,20 @@ def finish(run, data, model, args):
     print(f"Sample the export:      python -m export.sample {artifact} --component 0 --out component{sampled.suffix}")
 
 
-def draw(folder, model, x):
-    """Writes the run's pictures and returns their paths."""
+def draw(folder, model, x, labels=None):
+    """Writes the run's pictures and returns their paths; with labels, that of the categories of x against them."""
     from keras_vaemix import plots
+    from keras_vaemix.evaluation import category_table
 
     zoom = max(1, 48 // x.shape[1])
     samples, reconstructions = folder / "samples.png", folder / "reconstructions.png"
     plots.save_png(samples, plots.component_samples(model), zoom)
     plots.save_png(reconstructions, plots.pairs(x[:40], model.reconstruct(x[:40])), zoom)
-    return {"samples, one row per component": samples, "reconstructions": reconstructions}
+    made = {"samples, one row per component": samples, "reconstructions": reconstructions}
+    if labels is not None and model.num_components > 1:
+        made["categories against labels"] = categories = folder / "categories.png"
+        plots.save_png(categories, plots.heat_map(category_table(model.cluster(x), labels, model.num_components)))
+    return made
 
 
 def main(argv=None):

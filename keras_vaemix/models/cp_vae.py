@@ -1,5 +1,7 @@
 """The conditional-prior VAE: a category, a latent whose prior depends on it, and a posterior of both."""
 
+import math
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -125,8 +127,8 @@ class CPVAE(LatentModel):
         expected = "objective=ELBO() with its closed form, or MonteCarlo(): other bounds are not of z and c"
         is_elbo = isinstance(self.objective, ELBO) and isinstance(self.objective.kl, ClosedForm | MonteCarlo)
         require(is_elbo, expected, objective=self.objective)
-        can_follow = not (self.follow_aggregate and getattr(prior, "learn_weights", False))
-        require(can_follow, "a prior with learn_weights=False where p(c) follows the aggregate posterior", learn_weights=True)
+        can_follow = not (getattr(prior, "learn_weights", False) and (self.follow_aggregate or self.sample_aggregate))
+        require(can_follow, "a prior with learn_weights=False where the aggregate posterior is p(c) or sampled", learn_weights=True)
         require(0 < self.aggregate_rate <= 1, "aggregate_rate in (0, 1]", aggregate_rate=self.aggregate_rate)
 
     # Sizes.
@@ -185,6 +187,8 @@ class CPVAE(LatentModel):
         return tfd.Independent(tfd.Normal(tf.tensordot(c, normal.loc, 1), tf.tensordot(c, normal.scale, 1)), 1)
 
     def draws(self, x, objective, seed, training=False):
+        if training:
+            self.estimator.check(self.num_components, self.values_of_example(), x.shape[0] or 100)
         log_q, loc, scale = self.infer(x, training)  # [B, K], [B, D], [B, D]
         estimator = self.estimator if training else categories.hard(self.num_components)
         c, log_weight = estimator.sample(log_q, objective.num_samples, fold_in(seed, 0), self.temperature)  # [S, B, K], [S, B]
@@ -207,6 +211,10 @@ class CPVAE(LatentModel):
         """Returns the likelihood's parameters [S, B, *] for z [S, B, D] and one-hot c [S, B, K]."""
         inputs = [fold(z), fold(c)] if self.takes_component else fold(z)
         return unfold(self.decoder(inputs, training=training), tf.shape(z)[0])
+
+    def values_of_example(self):
+        """Returns how many values the decoder computes for one example and category."""
+        return sum(math.prod(layer.output.shape[1:]) for layer in self.decoder.layers)
 
     # The aggregate posterior.
 

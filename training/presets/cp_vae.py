@@ -50,7 +50,7 @@ def mog_prior_digits(data, *, num_components: int = 10, latent_dim: int = 16, le
     return digits_protocol(gated_vae(data, vm.NormalMixture(latent_dim, num_components, learn_weights), NARROW), learning_rate)
 
 
-@preset("digits", "none: VP on the bundled digits; the main job")
+@preset("digits", "none: VP on the bundled digits")
 def vamp_digits(data, *, num_components: int = 50, latent_dim: int = 16, learn_weights: bool = True, learning_rate: float = 1e-3):
     """VAE with a VampPrior that starts from data, on 8x8 digits."""
     prior = vm.VampPrior(latent_dim, num_components, data.shape, learn_weights)

@@ -1,0 +1,139 @@
+"""How categories stand to labels: matched on the training set, judged on other examples."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
+
+from keras_vaemix.part import require
+
+DEAD_SHARE = 0.1  # of 1/K, the share of a category where all are used alike
+UNMATCHED = -1
+
+
+class Matching(NamedTuple):
+    """The label of each category, integer [K]; -1 for a category without one.
+
+    Attributes:
+        one_to_one: The assignment with the most hits in which no two categories have the same label (the Hungarian algorithm).
+        majority: The commonest label of each category's examples.
+    """
+
+    one_to_one: Any
+    majority: Any
+
+
+def match_categories(categories, labels, num_categories):
+    """Matches categories with labels by the examples that they have in common; learn it on the training set.
+
+    Where there are more categories than labels, or fewer, some stay unmatched; so does a category that has no example of its label.
+    Ties go to the lowest indices.
+
+    Args:
+        categories: Category of each example, integer [N].
+        labels: Label of each example, integer [N] from zero.
+        num_categories: Number of categories K.
+
+    Returns:
+        A `Matching`.
+
+    Reference: H. Kuhn, *The Hungarian Method for the Assignment Problem*, 1955.
+    """
+    table = category_table(categories, labels, num_categories)
+    k, num_labels = table.shape
+    # All of these together are less than one example.
+    preference = np.outer(np.arange(k, 0, -1), np.arange(num_labels, 0, -1)) / (1 + min(k, num_labels) * k * num_labels)
+    rows, columns = linear_sum_assignment(table + preference, maximize=True)
+    one_to_one = np.full(k, UNMATCHED)
+    one_to_one[rows] = np.where(table[rows, columns] > 0, columns, UNMATCHED)
+    return Matching(one_to_one, np.where(table.any(axis=1), np.argmax(table, axis=1), UNMATCHED))
+
+
+def category_table(categories, labels, num_categories=None, num_labels=None):
+    """Returns how many examples each category has of each label, integer [K, L].
+
+    Args:
+        categories: Category of each example, integer [N].
+        labels: Label of each example, integer [N] from zero.
+        num_categories: K; None for the largest category plus one.
+        num_labels: L; None for the largest label plus one.
+
+    Raises:
+        ValueError: They are no indices, or there is not one label for each example.
+    """
+    categories, labels = check_indices("categories", categories, num_categories), check_indices("labels", labels, num_labels)
+    check_labels(labels, len(categories))
+    table = np.zeros([num_categories or categories.max() + 1, num_labels or labels.max() + 1], int)
+    np.add.at(table, (categories, labels), 1)
+    return table
+
+
+def usage(shares):
+    r"""Returns how the categories are used, a dict: `perplexity` and `dead_categories`.
+
+    The perplexity is :math:`\exp H(q(c))` of :math:`q(c) = \frac1N \sum_i q(c|x_i)` (the CP-VAE paper, eq. 14): K where all are used
+    alike. A category is dead whose share q(c) is less than :math:`0.1 / K`.
+
+    Args:
+        shares: Responsibilities [N, K].
+    """
+    use = np.mean(check_shares(shares), axis=0)
+    entropy = -np.sum(use * np.log(np.maximum(use, 1e-30)))
+    return {"perplexity": float(np.exp(entropy)), "dead_categories": int(np.sum(use < DEAD_SHARE / len(use)))}
+
+
+def cluster_report(train_shares, train_labels, test_shares, test_labels):
+    """Judges a clustering on test examples; each example is of the category with its largest share.
+
+    Args:
+        train_shares: Responsibilities of training examples [N, K], on which categories are matched with labels.
+        train_labels: Their labels, integer [N] from zero; None where there are none.
+        test_shares: Responsibilities of the examples that are judged, [N', K].
+        test_labels: Their labels, or None.
+
+    Returns:
+        A dict: `perplexity` and `dead_categories` as in `usage`, and with labels `cluster_accuracy` (one category for a label),
+        `cluster_accuracy_majority` (any number of categories for a label), `nmi` and `ari` (which need no matching).
+
+    Raises:
+        ValueError: There is not one label for each example, or the shares are of different numbers of categories.
+    """
+    report, num_categories = usage(test_shares), np.shape(test_shares)[1]
+    if train_labels is None or test_labels is None:
+        return report
+    same = check_shares(train_shares).shape[1] == num_categories
+    require(same, f"train_shares of {num_categories} categories, as test_shares", shape=np.shape(train_shares))
+    matching = match_categories(np.argmax(train_shares, axis=1), train_labels, num_categories)
+    categories, labels = np.argmax(test_shares, axis=1), check_indices("test_labels", test_labels)
+    check_labels(labels, len(categories))
+    return {
+        "cluster_accuracy": float(np.mean(matching.one_to_one[categories] == labels)),
+        "cluster_accuracy_majority": float(np.mean(matching.majority[categories] == labels)),
+        "nmi": float(normalized_mutual_info_score(labels, categories)),
+        "ari": float(adjusted_rand_score(labels, categories)),
+        **report,
+    }
+
+
+def check_labels(labels, num_examples):
+    """Raises `ValueError` unless there is one label for each example."""
+    require(len(labels) == num_examples, f"one label for each of {num_examples} examples", labels=len(labels))
+
+
+def check_shares(shares):
+    """Returns responsibilities as an array [N, K]; raises `ValueError` for anything else."""
+    shares = np.asarray(shares)
+    require(shares.ndim == 2 and shares.size > 0, "shares of categories [N, K]", shape=shares.shape)
+    return shares
+
+
+def check_indices(name, values, num=None):
+    """Returns `values` as integers [N] in 0..num-1; raises `ValueError` for anything else."""
+    values = np.asarray(values)
+    is_vector = values.ndim == 1 and values.size > 0 and np.issubdtype(values.dtype, np.integer)
+    require(is_vector, f"{name} to be integers [N]", shape=values.shape, dtype=str(values.dtype))
+    values, low, high = values.astype(int), int(values.min()), int(values.max())
+    expected = f"{name} from 0" if num is None else f"{name} from 0 to {num - 1}"
+    require(low >= 0 and (num is None or high < num), expected, minimum=low, maximum=high)
+    return values
