@@ -96,7 +96,7 @@ def draw(name, model, path):
     figure = matplotlib.figure.Figure((4.5 * len(several), 3), layout="constrained")
     for axis, (law, one) in zip(figure.subplots(1, len(several), squeeze=False)[0], several.items(), strict=True):
         log_p = exact_log_likelihood(one, TWO_MODES[:, None].astype("float32"), np.linspace(*GRID))
-        axis.hist(samples(one), 100, (-0.5, 1.6), density=True, color="0.85", label="samples")
+        axis.hist(samples(one), 100, range=(-0.5, 1.6), density=True, color="0.85", label="samples")
         axis.plot(TWO_MODES, np.exp(two_modes_log_density(TWO_MODES)), "k:", label="true")
         axis.plot(TWO_MODES, np.exp(log_p), "C1", label="learned")
         axis.set(title=name if law == "prior" else f"{name}, c from the {law} distribution", xlabel="x", xlim=(-0.5, 1.6))
