@@ -68,7 +68,7 @@ def test_killed_table_goes_on_to_the_same_bits(tmp_path):
         assert "cp_vae_toy.md" in out
     assert history(folder) == history(tmp_path / "whole" / "cp_vae_toy" / "mg2-seed3")
     drop = ("date", "seconds", "hours")
-    one, other = ([r for r in read_json(tmp_path / f"{n}_out" / "cp_vae_toy.json") if r["seed"] == 3][0] for n in ("killed", "whole"))
+    one, other = (next(r for r in read_json(tmp_path / f"{n}_out" / "cp_vae_toy.json") if r["seed"] == 3) for n in ("killed", "whole"))
     assert {k: v for k, v in one.items() if k not in drop} == {k: v for k, v in other.items() if k not in drop}
 
 
