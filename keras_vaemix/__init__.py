@@ -12,7 +12,7 @@ Notation, the same in formulas and code:
 Every figure is in nats, summed over dimensions and averaged over examples.
 """
 
-from keras_vaemix import callbacks, categories, divergences, evaluation, networks, verify
+from keras_vaemix import callbacks, categories, divergences, evaluation, networks, starts, verify
 from keras_vaemix.heads import GatedHeads, Heads, SharedHeads
 from keras_vaemix.likelihoods import (
     Bernoulli,
@@ -68,5 +68,6 @@ __all__ = [
     "divergences",
     "evaluation",
     "networks",
+    "starts",
     "verify",
 ]

@@ -89,13 +89,13 @@ def test_both_terms_of_the_divergence(k, d, seed):
     log_q = tf.nn.log_softmax(tf.constant(rng.normal(size=(3, k)), tf.float32))
     log_p = tf.nn.log_softmax(tf.constant(rng.normal(size=k), tf.float32))
     m, t = rng.normal(size=(k, d)).astype("float32"), np.exp(rng.normal(size=(k, d))).astype("float32")
-    q = vm.models.cp_vae.CategoricalNormal(log_q, lambda: heads.kl(loc, scale, m, t, tf.float64))
+    q = vm.heads.CategoricalNormal(log_q, lambda: heads.kl(loc, scale, m, t, tf.float64))
     b1 = tfd.Categorical(logits=log_q).kl_divergence(tfd.Categorical(logits=log_p))
     each = [
         heads.select(loc, scale, tf.one_hot(tf.fill([3], j), k)).kl_divergence(tfd.Independent(tfd.Normal(m[j], t[j]), 1)) for j in range(k)
     ]
     b2 = tf.reduce_sum(tf.exp(log_q) * tf.stack(each, axis=1), axis=1)
-    received = q.kl_divergence(vm.models.cp_vae.CategoricalNormal(log_p))
+    received = q.kl_divergence(vm.heads.CategoricalNormal(log_p))
     np.testing.assert_allclose(received, b1 + b2, rtol=1e-4, atol=1e-4)
     assert np.all(received >= -1e-4)
 
@@ -197,11 +197,11 @@ def test_a_start_from_a_gaussian_mixture_finds_clusters():
     model = vm.CPVAE(
         gated_mlp((12,), 3 + 4, (32,)), joint_gated_mlp([(2,), (3,)], (12,), (16,), (16,)), vm.NormalMixture(2, 3), vm.Bernoulli()
     )
-    plain = model.without_mixture()
+    plain = vm.starts.without_mixture(model)
     plain.compile(keras.optimizers.Adam(0.01))
     plain.fit(x, epochs=15, batch_size=50, verbose=0)
     before = model.encoder(x)[:, 3:]
-    model.adapt(x, epochs=20)
+    vm.starts.adapt(model, x)
     found = model.cluster(x)
     agreement = max(np.mean(np.array(order)[found] == label) for order in itertools.permutations(range(3)))
     assert agreement > 0.9
@@ -212,14 +212,14 @@ def test_a_start_from_a_gaussian_mixture_finds_clusters():
 def test_vade_starts_from_the_moments_of_its_clusters():
     vae = catalogue.make("NormalMixture")
     x = catalogue.examples(vae)
-    vae.adapt(x, num_starts=2)
+    vm.starts.adapt(vae, x, num_starts=2)
     z = vae.latent_means(x)
     np.testing.assert_allclose(
         tf.reduce_sum(tf.exp(vae.prior.log_weights())[:, None] * vae.prior.loc, axis=0), np.mean(z, axis=0), atol=1e-3
     )
-    assert isinstance(vae.without_mixture().prior, vm.StandardNormal)
+    assert isinstance(vm.starts.without_mixture(vae).prior, vm.StandardNormal)
     with pytest.raises(ValueError, match=r"a NormalMixture as prior.*VampPrior"):
-        catalogue.make("VampPrior").adapt(x)
+        vm.starts.adapt(catalogue.make("VampPrior"), x)
 
 
 def test_temperature_falls_with_the_saved_step(binary):

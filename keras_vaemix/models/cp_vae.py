@@ -2,43 +2,22 @@
 
 import math
 
-import keras
 import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
 from keras_vaemix import categories
 from keras_vaemix.divergences import ClosedForm, MonteCarlo
-from keras_vaemix.heads import GatedHeads
+from keras_vaemix.heads import CategoricalNormal, GatedHeads
 from keras_vaemix.mixtures import is_normal
 from keras_vaemix.models.base import LatentModel
-from keras_vaemix.models.vae import VAE
 from keras_vaemix.objectives import ELBO, Draws
 from keras_vaemix.part import check_positive, register, require
-from keras_vaemix.posteriors import DiagonalNormal
-from keras_vaemix.priors import MixturePrior, StandardNormal
+from keras_vaemix.priors import MixturePrior
 from keras_vaemix.seeds import fold_in
 from keras_vaemix.shapes import fold, unfold
-from keras_vaemix.starts import fit_mixture
 
 tfd = tfp.distributions
-
-
-class CategoricalNormal:
-    r"""A category and a diagonal normal given it, for `objective.kl(q, p)`.
-
-    Args:
-        log_probs: Log-probabilities of the categories, [B, K] or [K].
-        kl_of_normals: Function that returns the divergences of the normals of each category from those of p, [B, K]; q's alone.
-    """
-
-    def __init__(self, log_probs, kl_of_normals=None):
-        self.log_probs, self.kl_of_normals = log_probs, kl_of_normals
-
-    def kl_divergence(self, p):
-        r"""Returns :math:`B_1 + B_2 = KL(q(c|x) \| p(c)) + \sum_k q(c_k|x)\,KL(q(z|x,c_k) \| p(z|c_k))` (eq. 8), [B]."""
-        terms = self.log_probs - p.log_probs + self.kl_of_normals()
-        return tf.reduce_sum(tf.exp(self.log_probs) * terms, axis=-1)
 
 
 @register
@@ -284,40 +263,3 @@ class CPVAE(LatentModel):
     def shares(self, x, num_samples, seed):
         """Returns q(c|x), [B, K]."""
         return tf.exp(self.infer(x)[0])
-
-    # A start from data.
-
-    def without_mixture(self):
-        """Returns the VAE of the same networks with a standard normal prior and no category: what is trained before `adapt`."""
-        x, z = keras.Input(self.example_shape), keras.Input((self.prior.latent_dim,))
-        encoder = keras.Model(x, self.encoder(x)[:, self.num_components :])
-        average = keras.ops.zeros_like(z[:, :1]) + keras.ops.full((1, self.num_components), 1 / self.num_components)
-        decoder = keras.Model(z, self.decoder([z, average] if self.takes_component else z))
-        posterior = DiagonalNormal(self.heads.log_variance_limits)
-        return VAE(encoder, decoder, StandardNormal(self.prior.latent_dim), self.likelihood, posterior, seed=self.seed)
-
-    def adapt(self, x, num_starts=10, epochs=3, batch_size=200, seed=0):
-        """Starts the categories from a Gaussian mixture fitted to the latents of examples x [N, *].
-
-        Its full covariances follow clusters of any orientation. The conditional priors take the moments of its components, and q(c|x)
-        is taught its responsibilities, while the latents stay as they are.
-
-        Args:
-            x: Examples [N, *].
-            num_starts: Starts of the Gaussian mixture.
-            epochs: Epochs in which q(c|x) is taught.
-            batch_size: Number of examples at a time.
-            seed: Integer; the start is a function of it, and of Keras's seed by the order of examples.
-        """
-        self.check(x)
-        k, d = self.num_components, self.prior.latent_dim
-        params = np.concatenate([self.encoder(x[i : i + batch_size], training=False) for i in range(0, len(x), batch_size)])
-        z, variance = params[:, k : k + d], np.exp(np.clip(params[:, k + d :], *self.heads.log_variance_limits))
-        shares = fit_mixture(z, k, "full", num_starts, seed=seed).predict_proba(z).astype("float32")
-        self.prior.adapt(z, shares, variance.mean(axis=0))
-        inputs = keras.Input(self.example_shape)
-        outputs = self.encoder(inputs)
-        pupil = keras.Model(inputs, [keras.ops.softmax(outputs[:, :k]), outputs[:, k:]])
-        pupil.compile(keras.optimizers.Adam(1e-3), ["categorical_crossentropy", "mse"])
-        pupil.fit(x, [shares, params[:, k:]], batch_size, epochs, verbose=0)
-        self.adapt_aggregate(x)

@@ -9,7 +9,7 @@ as in the paper's Figure 4.
 
 import statistics
 
-GRID = (-12.0, 12.0, 1201)  # of z
+GRID = (-12.0, 12.0, 601)  # of z
 SAMPLES = 50_000
 
 
@@ -19,7 +19,8 @@ def samplers(model):
 
     if not isinstance(model, CPVAE):
         return {"prior": model}
-    return {"aggregate": model.as_sampled(), "uniform": model}
+    parts = {name: getattr(model, name) for name in ("encoder", "decoder", "prior", "likelihood", "heads")}
+    return {"aggregate": model.as_sampled(), "uniform": CPVAE(**parts)}
 
 
 def samples(model, n=SAMPLES, seed=0):
