@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from export.onnx import write_decoder, write_sampler
 from export.pixel import write_context, write_step
-from keras_vaemix.models import PixelVAE
+from keras_vaemix.models import PixelDecoding
 from keras_vaemix.networks.pixel_sampler import PixelSampler
 from keras_vaemix.priors import LocationScaleMixture
 from keras_vaemix.shapes import specs_of
@@ -119,4 +119,4 @@ class FrozenPixels(Frozen):
 
 def freeze(model):
     """Returns the `Frozen` form of a model."""
-    return (FrozenPixels if isinstance(model, PixelVAE) else Frozen)(model, model.mixture().constants())
+    return (FrozenPixels if isinstance(model, PixelDecoding) else Frozen)(model, model.mixture().constants())

@@ -12,7 +12,7 @@ Notation, the same in formulas and code:
 Every figure is in nats, summed over dimensions and averaged over examples.
 """
 
-from keras_vaemix import callbacks, categories, divergences, evaluation, networks, verify
+from keras_vaemix import callbacks, categories, divergences, evaluation, networks, starts, verify
 from keras_vaemix.heads import GatedHeads, Heads, SharedHeads
 from keras_vaemix.likelihoods import (
     Bernoulli,
@@ -24,7 +24,7 @@ from keras_vaemix.likelihoods import (
     OptimalScaleNormal,
     PseudoBernoulli,
 )
-from keras_vaemix.models import CPVAE, GMVAE, VAE, HierarchicalVAE, PixelVAE
+from keras_vaemix.models import CPVAE, GMVAE, VAE, HierarchicalVAE, PixelHierarchicalVAE, PixelVAE
 from keras_vaemix.objectives import ELBO, DoublyReparameterized, Draws, ImportanceWeighted
 from keras_vaemix.posteriors import DiagonalNormal, NormalMixturePosterior, Posterior, SampledMixturePosterior
 from keras_vaemix.priors import LearnedNormal, MixturePrior, NormalMixture, Prior, StandardNormal, VampPrior
@@ -53,6 +53,7 @@ __all__ = [
     "NormalMixture",
     "NormalMixturePosterior",
     "OptimalScaleNormal",
+    "PixelHierarchicalVAE",
     "PixelVAE",
     "Posterior",
     "Prior",
@@ -67,5 +68,6 @@ __all__ = [
     "divergences",
     "evaluation",
     "networks",
+    "starts",
     "verify",
 ]

@@ -96,3 +96,20 @@ class SharedHeads(Heads):
     def coefficients(self):
         ones = tf.ones([self.num_categories, self.latent_dim])
         return ones, tf.zeros_like(ones), ones
+
+
+class CategoricalNormal:
+    r"""A category and a diagonal normal given it, for `objective.kl(q, p)`.
+
+    Args:
+        log_probs: Log-probabilities of the categories, [B, K] or [K].
+        kl_of_normals: Function that returns the divergences of the normals of each category from those of p, [B, K]; q's alone.
+    """
+
+    def __init__(self, log_probs, kl_of_normals=None):
+        self.log_probs, self.kl_of_normals = log_probs, kl_of_normals
+
+    def kl_divergence(self, p):
+        r"""Returns :math:`B_1 + B_2 = KL(q(c|x) \| p(c)) + \sum_k q(c_k|x)\,KL(q(z|x,c_k) \| p(z|c_k))` (eq. 8), [B]."""
+        terms = self.log_probs - p.log_probs + self.kl_of_normals()
+        return tf.reduce_sum(tf.exp(self.log_probs) * terms, axis=-1)

@@ -1,12 +1,97 @@
-"""Starts of mixtures: a Gaussian mixture fitted to latents by scikit-learn."""
+"""Starts of mixtures: a Gaussian mixture that scikit-learn fits to the latents of a plain VAE of the same networks."""
 
+import functools
 import warnings
 
+import keras
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 
+from keras_vaemix.models import CPVAE, VAE
 from keras_vaemix.part import check_positive, require
+from keras_vaemix.posteriors import DiagonalNormal
+from keras_vaemix.priors import NormalMixture, StandardNormal
+
+
+@functools.singledispatch
+def without_mixture(model):
+    """Returns the VAE of a model's networks with a standard normal prior and no category: what is trained before `adapt`.
+
+    Args:
+        model: A `VAE` or a `CPVAE`.
+    """
+    raise ValueError(f"Expected a VAE or a CPVAE. Received: model={type(model).__name__}")
+
+
+@functools.singledispatch
+def adapt(model, x, num_starts=10, batch_size=200, seed=0):
+    """Starts a model's mixture from a Gaussian mixture fitted to the latents of examples, with the networks as they are.
+
+    The prior takes the moments of its components. Of a `VAE` they are diagonal. Of a `CPVAE` they are full, which follow clusters of any
+    orientation, and q(c|x) is taught their responsibilities, while the latents stay as they are.
+
+    Args:
+        model: A `VAE` or a `CPVAE` whose prior is a `NormalMixture`.
+        x: Examples [N, *].
+        num_starts: Starts of the Gaussian mixture, of which the likeliest counts.
+        batch_size: Number of examples at a time.
+        seed: Integer; the start is a function of it, and of Keras's seed by the order in which q(c|x) is taught.
+
+    Reference: Z. Jiang et al., *Variational Deep Embedding*, 2017, Section 4.2.
+    """
+    raise ValueError(f"Expected a VAE or a CPVAE. Received: model={type(model).__name__}")
+
+
+@without_mixture.register
+def _(model: VAE):
+    return VAE(model.encoder, model.decoder, StandardNormal(model.prior.latent_dim), model.likelihood, model.posterior, seed=model.seed)
+
+
+@without_mixture.register
+def _(model: CPVAE):
+    k, d = model.num_components, model.prior.latent_dim
+    x, z = keras.Input(model.example_shape), keras.Input((d,))
+    average = keras.ops.zeros_like(z[:, :1]) + keras.ops.full((1, k), 1 / k)
+    encoder = keras.Model(x, model.encoder(x)[:, k:])
+    decoder = keras.Model(z, model.decoder([z, average] if model.takes_component else z))
+    return VAE(encoder, decoder, StandardNormal(d), model.likelihood, DiagonalNormal(model.heads.log_variance_limits), seed=model.seed)
+
+
+@adapt.register
+def _(model: VAE, x, num_starts=10, batch_size=200, seed=0):
+    check(model, x)
+    encoded = [model.encoded(x[i : i + batch_size]) for i in range(0, len(x), batch_size)]
+    z, stddev = (np.concatenate([one[name] for one in encoded]) for name in ("mean", "stddev"))
+    mixture = fit_mixture(z, model.num_components, "diag", num_starts, seed=seed)
+    model.prior.adapt(z, mixture.predict_proba(z), np.mean(stddev**2, axis=0))
+
+
+@adapt.register
+def _(model: CPVAE, x, num_starts=10, batch_size=200, seed=0):
+    check(model, x)
+    k, d = model.num_components, model.prior.latent_dim
+    params = np.concatenate([model.encoder(x[i : i + batch_size], training=False) for i in range(0, len(x), batch_size)])
+    z, variance = params[:, k : k + d], np.exp(np.clip(params[:, k + d :], *model.heads.log_variance_limits))
+    shares = fit_mixture(z, k, "full", num_starts, seed=seed).predict_proba(z).astype("float32")
+    model.prior.adapt(z, shares, variance.mean(axis=0))
+    teach(model, x, shares, params[:, k:], batch_size)
+    model.adapt_aggregate(x)
+
+
+def teach(model, x, shares, latents, batch_size, num_steps=750):
+    """Trains the encoder of a `CPVAE` to give `shares` [N, K] as q(c|x), and what it gave for the latents, [N, 2 D]."""
+    k, inputs = model.num_components, keras.Input(model.example_shape)
+    outputs = model.encoder(inputs)
+    pupil = keras.Model(inputs, [keras.ops.softmax(outputs[:, :k]), outputs[:, k:]])
+    pupil.compile(keras.optimizers.Adam(1e-3), ["categorical_crossentropy", "mse"])
+    pupil.fit(x, [shares, latents], batch_size, epochs=-(-num_steps * batch_size // len(x)), verbose=0)
+
+
+def check(model, x):
+    """Raises `ValueError` unless the model's prior can be started, and x are examples of it."""
+    require(isinstance(model.prior, NormalMixture), "a NormalMixture as prior", prior=type(model.prior).__name__)
+    model.check(x)
 
 
 def fit_mixture(z, num_components, covariance_type="full", num_starts=10, max_examples=25_000, seed=0):

@@ -50,6 +50,7 @@ NOT_PARTS = {
     "Heads",
     "HierarchicalVAE",
     "MixturePrior",
+    "PixelHierarchicalVAE",
     "PixelVAE",
     "Posterior",
     "Prior",
@@ -74,7 +75,7 @@ def cp_vae(objective, seed, sees=True, **settings):
     return vm.CPVAE(
         encoder=networks.gated_mlp(SHAPE, 4 + 2 * LATENT_DIM, (8,)),
         decoder=both if sees else networks.gated_mlp((LATENT_DIM,), SHAPE, (8,)),
-        prior=vm.NormalMixture(LATENT_DIM, 4, learn_weights=not settings.get("follow_aggregate", False)),
+        prior=vm.NormalMixture(LATENT_DIM, 4, learn_weights=not {"follow_aggregate", "sample_aggregate"} & set(settings)),
         likelihood=vm.Bernoulli(),
         objective=objective,
         seed=seed,

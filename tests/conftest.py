@@ -48,3 +48,15 @@ def binary():
     rng = np.random.default_rng(0)
     intensity = rng.choice([0.1, 0.9], size=(3, 4, 4, 1))[rng.integers(3, size=30)]
     return (rng.random(intensity.shape) < intensity).astype("float32")
+
+
+@pytest.fixture
+def fitted():
+    """A function that brings the posterior of a model near the exact one, so that importance sampling is precise."""
+
+    def fit(model, x):
+        model.compile(keras.optimizers.Adam(0.02), jit_compile=False)
+        model.fit(x, batch_size=len(x), epochs=200, verbose=0)
+        return model
+
+    return fit

@@ -9,13 +9,13 @@ ROOT = Path(__file__).parents[1]
 # A module may import those of its own layer and of the layers above it in this list.
 LAYERS = [
     ["part", "seeds", "shapes", "version"],
-    ["supports", "mixtures", "categories", "starts"],
+    ["supports", "mixtures", "categories"],
     ["networks", "likelihoods", "posteriors", "priors", "divergences"],
     ["heads"],
     ["objectives"],
     ["importance"],
     ["models"],
-    ["evaluation", "plots"],
+    ["evaluation", "plots", "starts"],
     ["verify"],
     ["callbacks"],
 ]

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 ROOT = Path(__file__).parents[1]
-QUICK = ["vamp_digits", "--num-components", "5", "--latent-dim", "3", "--likelihood-samples", "10"]
+QUICK = ["cp_vae_digits", "--num-components", "5", "--latent-dim", "3", "--pretraining", "2", "--likelihood-samples", "10"]
 
 
 def start(*arguments, module="training.train", cwd=ROOT):
@@ -146,7 +146,7 @@ def test_check_the_bounds_of_a_run(whole):
 
 def test_config_runs_again(whole):
     config = json.loads((whole[0] / "config.json").read_text())
-    assert config["preset"] == "vamp_digits"
+    assert config["preset"] == "cp_vae_digits"
     assert config["arguments"]["num_components"] == 5
     assert {"data_sha256", "seed", "command", "versions"} <= set(config)
 

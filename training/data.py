@@ -10,7 +10,7 @@ from keras_vaemix import supports
 from keras_vaemix.part import require
 from training.sources import read_folder, read_npz, read_tfds
 from training.splits import BINARIZATION_SEED, SPLITS, Data, Split, scale
-from training.toys import mog_toy
+from training.toys import cp_vae_toy, mog_toy
 
 
 def load(name, data_dir=None, image_size=64):
@@ -154,7 +154,7 @@ def cifar10(arrays):
     return from_arrays("cifar10", arrays) if "x_val" in arrays else last_validated(arrays, len(arrays["x_train"]) // 6, False)
 
 
-BUNDLED = {"digits": digits, "mog_toy": mog_toy}  # need no file
+BUNDLED = {"digits": digits, "mog_toy": mog_toy, "cp_vae_toy": cp_vae_toy}  # need no file
 NAMES = {
     "mnist": mnist,
     "fashion_mnist": mnist,

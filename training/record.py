@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from training.files import read_history, read_json, write_json
+from training.papers import filled, with_paper
 from training.quiet import import_tensorflow
 
 RESULTS = Path(__file__).parent / "results"
@@ -24,6 +25,7 @@ def row_of(run, verdict):
         **{key: config[key] for key in same},
         "command": portable(config["command"]),
         "epochs": len(history),
+        "max_epochs": config["epochs"],
         "best_epoch": best["epoch"] + 1,
         "date": datetime.date.today().isoformat(),
         "seconds": round(sum(row["seconds"] for row in read_history(run / "timing.csv"))),
@@ -38,16 +40,21 @@ def portable(command):
     return re.sub(r" --(data-dir|run-dir|out) ('[^']*'|\S+)| --resume", "", command)
 
 
+def experiment(row):
+    """Returns what rows of one experiment have in common, whatever their seed; a row may be older than some of its preset's flags."""
+    return row["preset"], sorted(filled(row["preset"], row["arguments"]).items()), row["dataset"]
+
+
+def place(rows, row):
+    """Returns rows with one more, in the place of an earlier one of the same experiment and seed."""
+    same = [i for i, old in enumerate(rows) if (experiment(old), old["seed"]) == (experiment(row), row["seed"])]
+    at = same[0] if same else len(rows)
+    return [*rows[:at], row, *rows[at + 1 :]]
+
+
 def record(row, path):
     """Puts a row into a table, in the place of an earlier one of the same experiment."""
-    rows = read_json(path) if path.exists() else []
-    key = lambda r: (r["preset"], r["arguments"], r["dataset"], r["seed"])  # noqa: E731
-    places = [i for i, old in enumerate(rows) if key(old) == key(row)]
-    if places:
-        rows[places[0]] = row
-    else:
-        rows.append(row)
-    write_json(path, rows)
+    write_json(path, place(read_json(path) if path.exists() else [], row))
 
 
 def main(argv=None):
@@ -61,7 +68,7 @@ def main(argv=None):
     try:
         if args.verdict.partition(":")[0] not in VERDICTS:
             raise ValueError(f"Expected a verdict that begins with one of {', '.join(VERDICTS)}. Received: {args.verdict}")
-        record(row_of(args.run, args.verdict), RESULTS / f"{args.table}.json")
+        record(with_paper(row_of(args.run, args.verdict), args.table), RESULTS / f"{args.table}.json")
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -6,10 +6,19 @@ import sys
 from pathlib import Path
 
 from training.files import read_json
-from training.record import RESULTS, portable
+from training.record import RESULTS, experiment, portable
 
 README = Path(__file__).parents[1] / "README.md"
-SETTINGS = ("num_components", "num_samples", "num_posterior_components", "num_pseudo_inputs", "kl", "decoder")
+SETTINGS = (
+    *("num_components", "num_samples", "num_posterior_components", "num_pseudo_inputs", "kl"),
+    *("decoder", "category_prior", "pretraining"),
+)
+FURTHER = {
+    "posterior_kl": "KL(q, exact posterior)",
+    "expected_log_likelihood": "E log p of the process",
+    "wasserstein": "Wasserstein-1 of samples",
+    "cluster_accuracy": "cluster accuracy",
+}
 MARKED = re.compile(r"(<!-- (results|benchmark): (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -19,28 +28,57 @@ def table(name):
     Rows that differ by their seed alone are one line: mean ± standard deviation over seeds. A single row has the standard error over
     test examples.
     """
-    repeats = {}
-    for row in read_json(RESULTS / f"{name}.json"):
-        repeats.setdefault((row["preset"], str(row["arguments"]), row["dataset"]), []).append(row)
-    has_kl = any("posterior_kl" in rows[0] for rows in repeats.values())
-    kl = " KL(q, exact posterior) |" if has_kl else ""
-    lines = [
-        f"| preset | settings | epochs | test ELBO | test log-likelihood |{kl} the paper's row | verdict |",
-        "|---" * (7 + has_kl) + "|",
-    ]
-    for rows in repeats.values():
-        row = rows[0]
-        settings = [f"{key}={value}" for key, value in row["arguments"].items() if key in SETTINGS]
-        settings += [f"{len(rows)} seeds"] if len(rows) > 1 else []
-        digits = 4 if has_kl else 2  # on the toy, models differ by thousandths
-        figures = [figure(rows, key, digits) for key in ("elbo", "log_likelihood", *(["posterior_kl"] if has_kl else []))]
-        cells = [f"`{row['preset']}`", ", ".join(settings) or "-", f"{row['epochs']}", *figures, row["paper"], row["verdict"]]
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
+    return markdown(read_json(RESULTS / f"{name}.json"))
+
+
+def markdown(rows, is_full=False):
+    """Returns measured rows as a Markdown table; a full one has hours and commands too."""
+    lines = [{name: cell for name, cell in cells(group, rows, is_full).items() if cell is not None} for group in repeats(rows)]
+    names = list(dict.fromkeys(name for line in lines for name in line))
+    text = [names, ["---"] * len(names), *([line[name] for name in names] for line in lines)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in text).replace("| --- |", "|---|").replace(" --- |", "---|")
+
+
+def repeats(rows):
+    """Returns lists of rows that differ by their seed alone."""
+    groups = {}
+    for row in rows:
+        groups.setdefault(str(experiment(row)), []).append(row)
+    return list(groups.values())
+
+
+def cells(group, rows, is_full):
+    """Returns the cells of a line by the names of their columns, None where the table has no such column."""
+    row, has = group[0], lambda key: any(key in other for other in rows)
+    is_exact = has("expected_log_likelihood")  # on the toys, where models differ by thousandths
+    is_named, digits = any(other.get("paper_elbo") is not None for other in rows), 4 if is_exact else 2
+    settings = [f"{key}={value}" for key, value in row["arguments"].items() if key in SETTINGS]
+    return {
+        "row": f"`{row['row']}`" if "row" in row else "-" if has("row") else None,
+        "preset": None if has("row") else f"`{row['preset']}`",
+        "settings": ", ".join(settings) or "-",
+        "epochs": f"{min(r['epochs'] for r in group)}",
+        "seeds": f"{len(group)}",
+        "paper's -ELBO, as stated": stated(row) if is_named else None,
+        "test ELBO": figure(group, "elbo", digits),
+        "test log-likelihood": figure(group, "log_likelihood", digits),
+        **{title: figure(group, key, digits) if has(key) else None for key, title in FURTHER.items()},
+        "the paper's row": None if is_named or is_full else row["paper"],
+        "verdict": row["verdict"],
+        "hours": f"{sum(r['seconds'] for r in group) / 3600:.2f}" if is_full else None,
+        "command": f"`{row['command']}`" if is_full else None,
+    }
+
+
+def stated(row):
+    """Returns the paper's figure."""
+    return "-" if row.get("paper_elbo") is None else f"{-row['paper_elbo']:.2f}"
 
 
 def figure(rows, key, digits):
-    """Returns a figure of repeated rows, or of a single one, with its spread."""
+    """Returns a figure of repeated rows, or of a single one, with its spread; a dash where a row has none."""
+    if any(key not in row for row in rows):
+        return "-"
     values = [row[key] for row in rows]
     spread = statistics.stdev(values) if len(rows) > 1 else rows[0].get(f"{key}_se")
     return f"{statistics.mean(values):.{digits}f}" + (f" ± {spread:.{digits}f}" if spread is not None else "")

@@ -11,6 +11,8 @@ from training.splits import Data, Split
 
 NOISE = 0.1  # standard deviation: the MoG-VAE paper's 0.01 is read as a variance
 OUTCOMES = np.linspace(-1.0, 1.5, 2501)  # hold all of p(y)
+MODES, MODE_STDDEV = (0.1, 1.0), 0.1  # the CP-VAE paper's N(., 0.1), of which 0.1 is read as the standard deviation: two modes, as drawn
+TWO_MODES = np.linspace(-1.0, 2.1, 1551)  # hold all of p(x) of the two modes
 
 
 def curve(z):
@@ -62,3 +64,26 @@ def mog_toy(sizes=(5000, 1000, 5000), seed=0):
     rng = np.random.default_rng(seed)
     draw = lambda n: (curve(rng.random(n)) + NOISE * rng.standard_normal(n)).astype("float32")[:, None]  # noqa: E731
     return Data("mog_toy", *(Split(draw(n)) for n in sizes), supports.REAL)
+
+
+def two_modes_log_density(x):
+    r"""Returns :math:`\log p(x) = \log \frac12 (N(x; 0.1, 0.1^2) + N(x; 1, 0.1^2))` of the CP-VAE paper, for x [N]."""
+    return logsumexp(norm(MODES, MODE_STDDEV).logpdf(np.asarray(x)[:, None]), axis=1) - np.log(len(MODES))
+
+
+def two_modes_expectation(values):
+    """Returns the mean over the true p(x) of a function given at `TWO_MODES`, by quadrature."""
+    return float(np.trapezoid(np.exp(two_modes_log_density(TWO_MODES)) * values, TWO_MODES))
+
+
+def two_modes_expected_log_density():
+    """Returns E log p(x) of the two modes, 0.1905 nats: what no model of the data exceeds on average."""
+    return two_modes_expectation(two_modes_log_density(TWO_MODES))
+
+
+def cp_vae_toy(sizes=(40_000, 5000, 5000), seed=0):
+    """Returns the CP-VAE paper's 50,000 draws x [N, 1] of two modes, each with its mode as label, in three splits."""
+    rng = np.random.default_rng(seed)
+    y = [rng.integers(0, len(MODES), n) for n in sizes]
+    x = [(np.take(MODES, mode) + MODE_STDDEV * rng.standard_normal(len(mode))).astype("float32")[:, None] for mode in y]
+    return Data("cp_vae_toy", *map(Split, x, y), supports.REAL)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from training.quiet import import_tensorflow
 
-MAIN_JOB = "vamp_digits"
+MAIN_JOB = "cp_vae_digits"
 
 
 def common_flags():

@@ -4,41 +4,75 @@ import numpy as np
 import tensorflow as tf
 from scipy.special import logsumexp
 
+from keras_vaemix.models import CPVAE
 from keras_vaemix.part import check_positive, require
 
 GRID = (-10.0, 10.0, 4001)
 MASS_ERROR = 1e-3  # share of p(z) that may lie outside the grid
+VALUES = 2_000_000  # densities at a time
 
 
-def log_densities(model, x, grid=None, batch_size=500):
+def log_densities(model, x, grid=None, batch_size=None):
     r"""Gives the densities at the points of a grid, batch by batch.
 
     Each is :math:`\log p(x|z)` [B, G], :math:`\log p(z)` [G], :math:`\log q(z|x)` [B, G], and the weights of the trapezoidal rule [G].
 
     Args:
-        model: A `VAE` with one latent dimension, and any prior, posterior and likelihood.
+        model: A `VAE` with one latent dimension, and any prior, posterior and likelihood; or such a `CPVAE`, of which the G points are
+            those of the grid with each category, z and c for z.
         x: Examples [N, *].
         grid: Increasing points that hold all of p(z), [G]; 4,001 on [-10, 10] by default.
-        batch_size: Number of examples at a time.
+        batch_size: Number of examples at a time; by the number of points if None.
 
     Raises:
         ValueError: The model has another number of latents, or the grid does not hold p(z).
     """
     require(model.prior.latent_dim == 1, "a model with latent_dim=1: quadrature is for one dimension", latent_dim=model.prior.latent_dim)
     model.check(x)
-    check_positive(batch_size=batch_size)
     grid = points(grid)
     weights = np.gradient(grid)  # the trapezoidal rule: half the distance between the neighbours,
     weights[[0, -1]] /= 2  # or to the only one
-    z = tf.constant(grid[:, None, None], tf.float32)  # [G, 1, 1]
-    params = model.decode_params(z)
-    log_pz = np.asarray(model.prior.distribution(model.encode).log_prob(z), "float64")[:, 0]
+    over = OverCategories if isinstance(model, CPVAE) else OverLatents
+    nodes = over(model, tf.constant(grid[:, None, None], tf.float32))  # [G, 1, 1]
+    log_pz = np.asarray(nodes.log_pz, "float64")
+    weights = np.repeat(weights, len(log_pz) // len(grid))
     mass = float(np.sum(weights * np.exp(log_pz)))
     require(abs(mass - 1) < MASS_ERROR, "a grid that holds all of p(z), and is fine enough for it", mass_on_the_grid=round(mass, 4))
+    batch_size = batch_size or max(1, VALUES // len(log_pz))
+    check_positive(batch_size=batch_size)
     for start in range(0, len(x), batch_size):
         batch = tf.cast(x[start : start + batch_size], tf.float32)
-        log_px, log_qz = model.likelihood.log_prob(params, batch), model.encode(batch).log_prob(z)  # [G, B]
+        log_px, log_qz = model.likelihood.log_prob(nodes.params, batch), nodes.log_qz(batch)  # [G, B]
         yield np.asarray(log_px, "float64").T, log_pz, np.asarray(log_qz, "float64").T, weights
+
+
+class OverLatents:
+    """The points of a grid [G, 1, 1] as latents of a `VAE`: the likelihood's parameters there, p(z) and q(z|x)."""
+
+    def __init__(self, model, z):
+        self.model, self.z, self.params = model, z, model.decode_params(z)
+        self.log_pz = model.prior.distribution(model.encode).log_prob(z)[:, 0]  # [G]
+
+    def log_qz(self, x):
+        return self.model.encode(x).log_prob(self.z)  # [G, B]
+
+
+class OverCategories:
+    """The points of a grid with each category of a `CPVAE`, z the slower: what is summed over them is summed over c too."""
+
+    def __init__(self, model, z):
+        k, num_points = model.num_components, len(z)
+        every = tf.eye(k)
+        params = model.decode_params(tf.tile(z, [1, k, 1]), tf.tile(every[None], [num_points, 1, 1]))
+        self.model, self.z, self.num_nodes = model, z, num_points * k
+        self.params = tf.reshape(params, [self.num_nodes, 1, *params.shape[2:]])
+        log_pz = model.category_log_probs() + model.conditional_prior(every).log_prob(z)  # [G, K]
+        self.log_pz = tf.reshape(log_pz, [self.num_nodes])
+
+    def log_qz(self, x):
+        log_q, loc, scale = self.model.infer(x)
+        q_z = self.model.heads.select(loc, scale, tf.eye(self.model.num_components)[:, None])  # batch [K, B]
+        return tf.reshape(tf.transpose(log_q) + q_z.log_prob(self.z[:, None]), [self.num_nodes, len(x)])
 
 
 def points(grid=None):

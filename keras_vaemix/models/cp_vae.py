@@ -1,42 +1,23 @@
 """The conditional-prior VAE: a category, a latent whose prior depends on it, and a posterior of both."""
 
-import keras
+import math
+
 import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
 from keras_vaemix import categories
 from keras_vaemix.divergences import ClosedForm, MonteCarlo
-from keras_vaemix.heads import GatedHeads
+from keras_vaemix.heads import CategoricalNormal, GatedHeads
 from keras_vaemix.mixtures import is_normal
 from keras_vaemix.models.base import LatentModel
-from keras_vaemix.models.vae import VAE
 from keras_vaemix.objectives import ELBO, Draws
 from keras_vaemix.part import check_positive, register, require
-from keras_vaemix.posteriors import DiagonalNormal
-from keras_vaemix.priors import MixturePrior, StandardNormal
+from keras_vaemix.priors import MixturePrior
 from keras_vaemix.seeds import fold_in
 from keras_vaemix.shapes import fold, unfold
-from keras_vaemix.starts import fit_mixture
 
 tfd = tfp.distributions
-
-
-class CategoricalNormal:
-    r"""A category and a diagonal normal given it, for `objective.kl(q, p)`.
-
-    Args:
-        log_probs: Log-probabilities of the categories, [B, K] or [K].
-        kl_of_normals: Function that returns the divergences of the normals of each category from those of p, [B, K]; q's alone.
-    """
-
-    def __init__(self, log_probs, kl_of_normals=None):
-        self.log_probs, self.kl_of_normals = log_probs, kl_of_normals
-
-    def kl_divergence(self, p):
-        r"""Returns :math:`B_1 + B_2 = KL(q(c|x) \| p(c)) + \sum_k q(c_k|x)\,KL(q(z|x,c_k) \| p(z|c_k))` (eq. 8), [B]."""
-        terms = self.log_probs - p.log_probs + self.kl_of_normals()
-        return tf.reduce_sum(tf.exp(self.log_probs) * terms, axis=-1)
 
 
 @register
@@ -125,8 +106,8 @@ class CPVAE(LatentModel):
         expected = "objective=ELBO() with its closed form, or MonteCarlo(): other bounds are not of z and c"
         is_elbo = isinstance(self.objective, ELBO) and isinstance(self.objective.kl, ClosedForm | MonteCarlo)
         require(is_elbo, expected, objective=self.objective)
-        can_follow = not (self.follow_aggregate and getattr(prior, "learn_weights", False))
-        require(can_follow, "a prior with learn_weights=False where p(c) follows the aggregate posterior", learn_weights=True)
+        can_follow = not (getattr(prior, "learn_weights", False) and (self.follow_aggregate or self.sample_aggregate))
+        require(can_follow, "a prior with learn_weights=False where the aggregate posterior is p(c) or sampled", learn_weights=True)
         require(0 < self.aggregate_rate <= 1, "aggregate_rate in (0, 1]", aggregate_rate=self.aggregate_rate)
 
     # Sizes.
@@ -185,6 +166,8 @@ class CPVAE(LatentModel):
         return tfd.Independent(tfd.Normal(tf.tensordot(c, normal.loc, 1), tf.tensordot(c, normal.scale, 1)), 1)
 
     def draws(self, x, objective, seed, training=False):
+        if training:
+            self.estimator.check(self.num_components, self.values_of_example(), x.shape[0] or 100)
         log_q, loc, scale = self.infer(x, training)  # [B, K], [B, D], [B, D]
         estimator = self.estimator if training else categories.hard(self.num_components)
         c, log_weight = estimator.sample(log_q, objective.num_samples, fold_in(seed, 0), self.temperature)  # [S, B, K], [S, B]
@@ -207,6 +190,10 @@ class CPVAE(LatentModel):
         """Returns the likelihood's parameters [S, B, *] for z [S, B, D] and one-hot c [S, B, K]."""
         inputs = [fold(z), fold(c)] if self.takes_component else fold(z)
         return unfold(self.decoder(inputs, training=training), tf.shape(z)[0])
+
+    def values_of_example(self):
+        """Returns how many values the decoder computes for one example and category."""
+        return sum(math.prod(layer.output.shape[1:]) for layer in self.decoder.layers)
 
     # The aggregate posterior.
 
@@ -276,40 +263,3 @@ class CPVAE(LatentModel):
     def shares(self, x, num_samples, seed):
         """Returns q(c|x), [B, K]."""
         return tf.exp(self.infer(x)[0])
-
-    # A start from data.
-
-    def without_mixture(self):
-        """Returns the VAE of the same networks with a standard normal prior and no category: what is trained before `adapt`."""
-        x, z = keras.Input(self.example_shape), keras.Input((self.prior.latent_dim,))
-        encoder = keras.Model(x, self.encoder(x)[:, self.num_components :])
-        average = keras.ops.zeros_like(z[:, :1]) + keras.ops.full((1, self.num_components), 1 / self.num_components)
-        decoder = keras.Model(z, self.decoder([z, average] if self.takes_component else z))
-        posterior = DiagonalNormal(self.heads.log_variance_limits)
-        return VAE(encoder, decoder, StandardNormal(self.prior.latent_dim), self.likelihood, posterior, seed=self.seed)
-
-    def adapt(self, x, num_starts=10, epochs=3, batch_size=200, seed=0):
-        """Starts the categories from a Gaussian mixture fitted to the latents of examples x [N, *].
-
-        Its full covariances follow clusters of any orientation. The conditional priors take the moments of its components, and q(c|x)
-        is taught its responsibilities, while the latents stay as they are.
-
-        Args:
-            x: Examples [N, *].
-            num_starts: Starts of the Gaussian mixture.
-            epochs: Epochs in which q(c|x) is taught.
-            batch_size: Number of examples at a time.
-            seed: Integer; the start is a function of it, and of Keras's seed by the order of examples.
-        """
-        self.check(x)
-        k, d = self.num_components, self.prior.latent_dim
-        params = np.concatenate([self.encoder(x[i : i + batch_size], training=False) for i in range(0, len(x), batch_size)])
-        z, variance = params[:, k : k + d], np.exp(np.clip(params[:, k + d :], *self.heads.log_variance_limits))
-        shares = fit_mixture(z, k, "full", num_starts, seed=seed).predict_proba(z).astype("float32")
-        self.prior.adapt(z, shares, variance.mean(axis=0))
-        inputs = keras.Input(self.example_shape)
-        outputs = self.encoder(inputs)
-        pupil = keras.Model(inputs, [keras.ops.softmax(outputs[:, :k]), outputs[:, k:]])
-        pupil.compile(keras.optimizers.Adam(1e-3), ["categorical_crossentropy", "mse"])
-        pupil.fit(x, [shares, params[:, k:]], batch_size, epochs, verbose=0)
-        self.adapt_aggregate(x)

@@ -1,17 +1,14 @@
 """The variational autoencoder whose decoder sees the previous pixels."""
 
-import functools
-
 import tensorflow as tf
 
+from keras_vaemix.models.pixel_decoding import PixelDecoding
 from keras_vaemix.models.vae import VAE
-from keras_vaemix.networks.pixel_sampler import PixelSampler
-from keras_vaemix.part import register, require
-from keras_vaemix.shapes import fold, unfold
+from keras_vaemix.part import register
 
 
 @register
-class PixelVAE(VAE):
+class PixelVAE(PixelDecoding, VAE):
     r"""Variational autoencoder with an autoregressive decoder, :math:`p(x|z) = \prod_i p(x_i | x_{<i}, z)`.
 
     The likelihood is that of a pixel given z and the pixels before it. All of an image's are computed at once where the image is
@@ -34,25 +31,12 @@ class PixelVAE(VAE):
     *VAE with a VampPrior*, 2018, Section 5.
     """
 
-    decoded_at_once = 100
-
     def decoder_input_shape(self):
         return [super().decoder_input_shape(), self.encoder.input_shape]
 
-    @functools.cached_property
-    def _sampler(self):
-        return PixelSampler(self.decoder, self.likelihood)
-
     def decode_params(self, z, x=None, training=False):
         """Returns the parameters [S, B, *] of every pixel given z [S, B, D] and the pixels of x [B, *] before it."""
-        require(x is not None, "x, on which a pixel decoder's parameters depend: decode(z) draws images", x=x)
-        num_samples = tf.shape(z)[0]
-        x = tf.tile(x, [num_samples, 1, 1, 1])
-        return unfold(self.decoder([fold(z), x], training=training), num_samples)
-
-    def code(self, z):
-        """Returns what the decoder sees of the latents."""
-        return z
+        return self.pixel_params(z, x, training)
 
     def decode(self, z, seed=None, verbose=0):
         """Draws images from p(x|z), pixel by pixel.
@@ -65,31 +49,15 @@ class PixelVAE(VAE):
         Returns:
             Samples [N, H, W, C].
         """
-        return self._sampler(z, self.seed_for(seed), verbose)
+        return self.draw_pixels(z, seed, verbose)
 
     def call(self, x):
         r"""Returns the one-step predictions :math:`E[x_i | x_{<i}, z]` of x [B, *], z at the posterior's centre.
 
         Each sees the true pixels before it and is thus much closer to x than `reconstruct(x)`.
         """
-        z = self.posterior.center(self.encoder(x, training=False))
-        return self.likelihood.mean(tf.cast(self.decoder([z, x], training=False), tf.float32))
+        return self.predict_pixels(self.posterior.center(self.encoder(x, training=False)), x)
 
     def reconstruct(self, x, seed=0, verbose=0):
         """Returns samples of p(x|z) for z at the posterior's centre of x [B, *], drawn pixel by pixel as in `decode`."""
         return self.decode(self.posterior.center(self.encoder(tf.cast(x, tf.float32), training=False)), seed, verbose)
-
-    def sample(self, n, component=None, seed=None, verbose=0):
-        """Returns n images [n, H, W, C] from the model's own prior: samples of p(x|z), drawn pixel by pixel.
-
-        Args:
-            n: Number of draws.
-            component: Index of one component of the prior, or None to draw components by their weights.
-            seed: Integer; None takes the model's next.
-            verbose: 1 shows a progress bar over rows.
-
-        Raises:
-            ValueError: n is less than one, or the prior has no such component.
-        """
-        latent_seed, pixel_seed = tf.unstack(tf.random.split(self.seed_for(seed), 2))
-        return self.decode(*self.sample_latents(n, component, latent_seed), pixel_seed, verbose)

@@ -1,15 +1,12 @@
 """The variational autoencoder with any posterior, prior and likelihood."""
 
-import numpy as np
 import tensorflow as tf
 
 from keras_vaemix.models.base import LatentModel
 from keras_vaemix.objectives import Draws, weighted_path
 from keras_vaemix.part import register, require
 from keras_vaemix.posteriors import DiagonalNormal
-from keras_vaemix.priors import NormalMixture, StandardNormal
 from keras_vaemix.shapes import fold, unfold
-from keras_vaemix.starts import fit_mixture
 
 
 @register
@@ -125,21 +122,3 @@ class VAE(LatentModel):
         z, log_weight = self.posterior.sample(self.encode(x), num_samples, seed)
         share = self.prior.responsibilities(z, self.encode)  # [S, B, K]
         return tf.reduce_sum(tf.exp(log_weight)[..., None] * share, axis=0)
-
-    # A start from data.
-
-    def without_mixture(self):
-        """Returns the VAE of the same networks with a standard normal prior: what is trained before `adapt`."""
-        return VAE(self.encoder, self.decoder, StandardNormal(self.prior.latent_dim), self.likelihood, self.posterior, seed=self.seed)
-
-    def adapt(self, x, num_starts=10, batch_size=500, seed=0):
-        """Starts the prior, a `NormalMixture`, from a Gaussian mixture fitted to the latents of examples x [N, *].
-
-        Reference: Z. Jiang et al., *Variational Deep Embedding*, 2017, Section 4.2.
-        """
-        require(isinstance(self.prior, NormalMixture), "a NormalMixture as prior", prior=type(self.prior).__name__)
-        self.check(x)
-        encoded = [self.encoded(tf.cast(x[i : i + batch_size], tf.float32)) for i in range(0, len(x), batch_size)]
-        z, stddev = (np.concatenate([one[name] for one in encoded]) for name in ("mean", "stddev"))
-        mixture = fit_mixture(z, self.num_components, "diag", num_starts, seed=seed)
-        self.prior.adapt(z, mixture.predict_proba(z), np.mean(stddev**2, axis=0))

@@ -2,6 +2,7 @@
 
 from keras_vaemix.networks.gated_conv import GatedConv2D, gated_conv_decoder, gated_conv_encoder
 from keras_vaemix.networks.gated_mlp import GatedDense, gated_mlp
+from keras_vaemix.networks.joint_conv import joint_conv_decoder, joint_conv_encoder
 from keras_vaemix.networks.joint_mlp import joint_gated_mlp
 from keras_vaemix.networks.mlp import mlp
 from keras_vaemix.networks.pixel_cnn import MaskedConv2D, PixelCNN
@@ -14,6 +15,8 @@ __all__ = [
     "gated_conv_decoder",
     "gated_conv_encoder",
     "gated_mlp",
+    "joint_conv_decoder",
+    "joint_conv_encoder",
     "joint_gated_mlp",
     "mlp",
 ]

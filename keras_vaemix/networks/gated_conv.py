@@ -86,10 +86,15 @@ def gated_conv_decoder(
     *size, num_params = output_shape
     inputs = keras.Input((latent_dim,))
     h = latent_map((latent_dim,), (*size, map_channels), hidden, kernel_initializer)(inputs)
+    outputs = image_of(h, num_params, filters, kernel_size, kernel_initializer)
+    return keras.Model(inputs, outputs, name=name)
+
+
+def image_of(h, num_params, filters, kernel_size, kernel_initializer):
+    """Returns gated convolutions and a linear one over a map [B, H, W, C]: the likelihood's parameters [B, H, W, num_params]."""
     for channels in filters:
         h = GatedConv2D(channels, kernel_size, kernel_initializer=kernel_initializer)(h)
-    outputs = keras.layers.Conv2D(num_params, 1, kernel_initializer=kernel_initializer)(h)
-    return keras.Model(inputs, outputs, name=name)
+    return keras.layers.Conv2D(num_params, 1, kernel_initializer=kernel_initializer)(h)
 
 
 def latent_map(input_shape, map_shape, hidden, kernel_initializer):

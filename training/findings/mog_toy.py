@@ -1,6 +1,6 @@
 """The MoG-VAE paper's toy, held against quadrature: which of a mixture posterior and a mixture prior comes closer to the truth.
 
-    python -m training.findings.mog_toy --seeds 5 --out DIR
+    python -m training.reproduce mog_toy --seeds 0 1 2 3 4
 
 For each preset and seed: the ELBO, the exact log p(y) of the learned decoder, and KL(q || exact posterior of the learned decoder), all
 over the test examples and by quadrature; and E log p(y) over the process itself, which has no noise of test examples. The ELBO is drawn
@@ -9,18 +9,12 @@ The figure, of the first seed, shows decoders, densities of y, and posteriors, a
 at the paper's own 1 and -3, which are not: P(y > 0.6) is about 1e-5.
 """
 
-import argparse
 import datetime
 import statistics
-import sys
 import time
-from pathlib import Path
-
-from training.quiet import import_tensorflow
 
 PRESETS = ("mfg_toy", "mog_posterior_toy", "mog_prior_toy")
 INSIDE, OUTSIDE = (0.0, 0.1, 0.2, 0.25), (1.0, -3.0)
-FIGURES = ("elbo", "log_likelihood", "posterior_kl", "expected_log_likelihood", "posterior_modes")
 DRAWS = 200  # of the ELBO, for each example
 
 
@@ -116,32 +110,19 @@ def with_verdicts(rows):
     from training.toys import expected_log_likelihood
 
     groups = by_experiment(rows)
-    plain = {row["seed"]: row["expected_log_likelihood"] for row in groups[PRESETS[0]]}
+    plain = {row["seed"]: row["expected_log_likelihood"] for row in groups.get(PRESETS[0], [])}
     judged = []
     for name, group in groups.items():
         mean = statistics.mean(row["expected_log_likelihood"] for row in group)
         verdict = f"not comparable: E log p(y) {mean:.4f}, of {expected_log_likelihood():.4f} for the true process"
         if "decoder" in group[0]["arguments"]:
             verdict = "not comparable: the decoder is the true one, only the encoder is trained"
-        elif name != PRESETS[0] and len(group) > 1:
-            gains = [row["expected_log_likelihood"] - plain[row["seed"]] for row in group]
+        gains = [row["expected_log_likelihood"] - plain[row["seed"]] for row in group if row["seed"] in plain]
+        if "decoder" not in group[0]["arguments"] and name != PRESETS[0] and len(gains) > 1:
             error = statistics.stdev(gains) / len(gains) ** 0.5
             verdict += f"; {statistics.mean(gains):+.4f} ± {error:.4f} (standard error over seeds) against `{PRESETS[0]}`"
         judged += [{**row, "verdict": verdict} for row in group]
     return judged
-
-
-def summary(rows):
-    """Returns the table of means and standard deviations over seeds."""
-    lines = [f"{'mean ± sd over seeds':33}" + "".join(f"{name:>25}" for name in FIGURES)]
-    for experiment, group in by_experiment(rows).items():
-        cells = []
-        for name in FIGURES:
-            values = [row[name] for row in group]
-            spread = f" ± {statistics.stdev(values):.4f}" if len(values) > 1 else ""
-            cells.append(f"{statistics.mean(values):.4f}{spread}")
-        lines.append(f"{experiment:33}" + "".join(f"{cell:>25}" for cell in cells))
-    return "\n".join(lines)
 
 
 def at_the_truth(model):
@@ -198,48 +179,18 @@ def draw(preset, model, data, path):
     figure.savefig(path, dpi=70)
 
 
-def main(argv=None):
-    """Prints the tables and returns the exit status."""
-    parser = argparse.ArgumentParser("python -m training.findings.mog_toy", description=__doc__.splitlines()[0])
-    parser.add_argument("--seeds", type=int, default=5, help="number of seeds")
-    parser.add_argument("--epochs", type=int, help="epochs of 19 steps instead of the presets' own")
-    parser.add_argument("--out", type=Path, default=Path("mog_toy"), help="folder for mog_toy.json and the figures")
-    args = parser.parse_args(argv)
-    if args.seeds < 1 or (args.epochs is not None and args.epochs < 1):
-        parser.error(f"Expected --seeds and --epochs of at least 1. Received: {args.seeds}, {args.epochs}")
-    import_tensorflow()
-    import tensorflow as tf
-
+def measure(row, seed, epochs, out):
+    """Trains a row of `training.papers.mog_toy` and returns it measured, without its verdict; the figure of seed 0 goes to `out`."""
     from training.data import load
-    from training.files import write_json
     from training.presets import PRESETS as ALL
-    from training.toys import expected_log_likelihood, expected_log_likelihood_of_a_normal
 
-    tf.get_logger().setLevel("ERROR")  # each model is traced once, and TensorFlow warns of the sum
-    data, rows = load("mog_toy"), []
-    command = f"python -m training.findings.mog_toy --seeds {args.seeds}" + (f" --epochs {args.epochs}" if args.epochs else "")
-    args.out.mkdir(parents=True, exist_ok=True)
-    print(f"{'preset':20} {'seed':>4} {'ELBO':>8} {'log p(y)':>9} {'KL(q || exact)':>15} {'E log p(y)':>11} {'modes':>6}", flush=True)
-    experiments = [*((preset, None) for preset in PRESETS), *((preset, at_the_truth) for preset in PRESETS[:2])]
-    for seed in range(args.seeds):
-        for preset, change in experiments:
-            epochs, start = args.epochs or ALL[preset].build(data).epochs, time.monotonic()
-            model = fit(preset, data, seed, epochs, change)
-            settings = {"decoder": "true"} if change else {}
-            row = row_of(preset, model, data, seed, epochs, command, time.monotonic() - start, settings)
-            figures = f"{row['elbo']:8.4f} {row['log_likelihood']:9.4f} {row['posterior_kl']:15.5f} {row['expected_log_likelihood']:11.4f}"
-            print(f"{preset:20} {seed:4} {figures} {row['posterior_modes']:6}{'   true decoder' if change else ''}", flush=True)
-            if seed == 0 and not change:
-                draw(preset, model, data, args.out / f"{preset}.png")
-            rows.append(row)
-            write_json(args.out / "mog_toy.json", with_verdicts(rows))
-    print(f"\n{summary(rows)}\n")
-    print(
-        f"The true process: log p(y) {rows[0]['true_log_likelihood']:.4f} of the test examples, E log p(y) {expected_log_likelihood():.4f};"
-    )
-    print(f"a normal density with its mean and variance: E log p(y) {expected_log_likelihood_of_a_normal():.4f}.")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    data, is_given = load("mog_toy"), "decoder" in row.flags
+    limit = f" --epochs {epochs}" if epochs else ""
+    command = f"python -m training.reproduce mog_toy --rows {row.name} --seeds {seed}{limit}"
+    epochs, start = epochs or ALL[row.preset].build(data).epochs, time.monotonic()
+    model = fit(row.preset, data, seed, epochs, at_the_truth if is_given else None)
+    measured = row_of(row.preset, model, data, seed, epochs, command, time.monotonic() - start, dict(row.flags))
+    if seed == 0 and not is_given:
+        out.mkdir(parents=True, exist_ok=True)
+        draw(row.preset, model, data, out / f"{row.preset}.png")
+    return measured

@@ -58,4 +58,4 @@ def preset(dataset, paper):
     return register
 
 
-from training.presets import categories, cp_vae, gmmp_vae, hierarchical, mog_vae  # noqa: E402, F401  (they register themselves)
+from training.presets import categories, cp_vae, gmmp_vae, hierarchical, mog_vae, two_modes  # noqa: E402, F401  (they register themselves)

@@ -77,17 +77,17 @@ def cp_vae_omniglot(
     return started(mnist_protocol(model, learning_rate), pretraining)
 
 
-@preset("digits", "none: CP-VAE on the bundled digits")
+@preset("digits", "none: CP-VAE on the bundled digits; the main job")
 def cp_vae_digits(
     data,
     *,
-    num_components: int = 10,
+    num_components: int = 20,
     latent_dim: int = 16,
     category_prior: str = "learned",
     heads: str = "gated",
-    estimator: str = "enumerated",
+    estimator: str = "straight_through",
     decoder_sees_category: bool = True,
-    pretraining: int = 0,
+    pretraining: int = 100,
     learning_rate: float = 1e-3,
 ):
     """CP-VAE on 8x8 digits."""

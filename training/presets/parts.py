@@ -84,9 +84,9 @@ class MixtureStart(NamedTuple):
         """Trains, fits, and leaves the experiment's model with what was found."""
         model = experiment.model
         support, steps = model.likelihood.support, len(data.train.x) // experiment.batch_size
-        plain = model.without_mixture()
+        plain = vm.starts.without_mixture(model)
         plain.compile(keras.optimizers.Adam(float(experiment.optimizer.learning_rate)), steps_per_execution=steps_at_once(steps))
         batches = data.batches(experiment.batch_size, support, seed + START_SEED)
         warm_up = vm.callbacks.KLWarmUp(self.epochs // 2)
         plain.fit(batches, epochs=self.epochs, steps_per_epoch=steps, shuffle=False, callbacks=[warm_up], verbose=2)
-        model.adapt(data.fixed("train", support), seed=seed)
+        vm.starts.adapt(model, data.fixed("train", support), seed=seed)

@@ -1,0 +1,49 @@
+"""The two-level variational autoencoder whose decoder sees the previous pixels."""
+
+import tensorflow as tf
+
+from keras_vaemix.models.hierarchical_vae import HierarchicalVAE
+from keras_vaemix.models.pixel_decoding import PixelDecoding
+from keras_vaemix.part import register
+
+
+@register
+class PixelHierarchicalVAE(PixelDecoding, HierarchicalVAE):
+    r"""Two-level VAE with an autoregressive decoder, :math:`p(x|z_1, z_2) = \prod_i p(x_i | x_{<i}, z_1, z_2)`: the PixelHVAE.
+
+    `sample`, `decode` and `reconstruct` return *samples* of p(x|z1, z2), where those of `HierarchicalVAE` return means.
+
+    Args:
+        top_encoder: Network from examples [B, H, W, C] to 2 D2 outputs.
+        encoder: Network from examples and z2 [B, D2] to 2 D1 outputs.
+        conditional: Network from z2 [B, D2] to 2 D1 outputs.
+        decoder: A `networks.PixelCNN` from both latents side by side, [B, D1 + D2], and examples to the likelihood's parameters.
+        prior: A `Prior` over z2; the components of the model are its.
+        likelihood: A `Likelihood`.
+        posterior: A `DiagonalNormal`: the limits of every log-variance.
+        objective: The bound that training raises; `ELBO()` by default.
+        seed: Every draw is a function of this integer and of a counter kept as a weight.
+
+    Raises:
+        ValueError: A network's inputs or outputs do not fit the others.
+
+    Reference: J. Tomczak, M. Welling, *VAE with a VampPrior*, 2018, Section 5.
+    """
+
+    def decoder_input_shape(self):
+        return [(None, sum(self.latent_sizes.values())), self.top_encoder.input_shape]
+
+    def likelihood_params(self, z1, z2, x, training=False):
+        return self.pixel_params(self.code(z1, z2), x, training)
+
+    def decode(self, z1, z2, seed=None, verbose=0):
+        """Draws images [N, H, W, C] from p(x|z1, z2), pixel by pixel, for z1 [N, D1] and z2 [N, D2]; see `PixelVAE.decode`."""
+        return self.draw_pixels(self.code(z1, z2), seed, verbose)
+
+    def call(self, x):
+        r"""Returns the one-step predictions :math:`E[x_i | x_{<i}, z_1, z_2]` of x [B, *] at the means of the posteriors."""
+        return self.predict_pixels(self.code(*self.centers(x)), x)
+
+    def reconstruct(self, x, seed=0, verbose=0):
+        """Returns samples of p(x|z1, z2) at the means of the posteriors of x [B, *], drawn pixel by pixel."""
+        return self.decode(*self.centers(tf.cast(x, tf.float32)), seed, verbose)

@@ -1,0 +1,163 @@
+"""Tables are reproduced row by row: run, skipped, resumed after a kill, judged."""
+
+import json
+import signal
+
+import numpy as np
+import pytest
+
+from tests.test_run import checkpoints, error_line, history, run, start, wait_for
+from training import papers, record, reproduce, tables
+from training.files import read_json, write_json
+from training.papers import TABLES, Row
+from training.presets import PRESETS
+from training.record import RESULTS, VERDICTS
+from training.verdicts import error_of, verdict
+
+TINY = [Row("vae", "vae_digits", {"latent_dim": 3}, -24.0), Row("mg2", "mog_prior_digits", {"num_components": 2, "latent_dim": 3}, -10.0)]
+
+
+@pytest.fixture
+def again(tmp_path, monkeypatch, capsys):
+    """Runs the command on a table of two rows on the digits, and returns its status, output and line of error."""
+    monkeypatch.setitem(TABLES, "tiny", TINY)
+
+    def call(*arguments):
+        places = ("--run-dir", tmp_path / "runs", "--out", tmp_path / "out")
+        capsys.readouterr()
+        status = reproduce.main(["tiny", *map(str, (*arguments, "--likelihood-samples", 3, "--likelihood-examples", 50, *places))])
+        return status, *capsys.readouterr()
+
+    return call
+
+
+def test_rows_run_are_skipped_and_go_on(again, tmp_path):
+    status, _, err = again("--epochs", 1, "--rows", "vae", "--seeds", 0, 1)
+    assert (status, err) == (0, "")
+    rows = read_json(tmp_path / "out" / "tiny.json")
+    assert [(row["row"], row["seed"], row["epochs"], row["paper_elbo"]) for row in rows] == [("vae", 0, 1, -24.0), ("vae", 1, 1, -24.0)]
+    assert rows[0]["verdict"] == rows[1]["verdict"]
+    assert rows[0]["verdict"].startswith("worse: -ELBO ")
+    assert rows[0]["command"].startswith("python -m training.reproduce tiny --rows vae --seeds 0 --epochs 1")
+    assert str(tmp_path) not in json.dumps(rows)
+    status, out, _ = again("--epochs", 1, "--seeds", 1)
+    assert status == 0
+    assert "tiny vae, seed 1: measured already" in out
+    assert "tiny mg2, seed 1: measured" not in out
+    (tmp_path / "runs" / "tiny" / "vae-seed0" / "marker").touch()
+    assert again("--epochs", 2, "--rows", "vae")[0] == 0
+    assert (tmp_path / "runs" / "tiny" / "vae-seed0" / "marker").exists()
+    rows = read_json(tmp_path / "out" / "tiny.json")
+    assert [(row["row"], row["seed"], row["epochs"]) for row in rows] == [("vae", 0, 2), ("vae", 1, 1), ("mg2", 1, 1)]
+    table = (tmp_path / "out" / "tiny.md").read_text()
+    assert "| `vae` | - | 1 | 2 | 24.00 | -" in table
+    assert table == tables.markdown(rows, is_full=True) + "\n"
+
+
+def test_killed_table_goes_on_to_the_same_bits(tmp_path):
+    flags = ["cp_vae_toy", "--rows", "mg2", "--epochs", 4, "--likelihood-samples", 3, "--likelihood-examples", 50]
+    places = lambda name: ["--run-dir", tmp_path / name, "--out", tmp_path / f"{name}_out"]  # noqa: E731
+    folder = tmp_path / "killed" / "cp_vae_toy" / "mg2-seed3"
+    process = start(*flags, "--seeds", 3, *places("killed"), module="training.reproduce")
+    wait_for(lambda: checkpoints(folder))
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    for name in ("killed", "whole"):
+        status, out, err = run(*flags, "--seeds", 3, *places(name), module="training.reproduce")
+        assert status == 0, err
+        assert "cp_vae_toy.md" in out
+    assert history(folder) == history(tmp_path / "whole" / "cp_vae_toy" / "mg2-seed3")
+    drop = ("date", "seconds", "hours")
+    one, other = (next(r for r in read_json(tmp_path / f"{n}_out" / "cp_vae_toy.json") if r["seed"] == 3) for n in ("killed", "whole"))
+    assert {k: v for k, v in one.items() if k not in drop} == {k: v for k, v in other.items() if k not in drop}
+
+
+def test_unknown_names_suggest_the_nearest(again, capsys):
+    assert error_line(again("--rows", "mg3")[2]) == "error: Expected a row of tiny: did you mean mg2? Received: 'mg3'"
+    assert reproduce.main(["cp_vae_table"]) == 1
+    assert "Expected a table: did you mean cp_vae_table1 or" in capsys.readouterr().err
+    assert error_line(again("--epochs", 0)[2]) == "error: Expected --epochs of at least 1. Received: 0"
+
+
+def test_list_shows_rows_with_their_figures(capsys):
+    assert reproduce.main(["--list"]) == 0
+    out = capsys.readouterr().out
+    for table, rows in TABLES.items():
+        assert table in out
+        assert all(" ".join(row.command_line()) in out for row in rows)
+
+
+@pytest.mark.parametrize("table", sorted(TABLES))
+def test_rows_stand_for_presets_with_their_flags(table):
+    rows = TABLES[table]
+    assert len({row.name for row in rows}) == len(rows)
+    assert len({(row.preset, str(sorted(row.arguments().items()))) for row in rows}) == len(rows)
+    for row in rows:
+        flags = {flag.name for flag in PRESETS[row.preset].flags()} | ({"decoder"} if table == "mog_toy" else set())
+        assert set(row.flags) <= flags
+        assert row.caveat is None or row.caveat.partition(":")[0] in VERDICTS
+
+
+@pytest.mark.parametrize("table", sorted(TABLES))
+def test_measured_rows_are_those_of_the_table(table):
+    path = RESULTS / f"{table}.json"
+    rows = read_json(path) if path.exists() else []
+    for row in rows:
+        assert record.with_paper(row, table) == row
+    if rows:
+        assert path.with_suffix(".md").read_text() == tables.markdown(rows, is_full=True) + "\n"
+
+
+def measured(elbo, se=0.1, **further):
+    return {"elbo": elbo, "elbo_se": se, "epochs": 100, "best_epoch": 90, **further}
+
+
+@pytest.mark.parametrize(
+    ("elbo", "paper", "caveat", "expected"),
+    [
+        (-88.9, -88.75, None, "reproduced: -ELBO 88.90 ± 0.10 after 100 epochs, within 2 standard errors of the paper's"),
+        (-89.0, -88.75, None, "worse: -ELBO 89.00 ± 0.10 after 100 epochs, 0.25 nats below the paper's"),
+        (-88.0, -88.75, None, "better: -ELBO 88.00 ± 0.10 after 100 epochs, 0.75 nats above the paper's"),
+        (-88.0, None, None, "not comparable: the paper has no figure; -ELBO 88.00 ± 0.10 after 100 epochs"),
+        (-115.0, -115.06, papers.OTHER_SPLIT, f"{papers.OTHER_SPLIT}; ours is -ELBO 115.00 ± 0.10 after 100 epochs"),
+        (-94.0, -78.63, papers.NO_BOUND, f"{papers.NO_BOUND}; ours is -ELBO 94.00 ± 0.10 after 100 epochs"),
+    ],
+)
+def test_verdicts(elbo, paper, caveat, expected):
+    assert verdict([measured(elbo)], paper, caveat) == expected
+    assert expected.partition(":")[0] in VERDICTS
+
+
+def test_verdict_over_seeds():
+    rows = [measured(-88.5), measured(-89.5, epochs=120, best_epoch=120)]
+    assert error_of(rows) == pytest.approx(np.hypot(0.1, np.std([88.5, 89.5], ddof=1) / 2**0.5))
+    assert (
+        verdict(rows, -88.0)
+        == "reproduced: -ELBO 89.00 ± 0.51 after 100 to 120 epochs, still rising, within 2 standard errors of the paper's"
+    )
+
+
+def test_what_counts_as_measured():
+    rows = [{"row": "vae", "seed": 0, "epochs": 371, "command": "python -m training.train vae_digits"}]
+    row = TINY[0]
+    assert reproduce.is_measured(rows, row, 0, None)
+    assert reproduce.is_measured(rows, row, 0, 500)
+    assert not reproduce.is_measured(rows, row, 1, 10)
+    rows[0]["command"] += " --epochs 371"
+    assert reproduce.is_measured(rows, row, 0, 371)
+    assert not reproduce.is_measured(rows, row, 0, 372)
+    assert not reproduce.is_measured(rows, row, 0, None)
+
+
+def test_record_names_the_paper_s_row(again, tmp_path, monkeypatch):
+    assert again("--epochs", 1, "--rows", "vae")[0] == 0
+    monkeypatch.setattr(record, "RESULTS", tmp_path / "results")
+    (tmp_path / "results").mkdir()
+    arguments = [str(tmp_path / "runs" / "tiny" / "vae-seed0"), "tiny", "--verdict", "worse: one epoch"]
+    assert record.main(arguments) == 0
+    (row,) = read_json(tmp_path / "results" / "tiny.json")
+    assert (row["row"], row["paper_elbo"], row["verdict"], row["max_epochs"]) == ("vae", -24.0, "worse: one epoch", 1)
+    older = {**row, "arguments": {"latent_dim": 3}}
+    write_json(tmp_path / "results" / "tiny.json", [older])
+    assert record.main(arguments) == 0
+    assert len(read_json(tmp_path / "results" / "tiny.json")) == 1

@@ -1,0 +1,104 @@
+"""The CP-VAE paper's two modes: which models recover them, held against the true density.
+
+    python -m training.reproduce cp_vae_toy
+
+For each model: E log p(x) over the true density, exact by quadrature over the learned decoder, and the Wasserstein-1 distance between as
+many samples as the paper's and the true density. Samples of a CP-VAE draw c from the aggregate posterior q(c) and from its uniform p(c),
+as in the paper's Figure 4.
+"""
+
+import statistics
+
+GRID = (-12.0, 12.0, 1201)  # of z
+SAMPLES = 50_000
+
+
+def samplers(model):
+    """Returns the models whose samples are compared, by the law of their c: the one that the sampler draws from comes first."""
+    from keras_vaemix import CPVAE
+
+    if not isinstance(model, CPVAE):
+        return {"prior": model}
+    return {"aggregate": model.as_sampled(), "uniform": model}
+
+
+def samples(model, n=SAMPLES, seed=0):
+    """Returns draws of x, [n]; the model's likelihood has the decoder's output as mean."""
+    import numpy as np
+
+    mean = model.sample(n, seed=seed)
+    return np.asarray(model.likelihood.draw(mean, np.random.default_rng(seed).standard_normal(mean.shape).astype("float32")))[:, 0]
+
+
+def figures_of(model):
+    """Returns the exact figures of a sampler: E log p(x) under the true density, and its samples' distance from it."""
+    import numpy as np
+    from scipy.stats import wasserstein_distance
+
+    from keras_vaemix.evaluation import exact_log_likelihood
+    from training.toys import TWO_MODES, two_modes_expectation, two_modes_log_density
+
+    log_p = exact_log_likelihood(model, TWO_MODES[:, None].astype("float32"), np.linspace(*GRID))
+    true = np.exp(two_modes_log_density(TWO_MODES))
+    distance = float(wasserstein_distance(samples(model), TWO_MODES, v_weights=true))
+    return {"expected_log_likelihood": two_modes_expectation(log_p), "wasserstein": distance}
+
+
+def measure(run, measured, row, args):
+    """Returns the measured row of a run with its exact figures, and draws the densities of seed 0."""
+    import numpy as np
+
+    from keras_vaemix.evaluation import exact_log_likelihood, exact_parts
+    from keras_vaemix.evaluation.likelihood import standard_error
+    from training.data import load
+    from training.run import load_model
+
+    model, x = load_model(run / "model.keras"), load("cp_vae_toy").test.x
+    grid = np.linspace(*GRID)
+    parts, exact = exact_parts(model, x, grid), exact_log_likelihood(model, x, grid)
+    by_sampler = {name: figures_of(one) for name, one in samplers(model).items()}
+    if measured["seed"] == 0:
+        args.out.mkdir(parents=True, exist_ok=True)
+        draw(row.name, model, args.out / f"cp_vae_toy_{row.name}.png")
+    return {
+        **measured,
+        **{name: float(values.mean()) for name, values in parts.items()},
+        "elbo_se": standard_error(parts["elbo"]),
+        "log_likelihood": float(exact.mean()),
+        "log_likelihood_se": standard_error(exact),
+        **next(iter(by_sampler.values())),
+        "samplers": by_sampler,
+    }
+
+
+def verdict(group):
+    """Returns what the rows of one model say of the paper's figure."""
+    from training.toys import two_modes_expected_log_density
+
+    means = {key: statistics.mean(row[key] for row in group) for key in ("expected_log_likelihood", "wasserstein")}
+    says = f"E log p(x) {means['expected_log_likelihood']:.4f}, of {two_modes_expected_log_density():.4f} for the true density"
+    other = [row["samplers"]["uniform"] for row in group if "uniform" in row["samplers"]]
+    if other:
+        uniform = {key: statistics.mean(one[key] for one in other) for key in means}
+        says += f"; with c from the uniform p(c) {uniform['expected_log_likelihood']:.4f}, Wasserstein-1 {uniform['wasserstein']:.4f}"
+    return f"not comparable: the paper has no number; {says}"
+
+
+def draw(name, model, path):
+    """Writes the figure of a model: for each of its samplers, its exact density and a histogram of its samples against the truth."""
+    import matplotlib.figure
+    import numpy as np
+
+    from keras_vaemix.evaluation import exact_log_likelihood
+    from training.toys import TWO_MODES, two_modes_log_density
+
+    several = samplers(model)
+    figure = matplotlib.figure.Figure((4.5 * len(several), 3), layout="constrained")
+    for axis, (law, one) in zip(figure.subplots(1, len(several), squeeze=False)[0], several.items(), strict=True):
+        log_p = exact_log_likelihood(one, TWO_MODES[:, None].astype("float32"), np.linspace(*GRID))
+        axis.hist(samples(one), 100, (-0.5, 1.6), density=True, color="0.85", label="samples")
+        axis.plot(TWO_MODES, np.exp(two_modes_log_density(TWO_MODES)), "k:", label="true")
+        axis.plot(TWO_MODES, np.exp(log_p), "C1", label="learned")
+        axis.set(title=name if law == "prior" else f"{name}, c from the {law} distribution", xlabel="x", xlim=(-0.5, 1.6))
+        axis.legend(fontsize=8)
+    figure.savefig(path, dpi=70)

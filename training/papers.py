@@ -1,0 +1,134 @@
+"""The rows of the papers' tables: which preset stands for each, with which flags, and the paper's figure."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import NamedTuple
+
+OTHER_SPLIT = "not comparable: the paper's split of Omniglot is another"
+NO_BOUND = "not a valid bound: the paper's figure, as far as can be told (`training.findings.averaged_samples`)"
+LIKELIHOOD = "not comparable: the paper's -82.38 is an importance-sampled log-likelihood"
+
+
+class Row(NamedTuple):
+    """A row of a paper's table.
+
+    Attributes:
+        name: Its name on the command line.
+        preset: The preset that stands for it.
+        flags: Keywords of the preset, beyond its defaults.
+        paper_elbo: The paper's ELBO in nats, or None where it gives none.
+        caveat: The verdict where the paper's figure is not to be compared with ours, else None.
+    """
+
+    name: str
+    preset: str
+    flags: Mapping = MappingProxyType({})
+    paper_elbo: float | None = None
+    caveat: str | None = None
+
+    def arguments(self):
+        """Returns all keywords of the preset, with their values in this row."""
+        return filled(self.preset, self.flags)
+
+    def command_line(self):
+        """Returns the arguments of `training.train` for this row."""
+        return [self.preset, *(text for key, value in self.flags.items() for text in ("--" + key.replace("_", "-"), str(value)))]
+
+
+def filled(preset, arguments):
+    """Returns the arguments of a preset, with its defaults for those that are not given."""
+    from training.presets import PRESETS
+
+    return {flag.name: flag.default for flag in PRESETS[preset].flags()} | dict(arguments)
+
+
+def by_components(name, preset, figures, caveat=None, **flags):
+    """Returns a row for each number of components, NAME10 and so on, with its -ELBO."""
+    return [Row(f"{name}{k}", preset, {"num_components": k, **flags}, -nll, caveat) for k, nll in figures.items()]
+
+
+CP_MNIST, CP_OMNIGLOT = {10: 84.76, 150: 86.84, 500: 88.63}, {50: 114.31, 500: 114.14}
+
+
+def cp_vae_table1():
+    """Returns the CP-VAE paper's Table 1, its CP rows with its own p(c) too, uniform in the bound and aggregate in the
+    sampler, and one that starts from a Gaussian mixture.
+    """
+    return [
+        Row("vae", "vae_mnist", {}, -88.75),
+        *by_components("mg", "mog_prior_mnist", {10: 89.43, 150: 88.96, 500: 88.85}),
+        *by_components("vp", "vamp_mnist", {10: 87.94, 150: 86.55, 500: 86.07}),
+        Row("hvae", "hvae_mnist", {}, -86.7),
+        *by_components("hvp", "hvamp_mnist", {10: 85.90, 150: 85.09, 500: 85.01}),
+        *by_components("cp", "cp_vae_mnist", CP_MNIST),
+        *by_components("cp_uniform", "cp_vae_mnist", CP_MNIST, category_prior="paper"),
+        *by_components("cp_started", "cp_vae_mnist", {10: 84.76}, pretraining=40),
+        Row("omniglot_vae", "vae_omniglot", {}, -115.06, OTHER_SPLIT),
+        *by_components("omniglot_mg", "mog_prior_omniglot", {50: 116.31, 500: 116.12}, OTHER_SPLIT),
+        *by_components("omniglot_vp", "vamp_omniglot", {50: 114.01, 500: 113.74}, OTHER_SPLIT),
+        Row("omniglot_hvae", "hvae_omniglot", {}, -110.81, OTHER_SPLIT),
+        *by_components("omniglot_hvp", "hvamp_omniglot", {50: 110.50, 500: 110.16}, OTHER_SPLIT),
+        *by_components("omniglot_cp", "cp_vae_omniglot", CP_OMNIGLOT, OTHER_SPLIT),
+        *by_components("omniglot_cp_uniform", "cp_vae_omniglot", CP_OMNIGLOT, OTHER_SPLIT, category_prior="paper"),
+    ]
+
+
+GMMP = {  # -ELBO for K = 100, 500 and 1,000
+    ("mlp", 1): (85.90, 85.32, 85.53),
+    ("conv", 1): (83.82, 83.21, 83.43),
+    ("pixel", 1): (79.96, 79.66, 79.75),
+    ("mlp", 2): (78.63, 78.24, 78.57),
+    ("conv", 2): (76.15, 75.84, 76.03),
+    ("pixel", 2): (73.08, 72.72, 72.91),
+    ("mlp", 3): (74.69, 73.83, 74.00),
+    ("conv", 3): (71.10, 70.61, 70.79),
+    ("pixel", 3): (67.88, 67.46, 67.58),
+}
+
+
+def gmmp_table1():
+    """Returns the GMMpVAE paper's Table 1 with its own bound of the divergence, and each row with the Monte Carlo estimate too."""
+    rows = [Row("vae", "vae_mnist", {}, -93.89), Row("vp500", "vamp_mnist", {"num_components": 500}, None, LIKELIHOOD)]
+    for (decoder, m), figures in GMMP.items():
+        for k, nll in zip((100, 500, 1000), figures, strict=True):
+            for kl, suffix in (("mean", ""), ("mc", "_mc")):
+                flags = {"num_posterior_components": m, "num_pseudo_inputs": k, "kl": kl, "decoder": decoder}
+                rows.append(Row(f"{decoder}_m{m}_k{k}{suffix}", "gmmp_mnist", flags, -nll, NO_BOUND if m > 1 else None))
+    return rows
+
+
+def mog_toy():
+    """Returns the models of the MoG-VAE paper's toy; two of them around the true decoder."""
+    presets = ("mfg_toy", "mog_posterior_toy", "mog_prior_toy")
+    return [*(Row(name, name) for name in presets), *(Row(f"{name}_true_decoder", name, {"decoder": "true"}) for name in presets[:2])]
+
+
+def cp_vae_toy():
+    """Returns the models of the CP-VAE paper's two modes."""
+    return [
+        Row("vae", "vae_two_modes"),
+        *(Row(f"mg{k}", "mog_prior_two_modes", {"num_components": k}) for k in (2, 150)),
+        *(Row(f"cp{k}", "cp_vae_two_modes", {"num_components": k}) for k in (2, 150)),
+    ]
+
+
+TABLES = {
+    "cp_vae_table1": cp_vae_table1(),
+    "cp_vae_toy": cp_vae_toy(),
+    "gmmp_table1": gmmp_table1(),
+    "mog_toy": mog_toy(),
+}
+
+
+def row_named(table, measured):
+    """Returns the row of a table that a measured row, with `preset` and `arguments`, stands for; None if there is none."""
+    arguments = filled(measured["preset"], measured["arguments"])
+    same = [row for row in TABLES.get(table, ()) if row.preset == measured["preset"] and row.arguments() == arguments]
+    return same[0] if same else None
+
+
+def with_paper(measured, table):
+    """Returns a measured row with the name and the figure of the paper's row that it stands for, and its hours."""
+    row = row_named(table, measured)
+    named = {"row": row.name, "paper_elbo": row.paper_elbo} if row else {}
+    return {**measured, **named, "hours": round(measured["seconds"] / 3600, 2)}

@@ -1,0 +1,37 @@
+"""Verdicts on a paper's figure, computed from measured rows."""
+
+import statistics
+
+WITHIN = 2  # standard errors
+LATE = 0.95  # share of the epochs after which a best epoch says that the bound still rose
+
+
+def error_of(rows, key="elbo"):
+    """Returns the standard error of the mean over rows that differ by their seed: that over test examples and that over seeds."""
+    of_examples = statistics.mean(row[f"{key}_se"] for row in rows)
+    of_seeds = statistics.stdev(row[key] for row in rows) / len(rows) ** 0.5 if len(rows) > 1 else 0.0
+    return (of_examples**2 + of_seeds**2) ** 0.5
+
+
+def verdict(rows, paper_elbo, caveat=None):
+    """Returns what measured rows of one experiment say of the paper's figure: a word of `training.record.VERDICTS` and a sentence.
+
+    Args:
+        rows: Measured rows that differ by their seed alone.
+        paper_elbo: The paper's ELBO, or None.
+        caveat: Verdict where the figures are not to be compared.
+    """
+    elbo, error = statistics.mean(row["elbo"] for row in rows), error_of(rows)
+    trained = sorted({row["epochs"] for row in rows})
+    epochs = f"{trained[0]}" + (f" to {trained[-1]}" if len(trained) > 1 else "")
+    rises = any(row.get("best_epoch", 0) > LATE * row["epochs"] for row in rows)
+    ours = f"-ELBO {-elbo:.2f} ± {error:.2f} after {epochs} epochs" + ", still rising" * rises
+    if caveat:
+        return f"{caveat}; ours is {ours}"
+    if paper_elbo is None:
+        return f"not comparable: the paper has no figure; {ours}"
+    difference = elbo - paper_elbo
+    if abs(difference) <= WITHIN * error:
+        return f"reproduced: {ours}, within {WITHIN} standard errors of the paper's"
+    word, side = ("better", "above") if difference > 0 else ("worse", "below")
+    return f"{word}: {ours}, {abs(difference):.2f} nats {side} the paper's"
