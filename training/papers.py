@@ -51,9 +51,7 @@ CP_MNIST, CP_OMNIGLOT = {10: 84.76, 150: 86.84, 500: 88.63}, {50: 114.31, 500: 1
 
 
 def cp_vae_table1():
-    """Returns the CP-VAE paper's Table 1, its CP rows with its own p(c) too, uniform in the bound and aggregate in the
-    sampler, and one that starts from a Gaussian mixture.
-    """
+    """Returns the CP-VAE paper's Table 1; its CP rows also with the paper's p(c), uniform in the bound, and with a start from a mixture."""
     return [
         Row("vae", "vae_mnist", {}, -88.75),
         *by_components("mg", "mog_prior_mnist", {10: 89.43, 150: 88.96, 500: 88.85}),
