@@ -11,8 +11,11 @@ from hypothesis import strategies as st
 from scipy.stats import norm
 
 import keras_vaemix as vm
-from keras_vaemix import evaluation, plots
+from keras_vaemix import evaluation, plots, supports
 from tests import catalogue
+from training.evaluate import describe, evaluate
+from training.files import read_json
+from training.splits import Data, Split
 
 MIXTURES = ["model-CPVAE", "model-CPVAE-aggregate", "model-HierarchicalVAE-vamp", "model-GMVAE", "prior-VampPrior", "kl-Variational"]
 
@@ -196,3 +199,35 @@ def test_heat_map_has_the_heaviest_category_on_top():
 
 def test_heat_map_of_nothing_is_drawn():
     assert np.isfinite(plots.heat_map(np.zeros((3, 2)))).all()
+
+
+def small_data(x, y):
+    """The same examples in every split."""
+    return Data("small", *[Split(x, y)] * 3, supports.BINARY)
+
+
+def test_report_of_a_run_has_the_bound_and_the_model_that_is_sampled(binary, tmp_path):
+    model = catalogue.make(model="CPVAE-paper")
+    model.adapt_aggregate(binary)
+    labels = model.cluster(binary)
+    report = evaluate(tmp_path, model, small_data(binary, labels), "test", 50)
+    assert report == read_json(tmp_path / "evaluation.json")
+    assert report["cluster_accuracy"] == report["nmi"] == pytest.approx(1)
+    assert report["divergence_split"]["category_kl"] > 0
+    # The aggregate posterior is the best p(c) of these examples.
+    assert report["sampled"]["kl"] < report["kl"]
+    assert report["sampled"]["reconstruction"] == pytest.approx(report["reconstruction"])
+    lines = describe(report).splitlines()
+    assert any(line.split()[:2] == ["sampled", "log_likelihood"] and "+-" in line for line in lines)
+    assert any(line.split() == ["dead_categories", str(report["dead_categories"])] for line in lines)
+
+
+def test_report_of_a_run_without_labels(binary, tmp_path):
+    report = evaluate(tmp_path, catalogue.make("VampPrior"), small_data(binary, None), "validation", 20)
+    assert {"perplexity", "dead_categories", "divergence_split"} <= set(report)
+    assert not {"cluster_accuracy", "sampled"} & set(report)
+
+
+def test_model_without_components_has_no_clusters(binary, tmp_path):
+    report = evaluate(tmp_path, catalogue.make(), small_data(binary, np.zeros(30, int)), "test", 20)
+    assert not {"perplexity", "cluster_accuracy", "divergence_split"} & set(report)

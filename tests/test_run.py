@@ -111,7 +111,7 @@ def test_interrupted_run_says_how_to_go_on(tmp_path):
 
 def test_run_folder_holds_everything(whole):
     folder, out = whole
-    pictures = ("samples.png", "reconstructions.png", "exported_samples.png")
+    pictures = ("samples.png", "reconstructions.png", "categories.png", "exported_samples.png")
     exported = ("export/decoder.onnx", "export/sampler.onnx", "export/saved_model", "export/manifest.json")
     state = ("config.json", "model.keras", "checkpoint", "logs/train", "logs/validation", "history.csv", "evaluation.json")
     for name in (*state, *pictures, *exported):
@@ -121,6 +121,10 @@ def test_run_folder_holds_everything(whole):
     assert expected <= set(report)
     assert report["elbo"] == pytest.approx(report["reconstruction"] - report["kl"], abs=1e-3)
     assert report["elbo"] < report["log_likelihood"] + 4 * report["log_likelihood_se"] < 0
+    assert 0 < report["ari"] < report["cluster_accuracy"] <= report["cluster_accuracy_majority"] <= 1 < report["perplexity"] <= 5
+    assert {"nmi", "dead_categories"} <= set(report)
+    split = report["divergence_split"]
+    assert split["kl"] == pytest.approx(split["mutual_information"] + split["aggregate_kl"])
     assert f"tensorboard --logdir {folder}" in out
     assert not [path for path in folder.rglob("*") if path.name.startswith(".")]
 

@@ -51,16 +51,24 @@ def component_report(model, data, split):
 
 def describe(report):
     """Returns the figures of a report as lines of text."""
-    lines = []
-    for name, value in report.items():
-        if f"{name}_se" in report:
-            lines.append(f"{name:24} {value:10.3f} +- {report[name + '_se']:.3f} nats")
-        elif isinstance(value, float) and not name.endswith("_se"):
-            lines.append(f"{name:24} {value:10.3f}")
-        elif isinstance(value, dict):
-            lines += [f"{name + ' ' + key:32} {number:8.3f}" for key, number in value.items()]
     count = f"{report['num_likelihood_examples']} of {report['num_examples']} {report['split']} examples"
-    return "\n".join([*lines, f"{'log-likelihood of':24} {count}, {report['num_samples']} samples each"])
+    return "\n".join([*lines_of(report), f"{'log-likelihood of':24} {count}, {report['num_samples']} samples each"])
+
+
+def lines_of(figures, whole=""):
+    """Returns a line for each figure; those of a dict in it begin with the name of the whole."""
+    lines = []
+    for name, value in figures.items():
+        title = f"{whole} {name}".strip()
+        if isinstance(value, dict):
+            lines += lines_of(value, title)
+        elif f"{name}_se" in figures:
+            lines.append(f"{title:24} {value:10.3f} +- {figures[name + '_se']:.3f} nats")
+        elif name == "dead_categories":
+            lines.append(f"{title:24} {value:6}")
+        elif isinstance(value, float) and not name.endswith("_se"):
+            lines.append(f"{title:{44 if whole else 24}} {value:10.3f}")
+    return lines
 
 
 def main(argv=None):
