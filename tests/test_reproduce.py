@@ -55,7 +55,7 @@ def test_rows_run_are_skipped_and_go_on(again, tmp_path):
 
 
 def test_killed_table_goes_on_to_the_same_bits(tmp_path):
-    flags = ["cp_vae_toy", "--rows", "mg2", "--epochs", 4, "--likelihood-samples", 3, "--likelihood-examples", 50]
+    flags = ["cp_vae_toy", "--rows", "mg2", "--epochs", 3, "--likelihood-samples", 3, "--likelihood-examples", 50]
     places = lambda name: ["--run-dir", tmp_path / name, "--out", tmp_path / f"{name}_out"]  # noqa: E731
     folder = tmp_path / "killed" / "cp_vae_toy" / "mg2-seed3"
     process = start(*flags, "--seeds", 3, *places("killed"), module="training.reproduce")

@@ -101,13 +101,12 @@ def judged(table, rows, name):
 
 def write(table, rows, out):
     """Writes TABLE.json and TABLE.md."""
-    from training.files import atomically, write_json
-    from training.tables import markdown
+    from training.files import write_json
+    from training.tables import write_full
 
     out.mkdir(parents=True, exist_ok=True)
     write_json(out / f"{table}.json", rows)
-    with atomically(out / f"{table}.md") as temporary:
-        temporary.write_text(markdown(rows, is_full=True) + "\n")
+    write_full(rows, out / f"{table}.md")
 
 
 def known_rows(table, out):

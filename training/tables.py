@@ -1,11 +1,12 @@
-"""Write the README's tables of results from the measured rows."""
+"""Write the tables of results from the measured rows: the README's, and the full ones beside the rows."""
 
 import re
 import statistics
 import sys
 from pathlib import Path
 
-from training.files import read_json
+from training.files import atomically, read_json
+from training.papers import TABLES
 from training.record import RESULTS, experiment, portable
 
 README = Path(__file__).parents[1] / "README.md"
@@ -105,9 +106,18 @@ def with_tables(text):
     return MARKED.sub(lambda match: f"{match[1]}{kinds[match[2]](match[3])}\n{match[4]}", text)
 
 
+def write_full(rows, path):
+    """Writes measured rows as a full Markdown table."""
+    with atomically(path) as temporary:
+        temporary.write_text(markdown(rows, is_full=True) + "\n")
+
+
 def main():
-    """Rewrites the README in place."""
+    """Rewrites the README in place, and the full tables beside the measured rows."""
     README.write_text(with_tables(README.read_text()))
+    for name in TABLES:
+        if (RESULTS / f"{name}.json").exists():
+            write_full(read_json(RESULTS / f"{name}.json"), RESULTS / f"{name}.md")
     return 0
 
 
