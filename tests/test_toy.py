@@ -11,7 +11,7 @@ from keras_vaemix.evaluation.likelihood import bound_parts
 from tests import catalogue
 from training import toys
 from training.data import load
-from training.findings import mog_toy
+from training.findings import mog_toy, two_modes
 from training.presets import PRESETS
 
 GRID = quadrature.points()
@@ -133,3 +133,76 @@ def test_bad_grids(grid, expected, data):
     model = PRESETS["mfg_toy"].build(data).model
     with pytest.raises(ValueError, match=expected):
         quadrature.exact_posterior(model, data.test.x[:2], grid)
+
+
+def test_true_density_of_the_two_modes():
+    """E log p(x) = 0.1905 nats, E x = 0.55, Var x = 0.45^2 + 0.1^2."""
+    assert toys.two_modes_expectation(1.0) == pytest.approx(1, abs=1e-9)
+    assert toys.two_modes_expectation(toys.TWO_MODES) == pytest.approx(0.55, abs=1e-9)
+    assert toys.two_modes_expectation((toys.TWO_MODES - 0.55) ** 2) == pytest.approx(0.45**2 + 0.1**2, abs=1e-9)
+    assert toys.two_modes_expected_log_density() == pytest.approx(0.19051, abs=1e-5)
+
+
+def test_two_modes_data():
+    data = load("cp_vae_toy")
+    assert [split.x.shape for split in data[1:4]] == [(40_000, 1), (5000, 1), (5000, 1)]
+    assert data.sha256() == load("cp_vae_toy").sha256()
+    values = toys.two_modes_log_density(data.test.x[:, 0])
+    assert abs(values.mean() - toys.two_modes_expected_log_density()) < 4 * values.std() / math.sqrt(len(values))
+    np.testing.assert_array_equal(data.test.x[:, 0] > 0.55, data.test.y == 1)
+
+
+def trained(preset, epochs, **flags):
+    """A model of the two modes after so many epochs of 400 steps."""
+    import keras
+
+    keras.utils.set_random_seed(0)
+    data, experiment = load("cp_vae_toy"), PRESETS[preset].build(load("cp_vae_toy"), **flags)
+    experiment.model.compile(experiment.optimizer, steps_per_execution=50)
+    batches = data.batches(100, experiment.model.likelihood.support, 0)
+    warm_up = vm.callbacks.KLWarmUp(experiment.warm_up)  # without one a mixture prior may be left with a single mode
+    experiment.model.fit(batches, epochs=epochs, steps_per_epoch=400, shuffle=False, verbose=0, callbacks=[warm_up])
+    return experiment.model
+
+
+@pytest.mark.parametrize("preset", ["mog_prior_two_modes", "cp_vae_two_modes"])
+def test_mixtures_recover_both_modes(preset):
+    """The CP-VAE paper has it that a VAE with a mixture prior cannot."""
+    figures = two_modes.figures_of(trained(preset, 8))
+    assert 0.15 < figures["expected_log_likelihood"] <= toys.two_modes_expected_log_density()
+    assert figures["wasserstein"] < 0.03
+
+
+@pytest.fixture(scope="module")
+def cp_vae():
+    """A CP-VAE with three categories after 400 steps, and its aggregate posterior."""
+    model = trained("cp_vae_two_modes", 1, num_components=3)
+    model.adapt_aggregate(load("cp_vae_toy").train.x)
+    return model
+
+
+def test_quadrature_over_categories_is_what_importance_sampling_estimates(cp_vae):
+    x, grid = load("cp_vae_toy").test.x[:100], np.linspace(*two_modes.GRID)
+    for model in (cp_vae, cp_vae.as_sampled()):
+        estimate = model.estimate_log_likelihood(x, 900)
+        error = np.sqrt(np.sum(estimate.standard_error**2)) / len(x)
+        exact = quadrature.exact_log_likelihood(model, x, grid)
+        assert abs(np.mean(estimate.log_likelihood - exact)) < 4 * error + 1e-5
+        log_p = quadrature.exact_log_likelihood(model, toys.TWO_MODES[:, None].astype("float32"), grid)
+        assert np.trapezoid(np.exp(log_p), toys.TWO_MODES) == pytest.approx(1, abs=2e-3)
+        parts = quadrature.exact_parts(model, x, grid)
+        np.testing.assert_allclose(exact - parts["elbo"], quadrature.posterior_kl(model, x, grid), atol=1e-5)
+        drawn = bound_parts(model, np.repeat(x, 50, 0), 10_000)["kl"]
+        assert drawn.mean() == pytest.approx(parts["kl"].mean(), abs=1e-4)  # a closed form, with no draws
+
+
+def test_figure_and_verdict_of_the_two_modes(cp_vae, tmp_path):
+    two_modes.draw("cp3", cp_vae, tmp_path / "figure.png")
+    assert 5_000 < (tmp_path / "figure.png").stat().st_size < 100_000
+    by_law = {law: two_modes.figures_of(model) for law, model in two_modes.samplers(cp_vae).items()}
+    assert list(by_law) == ["aggregate", "uniform"]
+    for model in two_modes.samplers(cp_vae).values():
+        np.testing.assert_allclose(model.mixture().weights(), np.exp(model.category_log_probs()), rtol=1e-5)  # one law in sampler and bound
+    says = two_modes.verdict([{**by_law["aggregate"], "samplers": by_law}])
+    assert says.startswith("not comparable: the paper has no number; E log p(x) ")
+    assert "of 0.1905 for the true density; with c from the uniform p(c) " in says

@@ -66,8 +66,14 @@ def cells(group, rows, is_full):
         "the paper's row": None if is_named or is_full else row["paper"],
         "verdict": row["verdict"],
         "hours": f"{sum(r['seconds'] for r in group) / 3600:.2f}" if is_full else None,
-        "command": f"`{row['command']}`" if is_full else None,
+        "command": f"`{command(group)}`" if is_full else None,
     }
+
+
+def command(group):
+    """Returns the command that measures repeated rows."""
+    seeds = " ".join(str(row["seed"]) for row in group)
+    return re.sub(r"--seeds \d+", f"--seeds {seeds}", group[0]["command"])
 
 
 def stated(row):

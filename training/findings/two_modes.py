@@ -9,7 +9,7 @@ as in the paper's Figure 4.
 
 import statistics
 
-GRID = (-12.0, 12.0, 1201)  # of z
+GRID = (-12.0, 12.0, 601)  # of z
 SAMPLES = 50_000
 
 
@@ -19,7 +19,8 @@ def samplers(model):
 
     if not isinstance(model, CPVAE):
         return {"prior": model}
-    return {"aggregate": model.as_sampled(), "uniform": model}
+    parts = {name: getattr(model, name) for name in ("encoder", "decoder", "prior", "likelihood", "heads")}
+    return {"aggregate": model.as_sampled(), "uniform": CPVAE(**parts)}
 
 
 def samples(model, n=SAMPLES, seed=0):
@@ -96,7 +97,7 @@ def draw(name, model, path):
     figure = matplotlib.figure.Figure((4.5 * len(several), 3), layout="constrained")
     for axis, (law, one) in zip(figure.subplots(1, len(several), squeeze=False)[0], several.items(), strict=True):
         log_p = exact_log_likelihood(one, TWO_MODES[:, None].astype("float32"), np.linspace(*GRID))
-        axis.hist(samples(one), 100, (-0.5, 1.6), density=True, color="0.85", label="samples")
+        axis.hist(samples(one), 100, range=(-0.5, 1.6), density=True, color="0.85", label="samples")
         axis.plot(TWO_MODES, np.exp(two_modes_log_density(TWO_MODES)), "k:", label="true")
         axis.plot(TWO_MODES, np.exp(log_p), "C1", label="learned")
         axis.set(title=name if law == "prior" else f"{name}, c from the {law} distribution", xlabel="x", xlim=(-0.5, 1.6))

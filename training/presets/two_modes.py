@@ -15,7 +15,7 @@ HIDDEN = (32, 32)
 
 
 def two_modes(model, learning_rate):
-    """Returns the experiment: the paper's Adam and batches of 100, 20 epochs of 400 steps, of which the first five are warm-up."""
+    """Returns the experiment: Adam, the paper's batches of 100, 20 epochs of 400 steps, of which the first five are warm-up."""
     return Experiment(model, keras.optimizers.Adam(learning_rate), epochs=20, warm_up=5, patience=20)
 
 
@@ -25,20 +25,20 @@ def two_modes_vae(data, prior):
 
 
 @preset("cp_vae_toy", PAPER)
-def vae_two_modes(data, *, learning_rate: float = 1e-3):
+def vae_two_modes(data, *, learning_rate: float = 3e-3):
     """VAE with a standard normal prior, on the CP-VAE paper's two modes."""
     return two_modes(two_modes_vae(data, vm.StandardNormal(1)), learning_rate)
 
 
 @preset("cp_vae_toy", PAPER)
-def mog_prior_two_modes(data, *, num_components: int = 2, learn_weights: bool = False, learning_rate: float = 1e-3):
+def mog_prior_two_modes(data, *, num_components: int = 2, learn_weights: bool = False, learning_rate: float = 3e-3):
     """VAE with a learned mixture of normals as prior, on the two modes."""
     return two_modes(two_modes_vae(data, vm.NormalMixture(1, num_components, learn_weights)), learning_rate)
 
 
 @preset("cp_vae_toy", PAPER)
 def cp_vae_two_modes(
-    data, *, num_components: int = 2, category_prior: str = "paper", initial_stddev: float = 0.05, learning_rate: float = 1e-3
+    data, *, num_components: int = 2, category_prior: str = "paper", initial_stddev: float = 1.0, learning_rate: float = 3e-3
 ):
     """CP-VAE on the two modes, by default as in the paper: a uniform p(c) in the bound, the aggregate posterior in the sampler."""
     weights, follow = choose("category-prior", CATEGORY_PRIORS, category_prior)
