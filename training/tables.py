@@ -15,7 +15,7 @@ SETTINGS = (
 )
 FURTHER = {
     "posterior_kl": "KL(q, exact posterior)",
-    "expected_log_likelihood": "E log p of the process",
+    "expected_log_likelihood": "E log p, under the truth",
     "wasserstein": "Wasserstein-1 of samples",
     "cluster_accuracy": "cluster accuracy",
 }
