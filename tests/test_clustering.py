@@ -126,15 +126,15 @@ def test_bad_shares_are_refused():
 @pytest.mark.parametrize("name", MIXTURES)
 def test_split_sums_to_the_divergence(name, binary):
     model = catalogue.make(**catalogue.COMBINATIONS[name])
-    split = evaluation.divergence_split(model, binary, num_samples=100)
+    split = evaluation.divergence_split(model, binary, num_samples=30)
     rest = [split[part] for part in ("aggregate_kl", "conditional_kl", "category_kl") if part in split]
     assert split["mutual_information"] + sum(rest) == pytest.approx(split["kl"], abs=1e-9)
     assert 0 < split["mutual_information"] < split["mutual_information_limit"] == math.log(30)
     assert len(rest) == (2 if "CPVAE" in name else 1)
     if "Hierarchical" not in name:
-        d = model.draws(tf.constant(binary), vm.ELBO(100, kl=vm.divergences.MonteCarlo()), [0, 1])
+        d = model.draws(tf.constant(binary), vm.ELBO(30, kl=vm.divergences.MonteCarlo()), [0, 1])
         kl, weight = (d.log_qz - d.log_pz).numpy(), np.exp(d.log_weight)
-        assert split["kl"] == pytest.approx(float(np.mean(np.sum(weight * kl, axis=0))), abs=6 * float(np.std(kl)) / math.sqrt(3000))
+        assert split["kl"] == pytest.approx(float(np.mean(np.sum(weight * kl, axis=0))), abs=6 * float(np.std(kl)) / math.sqrt(900))
 
 
 def test_split_of_categories_is_exact_in_them(binary):
@@ -144,7 +144,6 @@ def test_split_of_categories_is_exact_in_them(binary):
     assert split["negative_entropy"] == pytest.approx(np.sum(use * np.log(use)), abs=1e-5)
     assert split["category_kl"] == pytest.approx(0, abs=1e-5)
     model = catalogue.make(model="CPVAE-paper")
-    model.prior.raw_logits.assign([0.0] * 4)
     split = evaluation.divergence_split(model, binary)
     assert split["category_kl"] == pytest.approx(math.log(4) + split["negative_entropy"], abs=1e-5)
 

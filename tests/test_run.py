@@ -124,9 +124,17 @@ def test_run_folder_holds_everything(whole):
     assert 0 < report["ari"] < report["cluster_accuracy"] <= report["cluster_accuracy_majority"] <= 1 < report["perplexity"] <= 5
     assert {"nmi", "dead_categories"} <= set(report)
     split = report["divergence_split"]
-    assert split["kl"] == pytest.approx(split["mutual_information"] + split["aggregate_kl"])
+    assert split["kl"] == pytest.approx(split["mutual_information"] + split["conditional_kl"] + split["category_kl"])
     assert f"tensorboard --logdir {folder}" in out
     assert not [path for path in folder.rglob("*") if path.name.startswith(".")]
+
+
+def test_aggregate_posterior_is_that_of_the_training_set(whole, digits):
+    from training.run import load_model
+
+    model = load_model(whole[0] / "model.keras")
+    shares = model.responsibilities(digits.fixed("train", model.likelihood.support))
+    np.testing.assert_allclose(model.aggregate, shares.mean(axis=0), atol=1e-6)
 
 
 def test_evaluate_a_run(whole):
