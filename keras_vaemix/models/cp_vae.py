@@ -205,7 +205,7 @@ class CPVAE(LatentModel):
     def adapt_aggregate(self, x, batch_size=500):
         """Sets `aggregate` to the mean of q(c|x) over the examples x [N, *]: the training set (eq. 14)."""
         check_positive(batch_size=batch_size)
-        self.aggregate.assign(np.mean(self.responsibilities(x, batch_size=batch_size), axis=0))
+        self.aggregate.assign(np.mean(self.responsibilities(x, batch_size=batch_size), axis=0, dtype="float64"))
 
     def as_sampled(self):
         """Returns the model whose p(c) is that of the sampler: this one, or one with the same layers and the aggregate q(c) as p(c)."""
