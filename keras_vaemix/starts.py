@@ -5,6 +5,7 @@ import warnings
 
 import keras
 import numpy as np
+import tensorflow as tf
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 
@@ -36,7 +37,7 @@ def adapt(model, x, num_starts=10, batch_size=200, seed=0):
         x: Examples [N, *].
         num_starts: Starts of the Gaussian mixture, of which the likeliest counts.
         batch_size: Number of examples at a time.
-        seed: Integer; the start is a function of it, and of Keras's seed by the order in which q(c|x) is taught.
+        seed: Integer; the start is a function of it, and of Keras's global seed where q(c|x) is taught.
 
     Reference: Z. Jiang et al., *Variational Deep Embedding*, 2017, Section 4.2.
     """
@@ -75,17 +76,18 @@ def _(model: CPVAE, x, num_starts=10, batch_size=200, seed=0):
     z, variance = params[:, k : k + d], np.exp(np.clip(params[:, k + d :], *model.heads.log_variance_limits))
     shares = fit_mixture(z, k, "full", num_starts, seed=seed).predict_proba(z).astype("float32")
     model.prior.adapt(z, shares, variance.mean(axis=0))
-    teach(model, x, shares, params[:, k:], batch_size)
+    teach(model, x, shares, params[:, k:], batch_size, seed)
     model.adapt_aggregate(x)
 
 
-def teach(model, x, shares, latents, batch_size, num_steps=750):
+def teach(model, x, shares, latents, batch_size, seed, num_steps=750):
     """Trains the encoder of a `CPVAE` to give `shares` [N, K] as q(c|x), and what it gave for the latents, [N, 2 D]."""
     k, inputs = model.num_components, keras.Input(model.example_shape)
     outputs = model.encoder(inputs)
     pupil = keras.Model(inputs, [keras.ops.softmax(outputs[:, :k]), outputs[:, k:]])
-    pupil.compile(keras.optimizers.Adam(1e-3), ["categorical_crossentropy", "mse"])
-    pupil.fit(x, [shares, latents], batch_size, epochs=-(-num_steps * batch_size // len(x)), verbose=0)
+    pupil.compile(keras.optimizers.Adam(1e-3), ["categorical_crossentropy", "mse"], jit_compile=False)
+    lessons = tf.data.Dataset.from_tensor_slices((x, (shares, latents))).shuffle(len(x), seed).batch(batch_size).repeat()
+    pupil.fit(lessons, steps_per_epoch=num_steps, verbose=0)
 
 
 def check(model, x):

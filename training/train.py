@@ -150,7 +150,9 @@ def fit(run, data, experiment, args, strategy):
                 *experiment.callbacks,
                 stopping,
                 Recorder(run, args.checkpoint_seconds),
-                callbacks.TensorBoard(run.folder / "logs", validation[:200], labels=labels if labels is None else labels[:200]),
+                callbacks.TensorBoard(
+                    run.folder / "logs", validation[:200], max(10, experiment.epochs // 20), labels if labels is None else labels[:200]
+                ),
             ],
         )
     model.set_weights(run.best)

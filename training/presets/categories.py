@@ -87,12 +87,12 @@ def cp_vae_digits(
     heads: str = "gated",
     estimator: str = "straight_through",
     decoder_sees_category: bool = True,
-    pretraining: int = 100,
+    pretraining: int = 60,
     learning_rate: float = 1e-3,
 ):
     """CP-VAE on 8x8 digits."""
     model = cp_vae(data, NARROW, num_components, latent_dim, category_prior, heads, estimator, decoder_sees_category)
-    return started(digits_protocol(model, learning_rate), pretraining)
+    return started(digits_protocol(model, learning_rate)._replace(epochs=300), pretraining)
 
 
 def vade(data, hidden, num_components, latent_dim):
