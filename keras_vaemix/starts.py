@@ -87,7 +87,7 @@ def teach(model, x, shares, latents, batch_size, seed, num_steps=750):
     pupil = keras.Model(inputs, [keras.ops.softmax(outputs[:, :k]), outputs[:, k:]])
     pupil.compile(keras.optimizers.Adam(1e-3), ["categorical_crossentropy", "mse"], jit_compile=False)
     lessons = tf.data.Dataset.from_tensor_slices((x, (shares, latents))).shuffle(len(x), seed).batch(batch_size).repeat()
-    pupil.fit(lessons, steps_per_epoch=num_steps, verbose=0)
+    pupil.fit(lessons, steps_per_epoch=num_steps, shuffle=False, verbose=0)
 
 
 def check(model, x):
