@@ -1,6 +1,7 @@
 """CP-VAE, and the mixture VAEs that its related work sets it against: VaDE and GMVAE."""
 
 import keras_vaemix as vm
+from keras_vaemix.part import check_positive
 from training.presets import preset
 from training.presets.cp_vae import NARROW, WIDE
 from training.presets.parts import MixtureStart, choose, digits_protocol, gated_vae, mnist_protocol
@@ -17,17 +18,17 @@ CATEGORY_PRIORS = {
 SPREAD = 0.05  # of the initial means: with distant ones a single category takes every example before the encoder can tell them apart
 
 
-def cp_vae(data, hidden, num_components, latent_dim, category_prior, heads, estimator, decoder_sees_category, spread=SPREAD):
+def cp_vae(data, hidden, num_components, latent_dim, category_prior, heads, estimator, decoder_sees_category):
     """Returns a CP-VAE of gated perceptrons with Bernoulli likelihood."""
     networks, (first, second) = vm.networks, hidden
     weights, follow = choose("category-prior", CATEGORY_PRIORS, category_prior)
-    seen = [(latent_dim,), (num_components,)]
+    prior = vm.NormalMixture(latent_dim, num_components, initial_stddev=SPREAD, **weights)
+    seen = networks.joint_gated_mlp([(latent_dim,), (num_components,)], data.shape, (first,), (second,))
+    unseen = networks.gated_mlp((latent_dim,), data.shape, hidden)
     return vm.CPVAE(
         encoder=networks.gated_mlp(data.shape, num_components + 2 * latent_dim, hidden),
-        decoder=networks.joint_gated_mlp(seen, data.shape, (first,), (second,))
-        if decoder_sees_category
-        else networks.gated_mlp((latent_dim,), data.shape, hidden),
-        prior=vm.NormalMixture(latent_dim, num_components, initial_stddev=spread, **weights),
+        decoder=seen if decoder_sees_category else unseen,
+        prior=prior,
         likelihood=vm.Bernoulli(),
         heads=choose("heads", HEADS, heads)(latent_dim, num_components),
         estimator=choose("estimator", ESTIMATORS, estimator)(),
@@ -117,6 +118,7 @@ def vade_digits(data, *, num_components: int = 10, latent_dim: int = 10, pretrai
 def gm_vae(data, hidden, num_components, latent_dim, noise_dim):
     """Returns a GMVAE of gated perceptrons: q(w|x), q(z|x), p(z|w), p(x|z)."""
     networks = vm.networks
+    check_positive(num_components=num_components, latent_dim=latent_dim, noise_dim=noise_dim)
     return vm.GMVAE(
         top_encoder=networks.gated_mlp(data.shape, 2 * noise_dim, hidden),
         encoder=networks.gated_mlp(data.shape, 2 * latent_dim, hidden),
