@@ -20,6 +20,7 @@ class Batches(keras.utils.PyDataset):
         return self.x[10 * i : 10 * i + 10]
 
 
+INPUTS = ["array", "array and labels", "PyDataset", "tf.data"]
 # XLA takes its time: not everywhere.
 KINDS = ("prior-", "posterior-", "model-")
 COMPILED = {name for name in catalogue.COMBINATIONS if name.startswith(KINDS)} | {"kl-Variational", "vamp-dreg"}
@@ -49,7 +50,7 @@ def test_gradients_reach_every_weight(name):
         assert np.all(np.isfinite(gradient)), weight.path
 
 
-@pytest.mark.parametrize("wrap", [np.asarray, lambda x: (x, np.zeros(len(x))), Batches, tf.data.Dataset.from_tensor_slices], ids=str)
+@pytest.mark.parametrize("wrap", [np.asarray, lambda x: (x, np.zeros(len(x))), Batches, tf.data.Dataset.from_tensor_slices], ids=INPUTS)
 def test_fit_takes_what_keras_takes(binary, wrap):
     model = catalogue.make()
     model.compile(optimizer="adam", steps_per_execution=2)
