@@ -175,7 +175,7 @@ def test_every_model_exports(name, tmp_path):
     manifest = json.loads((folder / "manifest.json").read_text())
     assert manifest["latents"] == model.latent_sizes
     x, component = export.sample.sample(folder, 20_000)
-    weights = np.exp(model.log_weights())
+    weights = np.exp(model.log_weights(), dtype="float64")
     if len(weights) > 1:
         assert chisquare(np.bincount(component, minlength=len(weights)), 20_000 * weights / weights.sum()).pvalue > 1e-4
     np.testing.assert_allclose(x.mean(0), model.sample(20_000, seed=0).numpy().mean(0), atol=0.02)

@@ -87,6 +87,6 @@ class MixtureStart(NamedTuple):
         plain = vm.starts.without_mixture(model)
         plain.compile(keras.optimizers.Adam(float(experiment.optimizer.learning_rate)), steps_per_execution=steps_at_once(steps))
         batches = data.batches(experiment.batch_size, support, seed + START_SEED)
-        warm_up = vm.callbacks.KLWarmUp(self.epochs // 2)
-        plain.fit(batches, epochs=self.epochs, steps_per_epoch=steps, shuffle=False, callbacks=[warm_up], verbose=2)
+        callbacks = [vm.callbacks.StopOnNaN(), vm.callbacks.KLWarmUp(self.epochs // 2)]
+        plain.fit(batches, epochs=self.epochs, steps_per_epoch=steps, shuffle=False, callbacks=callbacks, verbose=2)
         vm.starts.adapt(model, data.fixed("train", support), seed=seed)
