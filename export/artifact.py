@@ -76,12 +76,11 @@ def check_saved_model(frozen, path):
 def manifest(frozen, folder):
     """Returns what a user of the artifact needs to know, with the hash of every file."""
     mixture, model = frozen.mixture, frozen.model
-    bounded = model.likelihood.support is not supports.REAL
+    bounded = model.support is not supports.REAL
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     return {
         "model": type(model).__name__,
-        "prior": type(model.prior).__name__,
-        "likelihood": type(model.likelihood).__name__,
+        **{part: type(getattr(model, part)).__name__ for part in ("prior", "likelihood", "cost") if hasattr(model, part)},
         **frozen.facts(),
         "x_shape": list(model.example_shape),
         "value_range": [0.0, 1.0] if bounded else None,

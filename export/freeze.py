@@ -119,4 +119,5 @@ class FrozenPixels(Frozen):
 
 def freeze(model):
     """Returns the `Frozen` form of a model."""
+    model = model.exported()
     return (FrozenPixels if isinstance(model, PixelDecoding) else Frozen)(model, model.mixture().constants())

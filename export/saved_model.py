@@ -1,8 +1,9 @@
-"""The SavedModel: signatures `sample`, `sample_component`, `decode`, `encode` and `log_joint`."""
+"""The SavedModel: signatures `sample`, `sample_component`, `decode`, `encode`, and `log_joint` of a model with a likelihood."""
 
 import keras
 import tensorflow as tf
 
+from keras_vaemix.models import LatentModel
 from keras_vaemix.shapes import specs_of
 
 
@@ -29,12 +30,12 @@ def write_saved_model(frozen, path):
     def log_joint(x, *latents):
         return {"log_joint": model.log_joint(x, *latents)}
 
-    joint = specs_of(model.joint_sizes)
     archive = keras.export.ExportArchive()
     archive.track(model)
     archive.add_endpoint("sample", sample, [n_spec, seed_spec])
     archive.add_endpoint("sample_component", sample_component, [n_spec, component_spec, seed_spec])
     archive.add_endpoint("decode", decode, frozen.decode_inputs())
     archive.add_endpoint("encode", model.encoded, [x_spec])
-    archive.add_endpoint("log_joint", log_joint, [x_spec, *joint])
+    if isinstance(model, LatentModel):
+        archive.add_endpoint("log_joint", log_joint, [x_spec, *specs_of(model.joint_sizes)])
     archive.write_out(str(path), verbose=False)

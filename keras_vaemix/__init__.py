@@ -12,7 +12,7 @@ Notation, the same in formulas and code:
 Every figure is in nats, summed over dimensions and averaged over examples.
 """
 
-from keras_vaemix import callbacks, categories, divergences, evaluation, networks, starts, verify
+from keras_vaemix import callbacks, categories, costs, discrepancies, divergences, evaluation, games, networks, penalties, starts, verify
 from keras_vaemix.heads import GatedHeads, Heads, SharedHeads
 from keras_vaemix.likelihoods import (
     Bernoulli,
@@ -24,7 +24,19 @@ from keras_vaemix.likelihoods import (
     OptimalScaleNormal,
     PseudoBernoulli,
 )
-from keras_vaemix.models import CPVAE, GMVAE, VAE, HierarchicalVAE, PixelHierarchicalVAE, PixelVAE
+from keras_vaemix.models import (
+    CPVAE,
+    GMVAE,
+    VAE,
+    AdversarialAutoencoder,
+    Autoencoder,
+    FlexAE,
+    HierarchicalVAE,
+    MaskAAE,
+    PixelHierarchicalVAE,
+    PixelVAE,
+    TwoStageVAE,
+)
 from keras_vaemix.objectives import ELBO, DoublyReparameterized, Draws, ImportanceWeighted
 from keras_vaemix.posteriors import DiagonalNormal, NormalMixturePosterior, Posterior, SampledMixturePosterior
 from keras_vaemix.priors import LearnedNormal, MixturePrior, NormalMixture, Prior, StandardNormal, VampPrior
@@ -35,12 +47,15 @@ __all__ = [
     "ELBO",
     "GMVAE",
     "VAE",
+    "AdversarialAutoencoder",
+    "Autoencoder",
     "Bernoulli",
     "ContinuousBernoulli",
     "DiagonalNormal",
     "DiscretizedLogistic",
     "DoublyReparameterized",
     "Draws",
+    "FlexAE",
     "GatedHeads",
     "Heads",
     "HierarchicalVAE",
@@ -48,6 +63,7 @@ __all__ = [
     "Laplace",
     "LearnedNormal",
     "LearnedScaleNormal",
+    "MaskAAE",
     "MixturePrior",
     "Normal",
     "NormalMixture",
@@ -61,13 +77,18 @@ __all__ = [
     "SampledMixturePosterior",
     "SharedHeads",
     "StandardNormal",
+    "TwoStageVAE",
     "VampPrior",
     "__version__",
     "callbacks",
     "categories",
+    "costs",
+    "discrepancies",
     "divergences",
     "evaluation",
+    "games",
     "networks",
+    "penalties",
     "starts",
     "verify",
 ]

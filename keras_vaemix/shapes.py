@@ -25,3 +25,8 @@ def specs_of(sizes):
         tf.TensorSpec([None], tf.int64, name=name) if size is None else tf.TensorSpec([None, size], tf.float32, name=name)
         for name, size in sizes.items()
     ]
+
+
+def flat_sum(x):
+    """Sums over all axes behind the batch: [B, *] to [B]."""
+    return tf.reduce_sum(x, axis=list(range(1, len(x.shape))))

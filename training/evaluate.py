@@ -13,16 +13,15 @@ SPLIT_ON = 1000  # examples of the divergence split, which compares all pairs
 
 def evaluate(folder, model, data, split, num_samples, num_likelihood_examples=None):
     """Evaluates `model` on a split of the data, writes `evaluation.json` into the run folder, and returns the report."""
-    from keras_vaemix import CPVAE
     from keras_vaemix.evaluation import likelihood_report
     from training.files import write_json
 
-    x, verbose = data.arrays(split, model.likelihood.support), int(sys.stdout.isatty())
+    x, verbose = data.arrays(split, model.support), int(sys.stdout.isatty())
     report = likelihood_report(model, x, num_samples, num_likelihood_examples=num_likelihood_examples, verbose=verbose)
     report["split"] = split
     if model.num_components > 1:
         report |= component_report(model, data, split)
-    sampled = model.as_sampled() if isinstance(model, CPVAE) else model
+    sampled = model.as_sampled()
     if sampled is not model:
         other = likelihood_report(sampled, x, num_samples, num_likelihood_examples=num_likelihood_examples, verbose=verbose)
         report["sampled"] = {name: value for name, value in other.items() if isinstance(value, float)}
@@ -39,10 +38,10 @@ def component_report(model, data, split):
 
     from keras_vaemix.evaluation import cluster_report, divergence_split, has_divergence_split
 
-    x, labels, shares, train_labels = data.arrays(split, model.likelihood.support), data.labels(split), None, data.labels("train")
+    x, labels, shares, train_labels = data.arrays(split, model.support), data.labels(split), None, data.labels("train")
     if labels is not None and train_labels is not None:
         chosen = np.random.default_rng(0).permutation(len(train_labels))[:MATCHED_ON]
-        shares, train_labels = model.responsibilities(data.fixed("train", model.likelihood.support)[chosen]), train_labels[chosen]
+        shares, train_labels = model.responsibilities(data.fixed("train", model.support)[chosen]), train_labels[chosen]
     report = cluster_report(shares, train_labels, model.responsibilities(x), labels)
     if has_divergence_split(model):
         report["divergence_split"] = divergence_split(model, x[:SPLIT_ON])
@@ -103,7 +102,7 @@ def evaluate_run(args):
     if data.sha256() != config["data_sha256"]:
         raise ValueError(f"Expected the data that the run was trained on, sha256 {config['data_sha256']}. Received: {data.sha256()}")
     if args.check:
-        x = data.arrays(args.split, model.likelihood.support)
+        x = data.arrays(args.split, model.support)
         return verify.check_bound(model, x[: args.likelihood_examples or 200], num_samples=args.num_samples)
     return describe(evaluate(args.run, model, data, args.split, args.num_samples, args.likelihood_examples))
 

@@ -107,7 +107,7 @@ def train(argv):
 
 def check_trainable(data, experiment):
     """Raises `ValueError` unless the model can be trained on the data, before anything is written."""
-    support = experiment.model.likelihood.support
+    support = experiment.model.support
     if len(data.train.x) < experiment.batch_size:
         expected = f"at least one batch of {experiment.batch_size} training examples: pass a smaller --batch-size"
         raise ValueError(f"Expected {expected}. Received: {len(data.train.x)}")
@@ -118,12 +118,12 @@ def check_trainable(data, experiment):
 
 def fit(run, data, experiment, args, strategy):
     """Trains, from the last checkpoint if there is one, and leaves the model with its best weights, saved."""
-    from keras_vaemix import CPVAE, callbacks
+    from keras_vaemix import callbacks
     from training.files import atomically
     from training.run import Recorder
     from training.strategy import steps_at_once
 
-    model, support = experiment.model, experiment.model.likelihood.support
+    model, support = experiment.model, experiment.model.support
     steps = len(data.train.x) // experiment.batch_size
     validation, labels = data.arrays("validation", support), data.labels("validation")
     with strategy.scope():
@@ -156,8 +156,7 @@ def fit(run, data, experiment, args, strategy):
             ],
         )
     model.set_weights(run.best)
-    if isinstance(model, CPVAE):
-        model.adapt_aggregate(data.fixed("train", support))
+    model.adapt_sampler(data.fixed("train", support))
     with atomically(run.folder / "model.keras") as temporary:
         model.save(temporary)
 
@@ -168,7 +167,7 @@ def finish(run, data, model, args):
     from export.artifact import export_model
     from training.evaluate import describe, evaluate
 
-    folder, test = run.folder, data.arrays("test", model.likelihood.support)
+    folder, test = run.folder, data.arrays("test", model.support)
     report = evaluate(folder, model, data, "test", args.likelihood_samples, args.likelihood_examples)
     made = {"model": folder / "model.keras", "evaluation": folder / "evaluation.json"}
     if data.is_images():

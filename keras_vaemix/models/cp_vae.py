@@ -207,6 +207,9 @@ class CPVAE(LatentModel):
         check_positive(batch_size=batch_size)
         self.aggregate.assign(np.mean(self.responsibilities(x, batch_size=batch_size), axis=0, dtype="float64"))
 
+    def adapt_sampler(self, x):
+        self.adapt_aggregate(x)
+
     def as_sampled(self):
         """Returns the model whose p(c) is that of the sampler: this one, or one with the same layers and the aggregate q(c) as p(c)."""
         if not self.sample_aggregate or self.follow_aggregate:

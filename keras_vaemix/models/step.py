@@ -62,17 +62,16 @@ class SteppedModel(keras.Model, abc.ABC):
     def train_step(self, data):
         x = self.inputs(data)
         for update in self.updates():
-            for _ in range(update.steps):
-                self.minimize(lambda update=update: update.loss(x), update.variables, self.optimizer_of(update.player))
+            repeat(update.steps, lambda update=update: self.minimize(lambda: update.loss(x), update))
         return self.get_metrics_result()
 
-    def minimize(self, loss, variables, optimizer):
-        """Takes one gradient step down `loss()`, a mean over this replica's batch."""
-        replicas = tf.distribute.get_strategy().num_replicas_in_sync
+    def minimize(self, loss, update):
+        """Takes one gradient step down `loss()`, a mean over this replica's batch, by a player's variables and optimizer."""
+        replicas, optimizer = tf.distribute.get_strategy().num_replicas_in_sync, self.optimizer_of(update.player)
         with tf.GradientTape() as tape:
             # Keras sums gradients over replicas, so each gives its share of the mean.
             value = optimizer.scale_loss(loss() / replicas)
-        optimizer.apply(tape.gradient(value, variables), variables)
+        optimizer.apply(tape.gradient(value, update.variables), update.variables)
 
     def make_trackers(self):
         """Makes the means of the figures of `metric_names`."""
@@ -158,3 +157,12 @@ class SteppedModel(keras.Model, abc.ABC):
             x = keras.utils.unpack_x_y_sample_weight(batch)[0]
         if isinstance(x, (np.ndarray, tf.Tensor)):
             self.check(x, name)
+
+
+def repeat(n, move):
+    """Does `move()` n times: in a loop of the graph, compiled once, but on several replicas, which cannot meet in one, n times over."""
+    if n == 1 or tf.distribute.get_strategy().num_replicas_in_sync > 1:
+        for _ in range(n):
+            move()
+    else:
+        tf.while_loop(lambda i: i < n, lambda i: (move(), i + 1)[1:], [tf.constant(0)])

@@ -30,7 +30,7 @@ def fit(preset, data, seed, epochs=None, change=None):
     model.seed = seed
     steps = len(data.train.x) // experiment.batch_size * (epochs or experiment.epochs)
     model.compile(experiment.optimizer, steps_per_execution=max(n for n in range(1, min(steps, 500) + 1) if steps % n == 0))
-    batches = data.batches(experiment.batch_size, model.likelihood.support, seed)
+    batches = data.batches(experiment.batch_size, model.support, seed)
     model.fit(batches, steps_per_epoch=steps, epochs=1, shuffle=False, verbose=0)
     return model
 

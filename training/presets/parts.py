@@ -83,7 +83,7 @@ class MixtureStart(NamedTuple):
     def __call__(self, experiment, data, seed):
         """Trains, fits, and leaves the experiment's model with what was found."""
         model = experiment.model
-        support, steps = model.likelihood.support, len(data.train.x) // experiment.batch_size
+        support, steps = model.support, len(data.train.x) // experiment.batch_size
         plain = vm.starts.without_mixture(model)
         plain.compile(keras.optimizers.Adam(float(experiment.optimizer.learning_rate)), steps_per_execution=steps_at_once(steps))
         batches = data.batches(experiment.batch_size, support, seed + START_SEED)

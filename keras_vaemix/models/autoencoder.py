@@ -1,0 +1,64 @@
+"""The deterministic autoencoder with a regularised latent space: a cost, a discrepancy, penalties, a prior."""
+
+import tensorflow as tf
+
+from keras_vaemix.models.autoencoding import AutoencodingModel
+from keras_vaemix.part import register, require
+from keras_vaemix.priors import FittedMixture
+from keras_vaemix.seeds import fold_in
+
+
+@register
+class Autoencoder(AutoencodingModel):
+    r"""Autoencoder with latents z = E(x) that minimises :math:`E\,c(x, D(E(x))) + \lambda D_Z(Q \| P) + \sum_r \Omega_r`.
+
+    The plain autoencoder, RAE-L2, RAE-GP and WAE-MMD are this class with other parts. Its prior is a fixed P, or a `FittedMixture` that
+    `adapt_sampler` fits to the codes of the training examples after training.
+
+    Args:
+        encoder: Network E from examples [B, *] to latents [B, D].
+        decoder: Network D from latents [B, D] to what the cost takes.
+        prior: A `Prior` over D latents that needs no encoder.
+        cost: A `Cost` c.
+        discrepancy: A `Discrepancy` between codes and draws of the prior, or None.
+        penalties: `Penalty` parts.
+        seed: Every draw is a function of this integer and of a counter kept as a weight.
+
+    Raises:
+        ValueError: The networks do not fit the prior, or a discrepancy is to a prior that is fitted after training.
+
+    Reference: I. Tolstikhin et al., *Wasserstein Auto-Encoders*, 2018, eq. 4; P. Ghosh et al., *From Variational to Deterministic
+    Autoencoders*, 2020, eq. 3.
+    """
+
+    def __init__(self, encoder, decoder, prior, cost, discrepancy=None, penalties=(), seed=0, **kwargs):
+        super().__init__(encoder, decoder, prior, cost, seed, **kwargs)
+        self.discrepancy, self.penalties = discrepancy, tuple(penalties)
+        is_given = discrepancy is None or not isinstance(prior, FittedMixture)
+        require(is_given, "a prior that there is before training, to which codes can be brought", prior=type(prior).__name__)
+        self.finish()
+
+    def metric_names(self):
+        return [*super().metric_names(), *(["discrepancy"] if self.discrepancy else []), *(["penalty"] if self.penalties else [])]
+
+    def terms(self, x, z, training):
+        terms, seed = {"cost": self.mean_cost(x, z, training)}, self.next_seed()
+        if self.discrepancy:
+            terms["discrepancy"] = self.discrepancy(z, self.prior_draws(tf.shape(z)[0], fold_in(seed, 0)))
+        if self.penalties:
+            terms["penalty"] = sum(penalty(self, z, fold_in(seed, i + 1)) for i, penalty in enumerate(self.penalties))
+        return terms
+
+    def adapt_sampler(self, x, batch_size=500):
+        """Fits a `FittedMixture` to the codes of the training examples x [N, *].
+
+        Raises:
+            ValueError: The fit fails; the autoencoder stays as it is.
+        """
+        if isinstance(self.prior, FittedMixture):
+            self.check(x)
+            codes = [self.latent_means(tf.cast(x[i : i + batch_size], tf.float32)) for i in range(0, len(x), batch_size)]
+            self.prior.fit(tf.concat(codes, axis=0).numpy(), seed=self.seed)
+
+    def can_sample(self):
+        return not isinstance(self.prior, FittedMixture) or bool(self.prior.is_fitted)

@@ -1,0 +1,127 @@
+"""What deterministic autoencoders share: a cost, a prior to sample, and the step of encoder and decoder."""
+
+import abc
+
+import keras
+import tensorflow as tf
+
+from keras_vaemix.models.generative import GenerativeModel
+from keras_vaemix.models.step import Update
+from keras_vaemix.part import require
+
+
+class AutoencodingModel(GenerativeModel):
+    """Abstract: latents z = E(x), reconstructions D(z), and a prior of which D makes samples. A member writes `terms`.
+
+    Args:
+        encoder: Network E from examples [B, *] to latents [B, D].
+        decoder: Network D from latents [B, D] to what the cost takes.
+        prior: A `Prior` that needs no encoder.
+        cost: A `Cost`.
+        seed: Every draw is a function of this integer and of a counter kept as a weight.
+    """
+
+    def __init__(self, encoder, decoder, prior, cost, seed=0, **kwargs):
+        super().__init__(seed, **kwargs)
+        self.encoder, self.decoder, self.prior, self.cost = encoder, decoder, prior, cost
+
+    def finish(self):
+        """Ends a member's constructor: checks that its networks fit together, and makes what training records."""
+        shape = (None, self.latent_dim())
+        for what, received in (("encoder with output", self.encoder.output_shape), ("decoder with input", self.decoder.input_shape)):
+            require(received == shape, f"{what} shape {shape}", shape=received)
+        shape = self.encoder.input_shape
+        require(self.decoder.output_shape == shape, f"decoder with output shape {shape}", shape=self.decoder.output_shape)
+        is_free = not hasattr(self.prior, "pseudo_inputs")
+        require(is_free, "a prior that is not made of posteriors, which a deterministic encoder has not", prior=type(self.prior).__name__)
+        self.make_trackers()
+        self.built = True
+
+    # What a member writes.
+
+    @abc.abstractmethod
+    def terms(self, x, z, training):
+        """Returns the terms of the objective of encoder and decoder by name, means over the batch, for x [B, *] and z = E(x) [B, D]."""
+
+    def latent_dim(self):
+        """Returns the number of latents D."""
+        return self.prior.latent_dim
+
+    # Training.
+
+    def updates(self):
+        return [Update("model", self.loss_and_record, self.encoder.trainable_variables + self.decoder.trainable_variables)]
+
+    def metric_names(self):
+        return ["loss", "cost"]
+
+    def loss_and_record(self, x, training=True):
+        """Returns the objective of encoder and decoder over the batch, and records its terms."""
+        terms = self.terms(x, self.encoder(x, training=training), training)
+        loss = sum(terms.values())
+        self.record(loss=loss, **terms)
+        return loss
+
+    def test_step(self, data):
+        self.loss_and_record(self.inputs(data), training=False)
+        return self.get_metrics_result()
+
+    def mean_cost(self, x, z, training):
+        """Returns the mean cost over the batch of what latents z [B, D] are decoded to."""
+        return tf.reduce_mean(self.cost(x, self.decoder_params(z, training)))
+
+    def prior_draws(self, n, seed):
+        """Returns n draws of P on the latents, [n, D]; `seed` is stateless, [2]."""
+        return self.generate(self.mixture(), n, -1, seed)[0][0]
+
+    def decoder_params(self, z, training=False):
+        """Returns the decoder's output for latents z [B, D]."""
+        return self.decoder(z, training=training)
+
+    # What sampling, pictures and export speak of.
+
+    @property
+    def support(self):
+        return self.cost.support
+
+    @property
+    def example_shape(self):
+        return self.encoder.input_shape[1:]
+
+    @property
+    def latent_sizes(self):
+        return {"z": self.latent_dim()}
+
+    @property
+    def num_components(self):
+        return self.prior.num_components
+
+    def check(self, x, name="x"):
+        self.cost.check(x, self.example_shape, name)
+
+    def latent_means(self, x):
+        return tf.cast(self.encoder(x, training=False), tf.float32)
+
+    def encoded(self, x):
+        return {"z": self.latent_means(x)}
+
+    def decode(self, z):
+        """Returns the example [B, *] that latents z [B, D] stand for."""
+        return self.cost.mean(tf.cast(self.decoder_params(z), tf.float32))
+
+    def call(self, x):
+        """Returns the reconstruction of x."""
+        return self.decode(self.latent_means(x))
+
+    def mixture(self):
+        return self.prior.mixture()
+
+    def shares(self, x, num_samples, seed):
+        """Returns p(k|z) at z = E(x), [B, K]."""
+        return self.prior.responsibilities(self.latent_means(x))
+
+
+def at_rest(network, inputs):
+    """Returns what a network gives in training, with batch normalisation's running moments left as they are: for another's move."""
+    with keras.StatelessScope():
+        return network(inputs, training=True)

@@ -1,0 +1,170 @@
+"""What every model that can be sampled shares: its seeds, its sampler, and the components to sample and to cluster by."""
+
+import abc
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_vaemix.models.step import SteppedModel
+from keras_vaemix.part import check_positive, constructor_config, require
+from keras_vaemix.seeds import fold_in, stateless_seed
+
+
+class GenerativeModel(SteppedModel):
+    """Abstract: a model whose decoder is sampled through a mixture. Sampling, pictures, clustering and export speak only of these.
+
+    Args:
+        seed: Every draw is a function of this integer, a counter kept as a weight, and the replica.
+
+    Attributes:
+        extra_noise: Names and sizes of the standard normal noise that sampling needs beside that of the mixture's own latents.
+    """
+
+    extra_noise = {}  # noqa: RUF012
+
+    def __init__(self, seed=0, **kwargs):
+        super().__init__(**kwargs)
+        self.seed = seed
+        self.draw_counter = self.add_weight(
+            (), "zeros", name="draw_counter", trainable=False, dtype="int32", aggregation="only_first_replica"
+        )
+
+    # What a model writes.
+
+    @property
+    @abc.abstractmethod
+    def support(self):
+        """The `Support` of its examples."""
+
+    @property
+    @abc.abstractmethod
+    def example_shape(self):
+        """Shape of one example, without the batch."""
+
+    @property
+    @abc.abstractmethod
+    def latent_sizes(self):
+        """Names and sizes of the latents that `decode` takes, a dict in its order; None is the size of an integer category."""
+
+    @property
+    @abc.abstractmethod
+    def num_components(self):
+        """Number of components that can be sampled one by one, 1 where there are none."""
+
+    @abc.abstractmethod
+    def encoded(self, x):
+        """Returns the parameters of the posterior as a dict of tensors, which export."""
+
+    @abc.abstractmethod
+    def latent_means(self, x):
+        """Returns the means of the continuous latents given x, [B, D]."""
+
+    @abc.abstractmethod
+    def decode(self, *latents):
+        """Returns the mean of p(x | latents), [B, *]."""
+
+    @abc.abstractmethod
+    def mixture(self):
+        """Returns the `LocationScaleMixture` whose members and weights sampling draws from."""
+
+    @abc.abstractmethod
+    def shares(self, x, num_samples, seed):
+        """Returns the responsibilities [B, K] for a batch x [B, *]; see `responsibilities`."""
+
+    def complete(self, z, component, noise):
+        """Returns all that `decode` takes from a draw of the mixture.
+
+        Args:
+            z: Draws of the mixture, [N, D].
+            component: Their components, integer [N].
+            noise: Standard normal noise, a tuple of [N, size] for each of `extra_noise`.
+        """
+        return (z,)
+
+    def adapt_sampler(self, x):
+        """Fits what sampling needs and no gradient trains to the training examples x [N, *]; does nothing where there is no such thing."""
+
+    def can_sample(self):
+        """Returns whether there is a density to sample: not before `adapt_sampler` where that fits it."""
+        return True
+
+    def exported(self):
+        """Returns the model of which decoder and sampler are exported."""
+        return self
+
+    # Randomness.
+
+    def next_seed(self):
+        """Returns a fresh stateless seed [2]: a function of the model's seed, the draw counter and the replica."""
+        self.draw_counter.assign_add(1)
+        context = tf.distribute.get_replica_context()
+        replica = context.replica_id_in_sync_group if context is not None else 0
+        return fold_in(fold_in(stateless_seed(self.seed), tf.convert_to_tensor(self.draw_counter)), replica)
+
+    def seed_for(self, seed):
+        """Returns the stateless seed of a user's `seed`, the next of the model's own for None."""
+        return self.next_seed() if seed is None else stateless_seed(seed)
+
+    # Reconstruction, sampling and components.
+
+    def reconstruct(self, x):
+        """Returns `predict(x)` for a batch, as a tensor."""
+        return self(tf.cast(x, tf.float32))
+
+    def sample(self, n, component=None, seed=None):
+        """Returns the means [n, *] of n draws from the model's own prior.
+
+        Args:
+            n: Number of draws.
+            component: Index of one component, or None to draw components by their weights.
+            seed: Integer; None takes the model's next.
+
+        Raises:
+            ValueError: n is less than one, or there is no such component.
+        """
+        return self.decode(*self.sample_latents(n, component, self.seed_for(seed)))
+
+    def sample_latents(self, n, component, seed):
+        """Returns n draws from the prior of all that `decode` takes, for a stateless seed [2]; see `sample`."""
+        check_positive(n=n)
+        is_known = component is None or 0 <= component < self.num_components
+        require(is_known, f"component in 0..{self.num_components - 1}, or None", component=component)
+        return self.generate(self.mixture(), n, -1 if component is None else component, seed)[0]
+
+    def generate(self, mixture, n, component, seed):
+        """Returns n draws of the latents, and their components [n]; `component` -1 draws it. `seed` is stateless, [2]."""
+        z, component = mixture.sample(n, component, seed)
+        noise = tuple(tf.random.stateless_normal([n, size], fold_in(seed, i + 1)) for i, size in enumerate(self.extra_noise.values()))
+        return self.complete(z, component, noise), component
+
+    def log_weights(self):
+        """Returns the log-weights with which `sample` chooses components, [K]."""
+        return tf.math.log(self.mixture().weights())
+
+    def responsibilities(self, x, num_samples=10, batch_size=100, seed=0):
+        r"""Returns :math:`q(k|x)`, the share of each component in each example, [N, K].
+
+        Where the model has a posterior of categories it is that; else :math:`E_{q(z|x)}\, p(k|z)`.
+
+        Args:
+            x: Examples [N, *].
+            num_samples: Number of draws of z for each example, where the share is an expectation.
+            batch_size: Number of examples at a time.
+            seed: Integer; the estimate is a function of it.
+        """
+        self.check(x)
+        check_positive(num_samples=num_samples, batch_size=batch_size)
+        batches = [(start, tf.cast(x[start : start + batch_size], tf.float32)) for start in range(0, len(x), batch_size)]
+        return np.concatenate([self.shares(batch, num_samples, fold_in([seed, 0], start)) for start, batch in batches])
+
+    def cluster(self, x, num_samples=10, batch_size=100, seed=0):
+        """Returns the component with the largest share in each example, [N]. Args as in `responsibilities`."""
+        return np.argmax(self.responsibilities(x, num_samples, batch_size, seed), axis=1)
+
+    def get_config(self):
+        return {**constructor_config(self), "name": self.name}
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(**{name: keras.saving.deserialize_keras_object(value) for name, value in config.items()})

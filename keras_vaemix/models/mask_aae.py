@@ -1,0 +1,175 @@
+"""MaskAAE: an adversarial autoencoder that finds how many latents it needs."""
+
+import math
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_vaemix.games import Wasserstein
+from keras_vaemix.models.autoencoder import Autoencoder
+from keras_vaemix.models.autoencoding import at_rest
+from keras_vaemix.models.judged_autoencoder import JudgedAutoencoder
+from keras_vaemix.models.step import Update
+from keras_vaemix.part import register, require
+from keras_vaemix.priors import StandardNormal
+from keras_vaemix.replicas import gathered
+
+LAST_POLARITY = 2048.0
+
+
+@register
+class MaskAAE(JudgedAutoencoder):
+    r"""Adversarial autoencoder with a learned mask :math:`a = 1 - e^{-M}` on latents and prior: D(a z) of z = E(x), and a n of n ~ P.
+
+    A step is one of each loss in turn, `critic_steps` of the critic's:
+
+    .. math::
+        L_{AE} &= E\,c(x, D(a z)) + v\,\mathrm{mean}_j\,\mathrm{Var}(z_j)\,e^{-10 a_j^2} \\
+        L_H &= E\,H(a z) - E\,H(a n) + 10\,E (\|\nabla H\| - 1)^2, \qquad L_E = -E\,H(a z) \\
+        L_M &= f\,E\,c(x, D(a z)) + \left(1 - (E\,H(a z) - E\,H(a n))\right)^2 + c_t \sum_j |a_j (1 - a_j)|
+
+    where :math:`c_t = \min(2 / D \cdot 2^{\lfloor t / 4R \rfloor}, 2048)` polarises the mask. Samples, reconstructions and the export have
+    only the latents with :math:`a_j \ge 0.1`. The code of the paper divides the losses of autoencoder and mask by five after 5 R
+    steps; here `default_players` and `recipe_optimizer` divide their learning rates, which adaptive steps would undo.
+
+    Args:
+        encoder: Network E from examples [B, *] to latents [B, D].
+        decoder: Network D from latents [B, D] to what the cost takes.
+        critic: Network H from latents [B, D] to a score [B, 1].
+        prior: `StandardNormal(D)`: as many latents as the model may use.
+        cost: A `Cost` c, in the paper the mean cross-entropy of a pixel.
+        growth_steps: R; the code's for D latents if None.
+        fidelity: Factor f of the cost in the mask's loss.
+        masked_variance: Factor v of the variance of masked latents.
+        threshold: Where a latent counts as active.
+        game: `Wasserstein()` by default.
+        critic_steps: Steps of the critic in a step.
+        seed: Every draw is a function of this integer and of a counter kept as a weight.
+
+    Reference: A. Mondal et al., *MaskAAE: Latent Space Optimization for Adversarial Auto-Encoders*, 2020, and their code.
+    """
+
+    def __init__(
+        self,
+        encoder,
+        decoder,
+        critic,
+        prior,
+        cost,
+        growth_steps=None,
+        fidelity=1000.0,
+        masked_variance=100.0,
+        threshold=0.1,
+        game=None,
+        critic_steps=5,
+        seed=0,
+        **kwargs,
+    ):
+        super().__init__(encoder, decoder, critic, prior, cost, Wasserstein() if game is None else game, critic_steps, seed, **kwargs)
+        require(isinstance(prior, StandardNormal), "StandardNormal as prior", prior=type(prior).__name__)
+        require(growth_steps is None or growth_steps >= 1, "growth_steps of at least 1, or None", growth_steps=growth_steps)
+        require(fidelity >= 0 and masked_variance >= 0, "weights >= 0", fidelity=fidelity, masked_variance=masked_variance)
+        require(0 < threshold < 1, "threshold in (0, 1)", threshold=threshold)
+        self.growth_steps, self.fidelity, self.masked_variance, self.threshold = growth_steps, fidelity, masked_variance, threshold
+        self.raw_mask = self.add_weight(
+            (self.latent_dim(),), keras.initializers.RandomUniform(0.0, 5.0, seed), name="mask", constraint="non_neg", dtype="float32"
+        )
+        self.finish()
+
+    # The mask.
+
+    def growth(self):
+        """Returns R, after the code where it is not given."""
+        m = self.latent_dim()
+        return self.growth_steps or (75 if m <= 20 else min(10_000, math.floor(1125 * m / 10)))
+
+    def soft_mask(self):
+        """Returns a, [D]."""
+        return 1.0 - tf.exp(-tf.convert_to_tensor(self.raw_mask))
+
+    def mask(self):
+        """Returns a with zeros where it is below the threshold, [D]: what samples and reconstructions are made with."""
+        a = self.soft_mask()
+        return tf.where(a >= self.threshold, a, 0.0)
+
+    def active_dimensions(self):
+        """Returns the indices of the latents that are not masked."""
+        return np.flatnonzero(self.mask())
+
+    def polarity(self):
+        """Returns :math:`c_t`."""
+        doublings = tf.cast(self.optimizer.iterations // (4 * self.growth()), tf.float32)
+        return tf.minimum(2.0 / self.latent_dim() * 2.0 ** tf.minimum(doublings, 30.0), LAST_POLARITY)
+
+    # Training.
+
+    def recipe_optimizer(self):
+        """Returns the optimizer of autoencoder and mask in the code: RMSprop whose rate falls to a fifth after 5 R steps."""
+        rate = keras.optimizers.schedules.PiecewiseConstantDecay([5 * self.growth()], [5e-4, 1e-4])
+        return keras.optimizers.RMSprop(rate, epsilon=1e-10)
+
+    def default_players(self):
+        critic, encoder = (keras.optimizers.RMSprop(1e-4, epsilon=1e-10) for _ in range(2))
+        return {"critic": critic, "encoder": encoder, "mask": self.recipe_optimizer()}
+
+    def updates(self):
+        return [
+            *super().updates(),
+            self.critic_update(),
+            Update("encoder", self.encoder_loss, self.encoder.trainable_variables),
+            Update("mask", self.mask_loss, [self.raw_mask]),
+        ]
+
+    def metric_names(self):
+        return [*super().metric_names(), "masked_variance", "mask_loss", "active_dimensions"]
+
+    def terms(self, x, z, training):
+        a = self.soft_mask()
+        spread = tf.reduce_mean(tf.square(z - tf.reduce_mean(gathered(z), axis=0)), axis=0)  # [D]
+        variance = tf.reduce_mean(spread * tf.exp(-10.0 * tf.square(a)))
+        return {"cost": self.mean_cost(x, z, training), "masked_variance": self.masked_variance * variance}
+
+    def match(self, x):
+        a = self.soft_mask()
+        return a * self.prior_draws(tf.shape(x)[0], self.next_seed()), a * self.codes(x)
+
+    def mask_loss(self, x):
+        """Returns the loss of the mask over the batch, and records it."""
+        a, z = self.soft_mask(), tf.stop_gradient(self.codes(x))
+        draws = self.prior_draws(tf.shape(x)[0], self.next_seed())
+        difference = tf.reduce_mean(self.critic(a * z)) - tf.reduce_mean(self.critic(a * draws))
+        cost = tf.reduce_mean(self.cost(x, at_rest(self.decoder, a * z)))
+        loss = self.fidelity * cost + tf.square(1.0 - difference) + self.polarity() * tf.reduce_sum(tf.abs(a * (1.0 - a)))
+        self.record(mask_loss=loss, active_dimensions=tf.reduce_sum(tf.cast(a >= self.threshold, tf.float32)))
+        return loss
+
+    def decoder_params(self, z, training=False):
+        return self.decoder(z * (self.soft_mask() if training else self.mask()), training=training)
+
+    # Without the masked latents.
+
+    def exported(self):
+        return self.pruned()
+
+    def pruned(self):
+        """Returns the `Autoencoder` with the active latents alone: it makes the same samples and reconstructions.
+
+        Raises:
+            ValueError: No latent is active.
+        """
+        active, m = self.active_dimensions(), self.latent_dim()
+        require(len(active) > 0, f"a latent with a mask of at least {self.threshold}: train longer", mask=self.soft_mask().numpy())
+        choice = np.eye(m, dtype="float32")[:, active]  # [D, A]
+        inputs, z = keras.Input(self.example_shape), keras.Input((len(active),))
+        encoder = keras.Model(inputs, constant_map(choice)(self.encoder(inputs)))
+        decoder = keras.Model(z, self.decoder(constant_map((choice * self.mask().numpy()[:, None]).T)(z)))
+        return Autoencoder(encoder, decoder, StandardNormal(len(active)), self.cost, seed=self.seed)
+
+
+def constant_map(matrix):
+    """Returns a layer that multiplies by a matrix and is not trained."""
+    layer = keras.layers.Dense(matrix.shape[1], use_bias=False, trainable=False)
+    layer.build((None, matrix.shape[0]))
+    layer.set_weights([matrix])
+    return layer

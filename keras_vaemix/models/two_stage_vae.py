@@ -1,0 +1,119 @@
+"""The two-stage VAE: a second VAE, of the latents of a first that is trained already."""
+
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from keras_vaemix.models.base import LatentModel
+from keras_vaemix.models.step import Update
+from keras_vaemix.objectives import Draws
+from keras_vaemix.part import register, require
+from keras_vaemix.seeds import fold_in
+from keras_vaemix.shapes import fold, unfold
+
+tfd = tfp.distributions
+
+
+@register
+class TwoStageVAE(LatentModel):
+    r"""Two-stage VAE, :math:`p(x, z, u) = p(u)\,p(z|u)\,p(x|z)` with posterior :math:`q(z|x)\,q(u|z)`.
+
+    q(z|x) and p(x|z) are those of a trained VAE, which stays as it is; training raises the bound by q(u|z) and p(z|u), whose draws of z
+    take the place of the first VAE's prior. The bound is one of log p(x) of the whole.
+
+    Args:
+        first: A `VAE` of examples, trained.
+        second: A `VAE` of its latents [B, D], with the likelihood p(z|u) of a normal.
+        objective: The bound that training raises; `ELBO()` by default.
+        seed: Every draw is a function of this integer and of a counter kept as a weight.
+
+    Raises:
+        ValueError: The second VAE is not one of the first's latents.
+
+    Reference: B. Dai, D. Wipf, *Diagnosing and Enhancing VAE Models*, 2019, Section 4.
+    """
+
+    def __init__(self, first, second, objective=None, seed=0, **kwargs):
+        super().__init__(first.likelihood, objective, seed, **kwargs)
+        shape = (first.prior.latent_dim,)
+        expected = f"a second VAE of examples of shape {shape}, the latents of the first"
+        require(second.example_shape == shape, expected, shape=second.example_shape)
+        require(not self.objective.pathwise, "an objective that is not pathwise", objective=self.objective)
+        strata = (first.num_strata, second.num_strata)
+        require(strata == (1, 1), "posteriors of one stratum", num_strata=strata)
+        self.first, self.second = first, second
+        self.extra_noise = {"eps_lower": shape[0]}
+        self.built = True
+
+    def updates(self):
+        return [Update("model", self.loss_and_record, self.second.trainable_variables)]
+
+    def draws(self, x, objective, seed, training=False):
+        q_z = self.first.encode(x)
+        z, log_weight = self.first.posterior.sample(q_z, objective.num_samples, fold_in(seed, 0))  # [S, B, D], [S, B]
+        q_u = self.second.posterior.distribution(unfold(self.second.encoder(fold(z), training=training), tf.shape(z)[0]))
+        u = self.second.posterior.sample(q_u, 1, fold_in(seed, 1))[0][0]  # [S, B, D']
+        return Draws(
+            log_weight=log_weight,
+            log_px=self.first.likelihood.log_prob(self.first.decode_params(z, x), x),
+            log_pz=self.second.prior.distribution(self.second.encode, training).log_prob(u) + self.lower_prior(u, training).log_prob(z),
+            log_qz=q_z.log_prob(z) + q_u.log_prob(u),
+        )
+
+    def lower_prior(self, u, training=False):
+        """Returns p(z|u), a distribution of batch [S, B] and event [D], for u [S, B, D']."""
+        return tfd.Independent(self.second.likelihood.distribution(self.second.decode_params(u, training=training)), 1)
+
+    @property
+    def prior(self):
+        return self.second.prior
+
+    @property
+    def example_shape(self):
+        return self.first.example_shape
+
+    @property
+    def latent_sizes(self):
+        return self.first.latent_sizes
+
+    @property
+    def joint_sizes(self):
+        return {**self.first.latent_sizes, "u": self.second.prior.latent_dim}
+
+    @property
+    def num_components(self):
+        return self.second.num_components
+
+    def encode(self, x):
+        """Returns q(z|x), a TFP distribution of batch [B] and event [D]."""
+        return self.first.encode(x)
+
+    def encoded(self, x):
+        return self.first.encoded(x)
+
+    def latent_means(self, x):
+        return self.first.latent_means(x)
+
+    def decode(self, z):
+        """Returns the mean of p(x|z), [B, *], for z [B, D]."""
+        return self.first.decode(z)
+
+    def call(self, x):
+        """Returns the reconstruction of x: the mean of p(x|z) at the centre of q(z|x)."""
+        return self.first(x)
+
+    def log_joint(self, x, z, u):
+        """Returns log p(x, z, u), [B] in nats."""
+        log_px = self.first.likelihood.log_prob(self.first.decode_params(z[None], x), x)[0]
+        log_pu = self.second.prior.distribution(self.second.encode).log_prob(u)
+        return log_px + self.lower_prior(u[None]).log_prob(z)[0] + log_pu
+
+    def mixture(self):
+        return self.second.mixture()
+
+    def complete(self, z, component, noise):
+        p = self.lower_prior(z[None])
+        return (p.mean()[0] + p.stddev()[0] * noise[0],)
+
+    def shares(self, x, num_samples, seed):
+        r"""Returns :math:`E_{q(u|z)}\, p(k|u)` at the mean z of q(z|x), [B, K]."""
+        return self.second.shares(self.latent_means(x), num_samples, seed)

@@ -1,0 +1,15 @@
+"""What a loss that couples the examples of a batch needs across replicas."""
+
+import tensorflow as tf
+
+
+def gathered(x):
+    """Returns the rows of all replicas' x, in each of them, so that a loss over the batch is that of the global batch.
+
+    Each replica then has the whole loss; its gradient is right with the train step's division by the number of replicas, because the
+    gradient of a gather is the sum over replicas.
+    """
+    context = tf.distribute.get_replica_context()
+    if context is None or context.num_replicas_in_sync == 1:
+        return x
+    return context.all_gather(x, axis=0)
