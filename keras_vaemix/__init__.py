@@ -27,7 +27,7 @@ from keras_vaemix.likelihoods import (
 from keras_vaemix.models import CPVAE, GMVAE, VAE, HierarchicalVAE, PixelHierarchicalVAE, PixelVAE
 from keras_vaemix.objectives import ELBO, DoublyReparameterized, Draws, ImportanceWeighted
 from keras_vaemix.posteriors import DiagonalNormal, NormalMixturePosterior, Posterior, SampledMixturePosterior
-from keras_vaemix.priors import LearnedNormal, MixturePrior, NormalMixture, Prior, StandardNormal, VampPrior
+from keras_vaemix.priors import FittedMixture, LearnedNormal, MixturePrior, NormalMixture, Prior, StandardNormal, VampPrior
 from keras_vaemix.version import __version__
 
 __all__ = [
@@ -41,6 +41,7 @@ __all__ = [
     "DiscretizedLogistic",
     "DoublyReparameterized",
     "Draws",
+    "FittedMixture",
     "GatedHeads",
     "Heads",
     "HierarchicalVAE",
