@@ -280,6 +280,13 @@ def test_members_with_matrices_are_affine_maps_of_the_noise(group_size):
         np.testing.assert_array_equal(component, member // group_size)
 
 
+def test_members_may_share_a_matrix():
+    scale = np.tril(np.ones((4, 4), "float32"))
+    mixture = LocationScaleMixture.of(tf.zeros(6), tfd.MultivariateNormalTriL(tf.ones((6, 4)), scale))
+    z, _ = mixture.transport(np.zeros(2, "float32"), np.ones((2, 4), "float32"), np.array([0, 5]))
+    np.testing.assert_array_equal(z, np.tile(1 + np.arange(1, 5), (2, 1)))
+
+
 def test_mixture_with_one_component_is_the_learned_normal():
     mixture, normal = vm.NormalMixture(3, 1), vm.LearnedNormal(3)
     z = np.random.default_rng(0).standard_normal((9, 3)).astype("float32")

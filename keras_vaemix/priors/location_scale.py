@@ -50,9 +50,10 @@ class LocationScaleMixture(NamedTuple):
             inner = cls.of(tf.reshape(log_weights, [-1]), components.components_distribution)
             flat = [tf.reshape(value, [-1, *value.shape[2:]]) for value in (inner.loc, inner.scale)]
             return inner._replace(loc=flat[0], scale=flat[1], group_size=within.shape[-1])
+        shape = tf.concat([components.batch_shape_tensor(), components.event_shape_tensor()], axis=0)
         if isinstance(components, tfd.MultivariateNormalTriL):
-            matrices = components.scale.to_dense()  # [..., D, D]
-            return cls(tf.convert_to_tensor(logits), tf.broadcast_to(components.loc, tf.shape(matrices)[:-1]), matrices)
+            matrices = tf.broadcast_to(components.scale.to_dense(), tf.concat([shape, shape[-1:]], axis=0))  # [..., D, D]
+            return cls(tf.convert_to_tensor(logits), tf.broadcast_to(components.loc, shape), matrices)
         factor = getattr(components, "distribution", components)
         family = "Normal" if isinstance(factor, tfd.MultivariateNormalDiag) else type(factor).__name__
         if family not in STANDARD:
@@ -61,7 +62,6 @@ class LocationScaleMixture(NamedTuple):
                 f"MultivariateNormalDiag or MultivariateNormalTriL. Received: {type(components).__name__} of {family}"
             )
         loc, scale = (factor.mean(), factor.stddev()) if isinstance(factor, tfd.MultivariateNormalDiag) else (factor.loc, factor.scale)
-        shape = tf.concat([components.batch_shape_tensor(), components.event_shape_tensor()], axis=0)
         df = float(factor.df) if family == "StudentT" else None
         return cls(tf.convert_to_tensor(logits), tf.broadcast_to(loc, shape), tf.broadcast_to(scale, shape), family, df)
 
