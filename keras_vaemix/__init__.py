@@ -39,7 +39,7 @@ from keras_vaemix.models import (
 )
 from keras_vaemix.objectives import ELBO, DoublyReparameterized, Draws, ImportanceWeighted
 from keras_vaemix.posteriors import DiagonalNormal, NormalMixturePosterior, Posterior, SampledMixturePosterior
-from keras_vaemix.priors import LearnedNormal, MixturePrior, NormalMixture, Prior, StandardNormal, VampPrior
+from keras_vaemix.priors import FittedMixture, LearnedNormal, MixturePrior, NormalMixture, Prior, StandardNormal, VampPrior
 from keras_vaemix.version import __version__
 
 __all__ = [
@@ -55,6 +55,7 @@ __all__ = [
     "DiscretizedLogistic",
     "DoublyReparameterized",
     "Draws",
+    "FittedMixture",
     "FlexAE",
     "GatedHeads",
     "Heads",

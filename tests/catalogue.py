@@ -7,7 +7,20 @@ from keras_vaemix import networks
 
 SHAPE, LATENT_DIM = (4, 4, 1), 3
 
+
+def fitted_mixture():
+    """Returns a mixture of four correlated normals, fitted to latents of four clusters."""
+    rng = np.random.default_rng(0)
+    z = rng.standard_normal((400, LATENT_DIM)) @ rng.standard_normal((LATENT_DIM, LATENT_DIM)) / 2 + np.repeat(
+        2 * np.eye(4, LATENT_DIM), 100, 0
+    )
+    prior = vm.FittedMixture(LATENT_DIM, 4)
+    prior.fit(z)
+    return prior
+
+
 PRIORS = {
+    "FittedMixture": fitted_mixture,
     "StandardNormal": lambda: vm.StandardNormal(LATENT_DIM),
     "LearnedNormal": lambda: vm.LearnedNormal(LATENT_DIM),
     "NormalMixture": lambda: vm.NormalMixture(LATENT_DIM, 4, learn_weights=True),

@@ -50,7 +50,7 @@ def save_run(folder, prior="NormalMixture", likelihood="Bernoulli"):
     keras.utils.set_random_seed(1)
     model = catalogue.make(likelihood=likelihood)
     model.prior = PRIORS[prior]()
-    for weight in model.prior.weights:
+    for weight in model.prior.trainable_weights:
         weight.assign(weight + tf.random.stateless_normal(weight.shape, [0, 1]))
     folder.mkdir(parents=True, exist_ok=True)
     model.save(folder / "model.keras")

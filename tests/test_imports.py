@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[1]
 # A module may import those of its own layer and of the layers above it in this list.
 LAYERS = [
     ["part", "seeds", "shapes", "version"],
-    ["supports", "mixtures", "categories"],
+    ["supports", "mixtures", "gaussian_mixture", "categories"],
     ["networks", "likelihoods", "posteriors", "priors", "divergences"],
     ["heads"],
     ["objectives"],

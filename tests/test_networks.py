@@ -1,5 +1,7 @@
 """Networks: what each output sees, that they come back from their configuration, and that they train under XLA and export."""
 
+import itertools
+
 import keras
 import numpy as np
 import pytest
@@ -21,6 +23,12 @@ def one_input_networks():
         "gated_mlp": networks.gated_mlp(SHAPE, 6, (8,)),
         "gated_conv_encoder": networks.gated_conv_encoder(SHAPE, 6, ((4, 5, 1), (4, 3, 2), (2, 3, 1))),
         "gated_conv_decoder": networks.gated_conv_decoder(3, SHAPE, (8,), filters=(4, 4)),
+        "mlp": networks.mlp(SHAPE, 6, (8,) * 4, "relu"),
+        "info_gan_encoder": networks.info_gan_encoder(SHAPE, 6, (4, 8), 16),
+        "info_gan_decoder": networks.info_gan_decoder(3, SHAPE, (8, 4), 16),
+        "info_gan_decoder-plain": networks.info_gan_decoder(3, SHAPE, (8, 4), 16, normalization=False, output_activation="sigmoid"),
+        "dcgan_encoder": networks.dcgan_encoder(SHAPE, 6, (4, 4, 8)),
+        "dcgan_decoder": networks.dcgan_decoder(3, SHAPE, (8, 4, 4)),
     }
 
 
@@ -30,9 +38,13 @@ def inputs(n=3, seed=0):
 
 
 @pytest.mark.parametrize("size", [(28, 28), (28, 20), (9, 7)])
-def test_convolutional_networks_take_any_image_size(size):
-    encoder = networks.gated_conv_encoder((*size, 1), 80)
-    decoder = networks.gated_conv_decoder(40, (*size, 2))
+@pytest.mark.parametrize(
+    ("kind", "down", "up"),
+    [("gated_conv", {}, {}), ("info_gan", {"hidden": 9}, {"hidden": 9}), ("dcgan", {"filters": (4,) * 4}, {"filters": (4,) * 3})],
+)
+def test_convolutional_networks_take_any_image_size(size, kind, down, up):
+    encoder = getattr(networks, f"{kind}_encoder")((*size, 1), 80, **down)
+    decoder = getattr(networks, f"{kind}_decoder")(40, (*size, 2), **up)
     assert encoder.output_shape == (None, 80)
     assert decoder.output_shape == (None, *size, 2)
 
@@ -44,6 +56,48 @@ def test_stacks_are_those_of_the_paper():
     assert encoder.count_params() == convolutions + (7 * 7 * 6 + 1) * 80
     dense = 2 * 300 * 41 + 2 * 784 * 301
     assert decoder.count_params() == dense + 128 * (9 + 1) + 3 * 128 * (9 * 64 + 1) + 65
+
+
+def trainable_count(model):
+    return sum(np.prod(weight.shape) for weight in model.trainable_weights)
+
+
+@pytest.mark.parametrize(("size", "channels"), [(28, 1), (32, 3), (64, 3)])
+def test_info_gan_stacks_are_those_of_the_paper(size, channels):
+    encoder, decoder = networks.info_gan_encoder((size, size, channels), 32), networks.info_gan_decoder(32, (size, size, channels))
+    bottom = (size // 4) ** 2 * 128
+    convolutions = (16 * channels + 1) * 64 + (16 * 64 + 2) * 128
+    assert trainable_count(encoder) == convolutions + (bottom + 2) * 1024 + 1025 * 32
+    assert trainable_count(decoder) == (32 + 2) * 1024 + (1024 + 2) * bottom + (16 * 128 + 2) * 64 + (16 * 64 + 1) * channels
+
+
+@pytest.mark.parametrize(("size", "channels", "deeper"), [(32, 1, ()), (64, 3, (128,))])
+def test_dcgan_stacks_are_those_of_the_paper(size, channels, deeper):
+    filters = (1024, 512, 256, *deeper)
+    encoder = networks.dcgan_encoder((size, size, channels), 16)
+    decoder = networks.dcgan_decoder(16, (size, size, channels), filters)
+    convolutions = sum((16 * n + 2) * m for n, m in [(channels, 128), (128, 256), (256, 512), (512, 1024)])
+    assert trainable_count(encoder) == convolutions + ((size // 16) ** 2 * 1024 + 1) * 16
+    up = sum((16 * n + 2) * m for n, m in itertools.pairwise(filters))
+    assert trainable_count(decoder) == (16 + 2) * 8 * 8 * 1024 + up + (16 * filters[-1] + 1) * channels
+
+
+def test_batches_of_all_replicas_are_normalised_together():
+    x = np.random.default_rng(0).random((8, *SHAPE), "float32") ** np.arange(1, 9, dtype="float32")[:, None, None, None]
+    weights, results = None, []
+    reduce = tf.distribute.ReductionToOneDevice()
+    for strategy in (tf.distribute.get_strategy(), tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"], cross_device_ops=reduce)):
+        with strategy.scope():
+            model = keras.Sequential([networks.info_gan_encoder(SHAPE, 3, (4, 8), 16), networks.info_gan_decoder(3, SHAPE, (8, 4), 16)])
+            weights = weights or model.get_weights()
+            model.set_weights(weights)
+            model.compile(keras.optimizers.SGD(0.1), "mse")
+        losses = model.fit(x, x, batch_size=8, epochs=3, shuffle=False, verbose=0).history["loss"]
+        results.append((losses, model.get_weights()))
+    assert results[0][0][-1] < results[0][0][0]
+    np.testing.assert_allclose(results[0][0], results[1][0], rtol=1e-5)
+    for one, two in zip(results[0][1], results[1][1], strict=True):
+        np.testing.assert_allclose(one, two, atol=1e-5)
 
 
 def test_gated_convolution_is_a_product():
@@ -81,6 +135,11 @@ def test_networks_train_under_xla_save_and_export(name, tmp_path):
         (lambda: networks.gated_conv_encoder((28,), 4), r"input_shape \(height, width, channels\)"),
         (lambda: networks.gated_conv_decoder(3, (4, 0, 1)), r"output_shape\[1\]"),
         (lambda: networks.GatedConv2D(0, 3), "filters"),
+        (lambda: networks.info_gan_encoder((28, 28), 4), r"input_shape \(height, width, channels\)"),
+        (lambda: networks.info_gan_encoder(SHAPE, 4, ()), "num_filters"),
+        (lambda: networks.info_gan_decoder(3, SHAPE, hidden=0), "hidden"),
+        (lambda: networks.dcgan_encoder(SHAPE, 4, (4, 0)), r"filters\[1\]"),
+        (lambda: networks.dcgan_decoder(0, SHAPE), "latent_dim"),
         (lambda: networks.MaskedConv2D(4, 4, True), "odd kernel_size"),
         (lambda: pixel_cnn(num_layers=0), "num_layers"),
         (lambda: pixel_cnn(kernel_size=2), "odd kernel_size"),

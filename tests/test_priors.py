@@ -1,5 +1,6 @@
 """Priors: they integrate to one, sample what their density says, and freeze to what they sample."""
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -8,6 +9,7 @@ from scipy.stats import chisquare, kstest
 
 import keras_vaemix as vm
 from keras_vaemix.mixtures import DiagonalNormalMixture
+from keras_vaemix.priors import LocationScaleMixture
 from tests import catalogue
 
 tfd = tfp.distributions
@@ -20,14 +22,31 @@ def encode(u):
 
 
 def spread(prior, seed=0):
-    """Gives the weights of a prior random values."""
+    """Gives the weights of a prior random values, unless they are fitted."""
     rng = np.random.default_rng(seed)
-    for weight in prior.weights:
+    for weight in prior.trainable_weights:
         weight.assign(weight + rng.standard_normal(weight.shape))
     return prior
 
 
+def latents(n=600, dim=2, seed=0):
+    """Latents [n, dim] of three clusters, of different sizes and orientations."""
+    rng = np.random.default_rng(seed)
+    sizes = np.array([n // 2, n // 3, n - n // 2 - n // 3])
+    clusters = [rng.standard_normal((size, dim)) @ rng.standard_normal((dim, dim)) + 4 * rng.standard_normal(dim) for size in sizes]
+    return np.concatenate(clusters)
+
+
+def fitted(num_components, covariance_type, dim=2, **kwargs):
+    prior = vm.FittedMixture(dim, num_components, covariance_type)
+    prior.fit(latents(dim=dim), **kwargs)
+    return prior
+
+
 TWO_LATENTS = {
+    "FittedMixture": lambda: fitted(3, "full"),
+    "FittedMixture-diag": lambda: fitted(3, "diag"),
+    "FittedMixture-one": lambda: fitted(1, "full"),
     "StandardNormal": lambda: vm.StandardNormal(2),
     "LearnedNormal": lambda: vm.LearnedNormal(2),
     "NormalMixture": lambda: vm.NormalMixture(2, 6, learn_weights=True),
@@ -69,7 +88,8 @@ def test_one_component_at_will(prior):
     mixture = prior.mixture(encode)
     for k in range(prior.num_components):
         z = prior.sample(2_000, k, seed=k, encode=encode).numpy()
-        standard = (z - mixture.loc[k].numpy()) / mixture.scale[k].numpy()
+        loc, scale = mixture.loc[k].numpy(), mixture.scale[k].numpy()
+        standard = (z - loc) / scale if scale.ndim == 1 else np.linalg.solve(scale, (z - loc).T).T
         assert kstest(standard.ravel(), "norm").pvalue > 1e-4
 
 
@@ -105,6 +125,8 @@ def test_component_out_of_range(component):
         lambda: vm.NormalMixture(2, 0),
         lambda: vm.NormalMixture(2, 2.5),
         lambda: vm.NormalMixture(2, initial_stddev=0),
+        lambda: vm.FittedMixture(2, 0),
+        lambda: vm.FittedMixture(2, 3, "tied"),
         lambda: vm.VampPrior(2, -1),
         lambda: vm.VampPrior(2, value_range=(1, 0)),
         lambda: vm.VampPrior(2, 5, (2, 2)).distribution(),
@@ -157,6 +179,112 @@ def test_vamp_prior_is_the_mixture_of_its_posteriors():
     z = np.random.default_rng(0).standard_normal((9, 3)).astype("float32")
     expected = tf.reduce_logsumexp(q.log_prob(z[:, None]) + model.prior.log_weights(), axis=1)
     np.testing.assert_allclose(model.prior.distribution(model.encode).log_prob(z), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("covariance_type", ["full", "diag"])
+@pytest.mark.parametrize("num_components", [1, 3])
+def test_fitted_density_is_that_of_scikit_learn(num_components, covariance_type):
+    prior = vm.FittedMixture(4, num_components, covariance_type)
+    mixture = prior.fit(latents(dim=4), seed=3)
+    z = latents(50, 4, seed=1).astype("float32")
+    np.testing.assert_allclose(prior.distribution().log_prob(z), mixture.score_samples(z), rtol=1e-4)
+    np.testing.assert_allclose(prior.responsibilities(z), mixture.predict_proba(z), atol=1e-4)
+    np.testing.assert_allclose(np.exp(prior.log_weights()), mixture.weights_, rtol=1e-5)
+
+
+def test_one_fitted_normal_has_the_moments_of_the_latents():
+    z = latents()
+    p = fitted(1, "full").distribution()
+    np.testing.assert_allclose(p.mean(), z.mean(axis=0), atol=1e-5)
+    np.testing.assert_allclose(p.components_distribution.covariance()[0], np.cov(z.T, bias=True), rtol=1e-5)
+
+
+def test_fit_is_a_function_of_its_seed_and_need_not_converge():
+    one, other = (fitted(3, "full", seed=5) for _ in range(2))
+    for a, b in zip(one.weights, other.weights, strict=True):
+        np.testing.assert_array_equal(a, b)
+    prior = vm.FittedMixture(2, 3)
+    assert not prior.fit(latents(), max_iter=1).converged_
+    assert prior.fit(latents()).converged_
+    assert prior.trainable_weights == []
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda prior: prior.sample(3),
+        lambda prior: prior.distribution(),
+        lambda prior: prior.mixture(),
+        lambda prior: prior.freeze(),
+        lambda prior: prior.log_weights(),
+        lambda prior: prior.responsibilities(np.zeros((3, 2), "float32")),
+        lambda prior: tf.function(lambda z: prior.distribution().log_prob(z), jit_compile=True)(tf.zeros((3, 2))),
+    ],
+)
+def test_density_must_be_fitted_first(use):
+    prior = vm.FittedMixture(2, 3)
+    with pytest.raises(ValueError, match=r"Expected a fitted density: call fit\(z\) .* Received: is_fitted=False"):
+        use(prior)
+    prior.fit(latents())
+    use(prior)
+
+
+@pytest.mark.parametrize(
+    ("z", "message"),
+    [
+        (latents()[:2], "at least num_components=3 latents"),
+        (np.full((9, 2), np.nan), "finite latents"),
+        (latents(dim=3), r"latents \[N, 2\]"),
+        (latents()[:, 0], r"latents \[N, 2\]"),
+        (1e200 * latents(), "can be fitted"),
+        (1e40 * latents(), "that float32 holds"),
+    ],
+)
+def test_failed_fit_leaves_the_last_one(z, message):
+    prior = fitted(3, "full")
+    before = prior.get_weights()
+    with pytest.raises(ValueError, match=rf"Expected .*{message}.* Received: "):
+        prior.fit(z)
+    for a, b in zip(before, prior.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_fitted_prior_is_saved_with_its_model(tmp_path):
+    model = catalogue.make("FittedMixture")
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
+    assert loaded.prior.is_fitted.numpy() == 1
+    np.testing.assert_array_equal(loaded.sample(5, seed=1), model.sample(5, seed=1))
+    model.prior.is_fitted.assign(0)
+    model.save(tmp_path / "unfitted.keras")
+    with pytest.raises(ValueError, match="Expected a fitted density"):
+        keras.saving.load_model(tmp_path / "unfitted.keras", safe_mode=True).sample(5)
+
+
+@pytest.mark.parametrize("group_size", [1, 2])
+def test_members_with_matrices_are_affine_maps_of_the_noise(group_size):
+    rng = np.random.default_rng(0)
+    loc, scale = rng.standard_normal((6, 4)).astype("float32"), np.tril(rng.standard_normal((6, 4, 4))).astype("float32")
+    if group_size == 1:
+        mixture = LocationScaleMixture.of(tf.zeros(6), tfd.MultivariateNormalTriL(loc, scale))
+    else:
+        within = tfd.MultivariateNormalTriL(loc.reshape(3, 2, 4), scale.reshape(3, 2, 4, 4))
+        mixture = LocationScaleMixture.of(tf.zeros(3), tfd.MixtureSameFamily(tfd.Categorical(logits=tf.zeros((3, 2))), within))
+    assert mixture.num_components == 6 // group_size
+    member, noise = rng.integers(0, 6, 50), rng.standard_normal((50, 4)).astype("float32")
+    u = ((member + 0.5) / 6).astype("float32")
+    expected = loc[member] + np.einsum("nij,nj->ni", scale[member], noise)
+    for form in (mixture, mixture.constants()):
+        z, component = form.transport(u, noise, np.full(50, -1))
+        np.testing.assert_allclose(z, expected, atol=1e-5)
+        np.testing.assert_array_equal(component, member // group_size)
+
+
+def test_members_may_share_a_matrix():
+    scale = np.tril(np.ones((4, 4), "float32"))
+    mixture = LocationScaleMixture.of(tf.zeros(6), tfd.MultivariateNormalTriL(tf.ones((6, 4)), scale))
+    z, _ = mixture.transport(np.zeros(2, "float32"), np.ones((2, 4), "float32"), np.array([0, 5]))
+    np.testing.assert_array_equal(z, np.tile(1 + np.arange(1, 5), (2, 1)))
 
 
 def test_mixture_with_one_component_is_the_learned_normal():

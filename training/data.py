@@ -1,6 +1,7 @@
 """Data sets: what `--dataset` names, as a `Data` of three splits."""
 
 import difflib
+import functools
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import tensorflow as tf
 
 from keras_vaemix import supports
 from keras_vaemix.part import require
+from training.manifolds import manifold
 from training.sources import read_folder, read_npz, read_tfds
 from training.splits import BINARIZATION_SEED, SPLITS, Data, Split, scale
 from training.toys import cp_vae_toy, mog_toy
@@ -154,7 +156,13 @@ def cifar10(arrays):
     return from_arrays("cifar10", arrays) if "x_val" in arrays else last_validated(arrays, len(arrays["x_train"]) // 6, False)
 
 
-BUNDLED = {"digits": digits, "mog_toy": mog_toy, "cp_vae_toy": cp_vae_toy}  # need no file
+BUNDLED = {  # need no file
+    "digits": digits,
+    "mog_toy": mog_toy,
+    "cp_vae_toy": cp_vae_toy,
+    "manifold8": functools.partial(manifold, 8),
+    "manifold16": functools.partial(manifold, 16),
+}
 NAMES = {
     "mnist": mnist,
     "fashion_mnist": mnist,

@@ -1,5 +1,6 @@
 """Networks: tensors in and tensors out, each a plain `keras.Model`."""
 
+from keras_vaemix.networks.conv import dcgan_decoder, dcgan_encoder, info_gan_decoder, info_gan_encoder
 from keras_vaemix.networks.gated_conv import GatedConv2D, gated_conv_decoder, gated_conv_encoder
 from keras_vaemix.networks.gated_mlp import GatedDense, gated_mlp
 from keras_vaemix.networks.joint_conv import joint_conv_decoder, joint_conv_encoder
@@ -12,9 +13,13 @@ __all__ = [
     "GatedDense",
     "MaskedConv2D",
     "PixelCNN",
+    "dcgan_decoder",
+    "dcgan_encoder",
     "gated_conv_decoder",
     "gated_conv_encoder",
     "gated_mlp",
+    "info_gan_decoder",
+    "info_gan_encoder",
     "joint_conv_decoder",
     "joint_conv_encoder",
     "joint_gated_mlp",

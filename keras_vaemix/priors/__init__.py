@@ -1,10 +1,20 @@
 """Priors p(z): one file each."""
 
 from keras_vaemix.priors.base import MixturePrior, Prior
+from keras_vaemix.priors.fitted_mixture import FittedMixture
 from keras_vaemix.priors.learned_normal import LearnedNormal
 from keras_vaemix.priors.location_scale import LocationScaleMixture
 from keras_vaemix.priors.normal_mixture import NormalMixture
 from keras_vaemix.priors.standard_normal import StandardNormal
 from keras_vaemix.priors.vamp import VampPrior
 
-__all__ = ["LearnedNormal", "LocationScaleMixture", "MixturePrior", "NormalMixture", "Prior", "StandardNormal", "VampPrior"]
+__all__ = [
+    "FittedMixture",
+    "LearnedNormal",
+    "LocationScaleMixture",
+    "MixturePrior",
+    "NormalMixture",
+    "Prior",
+    "StandardNormal",
+    "VampPrior",
+]

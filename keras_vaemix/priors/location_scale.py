@@ -20,13 +20,15 @@ STANDARD = {
 class LocationScaleMixture(NamedTuple):
     r"""Mixture of J members :math:`z = \mu_j + s_j \odot \epsilon`, with :math:`\epsilon` from one standard distribution.
 
+    Normal members may have correlated dimensions, :math:`z = \mu_j + L_j \epsilon` with lower triangular :math:`L_j`.
+
     The members are in K groups of M, J = K * M: a *component* is a group. Where the components of a prior are mixtures
     themselves, M is more than one; else each is its own group.
 
     Attributes:
         logits: Log-weights of the members, up to a constant, [J].
         loc: Locations [J, D].
-        scale: Scales [J, D].
+        scale: Scales [J, D], or lower triangular matrices [J, D, D].
         family: Name of the standard distribution, a key of `STANDARD`.
         df: Degrees of freedom of a StudentT, else None.
         group_size: M.
@@ -46,17 +48,20 @@ class LocationScaleMixture(NamedTuple):
             within = components.mixture_distribution.logits_parameter()  # [K, M]
             log_weights = tf.nn.log_softmax(logits)[:, None] + tf.nn.log_softmax(within)
             inner = cls.of(tf.reshape(log_weights, [-1]), components.components_distribution)
-            flat = [tf.reshape(value, [-1, value.shape[-1]]) for value in (inner.loc, inner.scale)]
+            flat = [tf.reshape(value, [-1, *value.shape[2:]]) for value in (inner.loc, inner.scale)]
             return inner._replace(loc=flat[0], scale=flat[1], group_size=within.shape[-1])
+        shape = tf.concat([components.batch_shape_tensor(), components.event_shape_tensor()], axis=0)
+        if isinstance(components, tfd.MultivariateNormalTriL):
+            matrices = tf.broadcast_to(components.scale.to_dense(), tf.concat([shape, shape[-1:]], axis=0))  # [..., D, D]
+            return cls(tf.convert_to_tensor(logits), tf.broadcast_to(components.loc, shape), matrices)
         factor = getattr(components, "distribution", components)
         family = "Normal" if isinstance(factor, tfd.MultivariateNormalDiag) else type(factor).__name__
         if family not in STANDARD:
             raise ValueError(
                 f"Expected components of a location-scale family, one of {', '.join(STANDARD)} inside tfd.Independent, "
-                f"or MultivariateNormalDiag. Received: {type(components).__name__} of {family}"
+                f"MultivariateNormalDiag or MultivariateNormalTriL. Received: {type(components).__name__} of {family}"
             )
         loc, scale = (factor.mean(), factor.stddev()) if isinstance(factor, tfd.MultivariateNormalDiag) else (factor.loc, factor.scale)
-        shape = tf.concat([components.batch_shape_tensor(), components.event_shape_tensor()], axis=0)
         df = float(factor.df) if family == "StudentT" else None
         return cls(tf.convert_to_tensor(logits), tf.broadcast_to(loc, shape), tf.broadcast_to(scale, shape), family, df)
 
@@ -86,7 +91,14 @@ class LocationScaleMixture(NamedTuple):
         cumulative = tf.cumsum(tf.nn.softmax(self.logits))[:-1]  # [J - 1]
         drawn = tf.reduce_sum(tf.cast(u[:, None] >= cumulative[None, :], component.dtype), axis=1)
         member = tf.where(component < 0, drawn, self.member(u, tf.maximum(component, 0)))
-        return tf.gather(self.loc, member) + tf.gather(self.scale, member) * noise, member // self.group_size
+        return tf.gather(self.loc, member) + self.scaled(noise, member), member // self.group_size
+
+    def scaled(self, noise, member):
+        r"""Returns :math:`s_j \odot \epsilon` or :math:`L_j \epsilon`, [N, D], for noise [N, D] and members j [N]."""
+        if len(self.scale.shape) == 2:
+            return tf.gather(self.scale, member) * noise
+        # By every matrix: [N, J, D] is smaller than the matrices of the members, [N, D, D], where J < D.
+        return tf.gather(tf.tensordot(noise, self.scale, [[1], [2]]), member, batch_dims=1)
 
     def member(self, u, component):
         """Returns the member that u [N] chooses inside `component` [N]."""

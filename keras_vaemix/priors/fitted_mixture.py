@@ -1,0 +1,81 @@
+"""A mixture of normals that is fitted to the latents after training."""
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from keras_vaemix.gaussian_mixture import fit_mixture
+from keras_vaemix.part import check_positive, register, require
+from keras_vaemix.priors.base import MixturePrior
+
+tfd = tfp.distributions
+
+COVARIANCES = ("full", "diag")
+
+
+@register
+class FittedMixture(MixturePrior):
+    r"""Mixture of K normals, :math:`p(z) = \sum_k \pi_k N(m_k, L_k L_k^T)`, that `fit` fits to latents by maximum likelihood.
+
+    It is the density of autoencoders that are trained without a prior. No gradient moves it. One component with full covariance is the
+    RAE paper's other density, "one normal".
+
+    Args:
+        latent_dim: Number of latent dimensions D.
+        num_components: Number of components K.
+        covariance_type: "full", or "diag" for diagonal matrices :math:`L_k`.
+
+    Reference: P. Ghosh et al., *From Variational to Deterministic Autoencoders*, 2020, Section 4.
+    """
+
+    def __init__(self, latent_dim, num_components=10, covariance_type="full", **kwargs):
+        super().__init__(latent_dim, **kwargs)
+        check_positive(num_components=num_components)
+        require(covariance_type in COVARIANCES, f"covariance_type to be one of {COVARIANCES}", covariance_type=covariance_type)
+        self.num_components, self.covariance_type = num_components, covariance_type
+        constant = {"initializer": "zeros", "trainable": False, "dtype": "float32"}
+        self.loc = self.add_weight((num_components, latent_dim), name="loc", **constant)
+        self.scale_tril = self.add_weight((num_components, latent_dim, latent_dim), name="scale_tril", **constant)
+        self.raw_logits = self.add_weight((num_components,), name="logits", **constant)
+        self.is_fitted = self.add_weight((), name="is_fitted", **constant)  # 1 after `fit`
+
+    def fit(self, z, num_starts=1, max_iter=2000, floor=1e-6, seed=0):
+        r"""Fits the mixture to latents by expectation maximisation from k-means, and returns scikit-learn's `GaussianMixture`.
+
+        Its `converged_` says whether the fit converged in `max_iter` steps; one that did not is taken as it is.
+
+        Args:
+            z: Latents of training examples, or the means of their posteriors, [N, D].
+            num_starts: Number of starts, of which the likeliest counts.
+            max_iter: Number of steps in each start, at most.
+            floor: What is added to all variances.
+            seed: Integer; the fit is a function of it.
+
+        Raises:
+            ValueError: The latents are not [N, D] or not finite, or fewer than the components, or the fit fails. The weights stay as
+                they were.
+        """
+        require(np.shape(z)[1:] == (self.latent_dim,), f"latents [N, {self.latent_dim}]", shape=np.shape(z))
+        mixture = fit_mixture(z, self.num_components, self.covariance_type, num_starts, None, seed, max_iter, floor)
+        full = self.covariance_type == "full"
+        scale = np.linalg.cholesky(mixture.covariances_) if full else np.sqrt(mixture.covariances_)[:, :, None] * np.eye(self.latent_dim)
+        with np.errstate(over="ignore", divide="ignore"):
+            values = [value.astype("float32") for value in (mixture.means_, scale, np.log(mixture.weights_))]
+        require(all(np.isfinite(value).all() for value in values), "latents of a size that float32 holds", largest=float(np.max(np.abs(z))))
+        for weight, value in zip((self.loc, self.scale_tril, self.raw_logits, self.is_fitted), (*values, 1.0), strict=True):
+            weight.assign(value)
+        return mixture
+
+    def check_fitted(self):
+        """Raises `ValueError` before `fit`."""
+        with tf.init_scope():  # also where a graph is traced
+            is_fitted = bool(self.is_fitted.numpy())
+        require(is_fitted, "a fitted density: call fit(z) with the latents of training examples", is_fitted=is_fitted)
+
+    def logits(self):
+        self.check_fitted()
+        return tf.convert_to_tensor(self.raw_logits)
+
+    def components(self, encode):
+        self.check_fitted()
+        return tfd.MultivariateNormalTriL(tf.convert_to_tensor(self.loc), tf.convert_to_tensor(self.scale_tril))  # batch [K], event [D]
