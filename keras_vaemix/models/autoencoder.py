@@ -61,4 +61,4 @@ class Autoencoder(AutoencodingModel):
             self.prior.fit(tf.concat(codes, axis=0).numpy(), seed=self.seed)
 
     def can_sample(self):
-        return not isinstance(self.prior, FittedMixture) or bool(self.prior.is_fitted)
+        return not isinstance(self.prior, FittedMixture) or bool(self.prior.is_fitted.numpy())
