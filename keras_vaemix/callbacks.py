@@ -154,10 +154,11 @@ class TensorBoard(keras.callbacks.TensorBoard):
         with self._train_writer.as_default(epoch):
             if len(shape) == 3 and shape[-1] in (1, 3):
                 self.picture("reconstructions", plots.pairs(self.x[:32], self.model.reconstruct(self.x[:32])))
-                self.picture("samples", plots.component_samples(self.model, seed=0))
+                if self.model.can_sample():
+                    self.picture("samples", plots.component_samples(self.model, seed=0))
                 if hasattr(prior, "pseudo_inputs"):
                     self.picture("pseudo_inputs", plots.grid(prior.pseudo_inputs()[:100], 10))
-            if num_components > 1:
+            if num_components > 1 and self.model.can_sample():
                 self.write_components()
             if has_kl_ladder(self.model):
                 ladder = {name: np.mean(value) for name, value in kl_ladder(self.model, self.x).items()}
@@ -178,3 +179,11 @@ class TensorBoard(keras.callbacks.TensorBoard):
 
     def picture(self, name, image):
         tf.summary.image(name, image[None])
+
+
+class MaskHistory(keras.callbacks.Callback):
+    """Adds the values of a `MaskAAE`'s mask to the logs of each epoch, `mask/0` and so on, so that its history is in the run's."""
+
+    def on_epoch_end(self, epoch, logs=None):
+        values = keras.ops.convert_to_numpy(self.model.soft_mask())
+        logs.update({f"mask/{j}": float(value) for j, value in enumerate(values)})

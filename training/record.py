@@ -17,16 +17,16 @@ VERDICTS = ("reproduced", "better", "worse", "not comparable", "not a valid boun
 def row_of(run, verdict):
     """Returns the row of a run folder: what was run, how, and every figure of its evaluation."""
     from training.presets import PRESETS
+    from training.run import best_epoch
 
     config, history = read_json(run / "config.json"), read_history(run / "history.csv")
-    best = min(history, key=lambda row: row["val_loss"])
     same = ("preset", "arguments", "dataset", "data_sha256", "seed", "versions")
     return {
         **{key: config[key] for key in same},
         "command": portable(config["command"]),
         "epochs": len(history),
         "max_epochs": config["epochs"],
-        "best_epoch": best["epoch"] + 1,
+        "best_epoch": best_epoch(history, config.get("monitor", "val_loss")) + 1,
         "date": datetime.date.today().isoformat(),
         "seconds": round(sum(row["seconds"] for row in read_history(run / "timing.csv"))),
         **read_json(run / "evaluation.json"),

@@ -45,14 +45,15 @@ class Run:
         folder: The folder.
         config: Everything needed to run it again.
         resume: Whether an earlier run there goes on.
+        monitor: Column of the history whose least value chooses the best weights; None keeps the last.
 
     Raises:
         FileExistsError: The folder holds something and `resume` is false.
         ValueError: The earlier run had other settings.
     """
 
-    def __init__(self, folder, config, resume=False):
-        self.folder, self.checkpoints = Path(folder), Path(folder) / "checkpoint"
+    def __init__(self, folder, config, resume=False, monitor="val_loss"):
+        self.folder, self.checkpoints, self.monitor = Path(folder), Path(folder) / "checkpoint", monitor
         old = self.folder / "config.json"
         if resume and old.exists():
             check_same_settings(read_json(old), config)
@@ -86,8 +87,8 @@ class Run:
         return [row[name] for row in self.history]
 
     def best_epoch(self):
-        """Returns the epoch with the best validation bound, counted from zero."""
-        return int(np.argmin(self.past("val_loss")))
+        """Returns the epoch whose weights count, counted from zero."""
+        return best_epoch(self.history, self.monitor)
 
     def save(self, model):
         """Writes a checkpoint: the history, the best weights so far, then the last weights with the optimizers' state."""
@@ -105,6 +106,11 @@ class Run:
         for old in self.checkpoints.iterdir():
             if old not in (best, last):
                 old.unlink()
+
+
+def best_epoch(history, monitor):
+    """Returns the row of a history with the least value of a column, the last for None."""
+    return len(history) - 1 if monitor is None else int(np.argmin([row[monitor] for row in history]))
 
 
 def read_checkpoint(path, read):

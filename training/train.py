@@ -95,11 +95,12 @@ def train(argv):
         "epochs": experiment.epochs,
         "batch_size": experiment.batch_size,
         "warm_up": experiment.warm_up,
+        "monitor": experiment.monitor,
         "strategy": args.strategy,
         "command": "python -m training.train " + shlex.join(argv),
         "versions": versions(),
     }
-    run = Run(args.run_dir or Path("runs") / preset.name, config, args.resume)
+    run = Run(args.run_dir or Path("runs") / preset.name, config, args.resume, experiment.monitor)
     fit(run, data, experiment, args, strategy)
     finish(run, data, experiment.model, args)
     return run.folder
@@ -119,7 +120,7 @@ def check_trainable(data, experiment):
 def fit(run, data, experiment, args, strategy):
     """Trains, from the last checkpoint if there is one, and leaves the model with its best weights, saved."""
     from keras_vaemix import callbacks
-    from training.files import atomically
+    from keras_vaemix.models import LatentModel
     from training.run import Recorder
     from training.strategy import steps_at_once
 
@@ -128,13 +129,17 @@ def fit(run, data, experiment, args, strategy):
     validation, labels = data.arrays("validation", support), data.labels("validation")
     with strategy.scope():
         model.seed = args.seed
-        model.compile(experiment.optimizer, steps_per_execution=steps_at_once(steps))
+        model.compile(experiment.optimizer, experiment.players, steps_per_execution=steps_at_once(steps))
     first = run.restore(model, steps)
     if first == 0 and experiment.start is not None:
         with strategy.scope():
             experiment.start(experiment, data, args.seed)
-    stopping = callbacks.EarlyStopping(experiment.patience, experiment.warm_up, past=run.past("val_loss"))
-    if first < experiment.epochs and not stopping.is_over():
+    watching = []
+    if experiment.monitor is not None:
+        past = run.past(experiment.monitor)
+        watching = [callbacks.EarlyStopping(experiment.patience, experiment.warm_up, experiment.monitor, past)]
+    if first < experiment.epochs and not any(callback.is_over() for callback in watching):
+        few = validation[:200], max(10, experiment.epochs // 20), labels if labels is None else labels[:200]
         model.fit(
             data.batches(experiment.batch_size, support, args.seed, first),
             epochs=experiment.epochs,
@@ -146,19 +151,30 @@ def fit(run, data, experiment, args, strategy):
             verbose=1 if sys.stdout.isatty() else 2,
             callbacks=[
                 callbacks.StopOnNaN(),
-                callbacks.KLWarmUp(experiment.warm_up),
+                *([callbacks.KLWarmUp(experiment.warm_up)] if isinstance(model, LatentModel) else []),
                 *experiment.callbacks,
-                stopping,
+                *watching,
                 Recorder(run, args.checkpoint_seconds),
-                callbacks.TensorBoard(
-                    run.folder / "logs", validation[:200], max(10, experiment.epochs // 20), labels if labels is None else labels[:200]
-                ),
+                callbacks.TensorBoard(run.folder / "logs", *few),
             ],
         )
     model.set_weights(run.best)
-    model.adapt_sampler(data.fixed("train", support))
-    with atomically(run.folder / "model.keras") as temporary:
+    save(run.folder / "model.keras", model, data)
+
+
+def save(path, model, data):
+    """Fits what gradients do not train, and saves a model; one whose sampler cannot be fitted too, before it says so."""
+    from training.files import atomically
+
+    error = None
+    try:
+        model.adapt_sampler(data.fixed("train", model.support))
+    except ValueError as failure:
+        error = failure
+    with atomically(path) as temporary:
         model.save(temporary)
+    if error is not None:
+        raise ValueError(f"{error}; the trained model is kept, without a density to sample, in {path}") from error
 
 
 def finish(run, data, model, args):

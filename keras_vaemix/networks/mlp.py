@@ -7,7 +7,7 @@ import keras
 from keras_vaemix.part import check_positive
 
 
-def mlp(input_shape, output_shape, hidden=(64, 64), activation="tanh", name=None):
+def mlp(input_shape, output_shape, hidden=(64, 64), activation="tanh", skip=False, name=None):
     """Returns a perceptron of dense layers with a linear last layer.
 
     Args:
@@ -15,13 +15,14 @@ def mlp(input_shape, output_shape, hidden=(64, 64), activation="tanh", name=None
         output_shape: Shape of one output; an integer means a vector.
         hidden: Units of each hidden layer.
         activation: Any Keras activation, of the hidden layers.
+        skip: Whether the last layer sees the input too, as in Dai & Wipf's second stage.
         name: Name of the model.
     """
     output_shape = (output_shape,) if isinstance(output_shape, int) else tuple(output_shape)
     check_positive(**{f"hidden[{i}]": units for i, units in enumerate(hidden)})
     inputs = keras.Input(tuple(input_shape))
-    h = keras.layers.Flatten()(inputs) if len(input_shape) > 1 else inputs
+    flat = h = keras.layers.Flatten()(inputs) if len(input_shape) > 1 else inputs
     for units in hidden:
         h = keras.layers.Dense(units, activation)(h)
-    h = keras.layers.Dense(math.prod(output_shape))(h)
+    h = keras.layers.Dense(math.prod(output_shape))(keras.layers.Concatenate()([flat, h]) if skip else h)
     return keras.Model(inputs, keras.layers.Reshape(output_shape)(h) if len(output_shape) > 1 else h, name=name)

@@ -1,5 +1,6 @@
 """Presets: one function per experiment. Its typed keywords are its flags."""
 
+import functools
 import inspect
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -18,6 +19,8 @@ class Experiment(NamedTuple):
         warm_up: Epochs over which beta rises to its value; 0 for none.
         patience: Epochs without a better validation bound after which training stops.
         callbacks: Further callbacks, whose state is a function of the saved step.
+        monitor: Column of the history by whose least value the best weights are chosen, on validation data; None keeps the last weights.
+        players: Optimizers of further players, by name, beside those that the model gives them.
         start: Function of the experiment, the data and a seed that is called once, before the first epoch.
     """
 
@@ -29,6 +32,8 @@ class Experiment(NamedTuple):
     patience: int = 50
     callbacks: tuple = ()
     start: Callable | None = None
+    monitor: str | None = "val_loss"
+    players: dict | None = None
 
 
 class Preset(NamedTuple):
@@ -41,7 +46,7 @@ class Preset(NamedTuple):
 
     @property
     def summary(self):
-        return inspect.getdoc(self.build).splitlines()[0]
+        return inspect.getdoc(getattr(self.build, "func", self.build)).splitlines()[0]
 
     def flags(self):
         """Returns the preset's keywords, as parameters of its function."""
@@ -58,4 +63,10 @@ def preset(dataset, paper):
     return register
 
 
-from training.presets import categories, cp_vae, gmmp_vae, hierarchical, mog_vae, two_modes  # noqa: E402, F401  (they register themselves)
+def family(name, build, **members):
+    """Registers a function for several data sets: NAME_MEMBER for each of `members`, a data set, the paper's row, and other defaults."""
+    for member, (dataset, paper, defaults) in members.items():
+        PRESETS[f"{name}_{member}"] = Preset(f"{name}_{member}", functools.partial(build, **defaults), dataset, paper)
+
+
+from training.presets import categories, cp_vae, gmmp_vae, hierarchical, mog_vae, regularized, two_modes  # noqa: E402, F401  (they register)

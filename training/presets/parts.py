@@ -71,6 +71,15 @@ def choose(flag, choices, received):
     return choices[received]
 
 
+def train_first(model, experiment, data, seed, epochs, warm_up):
+    """Trains a model that another is started from, with the learning rate and the batches of an experiment."""
+    steps = len(data.train.x) // experiment.batch_size
+    model.compile(keras.optimizers.Adam(float(experiment.optimizer.learning_rate)), steps_per_execution=steps_at_once(steps))
+    batches = data.batches(experiment.batch_size, model.support, seed + START_SEED)
+    callbacks = [vm.callbacks.StopOnNaN(), vm.callbacks.KLWarmUp(warm_up)]
+    model.fit(batches, epochs=epochs, steps_per_epoch=steps, shuffle=False, callbacks=callbacks, verbose=2)
+
+
 class MixtureStart(NamedTuple):
     """A start of categories: the networks are trained as a plain VAE, then a Gaussian mixture is fitted to its latents.
 
@@ -83,10 +92,19 @@ class MixtureStart(NamedTuple):
     def __call__(self, experiment, data, seed):
         """Trains, fits, and leaves the experiment's model with what was found."""
         model = experiment.model
-        support, steps = model.support, len(data.train.x) // experiment.batch_size
-        plain = vm.starts.without_mixture(model)
-        plain.compile(keras.optimizers.Adam(float(experiment.optimizer.learning_rate)), steps_per_execution=steps_at_once(steps))
-        batches = data.batches(experiment.batch_size, support, seed + START_SEED)
-        callbacks = [vm.callbacks.StopOnNaN(), vm.callbacks.KLWarmUp(self.epochs // 2)]
-        plain.fit(batches, epochs=self.epochs, steps_per_epoch=steps, shuffle=False, callbacks=callbacks, verbose=2)
-        vm.starts.adapt(model, data.fixed("train", support), seed=seed)
+        train_first(vm.starts.without_mixture(model), experiment, data, seed, self.epochs, self.epochs // 2)
+        vm.starts.adapt(model, data.fixed("train", model.support), seed=seed)
+
+
+class FirstStage(NamedTuple):
+    """The first stage of a two-stage VAE, which is trained before the second.
+
+    Attributes:
+        epochs: Its epochs.
+    """
+
+    epochs: int
+
+    def __call__(self, experiment, data, seed):
+        """Trains the first VAE of the experiment's model."""
+        train_first(experiment.model.first, experiment, data, seed, self.epochs, 0)
