@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.cluster import MiniBatchKMeans
 from sklearn.metrics import euclidean_distances
 from sklearn.neighbors import NearestNeighbors
+from threadpoolctl import threadpool_limits
 
 from keras_vaemix.evaluation.features import check_features
 from keras_vaemix.part import check_positive, require
@@ -71,10 +72,11 @@ def precision_recall_distributions(real, fake, num_clusters=20, num_angles=1001,
     require(len(real) == len(fake), "as many real samples as generated ones: draw as many", real=len(real), fake=len(fake))
     require(len(real) >= num_clusters, f"at least {num_clusters} samples, one for each cluster", num_samples=len(real))
     union, curves = np.concatenate([real, fake]), []
-    for state in np.random.SeedSequence(seed).generate_state(num_runs):
-        clusters = MiniBatchKMeans(num_clusters, n_init=10, random_state=int(state)).fit_predict(union)
-        shares = [np.bincount(side, minlength=num_clusters) / len(side) for side in (clusters[: len(real)], clusters[len(real) :])]
-        curves.append(prd_curve(*shares, num_angles))
+    with threadpool_limits(1):  # ten times as fast as several threads on batches this small, and the same sums on every machine
+        for state in np.random.SeedSequence(seed).generate_state(num_runs):
+            clusters = MiniBatchKMeans(num_clusters, n_init=10, random_state=int(state)).fit_predict(union)
+            shares = [np.bincount(side, minlength=num_clusters) / len(side) for side in np.split(clusters, [len(real)])]
+            curves.append(prd_curve(*shares, num_angles))
     return PRDCurve(*np.mean(curves, axis=0))
 
 
