@@ -45,7 +45,6 @@ def heat_map(table, max_rows=50, max_columns=100):
         max_rows: At most so many categories.
         max_columns: At most so many labels.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     table = np.asarray(table, "float64")
@@ -61,6 +60,13 @@ def heat_map(table, max_rows=50, max_columns=100):
         for i, j in np.argwhere(shares >= 0.005):
             color = "white" if shares[i, j] > 0.5 else "black"
             axes.text(j, i, f"{shares[i, j]:.2f}", ha="center", va="center", fontsize=8, color=color)
+    return rendered(figure)
+
+
+def rendered(figure):
+    """Returns a Matplotlib figure as a picture."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     return np.asarray(canvas.buffer_rgba())[..., :3].astype("float32") / 255

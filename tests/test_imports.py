@@ -16,6 +16,7 @@ LAYERS = [
     ["importance"],
     ["models"],
     ["evaluation", "plots", "starts"],
+    ["pictures"],
     ["verify"],
     ["callbacks"],
 ]

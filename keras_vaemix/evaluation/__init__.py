@@ -2,13 +2,27 @@
 
 from keras_vaemix.evaluation.aggregate import divergence_split, has_divergence_split
 from keras_vaemix.evaluation.clustering import Matching, category_table, cluster_report, match_categories, usage
+from keras_vaemix.evaluation.frechet import Moments, frechet_distance
+from keras_vaemix.evaluation.generation import generation_report, sample_of
 from keras_vaemix.evaluation.ladder import has_kl_ladder, kl_ladder
-from keras_vaemix.evaluation.latent import active_units
+from keras_vaemix.evaluation.latent import (
+    active_dimensions,
+    active_units,
+    latent_report,
+    mmd,
+    normalized_absolute_correlation,
+    posterior_means,
+)
 from keras_vaemix.evaluation.likelihood import likelihood_report
+from keras_vaemix.evaluation.neighbours import nearest_neighbors
+from keras_vaemix.evaluation.precision_recall import PRDCurve, improved_precision_recall, prd_curve, precision_recall_distributions
 from keras_vaemix.evaluation.quadrature import exact_log_likelihood, exact_parts, exact_posterior, posterior_kl
 
 __all__ = [
     "Matching",
+    "Moments",
+    "PRDCurve",
+    "active_dimensions",
     "active_units",
     "category_table",
     "cluster_report",
@@ -16,11 +30,22 @@ __all__ = [
     "exact_log_likelihood",
     "exact_parts",
     "exact_posterior",
+    "frechet_distance",
+    "generation_report",
     "has_divergence_split",
     "has_kl_ladder",
+    "improved_precision_recall",
     "kl_ladder",
+    "latent_report",
     "likelihood_report",
     "match_categories",
+    "mmd",
+    "nearest_neighbors",
+    "normalized_absolute_correlation",
     "posterior_kl",
+    "posterior_means",
+    "prd_curve",
+    "precision_recall_distributions",
+    "sample_of",
     "usage",
 ]

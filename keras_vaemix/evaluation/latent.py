@@ -1,7 +1,21 @@
-"""What the latents do."""
+"""What the latents do: which of them are in use, how they depend on one another, and how far they are from the prior."""
 
 import numpy as np
 import tensorflow as tf
+from scipy.spatial.distance import cdist
+
+from keras_vaemix.evaluation.features import check_features
+from keras_vaemix.evaluation.frechet import frechet_distance
+from keras_vaemix.part import check_positive, require
+
+ACTIVE_STDDEV = 0.01  # of a code that moves
+MMD_SCALES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
+
+
+def posterior_means(model, x, batch_size=500):
+    """Returns the means of the latents given each of x [N, *], [N, D]."""
+    means = [model.latent_means(tf.cast(x[i : i + batch_size], tf.float32)) for i in range(0, len(x), batch_size)]
+    return np.concatenate([np.asarray(batch) for batch in means])
 
 
 def active_units(model, x, threshold=0.01, batch_size=500):
@@ -9,5 +23,92 @@ def active_units(model, x, threshold=0.01, batch_size=500):
 
     Reference: Y. Burda, R. Grosse, R. Salakhutdinov, *Importance Weighted Autoencoders*, 2016, Section 5.2.
     """
-    means = [model.latent_means(tf.cast(x[i : i + batch_size], tf.float32)).numpy() for i in range(0, len(x), batch_size)]
-    return int(np.sum(np.var(np.concatenate(means), axis=0) > threshold))
+    return int(np.sum(np.var(posterior_means(model, x, batch_size), axis=0) > threshold))
+
+
+def active_dimensions(mask, threshold=0.1):
+    """Returns which dimensions a mask [D] of values in [0, 1] lets through, boolean [D]: those above the threshold."""
+    mask = np.asarray(mask)
+    in_range = mask.ndim == 1 and np.all((mask >= 0) & (mask <= 1))
+    require(in_range, "a mask [D] of values in [0, 1]", shape=mask.shape)
+    return mask > threshold
+
+
+def normalized_absolute_correlation(z, active=None):
+    r"""Returns the mean of :math:`|\mathrm{corr}(z_i, z_j)|` over active dimensions i != j: 0 where none goes with another.
+
+    The slides of MaskAAE (Table 2) give the figure without a formula; this is our reading of its name.
+
+    Args:
+        z: Codes [N, D].
+        active: Which dimensions count, boolean [D]; None for all.
+
+    Raises:
+        ValueError: There are fewer than two active dimensions, one of them does not move, or a code is not finite.
+
+    Reference: A. Mondal et al., *MaskAAE: Latent Space Optimization for Adversarial Auto-Encoders*, 2020.
+    """
+    (z,) = check_features(z=z)
+    active = np.ones(z.shape[1], bool) if active is None else np.asarray(active, bool)
+    require(active.shape == z.shape[1:], f"active [D] with D={z.shape[1]}", shape=active.shape)
+    z, size = z[:, active], int(active.sum())
+    require(size >= 2, "at least two active dimensions, for correlation is of pairs", num_active=size)
+    stuck = np.flatnonzero(active)[np.ptp(z, axis=0) == 0]
+    require(len(stuck) == 0, "active dimensions that vary: leave out those that do not by active=", constant=stuck.tolist())
+    return float(np.mean(np.abs(np.corrcoef(z, rowvar=False))[~np.eye(size, dtype=bool)]))
+
+
+def mmd(x, y, scales=MMD_SCALES, block_size=2000):
+    r"""Returns the unbiased squared maximum mean discrepancy of two sets, which is below zero now and then where they are alike.
+
+    The kernel is a sum of inverse multiquadratics, :math:`k(x, y) = \sum_s C_s / (C_s + \|x - y\|^2)` with :math:`C_s = 2 D s`. More
+    than `block_size` pairs (x_i, y_i) are cut into blocks whose estimates are averaged, which stays unbiased and is linear in N.
+
+    Args:
+        x: Codes [N, D].
+        y: As many draws [N, D].
+        scales: The scales s.
+        block_size: At most so many pairs at a time.
+
+    Raises:
+        ValueError: The sets are of different sizes, of fewer than two, or not finite.
+
+    Reference: I. Tolstikhin et al., *Wasserstein Auto-Encoders*, 2018, Section 4; W. Zaremba et al., *B-tests*, 2013 (the blocks).
+    """
+    check_positive(block_size=block_size)
+    x, y = check_features(x=x, y=y)
+    require(len(x) == len(y) >= 2, "as many of y as of x, at least two", x=len(x), y=len(y))
+    num_blocks = min(-(-len(x) // block_size), len(x) // 2)  # of at least two pairs
+    blocks = zip(np.array_split(x, num_blocks), np.array_split(y, num_blocks), strict=True)
+    return float(np.mean([block_mmd(one, other, scales) for one, other in blocks]))
+
+
+def block_mmd(x, y, scales):
+    """Returns the unbiased estimate of `mmd` from one block of pairs [n, D]."""
+    n, size = x.shape
+
+    def kernel_sum(one, other):
+        distances = cdist(one, other, "sqeuclidean")
+        return sum(np.sum(2 * size * s / (2 * size * s + distances)) for s in scales)
+
+    diagonal = n * len(scales)  # k(x, x) = 1 for each scale
+    within = kernel_sum(x, x) + kernel_sum(y, y) - 2 * diagonal
+    return within / (n * (n - 1)) - 2 * kernel_sum(x, y) / n**2
+
+
+def latent_report(codes, prior_draws):
+    """Judges codes of examples against draws of the prior, as many.
+
+    Args:
+        codes: Codes [N, D], N > D.
+        prior_draws: Draws [N, D].
+
+    Returns:
+        A dict: `active_dimensions`, the number of those whose codes have a standard deviation above 0.01; `nac`, their
+        `normalized_absolute_correlation`, where they are at least two; `mmd`; `latent_fd`, the Fréchet distance of codes and draws.
+    """
+    codes, prior_draws = check_features(codes=codes, prior_draws=prior_draws)
+    active = np.std(codes, axis=0) > ACTIVE_STDDEV
+    nac = {"nac": normalized_absolute_correlation(codes, active)} if active.sum() >= 2 else {}
+    distances = {"mmd": mmd(codes, prior_draws), "latent_fd": frechet_distance(codes, prior_draws)}
+    return {"active_dimensions": int(active.sum()), **nac, **distances}

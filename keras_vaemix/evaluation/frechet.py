@@ -1,0 +1,71 @@
+"""The Fréchet distance of two sets of features, each taken as a normal distribution."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy.linalg import eigh, svdvals
+
+from keras_vaemix.evaluation.features import check_features
+from keras_vaemix.part import require
+
+
+class Moments(NamedTuple):
+    """What the Fréchet distance needs of a set of features, to keep in place of them.
+
+    Attributes:
+        mean: [F].
+        covariance: Unbiased, [F, F].
+        count: Number of samples N.
+    """
+
+    mean: Any
+    covariance: Any
+    count: int
+
+    @classmethod
+    def of(cls, features, name="given"):
+        """Returns the moments of features [N, F]; raises `ValueError` where N < F + 1 or a feature is not finite."""
+        (features,) = check_features(**{name: features})
+        n, size = features.shape
+        expected = f"at least {size + 1} {name} samples for {size} features: add samples, or take a network with fewer features"
+        require(n > size, expected, num_samples=n)
+        return cls(features.mean(axis=0), np.cov(features, rowvar=False).reshape(size, size), n)
+
+
+def frechet_distance(real, fake):
+    r"""Returns :math:`\|\mu_1 - \mu_2\|^2 + \mathrm{tr}\,(\Sigma_1 + \Sigma_2 - 2 (\Sigma_1 \Sigma_2)^{1/2})`, a float of at least 0.
+
+    It is as good as the features: call it by their network's name. On features of the Inception network of 2015 it is the FID; on
+    any other it is not.
+
+    Args:
+        real: Features [N, F], or their `Moments`.
+        fake: Features [N', F], or their `Moments`.
+
+    Raises:
+        ValueError: There are fewer than F + 1 samples, features are not finite, or those of the two sides are of different sizes.
+
+    Reference: M. Heusel et al., *GANs Trained by a Two Time-Scale Update Rule Converge to a Local Nash Equilibrium*, 2017, Eq. 6.
+    """
+    real = real if isinstance(real, Moments) else Moments.of(real, "real")
+    fake = fake if isinstance(fake, Moments) else Moments.of(fake, "fake")
+    same = np.shape(real.mean) == np.shape(fake.mean)
+    require(same, "features of one size F on every side", real=np.shape(real.mean), fake=np.shape(fake.mean))
+    traces = np.trace(real.covariance) + np.trace(fake.covariance)
+    distance = np.sum((real.mean - fake.mean) ** 2) + traces - 2 * trace_of_root(real.covariance, fake.covariance)
+    return float(max(distance, 0.0))
+
+
+def trace_of_root(one, other):
+    r"""Returns :math:`\mathrm{tr}\,(\Sigma_1 \Sigma_2)^{1/2}` of two covariances [F, F].
+
+    With :math:`\Sigma_i = R_i R_i^T` it is the sum of the roots of the eigenvalues of the symmetric :math:`(R_1^T R_2)(R_1^T R_2)^T`.
+    These are the singular values of :math:`R_1^T R_2`, which are precise where the eigenvalues of a singular covariance are lost.
+    """
+    return np.sum(svdvals(root(one).T @ root(other)))
+
+
+def root(covariance):
+    """Returns R [F, F] with R R^T = covariance."""
+    values, vectors = eigh(covariance)
+    return vectors * np.sqrt(np.maximum(values, 0))

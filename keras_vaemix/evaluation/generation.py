@@ -1,0 +1,71 @@
+"""How good images of a model are: those that it generates apart from those that it reconstructs."""
+
+import numpy as np
+
+from keras_vaemix.evaluation.frechet import Moments, frechet_distance
+from keras_vaemix.evaluation.precision_recall import improved_precision_recall, precision_recall_distributions
+from keras_vaemix.part import check_positive, require
+
+
+def generation_report(model, x, features, num_samples=10_000, batch_size=500, seed=0, real=None):
+    """Judges generated and reconstructed images against real ones, as many of each: n = min(num_samples, len(x)).
+
+    Args:
+        model: Has `sample(n, seed=)` and `reconstruct(x)`, both of which return images [n, *] in the range of x.
+        x: Real examples [N, *] that the model reconstructs.
+        features: Has a `name`, and maps images [n, *] to features [n, F].
+        num_samples: At most so many images of each kind.
+        batch_size: Number of images at a time.
+        seed: Integer; the images that are taken and drawn are a function of it.
+        real: Features [N, F] of the real images where they are not those of x, as the grey images of an x that is binarised;
+            or `Moments` of n of them, with which the two distances are taken, and those of x for the rest.
+
+    Returns:
+        A dict: `fd_generation` and `fd_reconstruction`, Fréchet distances of `feature_network`, to be called FD-lenet after one named
+        lenet, and never FID; `prd_f8`, which judges recall, and `prd_f1_8`, which judges precision (`precision_recall_distributions`);
+        `precision` and `recall` (`improved_precision_recall`); `num_generated`, n; `feature_network`, its name.
+
+    Raises:
+        ValueError: `real` is of another number of samples, there are too few samples, or features are not finite.
+    """
+    check_positive(num_samples=num_samples, batch_size=batch_size)
+    moments = real if isinstance(real, Moments) else None
+    matches = real is None or moments or len(real) == len(x)
+    require(matches, f"features of {len(x)} real images, one for each of x", real=matches or len(real))
+    index = sample_of(len(x), num_samples, seed)
+    x, n = np.asarray(x)[index], len(index)
+    given = moments is None and real is not None
+    real_features = np.asarray(real)[index] if given else batched(features, x, batch_size)
+    moments = moments or Moments.of(real_features, "real")
+    require(moments.count == n, f"moments of {n} real images, as many as are generated", count=moments.count)
+    fake = np.concatenate([np.asarray(features(model.sample(size, seed=draw))) for size, draw in draws_of(n, batch_size, seed)])
+    reconstructed = batched(lambda batch: features(model.reconstruct(batch)), x, batch_size)
+    curve = precision_recall_distributions(real_features, fake, seed=seed)
+    precision, recall = improved_precision_recall(real_features, fake, batch_size=batch_size)
+    return {
+        "fd_generation": frechet_distance(moments, fake),
+        "fd_reconstruction": frechet_distance(moments, reconstructed),
+        "prd_f8": curve.f_beta(8),
+        "prd_f1_8": curve.f_beta(1 / 8),
+        "precision": precision,
+        "recall": recall,
+        "num_generated": n,
+        "feature_network": features.name,
+    }
+
+
+def sample_of(num_examples, num_samples, seed=0):
+    """Returns the indices of at most `num_samples` examples, chosen at random: sets are often sorted by class."""
+    return np.sort(np.random.default_rng(seed).permutation(num_examples)[:num_samples])
+
+
+def draws_of(n, batch_size, seed):
+    """Returns the size and the seed, an integer, of each batch of n draws."""
+    sizes = [min(batch_size, n - start) for start in range(0, n, batch_size)]
+    seeds = np.random.SeedSequence(seed).generate_state(len(sizes)) >> 1  # fits 32 bits with a sign
+    return [(size, int(draw)) for size, draw in zip(sizes, seeds, strict=True)]
+
+
+def batched(function, x, batch_size):
+    """Returns what a function of a batch gives for all of x, as an array."""
+    return np.concatenate([np.asarray(function(x[i : i + batch_size])) for i in range(0, len(x), batch_size)])

@@ -1,0 +1,113 @@
+"""Precision and recall of generated images: how many look real, and how much of what is real they cover."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from sklearn.cluster import MiniBatchKMeans
+from sklearn.metrics import euclidean_distances
+from sklearn.neighbors import NearestNeighbors
+from threadpoolctl import threadpool_limits
+
+from keras_vaemix.evaluation.features import check_features
+from keras_vaemix.part import check_positive, require
+
+ROUNDING = 1e-7  # of the largest feature vector: distances of matrix products are no more precise
+
+
+class PRDCurve(NamedTuple):
+    """Precision and recall [num_angles] of a set, from the steepest demand for recall to the steepest for precision."""
+
+    precision: Any
+    recall: Any
+
+    def f_beta(self, beta):
+        """Returns the largest F_beta of the curve: beta = 8 judges recall, beta = 1/8 precision."""
+        precision, recall = np.maximum(self.precision, 1e-12), np.maximum(self.recall, 1e-12)
+        f = (1 + beta**2) * precision * recall / (beta**2 * precision + recall)
+        return float(np.max(np.where((self.precision > 0) & (self.recall > 0), f, 0)))
+
+
+def prd_curve(real, fake, num_angles=1001):
+    r"""Returns the `PRDCurve` of two histograms, :math:`\alpha(\lambda) = \sum_\omega \min(\lambda P(\omega), Q(\omega))` and
+    :math:`\beta(\lambda) = \alpha(\lambda) / \lambda`, at :math:`\lambda = \tan\theta` of equal angles in :math:`(0, \pi/2)`.
+
+    Args:
+        real: P, the shares of the real images among K bins; sums to one.
+        fake: Q, the shares of the generated images.
+        num_angles: Number of points of the curve.
+
+    Reference: M. Sajjadi et al., *Assessing Generative Models via Precision and Recall*, 2018, Eq. 4 and Algorithm 1.
+    """
+    check_positive(num_angles=num_angles)
+    p, q = (np.asarray(values, "float64") for values in (real, fake))
+    require(p.ndim == 1 and p.shape == q.shape, "two histograms of the same bins [K]", real=p.shape, fake=q.shape)
+    for name, shares in {"real": p, "fake": q}.items():
+        require(np.all(shares >= 0) and np.isclose(shares.sum(), 1), f"{name} shares that sum to one", sum=float(shares.sum()))
+    slope = np.tan(np.pi / 2 * np.arange(1, num_angles + 1) / (num_angles + 1))[:, None]
+    precision = np.sum(np.minimum(slope * p, q), axis=1)
+    recall = np.sum(np.minimum(p, q / slope), axis=1)
+    return PRDCurve(np.minimum(precision, 1), np.minimum(recall, 1))
+
+
+def precision_recall_distributions(real, fake, num_clusters=20, num_angles=1001, num_runs=10, seed=0):
+    """Returns the `PRDCurve` of two sets of features, whose histograms count the clusters of their union.
+
+    The curve is the mean over runs of k-means.
+
+    Args:
+        real: Features [N, F].
+        fake: Features [N, F], as many: clusters favour the larger set.
+        num_clusters: Number of clusters K.
+        num_angles: Number of points of the curve.
+        num_runs: Number of runs of k-means.
+        seed: Integer; the curve is a function of it.
+
+    Raises:
+        ValueError: The sides have different numbers of samples, fewer than clusters, or features that are not finite.
+
+    Reference: M. Sajjadi et al., *Assessing Generative Models via Precision and Recall*, 2018.
+    """
+    check_positive(num_clusters=num_clusters, num_angles=num_angles, num_runs=num_runs)
+    real, fake = check_features(real=real, fake=fake)
+    require(len(real) == len(fake), "as many real samples as generated ones: draw as many", real=len(real), fake=len(fake))
+    require(len(real) >= num_clusters, f"at least {num_clusters} samples, one for each cluster", num_samples=len(real))
+    union, curves = np.concatenate([real, fake]), []
+    with threadpool_limits(1):  # ten times as fast as several threads on batches this small, and the same sums on every machine
+        for state in np.random.SeedSequence(seed).generate_state(num_runs):
+            clusters = MiniBatchKMeans(num_clusters, n_init=10, random_state=int(state)).fit_predict(union)
+            shares = [np.bincount(side, minlength=num_clusters) / len(side) for side in np.split(clusters, [len(real)])]
+            curves.append(prd_curve(*shares, num_angles))
+    return PRDCurve(*np.mean(curves, axis=0))
+
+
+def improved_precision_recall(real, fake, k=3, batch_size=500):
+    """Returns precision, the share of `fake` inside the manifold of `real`, and recall, the reverse: a pair of floats.
+
+    The manifold of a set is the union of balls about its samples, each as wide as the distance to the k-th nearest other sample.
+
+    Args:
+        real: Features [N, F].
+        fake: Features [N', F]; as many, or one side's manifold is the wider for it.
+        k: Which neighbour.
+        batch_size: Number of samples whose distances to all of the other side are held at a time.
+
+    Raises:
+        ValueError: A side has no more than k samples, or features that are not finite.
+
+    Reference: T. Kynkäänniemi et al., *Improved Precision and Recall Metric for Assessing Generative Models*, 2019, Eq. 1 and 2.
+    """
+    check_positive(k=k, batch_size=batch_size)
+    real, fake = check_features(real=real, fake=fake)
+    require(min(len(real), len(fake)) > k, f"more than k={k} samples on each side", real=len(real), fake=len(fake))
+    centre = real.mean(axis=0)
+    real, fake = real - centre, fake - centre
+    return share_inside(fake, real, k, batch_size), share_inside(real, fake, k, batch_size)
+
+
+def share_inside(points, centres, k, batch_size):
+    """Returns the share of points [N, F] that lie in a ball about one of the centres [N', F], to their k-th neighbour."""
+    radii = NearestNeighbors(n_neighbors=k, algorithm="brute").fit(centres).kneighbors()[0][:, -1]
+    radii = radii + ROUNDING * max(np.sqrt(np.max(np.sum(side**2, axis=1))) for side in (points, centres))
+    batches = [points[i : i + batch_size] for i in range(0, len(points), batch_size)]
+    inside = [np.any(euclidean_distances(batch, centres) <= radii, axis=1) for batch in batches]
+    return float(np.mean(np.concatenate(inside)))
