@@ -8,25 +8,54 @@ from pathlib import Path
 from training.quiet import import_tensorflow
 
 MATCHED_ON = 10_000  # training examples on which categories are matched with labels
+FEATURES = ("auto", "none", "lenet", "inception")  # auto: lenet for autoencoders of images with labels
 SPLIT_ON = 1000  # examples of the divergence split, which compares all pairs
 
 
-def evaluate(folder, model, data, split, num_samples, num_likelihood_examples=None):
+def evaluate(folder, model, data, split, num_samples, num_likelihood_examples=None, features="auto"):
     """Evaluates `model` on a split of the data, writes `evaluation.json` into the run folder, and returns the report."""
-    from keras_vaemix.evaluation import likelihood_report
+    from keras_vaemix.evaluation import autoencoder_report
+    from keras_vaemix.models import LatentModel
     from training.files import write_json
 
-    x, verbose = data.arrays(split, model.support), int(sys.stdout.isatty())
-    report = likelihood_report(model, x, num_samples, num_likelihood_examples=num_likelihood_examples, verbose=verbose)
+    x = data.arrays(split, model.support)
+    if isinstance(model, LatentModel):
+        report = bound_report(model, x, num_samples, num_likelihood_examples)
+    else:
+        report = autoencoder_report(model, x)
     report["split"] = split
     if model.num_components > 1:
         report |= component_report(model, data, split)
-    sampled = model.as_sampled()
-    if sampled is not model:
-        other = likelihood_report(sampled, x, num_samples, num_likelihood_examples=num_likelihood_examples, verbose=verbose)
-        report["sampled"] = {name: value for name, value in other.items() if isinstance(value, float)}
+    if features == "auto":
+        features = "none" if isinstance(model, LatentModel) or not data.is_images() or data.labels("train") is None else "lenet"
+    if features != "none":
+        report |= judged(model, data, split, x, features)
     write_json(Path(folder) / "evaluation.json", report)
     return report
+
+
+def bound_report(model, x, num_samples, num_likelihood_examples):
+    """Returns bound and log-likelihood, those of the model that is sampled too where a paper's bound has another prior."""
+    from keras_vaemix.evaluation import likelihood_report
+
+    asked = {"num_likelihood_examples": num_likelihood_examples, "verbose": int(sys.stdout.isatty())}
+    report, sampled = likelihood_report(model, x, num_samples, **asked), model.as_sampled()
+    if sampled is not model:
+        other = likelihood_report(sampled, x, num_samples, **asked)
+        report["sampled"] = {name: value for name, value in other.items() if isinstance(value, float)}
+    return report
+
+
+def judged(model, data, split, x, features):
+    """Returns the figures of generated and reconstructed images against the real ones of a split, as grey as they came."""
+    from keras_vaemix import supports
+    from keras_vaemix.evaluation import generation_report
+    from training.features import load_features
+
+    network = load_features(features, data)
+    real = data.arrays(split, supports.UNIT_INTERVAL)
+    given = {} if real is x or not data.binarizes(model.support) else {"real": network(real)}
+    return generation_report(model, x, network, **given)
 
 
 def component_report(model, data, split):
@@ -50,8 +79,9 @@ def component_report(model, data, split):
 
 def describe(report):
     """Returns the figures of a report as lines of text."""
-    count = f"{report['num_likelihood_examples']} of {report['num_examples']} {report['split']} examples"
-    return "\n".join([*lines_of(report), f"{'log-likelihood of':24} {count}, {report['num_samples']} samples each"])
+    count = f"{report.get('num_likelihood_examples')} of {report['num_examples']} {report['split']} examples"
+    likelihood = [f"{'log-likelihood of':24} {count}, {report['num_samples']} samples each"] if "num_samples" in report else []
+    return "\n".join([*lines_of(report), *likelihood])
 
 
 def lines_of(figures, whole=""):
@@ -61,9 +91,11 @@ def lines_of(figures, whole=""):
         title = f"{whole} {name}".strip()
         if isinstance(value, dict):
             lines += lines_of(value, title)
+        elif name == "cost":
+            lines.append(f"{title:24} {value:10.3f} +- {figures[name + '_se']:.3f}")
         elif f"{name}_se" in figures:
             lines.append(f"{title:24} {value:10.3f} +- {figures[name + '_se']:.3f} nats")
-        elif name == "dead_categories":
+        elif name in ("dead_categories", "active_dimensions"):
             lines.append(f"{title:24} {value:6}")
         elif isinstance(value, float) and not name.endswith("_se"):
             lines.append(f"{title:{44 if whole else 24}} {value:10.3f}")
@@ -77,6 +109,7 @@ def main(argv=None):
     parser.add_argument("--split", default="test", choices=("validation", "test"))
     parser.add_argument("--num-samples", type=int, default=5000, help="importance samples for each example")
     parser.add_argument("--likelihood-examples", type=int, help="log-likelihood of the first so many examples only")
+    parser.add_argument("--features", default="auto", choices=FEATURES, help="network whose features judge images (default: %(default)s)")
     parser.add_argument("--check", action="store_true", help="hold every bound against log p(x) of the first 200 examples, and stop")
     parser.add_argument("--data-dir", default=os.environ.get("VAEMIX_DATA"), help="folder with NAME.npz")
     args = parser.parse_args(argv)
@@ -104,7 +137,7 @@ def evaluate_run(args):
     if args.check:
         x = data.arrays(args.split, model.support)
         return verify.check_bound(model, x[: args.likelihood_examples or 200], num_samples=args.num_samples)
-    return describe(evaluate(args.run, model, data, args.split, args.num_samples, args.likelihood_examples))
+    return describe(evaluate(args.run, model, data, args.split, args.num_samples, args.likelihood_examples, args.features))
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import shlex
 import sys
 from pathlib import Path
 
+from training.evaluate import FEATURES
 from training.quiet import import_tensorflow
 
 MAIN_JOB = "cp_vae_digits"
@@ -30,6 +31,7 @@ def common_flags():
     parser.add_argument("--strategy", default="auto", choices=("auto", "none", "mirrored", "multiworker"), help="tf.distribute strategy")
     parser.add_argument("--likelihood-samples", type=int, default=1000, help="importance samples of the log-likelihood")
     parser.add_argument("--likelihood-examples", type=int, help="log-likelihood of the first so many test examples only")
+    parser.add_argument("--features", default="auto", choices=FEATURES, help="network whose features judge images (default: %(default)s)")
     return parser
 
 
@@ -184,7 +186,7 @@ def finish(run, data, model, args):
     from training.evaluate import describe, evaluate
 
     folder, test = run.folder, data.arrays("test", model.support)
-    report = evaluate(folder, model, data, "test", args.likelihood_samples, args.likelihood_examples)
+    report = evaluate(folder, model, data, "test", args.likelihood_samples, args.likelihood_examples, args.features)
     made = {"model": folder / "model.keras", "evaluation": folder / "evaluation.json"}
     if data.is_images():
         made |= draw(folder, model, test, data.labels("test"))

@@ -17,6 +17,7 @@ from keras_vaemix.evaluation.likelihood import likelihood_report
 from keras_vaemix.evaluation.neighbours import nearest_neighbors
 from keras_vaemix.evaluation.precision_recall import PRDCurve, improved_precision_recall, prd_curve, precision_recall_distributions
 from keras_vaemix.evaluation.quadrature import exact_log_likelihood, exact_parts, exact_posterior, posterior_kl
+from keras_vaemix.evaluation.reconstruction import autoencoder_report
 
 __all__ = [
     "Matching",
@@ -24,6 +25,7 @@ __all__ = [
     "PRDCurve",
     "active_dimensions",
     "active_units",
+    "autoencoder_report",
     "category_table",
     "cluster_report",
     "divergence_split",

@@ -1,0 +1,39 @@
+"""What a deterministic autoencoder makes of examples, and how its codes stand to its prior."""
+
+import numpy as np
+import tensorflow as tf
+
+from keras_vaemix.evaluation.latent import latent_report, posterior_means
+from keras_vaemix.part import check_positive
+from keras_vaemix.seeds import stateless_seed
+
+
+def autoencoder_report(model, x, batch_size=500, seed=0):
+    """Returns the figures of an autoencoder on examples x [N, *], none of them a bound of a likelihood.
+
+    Args:
+        model: An `AutoencodingModel`.
+        x: Examples.
+        batch_size: Number of examples at a time.
+        seed: Integer, of the draws of the prior.
+
+    Returns:
+        A dict: `cost`, the mean cost of a reconstruction, with `cost_se`, its standard error; `mean_squared_error` of a value of x;
+        `num_examples`; and where codes can be set against the prior, `latent_report` of the latents that are not masked.
+    """
+    check_positive(batch_size=batch_size)
+    model.check(x)
+    batches = [tf.cast(x[i : i + batch_size], tf.float32) for i in range(0, len(x), batch_size)]
+    costs = np.concatenate([model.cost(batch, model.decoder_params(model.latent_means(batch))) for batch in batches])
+    errors = np.concatenate([np.mean(np.square(batch - model(batch)), axis=tuple(range(1, x.ndim))) for batch in batches])
+    report = {
+        "cost": float(costs.mean()),
+        "cost_se": float(costs.std(ddof=1) / len(costs) ** 0.5) if len(costs) > 1 else 0.0,
+        "mean_squared_error": float(errors.mean()),
+        "num_examples": len(x),
+    }
+    used = model.exported()
+    if not used.can_sample() or len(x) <= used.latent_dim():
+        return report
+    draws = used.prior_draws(len(x), stateless_seed(seed)).numpy()
+    return {**report, **latent_report(posterior_means(used, x), draws)}
