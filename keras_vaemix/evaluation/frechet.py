@@ -3,7 +3,7 @@
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.linalg import eigh, svdvals
+from scipy.linalg import svdvals
 
 from keras_vaemix.evaluation.features import check_features
 from keras_vaemix.part import require
@@ -67,5 +67,5 @@ def trace_of_root(one, other):
 
 def root(covariance):
     """Returns R [F, F] with R R^T = covariance."""
-    values, vectors = eigh(covariance)
+    values, vectors = np.linalg.eigh(covariance)
     return vectors * np.sqrt(np.maximum(values, 0))

@@ -29,15 +29,9 @@ def generation_report(model, x, features, num_samples=10_000, batch_size=500, se
         ValueError: `real` is of another number of samples, there are too few samples, or features are not finite.
     """
     check_positive(num_samples=num_samples, batch_size=batch_size)
-    moments = real if isinstance(real, Moments) else None
-    matches = real is None or moments or len(real) == len(x)
-    require(matches, f"features of {len(x)} real images, one for each of x", real=matches or len(real))
     index = sample_of(len(x), num_samples, seed)
+    real_features, moments = real_side(x, features, index, batch_size, real)
     x, n = np.asarray(x)[index], len(index)
-    given = moments is None and real is not None
-    real_features = np.asarray(real)[index] if given else batched(features, x, batch_size)
-    moments = moments or Moments.of(real_features, "real")
-    require(moments.count == n, f"moments of {n} real images, as many as are generated", count=moments.count)
     fake = np.concatenate([np.asarray(features(model.sample(size, seed=draw))) for size, draw in draws_of(n, batch_size, seed)])
     reconstructed = batched(lambda batch: features(model.reconstruct(batch)), x, batch_size)
     curve = precision_recall_distributions(real_features, fake, seed=seed)
@@ -52,6 +46,18 @@ def generation_report(model, x, features, num_samples=10_000, batch_size=500, se
         "num_generated": n,
         "feature_network": features.name,
     }
+
+
+def real_side(x, features, index, batch_size, real):
+    """Returns the features [n, F] of the real images that are taken and their `Moments`; see `generation_report`."""
+    if real is None or isinstance(real, Moments):
+        taken = batched(features, np.asarray(x)[index], batch_size)
+    else:
+        require(len(real) == len(x), f"features of {len(x)} real images, one for each of x", real=len(real))
+        taken = np.asarray(real)[index]
+    moments = real if isinstance(real, Moments) else Moments.of(taken, "real")
+    require(moments.count == len(index), f"moments of {len(index)} real images, as many as are generated", count=moments.count)
+    return taken, moments
 
 
 def sample_of(num_examples, num_samples, seed=0):
