@@ -22,10 +22,8 @@ def verdict(rows, paper_elbo, caveat=None):
         caveat: Verdict where the figures are not to be compared.
     """
     elbo, error = statistics.mean(row["elbo"] for row in rows), error_of(rows)
-    trained = sorted({row["epochs"] for row in rows})
-    epochs = f"{trained[0]}" + (f" to {trained[-1]}" if len(trained) > 1 else "")
     rises = any(row.get("best_epoch", 0) > LATE * row["epochs"] for row in rows)
-    ours = f"-ELBO {-elbo:.2f} ± {error:.2f} after {epochs} epochs" + ", still rising" * rises
+    ours = f"-ELBO {-elbo:.2f} ± {error:.2f} after {epochs_of(rows)} epochs" + ", still rising" * rises
     if caveat:
         return f"{caveat}; ours is {ours}"
     if paper_elbo is None:
@@ -35,3 +33,25 @@ def verdict(rows, paper_elbo, caveat=None):
         return f"reproduced: {ours}, within {WITHIN} standard errors of the paper's"
     word, side = ("better", "above") if difference > 0 else ("worse", "below")
     return f"{word}: {ours}, {abs(difference):.2f} nats {side} the paper's"
+
+
+def verdict_on_latents(rows, row):
+    """Returns what measured rows say of the number of latents that a row of the paper uses: within one of it, or not."""
+    used, paper = statistics.mean(r["active_dimensions"] for r in rows), row.stated["active_dimensions"]
+    word = "reproduced" if abs(used - paper) <= 1 else "worse" if used > paper else "not comparable"
+    return f"{word}: {used:g} latents in use after {epochs_of(rows)} epochs, {paper} in the paper"
+
+
+def verdict_on_generation(rows, row):
+    """Returns what measured rows say of a paper's FID, which is over another network and of longer training."""
+    paper = row.stated["fd_generation"]
+    network = rows[0]["feature_network"]
+    return (
+        f"not comparable: FD-{network} after {epochs_of(rows)} epochs with narrow networks, an FID of {paper} over Inception in the paper"
+    )
+
+
+def epochs_of(rows):
+    """Returns the epochs of rows as text: one number, or from the least to the most."""
+    trained = sorted({row["epochs"] for row in rows})
+    return f"{trained[0]}" + (f" to {trained[-1]}" if len(trained) > 1 else "")
