@@ -1,5 +1,6 @@
 """Every public class, made once and small. A capability test runs over these."""
 
+import keras
 import numpy as np
 
 import keras_vaemix as vm
@@ -56,18 +57,23 @@ OBJECTIVES = {
     "DoublyReparameterized": lambda: vm.DoublyReparameterized(4),
 }
 NOT_PARTS = {
+    "AdversarialAutoencoder",
+    "Autoencoder",
     "CPVAE",
     "Draws",
+    "FlexAE",
     "GMVAE",
     "GatedHeads",
     "Heads",
     "HierarchicalVAE",
+    "MaskAAE",
     "MixturePrior",
     "PixelHierarchicalVAE",
     "PixelVAE",
     "Posterior",
     "Prior",
     "SharedHeads",
+    "TwoStageVAE",
     "VAE",
 }
 
@@ -125,6 +131,16 @@ def gm_vae(objective, seed):
     )
 
 
+def two_stage_vae(objective, seed):
+    """Returns a small VAE of examples, and one of its latents."""
+    stages = []
+    for shape, likelihood in ((SHAPE, vm.Bernoulli()), ((LATENT_DIM,), vm.LearnedScaleNormal(0.5))):
+        encoder = networks.mlp(shape, 2 * LATENT_DIM, (8,), skip=True)
+        decoder = networks.mlp((LATENT_DIM,), shape, (8,), skip=True)
+        stages.append(vm.VAE(encoder, decoder, vm.StandardNormal(LATENT_DIM), likelihood, seed=seed))
+    return vm.TwoStageVAE(*stages, objective=objective, seed=seed)
+
+
 MODELS = {
     "CPVAE": cp_vae,
     "CPVAE-straight-through": lambda *a: cp_vae(*a, estimator=vm.categories.StraightThrough(0.5), heads=vm.SharedHeads(LATENT_DIM, 4)),
@@ -133,6 +149,7 @@ MODELS = {
     "HierarchicalVAE": lambda *a: hierarchical_vae(*a, "StandardNormal"),
     "HierarchicalVAE-vamp": lambda *a: hierarchical_vae(*a, "VampPrior"),
     "GMVAE": gm_vae,
+    "TwoStageVAE": two_stage_vae,
 }
 COMBINATIONS |= {f"model-{name}": {"model": name} for name in MODELS}
 
@@ -157,3 +174,40 @@ def examples(model, n=30, seed=0):
     """Returns n examples in the support of the model's likelihood."""
     x = np.random.default_rng(seed).integers(0, 256, (n, *SHAPE)) / 255
     return (np.round(x) if type(model.likelihood) is vm.Bernoulli else x).astype("float32")
+
+
+def normalized_encoder():
+    """Returns an encoder with batch normalisation."""
+    inputs = h = keras.Input(SHAPE)
+    for layer in (keras.layers.Flatten(), keras.layers.Dense(8), keras.layers.BatchNormalization(), keras.layers.ReLU()):
+        h = layer(h)
+    return keras.Model(inputs, keras.layers.Dense(LATENT_DIM)(h))
+
+
+def autoencoder(model, *judges, encoder=None, prior=None, cost=None, seed=0, **settings):
+    """Returns a small deterministic autoencoder; `judges` are the networks that its class takes after encoder and decoder."""
+    encoder, decoder = encoder or networks.mlp(SHAPE, LATENT_DIM, (8,), "relu"), networks.mlp((LATENT_DIM,), SHAPE, (8,), "relu")
+    prior, cost = prior or vm.StandardNormal(LATENT_DIM), cost or vm.costs.SquaredError()
+    return model(encoder, decoder, *judges, prior, cost, seed=seed, **settings)
+
+
+def critic(shape=(LATENT_DIM,)):
+    return networks.mlp(shape, 1, (8,), "relu")
+
+
+def flex_ae(seed=0, **settings):
+    generator = networks.mlp((LATENT_DIM + 1,), LATENT_DIM, (8,), "relu")
+    prior = vm.StandardNormal(LATENT_DIM + 1)
+    return autoencoder(vm.FlexAE, critic(), generator, encoder=normalized_encoder(), prior=prior, seed=seed, **settings)
+
+
+PENALTIES = {"CodeNorm": vm.penalties.CodeNorm, "DecoderGradient": vm.penalties.DecoderGradient, "DecoderNorm": vm.penalties.DecoderNorm}
+AUTOENCODERS = {
+    "fitted": lambda seed=0: autoencoder(vm.Autoencoder, prior=PRIORS["FittedMixture"](), seed=seed),
+    "penalties": lambda seed=0: autoencoder(vm.Autoencoder, penalties=[make() for make in PENALTIES.values()], seed=seed),
+    "mmd": lambda seed=0: autoencoder(vm.Autoencoder, discrepancy=vm.discrepancies.MMD(), seed=seed),
+    "adversarial": lambda seed=0: autoencoder(vm.AdversarialAutoencoder, critic(), encoder=normalized_encoder(), seed=seed),
+    "mask": lambda seed=0: autoencoder(vm.MaskAAE, critic(), cost=vm.costs.CrossEntropy(1 / 16), seed=seed),
+    "flex": flex_ae,
+    "flex-smooth": lambda seed=0: flex_ae(seed, image_critic=critic(SHAPE)),
+}
