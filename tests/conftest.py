@@ -4,6 +4,7 @@ import math
 import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")  # tests compile more than they compute
 
 import keras
 import numpy as np
@@ -60,3 +61,20 @@ def fitted():
         return model
 
     return fit
+
+
+@pytest.fixture
+def main(capsys, tmp_path, monkeypatch):
+    """Runs the training command in this process and returns its status and its line of error."""
+    from training import train
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("VAEMIX_DATA", raising=False)
+    monkeypatch.setenv("VAEMIX_CACHE", str(tmp_path / "cache"))
+
+    def call(*arguments):
+        capsys.readouterr()
+        status = train.main(list(map(str, arguments)))
+        return status, capsys.readouterr().err.strip()
+
+    return call

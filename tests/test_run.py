@@ -182,22 +182,6 @@ def test_help_shows_the_flags_of_every_preset(capsys):
             assert "--" + flag.name.replace("_", "-") in out
 
 
-@pytest.fixture
-def main(capsys, tmp_path, monkeypatch):
-    """Runs the training command in this process and returns its status and its line of error."""
-    from training import train
-
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("VAEMIX_DATA", raising=False)
-
-    def call(*arguments):
-        capsys.readouterr()
-        status = train.main(list(map(str, arguments)))
-        return status, capsys.readouterr().err.strip()
-
-    return call
-
-
 def test_arrays_that_are_no_images_are_trained_on_too(main, tmp_path):
     np.savez(tmp_path / "table.npz", x=np.random.default_rng(0).integers(0, 2, (300, 6)))
     status, err = main("vae_digits", "--dataset", f"npz:{tmp_path / 'table.npz'}", "--epochs", 2, "--run-dir", tmp_path / "run")

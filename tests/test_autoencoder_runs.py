@@ -1,0 +1,75 @@
+"""Runs of deterministic autoencoders: resumed to the same bits, judged, and kept when their density cannot be fitted."""
+
+import json
+
+import numpy as np
+import pytest
+
+from training.files import read_history
+from training.run import load_model
+
+DIGITS = ["--dataset", "digits", "--networks", "mlp", "--hidden", 16, "--latent-dim", 4]
+FLEX = ["flex_ae_mnist", *DIGITS, "--critic-units", 16, "--features", "none"]
+
+
+def test_resumed_run_has_the_same_bits(main, tmp_path):
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    assert main(*FLEX, "--epochs", 4, "--run-dir", whole) == (0, "")
+    assert main(*FLEX, "--epochs", 2, "--run-dir", parts) == (0, "")
+    assert main(*FLEX, "--epochs", 4, "--run-dir", parts, "--resume") == (0, "")
+    assert read_history(whole / "history.csv") == read_history(parts / "history.csv")
+    for one, other in zip(*(load_model(folder / "model.keras").get_weights() for folder in (whole, parts)), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_judged_run(main, tmp_path):
+    flags = ["mask_aae_mnist", *DIGITS, "--critic-units", 16, "--growth-steps", 5]
+    assert main(*flags, "--epochs", 3, "--run-dir", tmp_path / "run") == (0, "")
+    report = json.loads((tmp_path / "run" / "evaluation.json").read_text())
+    figures = {"cost", "cost_se", "mean_squared_error", "fd_generation", "fd_reconstruction", "precision", "recall", "prd_f8", "prd_f1_8"}
+    assert figures <= set(report)
+    assert not {"elbo", "log_likelihood"} & set(report)
+    assert report["feature_network"] == "lenet"
+    assert report["num_generated"] == report["num_examples"] == 400
+    assert report["active_dimensions"] <= 4
+    history = read_history(tmp_path / "run" / "history.csv")
+    assert len(history) == 3
+    model = load_model(tmp_path / "run" / "model.keras")
+    assert [history[-1][f"mask/{j}"] for j in range(4)] == pytest.approx(list(model.soft_mask().numpy()))  # the last weights, not others
+
+
+def test_two_stages(main, tmp_path):
+    flags = ["two_stage_mnist", *DIGITS, "--second-units", 16, "--first-epochs", 3, "--likelihood-samples", 20, "--features", "lenet"]
+    assert main(*flags, "--epochs", 2, "--run-dir", tmp_path / "run") == (0, "")
+    report = json.loads((tmp_path / "run" / "evaluation.json").read_text())
+    assert report["elbo"] < report["log_likelihood"]
+    assert report["fd_generation"] > 0
+
+
+def test_density_that_cannot_be_fitted_keeps_the_autoencoder(main, tmp_path):
+    flags = ["ae_gmm_mnist", *DIGITS, "--num-components", 2000, "--epochs", 1]
+    status, err = main(*flags, "--run-dir", tmp_path / "run")
+    assert status == 1
+    assert "2000" in err
+    assert f"the trained model is kept, without a density to sample, in {tmp_path / 'run' / 'model.keras'}" in err
+    model = load_model(tmp_path / "run" / "model.keras")
+    assert not model.can_sample()
+    assert model.example_shape == (8, 8, 1)
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["mask_aae_synthetic", "--latent-dim", 4], "latent_dim of at least 8, the dimension of manifold8. Received: latent_dim=4"),
+        (["wae_mmd_synthetic", "--networks", "info_gan"], "--networks mlp for data that are no images"),
+        (["wae_mmd_mnist", *DIGITS, "--regularization", -1], "weight >= 0"),
+        (["wae_mmd_mnist", *DIGITS, "--kernel", "imp"], "Expected --kernel: imq?"),
+        (["flex_ae_mnist", *DIGITS, "--critic-steps", 0], "critic_steps"),
+        (["two_stage_mnist", *DIGITS, "--first-epochs", 0], "first_epochs"),
+    ],
+)
+def test_bad_flags_are_named_before_anything_is_written(main, tmp_path, flags, message):
+    status, err = main(*flags, "--run-dir", tmp_path / "run")
+    assert status == 1
+    assert message in err
+    assert not (tmp_path / "run").exists()
