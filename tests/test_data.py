@@ -170,3 +170,16 @@ def test_real_data(name, sizes, shape):
     loaded = data.load(name, REAL)
     assert (len(loaded.train.x), len(loaded.validation.x), len(loaded.test.x)) == sizes
     assert loaded.shape == shape
+
+
+def test_folders_called_after_splits_are_splits(tmp_path):
+    from PIL import Image
+
+    for i, (split, n) in enumerate((("train", 5), ("validation", 3), ("test", 2))):
+        (tmp_path / split).mkdir()
+        for j in range(n):
+            Image.new("RGB", (10, 8), (100 * i, j, 0)).save(tmp_path / split / f"{j}.png")
+    data = load(f"folder:{tmp_path}", image_size=8)
+    assert [len(getattr(data, split).x) for split in ("train", "validation", "test")] == [5, 3, 2]
+    assert [getattr(data, split).x[0, 0, 0, 0] for split in ("train", "validation", "test")] == [0, 100, 200]
+    assert data.labels("train") is None

@@ -5,6 +5,7 @@ import zipfile
 
 import numpy as np
 
+SPLITS = ("train", "validation", "test")
 IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp")
 
 
@@ -20,6 +21,14 @@ def read_npz(path):
 
 
 def read_folder(path, image_size):
+    """Returns the images below `path` as arrays: of each split where there are folders train, validation and test, else of all."""
+    if not (path / "train").is_dir():
+        return read_images(path, image_size)
+    parts = {split: read_images(path / split, image_size) for split in SPLITS if (path / split).is_dir()}
+    return {f"{kind}_{split}": array for split, arrays in parts.items() for kind, array in arrays.items()}
+
+
+def read_images(path, image_size):
     """Returns the images below `path` as 8-bit RGB [N, image_size, image_size, 3]; the folder that holds an image is its label."""
     from PIL import Image, ImageOps
 
