@@ -179,7 +179,7 @@ def test_folders_called_after_splits_are_splits(tmp_path):
         (tmp_path / split).mkdir()
         for j in range(n):
             Image.new("RGB", (10, 8), (100 * i, j, 0)).save(tmp_path / split / f"{j}.png")
-    data = load(f"folder:{tmp_path}", image_size=8)
-    assert [len(getattr(data, split).x) for split in ("train", "validation", "test")] == [5, 3, 2]
-    assert [getattr(data, split).x[0, 0, 0, 0] for split in ("train", "validation", "test")] == [0, 100, 200]
-    assert data.labels("train") is None
+    loaded = data.load(f"folder:{tmp_path}", image_size=8)
+    assert [len(getattr(loaded, split).x) for split in ("train", "validation", "test")] == [5, 3, 2]
+    assert [getattr(loaded, split).x[0, 0, 0, 0] for split in ("train", "validation", "test")] == [0, 100, 200]
+    assert loaded.labels("train") is None
