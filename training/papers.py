@@ -20,6 +20,7 @@ class Row(NamedTuple):
         caveat: The verdict where the paper's figure is not to be compared with ours, else None.
         dataset: The data set, where it is not the preset's.
         stated: Other figures of the paper's row, by the names under which ours are measured.
+        features: Network whose features judge images, as a flag of `training.train`.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Row(NamedTuple):
     caveat: str | None = None
     dataset: str | None = None
     stated: Mapping = MappingProxyType({})
+    features: str = "auto"
 
     def arguments(self):
         """Returns all keywords of the preset, with their values in this row."""
@@ -36,8 +38,9 @@ class Row(NamedTuple):
 
     def command_line(self):
         """Returns the arguments of `training.train` for this row."""
-        dataset = [] if self.dataset is None else ["--dataset", self.dataset]
-        return [self.preset, *dataset, *(text for key, value in self.flags.items() for text in ("--" + key.replace("_", "-"), str(value)))]
+        asked = {"--dataset": self.dataset, "--features": None if self.features == "auto" else self.features}
+        given = [text for flag, value in asked.items() if value is not None for text in (flag, value)]
+        return [self.preset, *given, *(text for key, value in self.flags.items() for text in ("--" + key.replace("_", "-"), str(value)))]
 
 
 def filled(preset, arguments):
@@ -137,7 +140,7 @@ def rae_table_mnist():
         ("mask_aae", "mask_aae_mnist", {"critic_units": 256, "growth_steps": 150, **NARROW}, (8.46, 10.52)),
         ("flex_ae", "flex_ae_mnist", {"critic_units": 256, **NARROW}, (4.33, 4.69)),
     ]
-    return [Row(name, preset, flags, stated=fids(*figures)) for name, preset, flags, figures in rows]
+    return [Row(name, preset, flags, stated=fids(*figures), features="lenet") for name, preset, flags, figures in rows]
 
 
 def fids(reconstruction, generation):
