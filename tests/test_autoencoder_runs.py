@@ -5,8 +5,11 @@ import json
 import numpy as np
 import pytest
 
+from keras_vaemix import supports
 from training.files import read_history
+from training.presets import PRESETS
 from training.run import load_model
+from training.splits import Data, Split
 
 DIGITS = ["--dataset", "digits", "--networks", "mlp", "--hidden", 16, "--latent-dim", 4]
 FLEX = ["flex_ae_mnist", *DIGITS, "--critic-units", 16, "--features", "none"]
@@ -55,6 +58,23 @@ def test_density_that_cannot_be_fitted_keeps_the_autoencoder(main, tmp_path):
     model = load_model(tmp_path / "run" / "model.keras")
     assert not model.can_sample()
     assert model.example_shape == (8, 8, 1)
+
+
+@pytest.mark.parametrize(
+    ("member", "shape"), [("synthetic", (128,)), ("mnist", (28, 28, 1)), ("cifar10", (32, 32, 3)), ("faces", (64, 64, 3))]
+)
+@pytest.mark.parametrize("system", ["ae_gmm", "rae", "wae_mmd", "wae_gan", "mask_aae", "flex_ae", "two_stage", "beta_vae"])
+def test_presets_build_for_their_data(system, member, shape):
+    x = Split(np.zeros((2, *shape), "float32"))
+    preset = PRESETS[f"{system}_{member}"]
+    widths = {flag.name: 8 for flag in preset.flags() if flag.name in ("hidden", "critic_units", "second_units")}
+    model = preset.build(Data("fake", x, x, x, supports.UNIT_INTERVAL), **widths).model
+    assert model.example_shape == shape
+    means = model.reconstruct(x.x).numpy()
+    assert means.shape == x.x.shape
+    assert 0 <= means.min() <= means.max() <= 1
+    if model.can_sample():
+        assert model.sample(3, seed=0).shape == (3, *shape)
 
 
 @pytest.mark.parametrize(
