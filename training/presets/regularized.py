@@ -3,65 +3,13 @@
 import keras
 
 import keras_vaemix as vm
-from keras_vaemix.part import check_positive, require
+from keras_vaemix.part import check_positive
 from training.presets import Experiment, family
-from training.presets.parts import FirstStage, choose
+from training.presets.pairs import SYNTHETIC, critic_of, image_critic, pair
+from training.presets.parts import choose
 
 COSTS = {"squared_error": vm.costs.SquaredError, "cross_entropy": vm.costs.CrossEntropy}
 KERNELS = {"imq": vm.discrepancies.InverseMultiquadratic, "rbf": vm.discrepancies.RadialBasis}
-LIKELIHOODS = {  # of grey values and colours in [0, 1]; logits where the networks have no last activation
-    "cross_entropy": (vm.PseudoBernoulli, None),
-    "continuous_bernoulli": (vm.ContinuousBernoulli, None),
-    "normal": (lambda: vm.Normal(1.0), "sigmoid"),
-    "learned_normal": (lambda: vm.LearnedScaleNormal(1.0), "sigmoid"),
-    "optimal_normal": (vm.OptimalScaleNormal, "sigmoid"),
-}
-PRIORS = {
-    "standard": lambda latent_dim, k, shape: vm.StandardNormal(latent_dim),
-    "mixture": lambda latent_dim, k, shape: vm.NormalMixture(latent_dim, k, learn_weights=True),
-    "vamp": lambda latent_dim, k, shape: vm.VampPrior(latent_dim, k, shape),
-}
-
-
-def mlp_pair(shape, num_outputs, latent_dim, hidden, activation):
-    """Returns four dense layers each, as in MaskAAE."""
-    layers, end = (hidden,) * 4, keras.layers.Activation(activation or "linear")
-    decoder = vm.networks.mlp((latent_dim,), shape, layers, "relu")
-    return vm.networks.mlp(shape, num_outputs, layers, "relu"), keras.Model(decoder.inputs, end(decoder.outputs[0]))
-
-
-def info_gan_pair(shape, num_outputs, latent_dim, hidden, activation):
-    """Returns the InfoGAN networks of FlexAE and of Dai & Wipf, whose convolutions have hidden / 16 and hidden / 8 channels."""
-    filters = max(1, hidden // 16), max(1, hidden // 8)
-    encoder = vm.networks.info_gan_encoder(shape, num_outputs, filters, hidden)
-    return encoder, vm.networks.info_gan_decoder(latent_dim, shape, filters[::-1], hidden, output_activation=activation)
-
-
-def dcgan_pair(shape, num_outputs, latent_dim, hidden, activation):
-    """Returns the convolutions of the RAE paper, of which the last has `hidden` channels; 64x64 images take one more."""
-    filters = tuple(max(1, hidden // n) for n in (8, 4, 2, 1))
-    up = filters[:0:-1] if shape[0] < 64 else filters[::-1]
-    return vm.networks.dcgan_encoder(shape, num_outputs, filters), vm.networks.dcgan_decoder(
-        latent_dim, shape, up, output_activation=activation
-    )
-
-
-NETWORKS = {"mlp": mlp_pair, "info_gan": info_gan_pair, "dcgan": dcgan_pair}
-
-
-def pair(data, networks, latent_dim, hidden, num_outputs=None, activation=None):
-    """Returns encoder and decoder; raises `ValueError` for sizes that cannot be, or fewer latents than the data are known to have."""
-    check_positive(latent_dim=latent_dim, hidden=hidden)
-    known = int(data.name.removeprefix("manifold")) if data.name.startswith("manifold") else 1
-    require(latent_dim >= known, f"latent_dim of at least {known}, the dimension of {data.name}", latent_dim=latent_dim)
-    is_possible = networks == "mlp" or data.is_images()
-    require(is_possible, "--networks mlp for data that are no images", networks=networks)
-    return choose("networks", NETWORKS, networks)(data.shape, num_outputs or latent_dim, latent_dim, hidden, activation)
-
-
-def critic_of(latent_dim, units):
-    """Returns a critic of four dense layers."""
-    return vm.networks.mlp((latent_dim,), 1, (units,) * 4, "relu")
 
 
 def autoencoder(
@@ -182,75 +130,12 @@ def flex_ae(
     return last_weights(model, keras.optimizers.Adam(learning_rate), epochs=330, batch_size=128)
 
 
-def image_critic(data, networks, hidden):
-    """Returns a critic of examples, without batch normalisation."""
-    if networks == "mlp":
-        return vm.networks.mlp(data.shape, 1, (hidden,) * 4, "relu")
-    return vm.networks.info_gan_encoder(data.shape, 1, (max(1, hidden // 16), max(1, hidden // 8)), hidden, normalization=False)
-
-
 def last_weights(model, optimizer, epochs, batch_size, callbacks=()):
     """Returns an experiment that keeps its last weights: the cost of an adversarial model is least before its latents are good."""
     return Experiment(model, optimizer, epochs, batch_size, warm_up=0, callbacks=callbacks, monitor=None)
 
 
-def grey_vae(data, networks, latent_dim, hidden, likelihood, prior, beta=1.0):
-    """Returns a VAE of values in [0, 1]."""
-    make, activation = choose("likelihood", LIKELIHOODS, likelihood)
-    encoder, decoder = pair(data, networks, latent_dim, hidden, 2 * latent_dim, activation)
-    kl = vm.divergences.ClosedForm() if isinstance(prior, vm.StandardNormal) else vm.divergences.MonteCarlo()
-    return vm.VAE(encoder, decoder, prior, make(), objective=vm.ELBO(beta=beta, kl=kl))
-
-
-def beta_vae(
-    data,
-    *,
-    latent_dim: int = 64,
-    beta: float = 4.0,
-    likelihood: str = "normal",
-    prior: str = "standard",
-    num_components: int = 500,
-    networks: str = "info_gan",
-    hidden: int = 1024,
-    learning_rate: float = 1e-4,
-):
-    """Beta-VAE of values in [0, 1]; with beta 1 the VAE with fixed or learned variance, or another prior."""
-    chosen = choose("prior", PRIORS, prior)(latent_dim, num_components, data.shape)
-    model = grey_vae(data, networks, latent_dim, hidden, likelihood, chosen, beta)
-    return Experiment(model, halving(learning_rate, 150, data), epochs=400, batch_size=64, warm_up=0, patience=400)
-
-
-def two_stage(
-    data,
-    *,
-    latent_dim: int = 64,
-    first_epochs: int = 400,
-    networks: str = "info_gan",
-    hidden: int = 1024,
-    second_units: int = 1024,
-    learning_rate: float = 1e-4,
-):
-    """Two-stage VAE: a second VAE of the latents of a first with learned variance."""
-    check_positive(first_epochs=first_epochs, second_units=second_units)
-    first = grey_vae(data, networks, latent_dim, hidden, "learned_normal", vm.StandardNormal(latent_dim))
-    layers = (second_units,) * 3
-    second = vm.VAE(
-        vm.networks.mlp((latent_dim,), 2 * latent_dim, layers, "relu", skip=True),
-        vm.networks.mlp((latent_dim,), (latent_dim,), layers, "relu", skip=True),
-        vm.StandardNormal(latent_dim),
-        vm.LearnedScaleNormal(1.0),
-    )
-    model, optimizer = vm.TwoStageVAE(first, second), keras.optimizers.Adam(learning_rate)
-    return Experiment(model, optimizer, epochs=800, batch_size=64, warm_up=0, patience=800, start=FirstStage(first_epochs))
-
-
-def halving(learning_rate, epochs, data, batch_size=64):
-    """Returns Adam with a learning rate that is halved every so many epochs."""
-    steps = epochs * max(1, len(data.train.x) // batch_size)
-    return keras.optimizers.Adam(keras.optimizers.schedules.ExponentialDecay(learning_rate, steps, 0.5, staircase=True))
-
-
-SYNTHETIC, FACES_64 = {"networks": "mlp", "hidden": 256}, {"latent_dim": 128}
+FACES_64 = {"latent_dim": 128}
 JUDGED = {**SYNTHETIC, "latent_dim": 16, "critic_units": 256}
 EVEN = {"regularization": 1.0, "cost_weight": 1.0}  # 128 values of small variance: with the weights of images codes collapse
 family(
@@ -301,20 +186,4 @@ family(
     mnist=("mnist", "slides Table 3, FlexAE: FID rec. 4.33, gen. 4.69; P/R 0.99/0.99", {}),
     cifar10=("cifar10", "slides Table 3, FlexAE: FID rec. 39.91, gen. 62.66; P/R 0.68/0.85", FACES_64),
     faces=("celeb_a", "slides Table 3, FlexAE: FID rec. 20.47, gen. 24.72; P/R 0.89/0.88", FACES_64),
-)
-family(
-    "two_stage",
-    two_stage,
-    synthetic=("manifold8", "none: the two-stage VAE on the synthetic manifolds", {**SYNTHETIC, "latent_dim": 16, "second_units": 256}),
-    mnist=("mnist", "slides Table 3, 2-stage VAE: FID rec. 6.38, gen. 7.41; P/R 0.97/0.98", {}),
-    cifar10=("cifar10", "slides Table 3, 2-stage VAE: FID rec. 47.03, gen. 86.15", {}),
-    faces=("celeb_a", "slides Table 3, 2-stage VAE: FID rec. 29.38, gen. 37.85", {}),
-)
-family(
-    "beta_vae",
-    beta_vae,
-    synthetic=("manifold8", "none: the beta-VAE on the synthetic manifolds", {**SYNTHETIC, "latent_dim": 16}),
-    mnist=("mnist", "slides Table 3, beta-VAE: FID rec. 7.91, gen. 24.31 (its beta is not stated)", {}),
-    cifar10=("cifar10", "slides Table 3, beta-VAE: FID rec. 43.86, gen. 83.59", {}),
-    faces=("celeb_a", "slides Table 3, beta-VAE: FID rec. 30.06, gen. 50.66", {}),
 )
