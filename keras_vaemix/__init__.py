@@ -12,7 +12,20 @@ Notation, the same in formulas and code:
 Every figure is in nats, summed over dimensions and averaged over examples.
 """
 
-from keras_vaemix import callbacks, categories, costs, discrepancies, divergences, evaluation, games, networks, penalties, starts, verify
+from keras_vaemix import (
+    callbacks,
+    categories,
+    costs,
+    discrepancies,
+    divergences,
+    evaluation,
+    games,
+    moments,
+    networks,
+    penalties,
+    starts,
+    verify,
+)
 from keras_vaemix.heads import GatedHeads, Heads, SharedHeads
 from keras_vaemix.likelihoods import (
     Bernoulli,
@@ -26,6 +39,7 @@ from keras_vaemix.likelihoods import (
 )
 from keras_vaemix.models import (
     CPVAE,
+    GAMIXVAE,
     GMVAE,
     VAE,
     AdversarialAutoencoder,
@@ -45,6 +59,7 @@ from keras_vaemix.version import __version__
 __all__ = [
     "CPVAE",
     "ELBO",
+    "GAMIXVAE",
     "GMVAE",
     "VAE",
     "AdversarialAutoencoder",
@@ -88,6 +103,7 @@ __all__ = [
     "divergences",
     "evaluation",
     "games",
+    "moments",
     "networks",
     "penalties",
     "starts",

@@ -76,3 +76,39 @@ class Wasserstein(Game):
 
     def yielding_loss(self, score):
         return tf.reduce_mean(score)
+
+
+@register
+class LeastSquares(Game):
+    r"""Least squares, :math:`L_H = \frac12 E (H(real) - 1)^2 + \frac12 E\,H(fake)^2`, and :math:`\frac12 E (H(fake) - 1)^2` against it.
+
+    Reference: X. Mao et al., *Least Squares Generative Adversarial Networks*, 2017, eq. 9.
+    """
+
+    def critic_loss(self, critic, real, fake, seed):
+        on_real, on_fake = critic(real, training=True), critic(fake, training=True)
+        return 0.5 * (tf.reduce_mean(tf.square(on_real - 1.0)) + tf.reduce_mean(tf.square(on_fake)))
+
+    def fooling_loss(self, score):
+        return 0.5 * tf.reduce_mean(tf.square(score - 1.0))
+
+    def yielding_loss(self, score):
+        return 0.5 * tf.reduce_mean(tf.square(score))
+
+
+@register
+class Hinge(Game):
+    r"""Hinge, :math:`L_H = E \max(0, 1 - H(real)) + E \max(0, 1 + H(fake))`, and :math:`-E\,H(fake)` against it.
+
+    Reference: J. Lim, J. Ye, *Geometric GAN*, 2017.
+    """
+
+    def critic_loss(self, critic, real, fake, seed):
+        on_real, on_fake = critic(real, training=True), critic(fake, training=True)
+        return tf.reduce_mean(tf.nn.relu(1.0 - on_real)) + tf.reduce_mean(tf.nn.relu(1.0 + on_fake))
+
+    def fooling_loss(self, score):
+        return -tf.reduce_mean(score)
+
+    def yielding_loss(self, score):
+        return tf.reduce_mean(score)

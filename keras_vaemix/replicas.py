@@ -13,3 +13,11 @@ def gathered(x):
     if context is None or context.num_replicas_in_sync == 1:
         return x
     return context.all_gather(x, axis=0)
+
+
+def global_sum(x):
+    """Returns the sum of x over all replicas, in each of them; as in `gathered`, its gradient is right after the train step's division."""
+    context = tf.distribute.get_replica_context()
+    if context is None or context.num_replicas_in_sync == 1:
+        return x
+    return context.all_reduce(tf.distribute.ReduceOp.SUM, x)

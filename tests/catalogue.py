@@ -62,6 +62,7 @@ NOT_PARTS = {
     "CPVAE",
     "Draws",
     "FlexAE",
+    "GAMIXVAE",
     "GMVAE",
     "GatedHeads",
     "Heads",

@@ -44,7 +44,7 @@ def linear(inputs, matrix, bias=None):
 # Parts.
 
 
-@pytest.mark.parametrize("module", ["costs", "discrepancies", "games", "penalties"])
+@pytest.mark.parametrize("module", ["costs", "discrepancies", "games", "moments", "penalties"])
 def test_every_part_comes_back_from_its_configuration(module):
     classes = [c for c in vars(getattr(vm, module)).values() if isinstance(c, type) and issubclass(c, Part) and c is not Part]
     concrete = [c for c in classes if not inspect.isabstract(c)]

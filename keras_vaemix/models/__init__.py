@@ -5,6 +5,7 @@ from keras_vaemix.models.autoencoder import Autoencoder
 from keras_vaemix.models.base import LatentModel
 from keras_vaemix.models.cp_vae import CPVAE
 from keras_vaemix.models.flex_ae import FlexAE
+from keras_vaemix.models.gamix_vae import GAMIXVAE
 from keras_vaemix.models.generative import GenerativeModel
 from keras_vaemix.models.gm_vae import GMVAE
 from keras_vaemix.models.hierarchical_vae import HierarchicalVAE
@@ -18,6 +19,7 @@ from keras_vaemix.models.vae import VAE
 
 __all__ = [
     "CPVAE",
+    "GAMIXVAE",
     "GMVAE",
     "VAE",
     "AdversarialAutoencoder",

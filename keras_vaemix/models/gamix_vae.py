@@ -1,0 +1,180 @@
+"""GAMIX-VAE: a VAE whose posterior counts as one mixture, of which only the moments are held to the prior."""
+
+import keras
+import tensorflow as tf
+
+from keras_vaemix.games import LeastSquares
+from keras_vaemix.models.autoencoding import at_rest
+from keras_vaemix.models.step import Update
+from keras_vaemix.models.vae import VAE
+from keras_vaemix.moments import TotalMoments, kl_from_moments, kl_to_target
+from keras_vaemix.part import register, require
+from keras_vaemix.posteriors import DiagonalNormal
+from keras_vaemix.priors import FittedMixture
+from keras_vaemix.seeds import fold_in
+
+
+@register
+class GAMIXVAE(VAE):
+    r"""VAE with the global posterior :math:`q(z) = \frac1b \sum_i N(\mu_i, \sigma_i^2)`; it minimises (eq. 13)
+
+    .. math:: \beta_1 KL(N(\bar\mu, \bar\sigma^2) \| N(0, I)) + \beta_2 \frac1b \sum_i KL_{11}(\sigma_i^2)
+        - \frac1b \sum_i E_{q_i} \log p(x_i|z) + \lambda L_{adv}
+
+    with moments over the examples of all replicas. This is **not** an ELBO: no example pays for what it tells of itself. `evaluate` reports
+    it as the loss; `estimate_log_likelihood` and the ELBO beside it are those of p(z) p(x|z) with the prior that is sampled: N(0, I) as
+    in the paper, or a `FittedMixture`, which `adapt_sampler` fits to draws of the aggregate posterior over the training set.
+
+    Args:
+        encoder: Network from examples [B, *] to means and log-variances, [B, 2 D].
+        decoder: Network from latents [B, D] to the likelihood's parameters.
+        prior: `StandardNormal(D)` or `FittedMixture(D, K)`.
+        likelihood: `Laplace(scale)` in the paper, with :math:`\beta_3` = 1 / scale (eq. 12 with the sign that raises the likelihood).
+        discriminator: Network from examples to scores of patches [B, *, *, 1], or None.
+        moments: `TotalMoments()` by default; `MeanMoments()` is the paper's.
+        game: The game with the discriminator; `LeastSquares()` by default.
+        moment_weight: :math:`\beta_1`.
+        variance_weight: :math:`\beta_2`.
+        adversarial_weight: :math:`\lambda`.
+        memory: Share of earlier batches in the moments, in [0, 1), for small batches.
+        seed: Every draw is a function of this integer and of a counter kept as a weight.
+
+    Raises:
+        ValueError: A network does not fit, a weight is negative, or the memory is not in [0, 1).
+
+    Reference: M. Rivera, *GAMIX-VAE: A VAE with Gaussian Mixture Based Posterior*, 2023.
+    """
+
+    def __init__(
+        self,
+        encoder,
+        decoder,
+        prior,
+        likelihood,
+        discriminator=None,
+        moments=None,
+        game=None,
+        moment_weight=1.0,
+        variance_weight=1.0,
+        adversarial_weight=0.1,
+        memory=0.0,
+        seed=0,
+        **kwargs,
+    ):
+        self.discriminator, self.moments = discriminator, TotalMoments() if moments is None else moments
+        self.game = LeastSquares() if game is None else game
+        self.moment_weight, self.variance_weight, self.adversarial_weight = moment_weight, variance_weight, adversarial_weight
+        self.memory = memory
+        super().__init__(encoder, decoder, prior, likelihood, DiagonalNormal(), seed=seed, **kwargs)
+        weights = {"moment_weight": moment_weight, "variance_weight": variance_weight, "adversarial_weight": adversarial_weight}
+        require(min(weights.values()) >= 0, "weights >= 0", **weights)
+        require(0 <= memory < 1, "memory in [0, 1)", memory=memory)
+        is_free = not prior.trainable_variables
+        require(is_free, "a prior with nothing to train: StandardNormal or FittedMixture", prior=type(prior).__name__)
+        if discriminator is not None:
+            shape = encoder.input_shape
+            require(discriminator.input_shape == shape, f"discriminator with input shape {shape}", shape=discriminator.input_shape)
+        d = prior.latent_dim
+        self.running_mean = self.add_weight((d,), "zeros", name="running_mean", trainable=False, dtype="float32", aggregation="mean")
+        self.running_variance = self.add_weight((d,), "ones", name="running_variance", trainable=False, dtype="float32", aggregation="mean")
+
+    # Training.
+
+    def default_players(self):
+        return {} if self.discriminator is None else {"discriminator": keras.optimizers.Adam(2e-4, 0.5, 0.999)}
+
+    def updates(self):
+        own = self.encoder.trainable_variables + self.decoder.trainable_variables
+        vae = [Update("model", self.loss_and_record, own)]
+        if self.discriminator is None:
+            return vae
+        return [Update("discriminator", self.discriminator_loss, self.discriminator.trainable_variables), *vae]
+
+    def metric_names(self):
+        adversarial = [] if self.discriminator is None else ["adversarial", "discriminator_loss"]
+        return ["loss", "reconstruction", "moment_kl", "variance_kl", "aggregate_variance", *adversarial]
+
+    def loss_and_record(self, x, training=True):
+        """Returns the objective (13) over the batch, and records its terms."""
+        mean, log_variance = self.posterior_params(self.encoder(x, training=training))
+        center, spread = self.global_moments(mean, tf.exp(log_variance), training)
+        z, fresh = self.latents(mean, log_variance, center, spread)
+        params = tf.cast(self.decoder(z, training=training), tf.float32)
+        terms = {
+            "reconstruction": tf.reduce_mean(self.likelihood.log_prob(params[None], x, training)),
+            "moment_kl": self.moment_weight * kl_from_moments(center, spread),
+            "variance_kl": self.variance_weight * tf.reduce_mean(kl_to_target(tf.exp(log_variance), self.moments.target_variance)),
+        }
+        loss = terms["moment_kl"] + terms["variance_kl"] - terms["reconstruction"]
+        if self.discriminator is not None and training:
+            images = tf.concat([self.likelihood.mean(params), self.image(self.decoder(fresh, training=training))], axis=0)
+            terms["adversarial"] = self.adversarial_weight * self.game.fooling_loss(self.score(self.discriminator, images))
+            loss += terms["adversarial"]
+        self.record(loss=loss, aggregate_variance=tf.reduce_mean(spread), **terms)
+        return loss
+
+    def discriminator_loss(self, x):
+        """Returns the discriminator's loss for examples against reconstructions and draws of the prior, and records it."""
+        mean, log_variance = self.posterior_params(at_rest(self.encoder, x))
+        center, spread = self.moments(mean, tf.exp(log_variance))
+        latents = tf.concat(self.latents(mean, log_variance, center, spread), axis=0)
+        fake = tf.stop_gradient(self.image(at_rest(self.decoder, latents)))
+        loss = self.game.critic_loss(lambda images, training: self.score(self.discriminator, images), x, fake, self.next_seed())
+        self.record(discriminator_loss=loss)
+        return loss
+
+    def test_step(self, data):
+        """Reports the objective without the adversarial term, which cannot be compared between epochs."""
+        self.loss_and_record(self.inputs(data), training=False)
+        return self.get_metrics_result()
+
+    def posterior_params(self, params):
+        """Returns means and log-variances of the posteriors, [B, D] each, in float32."""
+        mean, log_variance = tf.split(tf.cast(params, tf.float32), 2, axis=-1)
+        return mean, tf.clip_by_value(log_variance, *self.posterior.log_variance_limits)
+
+    def global_moments(self, mean, variance, training):
+        """Returns mean and variance [D] of the global posterior, with what is remembered of earlier batches."""
+        center, spread = self.moments(mean, variance)
+        if self.memory == 0:
+            return center, spread
+        center = self.memory * self.running_mean + (1 - self.memory) * center
+        spread = self.memory * self.running_variance + (1 - self.memory) * spread
+        if training:
+            self.running_mean.assign(tf.stop_gradient(center))
+            self.running_variance.assign(tf.stop_gradient(spread))
+        return center, spread
+
+    def latents(self, mean, log_variance, center, spread):
+        """Returns draws of the posteriors (eq. 4) and as many of what is sampled: N(0, I), or the moments until a density is fitted."""
+        seed = self.next_seed()
+        noise, other = (tf.random.stateless_normal(tf.shape(mean), fold_in(seed, i)) for i in range(2))
+        if isinstance(self.prior, FittedMixture):
+            other = tf.stop_gradient(center + tf.sqrt(spread) * other)
+        return mean + tf.exp(0.5 * log_variance) * noise, other
+
+    def image(self, params):
+        """Returns the mean of p(x|z) for the decoder's output."""
+        return self.likelihood.mean(tf.cast(params, tf.float32))
+
+    @staticmethod
+    def score(discriminator, images):
+        """Returns the scores of patches, in float32."""
+        return tf.cast(discriminator(images, training=True), tf.float32)
+
+    # The sampler.
+
+    def adapt_sampler(self, x, batch_size=500):
+        """Fits a `FittedMixture` to draws of the aggregate posterior over the training examples x [N, *]."""
+        if not isinstance(self.prior, FittedMixture):
+            return
+        self.check(x)
+        draws = []
+        for i in range(0, len(x), batch_size):
+            mean, log_variance = self.posterior_params(self.encoder(tf.cast(x[i : i + batch_size], tf.float32), training=False))
+            noise = tf.random.stateless_normal(tf.shape(mean), [self.seed, i])
+            draws.append(mean + tf.exp(0.5 * log_variance) * noise)
+        self.prior.fit(tf.concat(draws, axis=0).numpy(), seed=self.seed)
+
+    def can_sample(self):
+        return not isinstance(self.prior, FittedMixture) or bool(self.prior.is_fitted.numpy())

@@ -1,0 +1,86 @@
+r"""Moments of the aggregate posterior :math:`\frac1b \sum_i N(\mu_i, \sigma_i^2)` over a batch, and their divergence from N(0, I)."""
+
+import abc
+
+import tensorflow as tf
+
+from keras_vaemix.part import Part, register, require
+from keras_vaemix.replicas import global_sum
+
+FLOOR = 1e-6  # of a variance: a latent that no example moves has a finite logarithm
+
+
+class Moments(Part, abc.ABC):
+    """Abstract: mean and variance of the mixture of a batch's posteriors, over the examples of all replicas.
+
+    Args:
+        target_variance: Variance :math:`\\tau^2` to which eq. 11 draws that of each posterior.
+
+    Raises:
+        ValueError: The target is not positive.
+    """
+
+    def __init__(self, target_variance):
+        require(target_variance > 0, "target_variance > 0", target_variance=target_variance)
+        self.target_variance = target_variance
+
+    @abc.abstractmethod
+    def variance(self, of_means, mean_variance):
+        """Returns the variance [D] of the mixture, from that of the means and the mean of the variances, each [D]."""
+
+    def __call__(self, mean, variance):
+        """Returns mean and variance [D] of the mixture, for means and variances [B, D] of the posteriors of one replica."""
+        count = tf.ones_like(mean[:, :1])
+        packed = tf.concat([count, mean, tf.square(mean), variance], axis=1)
+        total = global_sum(tf.reduce_sum(packed, axis=0))  # one sum over replicas
+        d = mean.shape[1]
+        first, second, within = tf.split(total[1:] / total[0], [d, d, d])
+        return first, tf.maximum(self.variance(tf.maximum(second - first**2, 0.0), within), 0.0) + FLOOR
+
+
+@register
+class MeanMoments(Moments):
+    r"""The paper's, :math:`\bar\sigma_j^2 = \frac1b \sum_i (\mu_{ij} - \bar\mu_j)^2` (eq. 10), without the posteriors' own variances.
+
+    With :math:`\tau^2 = 1` as in eq. 11 the aggregate posterior then has variance two, and N(0, I) is not what to sample.
+
+    Reference: M. Rivera et al., *GAMIX-VAE: A VAE with Gaussian Mixture Based Posterior*, 2023.
+    """
+
+    def __init__(self, target_variance=1.0):
+        super().__init__(target_variance)
+
+    def variance(self, of_means, mean_variance):
+        return of_means
+
+
+@register
+class TotalMoments(Moments):
+    r"""The law of total variance, :math:`\mathrm{Var}(\mu_i) + E[\sigma_i^2]`: what the aggregate posterior has.
+
+    Its target has to be less than one: with one, all means would have to be the same.
+    """
+
+    def __init__(self, target_variance=0.1):
+        super().__init__(target_variance)
+        require(target_variance < 1, "target_variance < 1: what it leaves of one is the variance of means", target_variance=target_variance)
+
+    def variance(self, of_means, mean_variance):
+        return of_means + mean_variance
+
+
+def kl_from_moments(mean, variance):
+    r"""Returns the divergence of eq. 8 for moments [D].
+
+    .. math:: KL(N(\bar\mu, \bar\sigma^2) \| N(0, I)) = \frac12 \sum_j \bar\sigma_j^2 + \bar\mu_j^2 - 1 - \ln \bar\sigma_j^2
+
+    Of b examples whose posteriors match the prior it is about 1 / b for each latent, not zero:
+    :math:`-\frac12 (\psi(\frac{b-1}{2}) + \ln 2 - \ln b)` with the moments of the means.
+    """
+    return 0.5 * tf.reduce_sum(variance + tf.square(mean) - 1.0 - tf.math.log(variance))
+
+
+def kl_to_target(variance, target):
+    r"""Returns :math:`\frac12 \sum_j \sigma_{ij}^2 / \tau^2 - 1 - \ln(\sigma_{ij}^2 / \tau^2)` (eq. 11, with its missing half), [B]."""
+    ratio = variance / target
+    return 0.5 * tf.reduce_sum(ratio - 1.0 - tf.math.log(ratio), axis=-1)

@@ -1,0 +1,157 @@
+"""GAMIX-VAE: moments of the global posterior, on any number of replicas, and what its objective is and is not."""
+
+import math
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+import tensorflow_probability as tfp
+from scipy.special import digamma
+
+import keras_vaemix as vm
+from keras_vaemix import moments
+from tests import catalogue
+from training.strategy import make_strategy
+
+tfd = tfp.distributions
+SHAPE, D = catalogue.SHAPE, catalogue.LATENT_DIM
+
+
+def gamix(seed=0, discriminator=True, prior=None, **settings):
+    """Returns a small GAMIX-VAE."""
+    encoder, decoder = vm.networks.mlp(SHAPE, 2 * D, (8,)), vm.networks.mlp((D,), SHAPE, (8,))
+    judge = vm.networks.mlp(SHAPE, (2, 2, 1), (8,)) if discriminator else None
+    return vm.GAMIXVAE(encoder, decoder, prior or vm.StandardNormal(D), vm.Laplace(0.5), judge, seed=seed, **settings)
+
+
+@pytest.fixture
+def x():
+    return np.random.default_rng(0).random((30, *SHAPE), "float32")
+
+
+def test_moments_are_those_of_the_mixture():
+    rng = np.random.default_rng(0)
+    mean, variance = rng.normal(1, 2, (50, D)), rng.uniform(0.1, 2, (50, D))
+    tensors = tf.constant(mean, tf.float32), tf.constant(variance, tf.float32)
+    center, spread = moments.MeanMoments()(*tensors)
+    np.testing.assert_allclose(center, mean.mean(0), rtol=1e-5)
+    np.testing.assert_allclose(spread, mean.var(0), rtol=1e-4)
+    draws = mean[:, None] + np.sqrt(variance)[:, None] * rng.normal(size=(50, 20_000, D))
+    _, spread = moments.TotalMoments()(*tensors)
+    np.testing.assert_allclose(spread, draws.reshape(-1, D).var(0), rtol=0.01)  # a sampled check of the aggregate
+
+
+def test_divergence_of_moments_is_that_of_normals():
+    mean, variance = np.array([0.5, -1.0]), np.array([0.3, 2.0])
+    p, q = tfd.MultivariateNormalDiag(tf.zeros(2, tf.float64)), tfd.MultivariateNormalDiag(mean, np.sqrt(variance))
+    assert float(moments.kl_from_moments(tf.constant(mean), tf.constant(variance))) == pytest.approx(float(q.kl_divergence(p)))
+    variance = tf.constant([[0.2, 0.1], [1.0, 0.1]])
+    expected = [0.5 * (2 - 1 - math.log(2)), 0.5 * (10 - 1 - math.log(10))]
+    np.testing.assert_allclose(moments.kl_to_target(variance, 0.1), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("b", [4, 8, 64])
+def test_bias_of_the_moments_is_as_predicted(b):
+    rng = np.random.default_rng(0)
+    kls = []
+    for _ in range(400):
+        mean = tf.constant(rng.normal(size=(b, 50)), tf.float32)
+        kls.append(float(moments.kl_from_moments(*moments.MeanMoments()(mean, tf.zeros_like(mean)))) / 50)
+    predicted = -0.5 * (digamma((b - 1) / 2) + math.log(2) - math.log(b))
+    assert abs(np.mean(kls) - predicted) < 4 * np.std(kls) / 20 + 1e-4
+    assert predicted == pytest.approx(1 / b, rel=0.4)
+
+
+@pytest.mark.parametrize("kind", [moments.MeanMoments, moments.TotalMoments])
+@pytest.mark.parametrize("n", [28, 27])
+def test_moments_and_their_gradients_are_those_of_the_global_batch(kind, n):
+    """27 examples fall on two replicas unevenly, 14 and 13."""
+    rng = np.random.default_rng(0)
+    mean, variance = (tf.constant(a, tf.float32) for a in (rng.normal(size=(n, D)), rng.uniform(0.1, 2, (n, D))))
+
+    def gradients(mean, variance):
+        with tf.GradientTape() as tape:
+            tape.watch([mean, variance])
+            kl = moments.kl_from_moments(*kind()(mean, variance)) / tf.distribute.get_strategy().num_replicas_in_sync
+        return kl, *tape.gradient(kl, [mean, variance], unconnected_gradients="zero")
+
+    kl, *whole = gradients(mean, variance)
+    strategy = make_strategy("mirrored")
+
+    def cut(a):
+        halves = a[: (n + 1) // 2], a[(n + 1) // 2 :]
+        return strategy.experimental_distribute_values_from_function(lambda context: halves[context.replica_id_in_sync_group])
+
+    results = strategy.run(tf.function(gradients), (cut(mean), cut(variance)))
+    parts = [strategy.experimental_local_results(result) for result in results]
+    np.testing.assert_allclose(sum(parts[0]), kl, rtol=1e-5)
+    for received, expected in zip(parts[1:], whole, strict=True):
+        np.testing.assert_allclose(tf.concat(received, axis=0), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "settings", [{}, {"moments": moments.MeanMoments(), "memory": 0.5, "game": vm.games.Hinge()}, {"discriminator": False}]
+)
+def test_training_lowers_the_objective(settings, x):
+    model = gamix(**settings)
+    model.compile(keras.optimizers.Adam(0.01))
+    assert model.jit_compile
+    history = model.fit(x, batch_size=10, epochs=15, verbose=0, validation_data=x[:10]).history
+    assert history["val_loss"][-1] < history["val_loss"][0]
+    assert "elbo" not in history
+    assert ("discriminator_loss" in history) is (model.discriminator is not None)
+
+
+def test_trains_on_two_replicas_and_comes_back(x, tmp_path):
+    with make_strategy("mirrored").scope():
+        model = gamix(prior=vm.FittedMixture(D, 1))
+        model.compile(keras.optimizers.Adam(0.01))
+    history = model.fit(x, batch_size=10, epochs=5, verbose=0).history
+    assert history["loss"][-1] < history["loss"][0]
+    assert not model.can_sample()
+    model.adapt_sampler(x)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
+    np.testing.assert_array_equal(loaded.sample(5, seed=1), model.sample(5, seed=1))
+
+
+def test_objective_is_what_it_says(x):
+    """Without noise in the posterior: the Laplace likelihood at the means, the moments, and nothing else."""
+    model = gamix(discriminator=False, moments=moments.MeanMoments(0.5), moment_weight=2.0, variance_weight=3.0)
+    model.encoder.layers[-1].bias.assign([0.1, 0.2, 0.3, -30.0, -30.0, -30.0])  # clipped at exp(-6)
+    mean, log_variance = np.split(model.encoder(x).numpy(), 2, axis=1)
+    log_variance = np.clip(log_variance, *model.posterior.log_variance_limits)
+    loss = float(model.loss_and_record(tf.constant(x)))
+    model.draw_counter.assign(0)
+    z, _ = model.latents(tf.constant(mean), tf.constant(log_variance), 0.0, 1.0)
+    reconstruction = model.likelihood.distribution(model.decoder(z)).log_prob(x).numpy().sum((1, 2, 3)).mean()
+    center, spread = mean.mean(0), mean.var(0) + moments.FLOOR
+    moment_kl = 0.5 * np.sum(spread + center**2 - 1 - np.log(spread))
+    ratio = np.exp(log_variance) / 0.5
+    variance_kl = 0.5 * np.mean(np.sum(ratio - 1 - np.log(ratio), 1))
+    assert loss == pytest.approx(2 * moment_kl + 3 * variance_kl - reconstruction, rel=1e-4)
+
+
+def test_objective_is_no_bound_and_an_honest_one_stands_beside_it(x):
+    model = gamix(discriminator=False, prior=vm.FittedMixture(D, 2))
+    model.compile(keras.optimizers.Adam(0.01), jit_compile=False)
+    model.fit(x, epochs=30, verbose=0)
+    model.adapt_sampler(x)
+    report = vm.evaluation.likelihood_report(model, x, 500)
+    assert report["elbo"] < report["log_likelihood"] + 4 * report["log_likelihood_se"]
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: moments.TotalMoments(1.0), "target_variance < 1"),
+        (lambda: moments.MeanMoments(0.0), "target_variance > 0"),
+        (lambda: gamix(memory=1.0), "memory"),
+        (lambda: gamix(adversarial_weight=-1), "weights >= 0"),
+        (lambda: gamix(prior=vm.LearnedNormal(D)), "nothing to train"),
+    ],
+)
+def test_bad_input_is_named(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
