@@ -7,9 +7,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_vaemix import plots
-from keras_vaemix.evaluation import category_table, cluster_report, has_kl_ladder, kl_ladder
+from keras_vaemix import pictures, plots
+from keras_vaemix.evaluation import category_table, cluster_report, has_kl_ladder, kl_ladder, posterior_means
 from keras_vaemix.evaluation.clustering import check_indices, check_labels
+from keras_vaemix.models import AutoencodingModel
 from keras_vaemix.part import check_positive, require
 
 
@@ -120,7 +121,8 @@ class TensorBoard(keras.callbacks.TensorBoard):
     for each component) and pseudo-inputs are pictures; the use of the components is a histogram, with its perplexity and the number
     of dead ones. With labels, components against labels are a picture, and the accuracy of the components, matched one to one with
     labels on these very examples, is a figure. All are drawn with fixed seeds and leave the training run as it is. Where posterior
-    or prior are mixtures, every bound of the divergence is shown as its gap above the Monte Carlo estimate (`kl_gap/*`).
+    or prior are mixtures, every bound of the divergence is shown as its gap above the Monte Carlo estimate (`kl_gap/*`). Of a
+    deterministic autoencoder the covariance of its codes is a picture, and the mask, if it has one, a histogram.
 
     Args:
         log_dir: Where logs go.
@@ -160,6 +162,10 @@ class TensorBoard(keras.callbacks.TensorBoard):
                     self.picture("pseudo_inputs", plots.grid(prior.pseudo_inputs()[:100], 10))
             if num_components > 1 and self.model.can_sample():
                 self.write_components()
+            if isinstance(self.model, AutoencodingModel) and len(self.x) > 1:
+                self.picture("covariance", pictures.covariance_picture(posterior_means(self.model, self.x)))
+            if hasattr(self.model, "soft_mask"):
+                tf.summary.histogram("mask", self.model.soft_mask())
             if has_kl_ladder(self.model):
                 ladder = {name: np.mean(value) for name, value in kl_ladder(self.model, self.x).items()}
                 estimate = ladder.pop("monte_carlo")

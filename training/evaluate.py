@@ -125,15 +125,9 @@ def main(argv=None):
 def evaluate_run(args):
     """Loads the model and the data of a run, evaluates or checks it, and returns what to print."""
     from keras_vaemix import verify
-    from training import data as data_module
-    from training.files import read_json
-    from training.run import load_model
+    from training.run import open_run
 
-    config = read_json(args.run / "config.json")
-    model = load_model(args.run / "model.keras")
-    data = data_module.load(config["dataset"], args.data_dir, config["image_size"])
-    if data.sha256() != config["data_sha256"]:
-        raise ValueError(f"Expected the data that the run was trained on, sha256 {config['data_sha256']}. Received: {data.sha256()}")
+    model, data = open_run(args.run, args.data_dir)
     if args.check:
         x = data.arrays(args.split, model.support)
         return verify.check_bound(model, x[: args.likelihood_examples or 200], num_samples=args.num_samples)

@@ -11,6 +11,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from training import data as data_module
 from training.files import atomically, read_history, read_json, write_history, write_json
 
 RESUMABLE = {"epochs", "command", "versions"}  # may differ between a run and its resumption
@@ -36,6 +37,21 @@ def load_model(path):
         return keras.saving.load_model(path, safe_mode=True)
     except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
         raise ValueError(f"Expected {path} to be a whole Keras model. Received: {str(error).splitlines()[0]}") from error
+
+
+def open_run(folder, data_dir):
+    """Returns the model of a run and the data that it was trained on.
+
+    Raises:
+        FileNotFoundError: There is no such run, or its data are not there.
+        ValueError: The data are not those of the run.
+    """
+    config = read_json(Path(folder) / "config.json")
+    model = load_model(Path(folder) / "model.keras")
+    data = data_module.load(config["dataset"], data_dir, config["image_size"])
+    if data.sha256() != config["data_sha256"]:
+        raise ValueError(f"Expected the data that the run was trained on, sha256 {config['data_sha256']}. Received: {data.sha256()}")
+    return model, data
 
 
 class Run:

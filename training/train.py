@@ -183,37 +183,21 @@ def finish(run, data, model, args):
     """Evaluates, draws, exports, samples the export, and says where everything is."""
     import export.sample
     from export.artifact import export_model
+    from training.draw import draw
     from training.evaluate import describe, evaluate
 
-    folder, test = run.folder, data.arrays("test", model.support)
+    folder = run.folder
     report = evaluate(folder, model, data, "test", args.likelihood_samples, args.likelihood_examples, args.features)
     made = {"model": folder / "model.keras", "evaluation": folder / "evaluation.json"}
-    if data.is_images():
-        made |= draw(folder, model, test, data.labels("test"))
+    made |= draw(folder, model, data)
     made["exported decoder and sampler"] = artifact = export_model(model, folder / "export")
     made["samples by ONNX Runtime"] = sampled = folder / ("exported_samples.png" if data.is_images() else "exported_samples.npy")
     export.sample.main([str(artifact), "--num", "64", "--out", str(sampled)])
     print(f"\n{describe(report)}\n")
     for what, where in made.items():
-        print(f"{what:32} {where}")
+        print(f"{what:42} {where}")
     print(f"\nLook at the training:   tensorboard --logdir {folder / 'logs'}")
     print(f"Sample the export:      python -m export.sample {artifact} --component 0 --out component{sampled.suffix}")
-
-
-def draw(folder, model, x, labels=None):
-    """Writes the run's pictures and returns their paths; with labels, that of the categories of x against them."""
-    from keras_vaemix import plots
-    from keras_vaemix.evaluation import category_table
-
-    zoom = max(1, 48 // x.shape[1])
-    samples, reconstructions = folder / "samples.png", folder / "reconstructions.png"
-    plots.save_png(samples, plots.component_samples(model), zoom)
-    plots.save_png(reconstructions, plots.pairs(x[:40], model.reconstruct(x[:40])), zoom)
-    made = {"samples, one row per component": samples, "reconstructions": reconstructions}
-    if labels is not None and model.num_components > 1:
-        made["categories against labels"] = categories = folder / "categories.png"
-        plots.save_png(categories, plots.heat_map(category_table(model.cluster(x), labels, model.num_components)))
-    return made
 
 
 def main(argv=None):

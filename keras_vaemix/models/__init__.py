@@ -2,6 +2,7 @@
 
 from keras_vaemix.models.adversarial_autoencoder import AdversarialAutoencoder
 from keras_vaemix.models.autoencoder import Autoencoder
+from keras_vaemix.models.autoencoding import AutoencodingModel
 from keras_vaemix.models.base import LatentModel
 from keras_vaemix.models.cp_vae import CPVAE
 from keras_vaemix.models.flex_ae import FlexAE
@@ -24,6 +25,7 @@ __all__ = [
     "VAE",
     "AdversarialAutoencoder",
     "Autoencoder",
+    "AutoencodingModel",
     "FlexAE",
     "GenerativeModel",
     "HierarchicalVAE",

@@ -1,0 +1,44 @@
+"""Draw one picture of a run: of its samples, its codes, or how it was trained."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from training.quiet import import_tensorflow
+
+KINDS = ("samples", "reconstructions", "neighbors", "categories", "covariance", "mask", "attribute")  # of `draw.PICTURES`
+
+
+def main(argv=None):
+    """Returns the exit status: errors are one line on standard error."""
+    parser = argparse.ArgumentParser(prog="python -m training.pictures", description=__doc__)
+    parser.add_argument("run", type=Path, help="run folder")
+    parser.add_argument("--what", required=True, choices=KINDS, help="picture to draw")
+    parser.add_argument("--attribute", help="label that --what attribute adds to examples and takes away")
+    parser.add_argument("--data-dir", default=os.environ.get("VAEMIX_DATA"), help="folder with NAME.npz")
+    parser.add_argument("--out", type=Path, help="PNG file (default: WHAT.png in the run folder)")
+    args = parser.parse_args(argv)
+    import_tensorflow()
+    try:
+        print(draw_run(args))
+    except (ValueError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def draw_run(args):
+    """Draws what is asked for and returns the path of the picture."""
+    from training import draw
+    from training.run import open_run
+
+    if args.attribute is not None and args.what != "attribute":
+        raise ValueError(f"Expected --attribute with --what attribute alone. Received: --what {args.what}")
+    subject, out = draw.Subject(args.run, *open_run(args.run, args.data_dir), args.attribute), args.out or args.run / f"{args.what}.png"
+    draw.save(out, args.what, subject)
+    return out
+
+
+if __name__ == "__main__":
+    sys.exit(main())
