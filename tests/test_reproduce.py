@@ -54,6 +54,7 @@ def test_rows_run_are_skipped_and_go_on(again, tmp_path):
     assert table == tables.markdown(rows, is_full=True) + "\n"
 
 
+@pytest.mark.slow
 def test_killed_table_goes_on_to_the_same_bits(tmp_path):
     flags = ["cp_vae_toy", "--rows", "mg2", "--epochs", 3, "--likelihood-samples", 3, "--likelihood-examples", 50]
     places = lambda name: ["--run-dir", tmp_path / name, "--out", tmp_path / f"{name}_out"]  # noqa: E731

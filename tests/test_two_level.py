@@ -166,6 +166,7 @@ def test_convolutional_levels(tmp_path):
     assert sample(export_model(model, tmp_path / "export", ["onnx"]), 3, 2)[0].shape == (3, *shape)
 
 
+@pytest.mark.slow
 def test_pixel_levels(tmp_path):
     shape = (4, 4, 1)
     model = vm.PixelHierarchicalVAE(**conv_parts(shape), decoder=vm.networks.PixelCNN(5, shape, 1, filters=4, num_layers=2))
