@@ -37,6 +37,14 @@ class Moments(Part, abc.ABC):
         first, second, within = tf.split(total[1:] / total[0], [d, d, d])
         return first, tf.maximum(self.variance(tf.maximum(second - first**2, 0.0), within), 0.0) + FLOOR
 
+    def divergence(self, mean, variance, center, spread):
+        """Returns the divergence to the prior, for posteriors [B, D] and the moments [D] of their mixture: eq. 8."""
+        return kl_from_moments(center, spread)
+
+    def variance_divergence(self, variance):
+        """Returns what holds the variances [B, D] of the posteriors to their target, a mean over the batch: eq. 11."""
+        return tf.reduce_mean(kl_to_target(variance, self.target_variance))
+
 
 @register
 class MeanMoments(Moments):
@@ -67,6 +75,17 @@ class TotalMoments(Moments):
 
     def variance(self, of_means, mean_variance):
         return of_means + mean_variance
+
+
+@register
+class EachPosterior(TotalMoments):
+    r"""The plain VAE's divergence, :math:`\frac1b \sum_i KL(N(\mu_i, \sigma_i^2) \| N(0, I))`, of each posterior by itself: for ablations."""
+
+    def divergence(self, mean, variance, center, spread):
+        return tf.reduce_mean(0.5 * tf.reduce_sum(variance + tf.square(mean) - 1.0 - tf.math.log(variance), axis=-1))
+
+    def variance_divergence(self, variance):
+        return tf.zeros([])
 
 
 def kl_from_moments(mean, variance):

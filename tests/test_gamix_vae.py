@@ -63,6 +63,17 @@ def test_bias_of_the_moments_is_as_predicted(b):
     assert predicted == pytest.approx(1 / b, rel=0.4)
 
 
+def test_plain_divergence_is_the_vae_s(x):
+    """With each posterior by itself, beta_2 without effect and no discriminator, the objective is the VAE's."""
+    model = gamix(discriminator=False, moments=moments.EachPosterior())
+    vae = vm.VAE(model.encoder, model.decoder, model.prior, model.likelihood)
+    model.loss_and_record(tf.constant(x))
+    received = model.get_metrics_result()
+    d = vae.draws(tf.constant(x), vae.objective, [0, 0])
+    assert float(received["moment_kl"]) == pytest.approx(float(tf.reduce_mean(d.kl)), rel=1e-5)
+    assert float(received["loss"]) == pytest.approx(float(received["moment_kl"] - received["reconstruction"]), rel=1e-5)
+
+
 @pytest.mark.parametrize("kind", [moments.MeanMoments, moments.TotalMoments])
 @pytest.mark.parametrize("n", [28, 27])
 def test_moments_and_their_gradients_are_those_of_the_global_batch(kind, n):

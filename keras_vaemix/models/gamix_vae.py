@@ -7,7 +7,7 @@ from keras_vaemix.games import LeastSquares
 from keras_vaemix.models.autoencoding import at_rest
 from keras_vaemix.models.step import Update
 from keras_vaemix.models.vae import VAE
-from keras_vaemix.moments import TotalMoments, kl_from_moments, kl_to_target
+from keras_vaemix.moments import TotalMoments
 from keras_vaemix.part import register, require
 from keras_vaemix.posteriors import DiagonalNormal
 from keras_vaemix.priors import FittedMixture
@@ -31,7 +31,7 @@ class GAMIXVAE(VAE):
         prior: `StandardNormal(D)` or `FittedMixture(D, K)`.
         likelihood: `Laplace(scale)` in the paper, with :math:`\beta_3` = 1 / scale (eq. 12 with the sign that raises the likelihood).
         discriminator: Network from examples to scores of patches [B, *, *, 1], or None.
-        moments: `TotalMoments()` by default; `MeanMoments()` is the paper's.
+        moments: `TotalMoments()` by default; `MeanMoments()` is the paper's, `EachPosterior()` the plain VAE.
         game: The game with the discriminator; `LeastSquares()` by default.
         moment_weight: :math:`\beta_1`.
         variance_weight: :math:`\beta_2`.
@@ -97,13 +97,14 @@ class GAMIXVAE(VAE):
     def loss_and_record(self, x, training=True):
         """Returns the objective (13) over the batch, and records its terms."""
         mean, log_variance = self.posterior_params(self.encoder(x, training=training))
-        center, spread = self.global_moments(mean, tf.exp(log_variance), training)
+        variance = tf.exp(log_variance)
+        center, spread = self.global_moments(mean, variance, training)
         z, fresh = self.latents(mean, log_variance, center, spread)
         params = tf.cast(self.decoder(z, training=training), tf.float32)
         terms = {
             "reconstruction": tf.reduce_mean(self.likelihood.log_prob(params[None], x, training)),
-            "moment_kl": self.moment_weight * kl_from_moments(center, spread),
-            "variance_kl": self.variance_weight * tf.reduce_mean(kl_to_target(tf.exp(log_variance), self.moments.target_variance)),
+            "moment_kl": self.moment_weight * self.moments.divergence(mean, variance, center, spread),
+            "variance_kl": self.variance_weight * self.moments.variance_divergence(variance),
         }
         loss = terms["moment_kl"] + terms["variance_kl"] - terms["reconstruction"]
         if self.discriminator is not None and training:
