@@ -79,7 +79,7 @@ class TotalMoments(Moments):
 
 @register
 class EachPosterior(TotalMoments):
-    r"""The plain VAE's divergence, :math:`\frac1b \sum_i KL(N(\mu_i, \sigma_i^2) \| N(0, I))`, of each posterior by itself: for ablations."""
+    r"""The plain VAE's, :math:`\frac1b \sum_i KL(N(\mu_i, \sigma_i^2) \| N(0, I))`, of each posterior by itself: for ablations."""
 
     def divergence(self, mean, variance, center, spread):
         return tf.reduce_mean(0.5 * tf.reduce_sum(variance + tf.square(mean) - 1.0 - tf.math.log(variance), axis=-1))
