@@ -14,7 +14,7 @@ import shlex
 import sys
 from pathlib import Path
 
-from training.papers import TABLES, with_paper
+from training.papers import TABLES, filled, with_paper
 from training.quiet import import_tensorflow
 from training.record import RESULTS
 
@@ -56,8 +56,9 @@ def epochs_asked(row):
 
 
 def is_measured(rows, row, seed, epochs):
-    """Returns whether one of the measured rows is of this row and seed, with at least as many epochs."""
-    same = [r for r in rows if r.get("row") == row.name and r["seed"] == seed]
+    """Returns whether one of the measured rows is of this row, with its settings of today, and seed, with at least as many epochs."""
+    is_same = lambda r: (r.get("row"), r["seed"]) == (row.name, seed) and filled(r["preset"], r["arguments"]) == row.arguments()  # noqa: E731
+    same = [r for r in rows if is_same(r)]
     return any(max(r["epochs"], epochs_asked(r)) >= (epochs or math.inf) for r in same)
 
 
