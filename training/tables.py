@@ -121,7 +121,7 @@ def benchmark(name):
     """Returns the table of `training/results/benchmarks/NAME.json`, with what made it."""
     measured = read_json(RESULTS / "benchmarks" / f"{name}.json")
     machine, versions = measured["machine"], measured["versions"]
-    made = f"`{portable(measured['command'])}`, {machine['cores']} cores, {measured['date'][:10]}"
+    made = f"`{portable(measured['command'])}`, {machine['cores']} core{'s' * (machine['cores'] > 1)}, {measured['date'][:10]}"
     with_versions = ", ".join(f"{package} {version}" for package, version in versions.items())
     return "\n".join([*measured["table"], "", f"{made}; {with_versions}."])
 

@@ -21,8 +21,8 @@ ROWS = {  # the name of a row: preset, its keywords
 }
 
 
-def ours(stopwatch, data, steps, preset, keywords):
-    """Trains a preset as a user does."""
+def ours(stopwatch, data, steps, preset, keywords, figures=None):
+    """Trains a preset as a user does; `figures` makes of model and logs what is reported, the loss if None."""
     import keras
 
     from training.presets import PRESETS
@@ -30,11 +30,11 @@ def ours(stopwatch, data, steps, preset, keywords):
     experiment = PRESETS[preset].build(data, **keywords)
     model = experiment.model
     model.compile(experiment.optimizer, steps_per_execution=STEPS_PER_EXECUTION)
-    batches = data.batches(experiment.batch_size, model.likelihood.support, seed=0)
+    batches = data.batches(experiment.batch_size, model.support, seed=0)
 
     def stop(epoch, logs):
         stopwatch.__exit__()
-        stopwatch.value = logs["loss"]
+        stopwatch.value = figures(model, logs) if figures else logs["loss"]
 
     turns = keras.callbacks.LambdaCallback(on_epoch_begin=lambda *_: stopwatch.__enter__(), on_epoch_end=stop)
     model.fit(batches, steps_per_epoch=STEPS_PER_EXECUTION, shuffle=False, verbose=0)

@@ -1,0 +1,127 @@
+"""The rival: FlexAE as a user of plain PyTorch writes it, for images of 28x28.
+
+It is measured by `python -m tests.benchmarks.flex_ae_speed`. Where PyTorch offers a faster idiom at no cost to the reader, the rival
+has it: fused optimizers, gradients of what a player moves alone, the batch encoded once for all moves of the critic.
+"""
+
+import contextlib
+import itertools
+
+import torch
+from torch import nn
+
+GAMMA = 10.0
+
+
+def info_gan_encoder(latent_dim, hidden, filters):
+    """Returns E: two convolutions and a dense layer, all but the first with batch normalisation, and a linear one."""
+    first, second = filters
+    return nn.Sequential(
+        *(nn.Conv2d(1, first, 4, 2, 1), nn.LeakyReLU(0.2)),
+        *(nn.Conv2d(first, second, 4, 2, 1, bias=False), nn.BatchNorm2d(second), nn.LeakyReLU(0.2)),
+        nn.Flatten(),
+        *(nn.Linear(49 * second, hidden, bias=False), nn.BatchNorm1d(hidden), nn.LeakyReLU(0.2)),
+        nn.Linear(hidden, latent_dim),
+    )
+
+
+def info_gan_decoder(latent_dim, hidden, filters):
+    """Returns D: two dense layers and a transposed convolution with batch normalisation, and one to logits."""
+    first, second = filters
+    return nn.Sequential(
+        *(nn.Linear(latent_dim, hidden, bias=False), nn.BatchNorm1d(hidden), nn.ReLU()),
+        *(nn.Linear(hidden, 49 * second, bias=False), nn.BatchNorm1d(49 * second), nn.ReLU()),
+        nn.Unflatten(1, (second, 7, 7)),
+        *(nn.ConvTranspose2d(second, first, 4, 2, 1, bias=False), nn.BatchNorm2d(first), nn.ReLU()),
+        nn.ConvTranspose2d(first, 1, 4, 2, 1),
+    )
+
+
+def mlp(size_in, size_out, units):
+    """Returns four dense layers and a linear one."""
+    sizes = [size_in, *(units,) * 4]
+    hidden = [part for one, other in itertools.pairwise(sizes) for part in (nn.Linear(one, other), nn.ReLU())]
+    return nn.Sequential(*hidden, nn.Linear(units, size_out))
+
+
+@contextlib.contextmanager
+def at_rest(network):
+    """Leaves the running moments of batch normalisation as they are: for another's move."""
+    norms = [module for module in network if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d)]
+    for norm in norms:
+        norm.track_running_stats = False
+    yield
+    for norm in norms:
+        norm.track_running_stats = True
+
+
+class Player:
+    """Parameters and the Adam that moves them."""
+
+    def __init__(self, networks, *adam):
+        self.parameters = [parameter for network in networks for parameter in network.parameters()]
+        self.optimizer = torch.optim.Adam(self.parameters, adam[0], adam[1:], eps=1e-7, fused=True)
+
+    def minimize(self, loss):
+        """Takes a step down a loss, and returns it."""
+        for parameter, gradient in zip(self.parameters, torch.autograd.grad(loss, self.parameters), strict=True):
+            parameter.grad = gradient
+        self.optimizer.step()
+        return loss.detach()
+
+
+class FlexAE:
+    """The four networks, their players, and a step of each in turn."""
+
+    def __init__(self, latent_dim, hidden, critic_units, critic_steps=5):
+        self.latent_dim, self.critic_steps = latent_dim, critic_steps
+        filters = hidden // 16, hidden // 8
+        self.encoder, self.decoder = info_gan_encoder(latent_dim, hidden, filters), info_gan_decoder(latent_dim, hidden, filters)
+        self.critic, self.generator = mlp(latent_dim, 1, critic_units), mlp(latent_dim, latent_dim, critic_units)
+        self.players = {
+            "model": Player([self.encoder, self.decoder], 2e-4, 0.9, 0.999),
+            "critic": Player([self.critic], 1e-4, 0.0, 0.9),
+            "generator": Player([self.generator], 2e-4, 0.0, 0.9),
+            "encoder": Player([self.encoder], 1e-5, 0.0, 0.9),
+        }
+
+    def num_parameters(self):
+        """Returns the number of trained values."""
+        networks = (self.encoder, self.decoder, self.critic, self.generator)
+        return sum(parameter.numel() for network in networks for parameter in network.parameters())
+
+    def draws(self, n):
+        """Returns draws of the learned prior."""
+        return self.generator(torch.randn(n, self.latent_dim))
+
+    def critic_loss(self, real, fake):
+        """Returns the Wasserstein loss with its gradient penalty at random points between both."""
+        between = (real + torch.rand(len(real), 1) * (fake - real)).requires_grad_()
+        (gradient,) = torch.autograd.grad(self.critic(between).sum(), between, create_graph=True)
+        penalty = ((gradient.square().sum(dim=1) + 1e-12).sqrt() - 1).square().mean()
+        return self.critic(fake).mean() - self.critic(real).mean() + GAMMA * penalty
+
+    def step(self, x):
+        """Takes a training step on x [B, 1, 28, 28] and returns the cost of reconstructions."""
+        reconstruction = torch.sigmoid(self.decoder(self.encoder(x)))
+        cost = self.players["model"].minimize((x - reconstruction).square().sum(dim=(1, 2, 3)).mean())
+        with torch.no_grad(), at_rest(self.encoder):
+            codes = self.encoder(x)
+        for _ in range(self.critic_steps):
+            with torch.no_grad():
+                draws = self.draws(len(x))
+            self.players["critic"].minimize(self.critic_loss(draws, codes))
+        self.players["generator"].minimize(self.critic(self.draws(len(x))).mean())
+        with at_rest(self.encoder):
+            codes = self.encoder(x)
+        self.players["encoder"].minimize(-self.critic(codes).mean())
+        return cost
+
+
+def train(model, x, steps, batch_size):
+    """Takes so many steps over images x [N, 1, 28, 28] in a new order, and returns the mean cost."""
+    order, total = torch.randperm(len(x)), 0.0
+    for i in range(steps):
+        start = i * batch_size % (len(x) - batch_size + 1)
+        total = total + model.step(x[order[start : start + batch_size]])
+    return float(total) / steps
