@@ -16,6 +16,13 @@ import keras_vaemix as vm
 tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _forget():
+    """Frees the graphs of a file's models, which else fill the memory and slow the collector down."""
+    yield
+    keras.backend.clear_session()
+
+
 @pytest.fixture(autouse=True)
 def _same_start():
     keras.utils.set_random_seed(0)
