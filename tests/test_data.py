@@ -10,7 +10,7 @@ import tensorflow_datasets as tfds
 from PIL import Image
 
 from keras_vaemix import supports
-from training import data, sources
+from training import data, images, sources
 
 REAL = Path(os.environ.get("VAEMIX_DATA") or "absent")
 
@@ -132,9 +132,117 @@ def test_folder_of_images(tmp_path):
     assert loaded.shape == (16, 16, 3)
     assert loaded.support is supports.LEVELS
     assert set(loaded.train.y) == {0, 1}
-    (tmp_path / "a" / "broken.png").write_bytes(b"no image")
-    with pytest.raises(ValueError, match=r"broken\.png to be an image"):
-        data.load(f"folder:{tmp_path}", image_size=16)
+
+
+def write_images(path, n, mode="RGB"):
+    """Writes n images of 8x6 pixels, the i-th of them of grey level i."""
+    path.mkdir(exist_ok=True)
+    for i in range(n):
+        Image.new("L", (8, 6), i).convert(mode).save(path / f"{i:03}.png")
+
+
+def test_corrupt_images_are_named_and_skipped(tmp_path, capsys):
+    write_images(tmp_path, 12)
+    cut = tmp_path / "003.png"
+    cut.write_bytes(cut.read_bytes()[:45])
+    x = data.load(f"folder:{tmp_path}", image_size=4)
+    error = capsys.readouterr().err.splitlines()
+    assert f"skipped {cut}, no whole image: " in error[0]
+    assert error[1:] == [f"skipped 1 of 12 files in {tmp_path}"]
+    levels = np.concatenate([getattr(x, split).x[:, 0, 0, 0] for split in ("train", "validation", "test")])
+    assert sorted(levels) == [i for i in range(12) if i != 3]
+
+
+@pytest.mark.parametrize(("n", "num_corrupt"), [(20, 2), (199, 2), (200, 3)])
+def test_more_corrupt_images_than_the_limit(tmp_path, n, num_corrupt):
+    write_images(tmp_path, n)
+    for i in range(num_corrupt):
+        (tmp_path / f"{5 * i:03}.png").write_text("no image")
+    with pytest.raises(ValueError, match=rf"at most {num_corrupt - 1} of the {n} files .* Received: .*000\.png: .*005\.png: "):
+        data.load(f"folder:{tmp_path}", image_size=4)
+    (tmp_path / "000.png").unlink()
+    Image.new("RGB", (8, 6)).save(tmp_path / "000.png")
+    assert len(images.read_images(tmp_path, 4)["x"]) == n - num_corrupt + 1
+
+
+def test_labels_stay_with_their_images(tmp_path):
+    for i, name in enumerate("ab"):
+        write_images(tmp_path / name, 3 + i)
+    (tmp_path / "a" / "000.png").write_bytes(b"")
+    np.testing.assert_array_equal(images.read_images(tmp_path, 4)["y"], [0, 0, 1, 1, 1, 1])
+
+
+def test_transparent_and_grey_images_are_converted(tmp_path, capsys):
+    write_images(tmp_path, 3)
+    Image.new("L", (8, 6), 100).save(tmp_path / "grey.png")
+    Image.new("RGBA", (8, 6), (200, 100, 0, 0)).save(tmp_path / "hidden.png")
+    Image.new("RGBA", (8, 6), (200, 100, 0, 255)).save(tmp_path / "seen.png")
+    Image.new("LA", (8, 6), (50, 255)).save(tmp_path / "tone.png")
+    x = images.read_images(tmp_path, 4)["x"][3:, 0, 0]
+    np.testing.assert_array_equal(x, [[100] * 3, [255] * 3, [200, 100, 0], [50] * 3])
+    assert capsys.readouterr().err == f"converted 1 grey and 3 transparent of 7 images in {tmp_path} to RGB\n"
+
+
+def test_folders_without_images(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"absent, no folder"):
+        data.load(f"folder:{tmp_path / 'absent'}")
+    with pytest.raises(FileNotFoundError, match=r"an empty folder"):
+        data.load(f"folder:{tmp_path}")
+    (tmp_path / "notes.txt").write_text("notes")
+    with pytest.raises(FileNotFoundError, match=r"with images \(\.png.*1 other files, such as notes\.txt"):
+        data.load(f"folder:{tmp_path}")
+    (tmp_path / "notes.jpg").write_text("notes")
+    with pytest.raises(ValueError, match=r"and not all: .*notes\.jpg"):
+        data.load(f"folder:{tmp_path}")
+
+
+def test_deep_images_are_not_cut_to_8_bits(tmp_path):
+    for i in range(2):
+        Image.fromarray(np.full((4, 4), 1000 * i, "uint16")).save(tmp_path / f"{i}.png")
+    with pytest.raises(ValueError, match=r"more than 8 bits a value"):
+        data.load(f"folder:{tmp_path}")
+
+
+def test_celeb_a_hq_trains_on_the_first_in_alphanumeric_order(tmp_path):
+    n = 50
+    names = np.array([f"{i}.jpg" for i in range(n)])
+    x = np.broadcast_to(np.arange(n, dtype="uint8")[:, None, None, None], (n, 4, 4, 3))
+    np.savez(tmp_path / "celeb_a_hq.npz", x=x, filename=names)
+    loaded = data.load("celeb_a_hq", tmp_path)
+    level = {split: getattr(loaded, split).x[:, 0, 0, 0].tolist() for split in ("train", "validation", "test")}
+    order = [int(name.removesuffix(".jpg")) for name in sorted(names.tolist())]
+    assert sorted(level["train"] + level["validation"]) == sorted(order[:40])
+    assert (level["test"], len(level["validation"])) == (order[40:], 4)
+    np.savez(tmp_path / "celeb_a_hq.npz", x=x, filename=names[1:])
+    with pytest.raises(ValueError, match=r"one filename for each of 50 images"):
+        data.load("celeb_a_hq", tmp_path)
+    np.savez(tmp_path / "celeb_a_hq.npz", x=x)
+    np.testing.assert_array_equal(data.load("celeb_a_hq", tmp_path).test.x[:, 0, 0, 0], range(40, 50))
+
+
+def test_celeb_a_has_its_own_splits(tmp_path):
+    np.savez(tmp_path / "celeb_a.npz", **{f"x_{s}": np.full((n, 4, 4, 3), n, "uint8") for s, n in (("train", 5), ("val", 3), ("test", 2))})
+    loaded = data.load("celeb_a", tmp_path)
+    assert [len(getattr(loaded, split).x) for split in ("train", "validation", "test")] == [5, 3, 2]
+    assert loaded.support is supports.LEVELS
+
+
+@pytest.mark.parametrize("name", ["celeb_a", "celeb_a_hq"])
+@pytest.mark.filterwarnings("ignore")
+def test_faces_of_prepared_copies(name, monkeypatch):
+    monkeypatch.setattr(tfds.core.DatasetBuilder, "is_prepared", lambda self: True)
+    with tfds.testing.mock_data(num_examples=40):
+        loaded = data.load(name, image_size=20)
+    assert loaded.shape == (20, 20, 3)
+    assert sum(len(getattr(loaded, split).x) for split in ("train", "validation", "test")) == (120 if name == "celeb_a" else 40)
+    assert 60 < loaded.train.x.mean() < 190
+    assert loaded.train.x.dtype == np.uint8
+
+
+@pytest.mark.parametrize(("name", "size"), [("celeb_a", 64), ("celeb_a_hq", 256), ("celeb_a_hq", 2000)])
+def test_faces_that_are_not_prepared(name, size, tmp_path):
+    with pytest.raises(FileNotFoundError, match=rf"{name}\.npz, or a copy .*folder:PATH"):
+        data.load(name, tmp_path, size)
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,11 @@ def one_input_networks():
         "info_gan_decoder-plain": networks.info_gan_decoder(3, SHAPE, (8, 4), 16, normalization=False, output_activation="sigmoid"),
         "dcgan_encoder": networks.dcgan_encoder(SHAPE, 6, (4, 4, 8)),
         "dcgan_decoder": networks.dcgan_decoder(3, SHAPE, (8, 4, 4)),
+        "resnet_v2_encoder": networks.resnet_v2_encoder((8, 8, 2), 6, 4),
+        "resnet_v2_decoder": networks.resnet_v2_decoder(3, (8, 8, 2), 4, output_activation="sigmoid"),
+        "resnet_v2_decoder-subpixel": networks.resnet_v2_decoder(3, (8, 8, 2), 4, 1, normalization="layer", upsampling="subpixel"),
+        "patch_discriminator": networks.patch_discriminator((17, 16, 2), 4, 1),
+        "patch_discriminator-spectral": networks.patch_discriminator((17, 16, 2), 4, 1, spectral_normalization=True),
     }
 
 
@@ -140,6 +145,18 @@ def test_networks_train_under_xla_save_and_export(name, tmp_path):
         (lambda: networks.info_gan_decoder(3, SHAPE, hidden=0), "hidden"),
         (lambda: networks.dcgan_encoder(SHAPE, 4, (4, 0)), r"filters\[1\]"),
         (lambda: networks.dcgan_decoder(0, SHAPE), "latent_dim"),
+        (lambda: networks.resnet_v2_encoder((64, 64), 4), r"input_shape \(height, width, channels\)"),
+        (lambda: networks.resnet_v2_encoder((32, 32, 3), 4, depth=0), "depth"),
+        (lambda: networks.resnet_v2_encoder((7, 64, 3), 4), r"at least 8x8: lower min_size\. Received: image=\(7, 64\)"),
+        (lambda: networks.resnet_v2_decoder(3, (50, 70, 3)), r"multiples of 8: resize the images to 48x72.*Received: image=\(50, 70\)"),
+        (lambda: networks.resnet_v2_encoder((32, 32, 3), 4, normalization="batch"), "of group, layer, instance, none"),
+        (lambda: networks.resnet_v2_decoder(3, (32, 32, 3), upsampling="linear"), "of nearest, subpixel"),
+        (
+            lambda: networks.patch_discriminator((64, 99, 3)),
+            r"at least 70x70, a patch: num_layers=2 is the most for it",
+        ),
+        (lambda: networks.patch_discriminator((15, 15, 3)), r"even num_layers=1 needs 16x16"),
+        (lambda: networks.patch_discriminator((64, 64, 3), num_layers=0), "num_layers"),
         (lambda: networks.MaskedConv2D(4, 4, True), "odd kernel_size"),
         (lambda: pixel_cnn(num_layers=0), "num_layers"),
         (lambda: pixel_cnn(kernel_size=2), "odd kernel_size"),

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from keras_vaemix import supports
 from keras_vaemix.part import require
+from training.faces import read_celeb_a, read_celeb_a_hq
 from training.manifolds import manifold
 from training.sources import read_folder, read_npz, read_tfds
 from training.splits import BINARIZATION_SEED, SPLITS, Data, Split, scale
@@ -21,7 +22,7 @@ def load(name, data_dir=None, image_size=64):
     Args:
         name: One of `BUNDLED` or `NAMES`, or `npz:PATH`, or `folder:PATH`.
         data_dir: Folder of prepared files: NAME.npz there comes before TensorFlow Datasets.
-        image_size: Side to which the images of a folder are resized and cropped.
+        image_size: Side to which the images of a folder, and prepared faces, are resized and cropped; files of arrays stay as they are.
 
     Raises:
         ValueError: The name is unknown, or the data are not usable.
@@ -39,8 +40,15 @@ def load(name, data_dir=None, image_size=64):
         hint = f"did you mean {' or '.join(close)}?" if close else f"choose one of {', '.join([*BUNDLED, *NAMES])}"
         raise ValueError(f"Expected a known data set, npz:PATH or folder:PATH: {hint} Received: dataset={name!r}")
     local = Path(data_dir) / f"{name}.npz" if data_dir else None
-    arrays = read_npz(local) if local and local.exists() else read_tfds(name, local)
+    arrays = read(name, local, image_size)
     return validated(NAMES[name](arrays)._replace(name=name))
+
+
+def read(name, local, image_size):
+    """Returns the arrays of a set: of its local file where there is one, else of TensorFlow Datasets."""
+    if local and local.exists():
+        return read_npz(local)
+    return FACES[name](local, image_size) if name in FACES else read_tfds(name, local)
 
 
 def validated(data):
@@ -99,6 +107,8 @@ def support_of(x):
     """Returns the smallest support that holds the examples."""
     if not np.issubdtype(x.dtype, np.number) and x.dtype != bool:
         raise ValueError(f"Expected arrays of numbers. Received: dtype={x.dtype}")
+    if x.dtype == np.uint8:  # without a copy of all of it in float32
+        return supports.BINARY if np.all((x == 0) | (x == 255)) else supports.LEVELS
     scaled = scale(np.asarray(x))
     return next(s for s in (supports.BINARY, supports.LEVELS, supports.UNIT_INTERVAL, supports.REAL) if s.contains(scaled))
 
@@ -156,6 +166,20 @@ def cifar10(arrays):
     return from_arrays("cifar10", arrays) if "x_val" in arrays else last_validated(arrays, len(arrays["x_train"]) // 6, False)
 
 
+def celeb_a_hq(arrays):
+    """Returns CelebA-HQ as in the GAMIX-VAE paper: the first four fifths, 24,000 of 30,000, train, less a tenth to validate; the rest test.
+
+    First is in the order of the names of the files as strings, with an array `filename`, and else in that of the array `x`.
+    """
+    if "x" not in arrays:
+        return from_arrays("celeb_a_hq", arrays)
+    x = arrays["x"]
+    order = np.argsort(arrays["filename"], kind="stable") if "filename" in arrays else np.arange(len(x))
+    require(order.shape == x.shape[:1], f"one filename for each of {len(x)} images", filename=order.shape)
+    train, test = np.split(order, [len(x) * 4 // 5])
+    return from_arrays("celeb_a_hq", {"x_train": x[train], "x_test": x[test]})
+
+
 BUNDLED = {  # need no file
     "digits": digits,
     "mog_toy": mog_toy,
@@ -169,4 +193,7 @@ NAMES = {
     "omniglot": omniglot,
     "frey_faces": frey_faces,
     "cifar10": cifar10,
+    "celeb_a": functools.partial(from_arrays, "celeb_a"),
+    "celeb_a_hq": celeb_a_hq,
 }
+FACES = {"celeb_a": read_celeb_a, "celeb_a_hq": read_celeb_a_hq}

@@ -5,8 +5,9 @@ import zipfile
 
 import numpy as np
 
+from training.images import read_images
+
 SPLITS = ("train", "validation", "test")
-IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp")
 
 
 def read_npz(path):
@@ -26,24 +27,6 @@ def read_folder(path, image_size):
         return read_images(path, image_size)
     parts = {split: read_images(path / split, image_size) for split in SPLITS if (path / split).is_dir()}
     return {f"{kind}_{split}": array for split, arrays in parts.items() for kind, array in arrays.items()}
-
-
-def read_images(path, image_size):
-    """Returns the images below `path` as 8-bit RGB [N, image_size, image_size, 3]; the folder that holds an image is its label."""
-    from PIL import Image, ImageOps
-
-    files = sorted(file for file in path.rglob("*") if file.suffix.lower() in IMAGES)
-    if not files:
-        raise FileNotFoundError(f"Expected a folder with images ({', '.join(IMAGES)}). Received: {path}, with none")
-    images = np.empty((len(files), image_size, image_size, 3), "uint8")
-    for i, file in enumerate(files):
-        try:
-            with Image.open(file) as image:
-                images[i] = np.asarray(ImageOps.fit(image.convert("RGB"), (image_size, image_size), Image.Resampling.LANCZOS))
-        except (OSError, Image.DecompressionBombError) as error:
-            raise ValueError(f"Expected {file} to be an image: remove or replace it. Received: {error}") from error
-    labels = np.unique([str(f.parent) for f in files], return_inverse=True)[1]
-    return {"x": images, "y": labels} if labels.any() else {"x": images}
 
 
 def read_tfds(name, local):

@@ -18,6 +18,7 @@ from keras_vaemix.evaluation.neighbours import nearest_neighbors
 from keras_vaemix.evaluation.precision_recall import PRDCurve, improved_precision_recall, prd_curve, precision_recall_distributions
 from keras_vaemix.evaluation.quadrature import exact_log_likelihood, exact_parts, exact_posterior, posterior_kl
 from keras_vaemix.evaluation.reconstruction import autoencoder_report
+from keras_vaemix.evaluation.sharpness import l1, sharpness
 
 __all__ = [
     "Matching",
@@ -38,6 +39,7 @@ __all__ = [
     "has_kl_ladder",
     "improved_precision_recall",
     "kl_ladder",
+    "l1",
     "latent_report",
     "likelihood_report",
     "match_categories",
@@ -49,5 +51,6 @@ __all__ = [
     "prd_curve",
     "precision_recall_distributions",
     "sample_of",
+    "sharpness",
     "usage",
 ]

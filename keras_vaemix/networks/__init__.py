@@ -6,9 +6,14 @@ from keras_vaemix.networks.gated_mlp import GatedDense, gated_mlp
 from keras_vaemix.networks.joint_conv import joint_conv_decoder, joint_conv_encoder
 from keras_vaemix.networks.joint_mlp import joint_gated_mlp
 from keras_vaemix.networks.mlp import mlp
+from keras_vaemix.networks.patch_discriminator import patch_discriminator, receptive_field
 from keras_vaemix.networks.pixel_cnn import MaskedConv2D, PixelCNN
+from keras_vaemix.networks.resnet_v2 import resnet_v2_decoder, resnet_v2_encoder
+from keras_vaemix.networks.upsampling import ICNR, DepthToSpace
 
 __all__ = [
+    "ICNR",
+    "DepthToSpace",
     "GatedConv2D",
     "GatedDense",
     "MaskedConv2D",
@@ -24,4 +29,8 @@ __all__ = [
     "joint_conv_encoder",
     "joint_gated_mlp",
     "mlp",
+    "patch_discriminator",
+    "receptive_field",
+    "resnet_v2_decoder",
+    "resnet_v2_encoder",
 ]

@@ -1,0 +1,54 @@
+"""The faces of CelebA and CelebA-HQ from copies that TensorFlow Datasets has prepared, brought to one size."""
+
+import numpy as np
+
+RESOLUTIONS = (32, 64, 128, 256, 512, 1024)
+
+
+def read_celeb_a(local, image_size):
+    """Returns CelebA's three splits, the middle square of each image brought to image_size."""
+    builder = prepared(["celeb_a"], local)
+    return {f"x_{split}": squares(builder, split, image_size)[0] for split in ("train", "validation", "test")}
+
+
+def read_celeb_a_hq(local, image_size):
+    """Returns CelebA-HQ and the names of its files, from the least prepared resolution that is no smaller than image_size."""
+    builder = prepared([f"celeb_a_hq/{resolution}" for resolution in RESOLUTIONS if resolution >= image_size], local)
+    x, names = squares(builder, "train", image_size)
+    return {"x": x, "filename": names}
+
+
+def prepared(names, local):
+    """Returns the first of the named builders that has prepared its data; neither set is one that can simply be downloaded.
+
+    Raises:
+        FileNotFoundError: There is none.
+    """
+    import tensorflow_datasets as tfds
+
+    builders = (tfds.builder(name) for name in names)
+    builder = next((builder for builder in builders if builder.is_prepared()), None)
+    if builder is None:
+        raise FileNotFoundError(
+            f"Expected {local or 'a file NAME.npz in --data-dir'}, or a copy of {' or '.join(names) or 'at most 1024 pixels'} prepared "
+            "by TensorFlow Datasets (tfds build, see its catalogue), or pass --dataset folder:PATH. Received: none of these"
+        )
+    return builder
+
+
+def squares(builder, split, image_size):
+    """Returns the middle squares of the images of a split, 8-bit [N, image_size, image_size, 3], and the names of their files."""
+    import tensorflow as tf
+    import tensorflow_datasets as tfds
+
+    def square(example):
+        image, name = example["image"], example.get("image/filename", "")
+        side = min(image.shape[:2])
+        top, left = (image.shape[0] - side) // 2, (image.shape[1] - side) // 2
+        cropped = tf.cast(image[top : top + side, left : left + side], tf.float32)
+        resized = tf.image.resize(cropped, (image_size, image_size), "lanczos3", antialias=True)
+        return tf.saturate_cast(tf.round(resized), tf.uint8), name
+
+    dataset = builder.as_dataset(split=split).map(square, num_parallel_calls=tf.data.AUTOTUNE).batch(1000)
+    images, names = zip(*tfds.as_numpy(dataset), strict=True)
+    return np.concatenate(images), np.concatenate(names).astype(bytes)

@@ -1,0 +1,92 @@
+"""Folders of images: brought to one size and to RGB, those that cannot be read skipped up to a limit."""
+
+import sys
+from collections import Counter
+
+import numpy as np
+
+from keras_vaemix.part import check_positive
+
+IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp")
+MAX_SKIPPED_SHARE = 0.01
+NUM_NAMED = 5
+GREY = ("1", "L", "LA", "La")
+DEEP = ("I", "F")  # and I;16: more than 8 bits a value
+UNREADABLE = (OSError, SyntaxError, ValueError, EOFError)  # what Pillow raises for files that are no whole images
+
+
+def read_images(path, image_size):
+    """Returns the images below `path` as 8-bit RGB [N, image_size, image_size, 3]; the folder that holds an image is its label.
+
+    Grey images are repeated over the channels and transparent ones laid on white, which is said on standard error. Files that are no
+    whole images are named there and skipped, up to one in a hundred, or one.
+
+    Raises:
+        FileNotFoundError: There is no such folder, or none of its files is called like an image.
+        ValueError: More files than that cannot be read, or none can.
+    """
+    check_positive(image_size=image_size)
+    files = image_files(path)
+    limit = max(1, int(MAX_SKIPPED_SHARE * len(files)))
+    images, kept, skipped, converted = np.empty((len(files), image_size, image_size, 3), "uint8"), [], [], Counter()
+    for file in files:
+        try:
+            images[len(kept)], kind = read_image(file, image_size)
+        except UNREADABLE as error:
+            skipped.append((file, error))
+            if len(skipped) > limit:
+                break
+            continue
+        kept.append(file)
+        converted[kind] += 1
+    check_skipped(path, skipped, limit, len(files), len(kept))
+    tell(path, skipped, converted, len(files))
+    labels = np.unique([str(file.parent) for file in kept], return_inverse=True)[1]
+    return {"x": images[: len(kept)], **({"y": labels} if labels.any() else {})}
+
+
+def image_files(path):
+    """Returns the files below `path` that are called like images, in the order of their names."""
+    if not path.is_dir():
+        raise FileNotFoundError(f"Expected a folder with images ({', '.join(IMAGES)}). Received: {path}, no folder")
+    files = sorted(file for file in path.rglob("*") if file.is_file())
+    images = [file for file in files if file.suffix.lower() in IMAGES]
+    if not images:
+        received = f"{len(files)} other files, such as {files[0].name}" if files else "an empty folder"
+        raise FileNotFoundError(f"Expected a folder with images ({', '.join(IMAGES)}). Received: {path}, {received}")
+    return images
+
+
+def read_image(file, image_size):
+    """Returns an image [image_size, image_size, 3], its middle square, and whether it was "grey", "transparent" or "RGB"."""
+    from PIL import Image, ImageOps
+
+    with Image.open(file) as image:
+        if image.mode.split(";")[0] in DEEP:
+            raise ValueError(f"mode {image.mode}, more than 8 bits a value: convert it")
+        kind = "transparent" if image.has_transparency_data else "grey" if image.mode in GREY else "RGB"
+        if kind == "transparent":
+            colour = image.convert("RGBA")
+            image = Image.alpha_composite(Image.new("RGBA", colour.size, "white"), colour)
+        return np.asarray(ImageOps.fit(image.convert("RGB"), (image_size, image_size), Image.Resampling.LANCZOS)), kind
+
+
+def check_skipped(path, skipped, limit, num_files, num_kept):
+    """Raises `ValueError` if too many files were skipped, or all."""
+    if len(skipped) > limit or not num_kept:
+        names = "; ".join(f"{file}: {error}" for file, error in skipped[:NUM_NAMED])
+        raise ValueError(
+            f"Expected at most {limit} of the {num_files} files in {path} to be no whole image, and not all: remove or replace them. "
+            f"Received: {names}"
+        )
+
+
+def tell(path, skipped, converted, num_files):
+    """Says once on standard error what was skipped and what was converted."""
+    for file, error in skipped:
+        print(f"skipped {file}, no whole image: {error}", file=sys.stderr)
+    if skipped:
+        print(f"skipped {len(skipped)} of {num_files} files in {path}", file=sys.stderr)
+    kinds = [f"{converted[kind]} {kind}" for kind in ("grey", "transparent") if converted[kind]]
+    if kinds:
+        print(f"converted {' and '.join(kinds)} of {num_files} images in {path} to RGB", file=sys.stderr)
