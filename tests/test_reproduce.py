@@ -31,6 +31,7 @@ def again(tmp_path, monkeypatch, capsys):
     return call
 
 
+@pytest.mark.slow
 def test_rows_run_are_skipped_and_go_on(again, tmp_path):
     status, _, err = again("--epochs", 1, "--rows", "vae", "--seeds", 0, 1)
     assert (status, err) == (0, "")
@@ -139,8 +140,9 @@ def test_verdict_over_seeds():
 
 
 def test_what_counts_as_measured():
-    rows = [{"row": "vae", "seed": 0, "epochs": 371, "command": "python -m training.train vae_digits"}]
     row = TINY[0]
+    made = {"preset": row.preset, "arguments": {"latent_dim": 3}, "command": "python -m training.train vae_digits"}
+    rows = [{"row": "vae", "seed": 0, "epochs": 371, **made}]
     assert reproduce.is_measured(rows, row, 0, None)
     assert reproduce.is_measured(rows, row, 0, 500)
     assert not reproduce.is_measured(rows, row, 1, 10)
@@ -148,6 +150,8 @@ def test_what_counts_as_measured():
     assert reproduce.is_measured(rows, row, 0, 371)
     assert not reproduce.is_measured(rows, row, 0, 372)
     assert not reproduce.is_measured(rows, row, 0, None)
+    rows[0]["arguments"] = {"latent_dim": 4}  # the row's settings are others today
+    assert not reproduce.is_measured(rows, row, 0, 371)
 
 
 def test_record_names_the_paper_s_row(again, tmp_path, monkeypatch):

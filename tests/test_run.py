@@ -101,6 +101,7 @@ def test_killed_and_resumed_run_has_the_same_bits(whole, tmp_path):
         np.testing.assert_array_equal(one[name], other[name], err_msg=name)
 
 
+@pytest.mark.slow
 def test_interrupted_run_says_how_to_go_on(tmp_path):
     folder = tmp_path / "interrupted"
     status, err = interrupted(folder, signal.SIGINT)

@@ -156,6 +156,7 @@ def conv_parts(shape):
     }
 
 
+@pytest.mark.slow
 def test_convolutional_levels(tmp_path):
     shape = (6, 5, 1)
     model = vm.HierarchicalVAE(**conv_parts(shape), decoder=joint_conv_decoder((2, 3), shape, (8,), filters=(4,)))
