@@ -77,6 +77,15 @@ def test_presets_build_for_their_data(system, member, shape):
         assert model.sample(3, seed=0).shape == (3, *shape)
 
 
+@pytest.mark.parametrize("arm", ["faces", "faces_no_gan", "faces_vae", "faces_vae_gan", "celeba_hq"])
+def test_gamix_presets_build(arm):
+    x = Split(np.zeros((2, 64, 64, 3), "float32"))
+    small = {"width": 2, "depth": 1, "latent_dim": 4, "discriminator_filters": 2, "discriminator_layers": 2}
+    model = PRESETS[f"gamix_{arm}"].build(Data("fake", x, x, x, supports.UNIT_INTERVAL), **small).model
+    assert model.reconstruct(x.x).shape == x.x.shape
+    assert (model.discriminator is None) is (arm in ("faces_no_gan", "faces_vae"))
+
+
 @pytest.mark.parametrize(
     ("flags", "message"),
     [

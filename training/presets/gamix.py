@@ -1,0 +1,72 @@
+"""GAMIX-VAE on faces, and the arms of its ablation: with and without the moments, with and without the discriminator."""
+
+import keras
+
+import keras_vaemix as vm
+from keras_vaemix.part import check_positive
+from training.presets import Experiment, family
+from training.presets.parts import choose
+
+PRIORS = {  # what is sampled
+    "standard": lambda latent_dim, k: vm.StandardNormal(latent_dim),
+    "moments": lambda latent_dim, k: vm.FittedMixture(latent_dim, 1),
+    "mixture": vm.FittedMixture,
+}
+MOMENTS = {"total": vm.moments.TotalMoments, "means": vm.moments.MeanMoments, "each": vm.moments.EachPosterior}
+GAMES = {"least_squares": vm.games.LeastSquares, "hinge": vm.games.Hinge}
+
+
+def gamix(
+    data,
+    *,
+    latent_dim: int = 128,
+    width: int = 16,
+    depth: int = 1,
+    discriminator_filters: int = 16,
+    discriminator_layers: int = 2,
+    moments: str = "total",
+    target_variance: float = 0.1,
+    sampler: str = "moments",
+    num_components: int = 10,
+    scale: float = 0.05,
+    moment_weight: float = 1.0,
+    variance_weight: float = 1.0,
+    adversarial_weight: float = 100.0,
+    game: str = "least_squares",
+    spectral_normalization: bool = False,
+    learning_rate: float = 2e-4,
+):
+    """GAMIX-VAE: only the moments of the aggregate posterior are held to the prior; adversarial_weight 0 leaves the discriminator out."""
+    networks, shape = vm.networks, data.shape
+    check_positive(latent_dim=latent_dim, width=width, depth=depth)
+    discriminator = None
+    if adversarial_weight > 0:
+        settings = {"filters": discriminator_filters, "num_layers": discriminator_layers}
+        discriminator = networks.patch_discriminator(shape, **settings, spectral_normalization=spectral_normalization)
+    model = vm.GAMIXVAE(
+        networks.resnet_v2_encoder(shape, 2 * latent_dim, width=width, depth=depth),
+        networks.resnet_v2_decoder(latent_dim, shape, width=width, depth=depth, output_activation="sigmoid"),
+        choose("sampler", PRIORS, sampler)(latent_dim, num_components),
+        vm.Laplace(scale),
+        discriminator,
+        moments=choose("moments", MOMENTS, moments)(target_variance),
+        game=choose("game", GAMES, game)(),
+        moment_weight=moment_weight,
+        variance_weight=variance_weight,
+        adversarial_weight=adversarial_weight,
+    )
+    optimizer = keras.optimizers.Adam(learning_rate, 0.5, 0.999)
+    return Experiment(model, optimizer, epochs=200, batch_size=64, warm_up=0, patience=200, monitor=None)
+
+
+HQ = {"latent_dim": 256, "width": 64, "depth": 2, "discriminator_filters": 64, "discriminator_layers": 3}
+PLAIN, ALONE = {"moments": "each", "sampler": "standard"}, {"adversarial_weight": 0.0}
+family(
+    "gamix",
+    gamix,
+    faces=("celeb_a", "GAMIX-VAE, at 64x64: figures 2 and 3, no numbers", {}),
+    celeba_hq=("celeb_a_hq", "GAMIX-VAE, 256x256 (--image-size 256): figures 2 and 3, no numbers", HQ),
+    faces_no_gan=("celeb_a", "none: GAMIX-VAE without its discriminator, an arm of its ablation", ALONE),
+    faces_vae=("celeb_a", "none: the plain VAE with the same networks, an arm of the ablation", {**PLAIN, **ALONE}),
+    faces_vae_gan=("celeb_a", "none: the plain VAE with the discriminator, an arm of the ablation", PLAIN),
+)
