@@ -15,6 +15,7 @@ DIGITS = ["--dataset", "digits", "--networks", "mlp", "--hidden", 16, "--latent-
 FLEX = ["flex_ae_mnist", *DIGITS, "--critic-units", 16, "--features", "none"]
 
 
+@pytest.mark.slow
 def test_resumed_run_has_the_same_bits(main, tmp_path):
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     assert main(*FLEX, "--epochs", 4, "--run-dir", whole) == (0, "")
@@ -41,6 +42,7 @@ def test_judged_run(main, tmp_path):
     assert [history[-1][f"mask/{j}"] for j in range(4)] == pytest.approx(list(model.soft_mask().numpy()))  # the last weights, not others
 
 
+@pytest.mark.slow
 def test_two_stages(main, tmp_path):
     flags = ["two_stage_mnist", *DIGITS, "--second-units", 16, "--first-epochs", 3, "--likelihood-samples", 20, "--features", "lenet"]
     assert main(*flags, "--epochs", 2, "--run-dir", tmp_path / "run") == (0, "")

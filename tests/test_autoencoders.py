@@ -165,7 +165,10 @@ def test_seeds_and_clusters(model, x):
     np.testing.assert_allclose(model.reconstruct(x), model.predict(x, verbose=0), atol=1e-6)
 
 
-@pytest.mark.parametrize("name", catalogue.AUTOENCODERS)
+SLOW = ("penalties", "mask", "flex")
+
+
+@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow if n in SLOW else []) for n in catalogue.AUTOENCODERS])
 def test_trains_on_two_replicas(name, x):
     with make_strategy("mirrored").scope():
         model = catalogue.AUTOENCODERS[name]()
@@ -237,6 +240,7 @@ def test_signs_of_the_game():
     assert after_draws < draws
 
 
+@pytest.mark.slow
 def test_adversaries_bring_codes_to_the_prior():
     """Codes that are free to go anywhere, and start at N(3, 0.5^2), are brought near the mean of a standard normal by both games."""
     x = np.random.default_rng(0).normal(3.0, 0.5, (512, 1)).astype("float32")

@@ -52,7 +52,7 @@ def exact_log_likelihood(model, x):
 EVERY = np.array(list(itertools.product([0, 1], repeat=4)), "float32")  # every example of four binary pixels
 
 
-@pytest.mark.parametrize("sees", [True, False])
+@pytest.mark.parametrize("sees", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_every_bound_is_below_the_exact_likelihood_and_importance_sampling_meets_it(sees, fitted):
     model = fitted(one_dimensional(sees=sees), EVERY)
     exact = exact_log_likelihood(model, EVERY)

@@ -138,12 +138,14 @@ def test_doubly_reparameterised_gradient_is_unbiased_and_less_noisy(binary):
         np.testing.assert_allclose(one, other, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_learned_and_standard_normal_prior_reach_the_same_bound(digits):
     """The learned normal adds no capacity: what it learns, the encoder's head and the decoder's first layer absorb."""
     bounds = trained_bounds(digits, vm.StandardNormal(4), vm.LearnedNormal(4))
     assert bounds[0] == pytest.approx(bounds[1], abs=0.4)
 
 
+@pytest.mark.slow
 def test_a_mixture_is_no_worse_than_the_normal_that_it_contains(digits):
     bounds = trained_bounds(digits, vm.StandardNormal(4), vm.NormalMixture(4, 10))
     assert bounds[1] > bounds[0] - 0.2

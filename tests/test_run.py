@@ -195,7 +195,7 @@ OTHERS = [
     ("vae_digits", "--strategy", "mirrored"),
     ("iwae_digits", "--num-samples", 3, "--dreg"),
     ("learned_prior_digits",),
-    ("gmmp_digits", "--num-posterior-components", 3, "--kl", "softmin", "--warm-up", 1),
+    pytest.param(("gmmp_digits", "--num-posterior-components", 3, "--kl", "softmin", "--warm-up", 1), marks=pytest.mark.slow),
     ("mog_posterior_toy",),
 ]
 

@@ -165,7 +165,7 @@ def trained(preset, epochs, **flags):
     return experiment.model
 
 
-@pytest.mark.parametrize("preset", ["mog_prior_two_modes", "cp_vae_two_modes"])
+@pytest.mark.parametrize("preset", ["mog_prior_two_modes", pytest.param("cp_vae_two_modes", marks=pytest.mark.slow)])
 def test_mixtures_recover_both_modes(preset):
     """The CP-VAE paper has it that a VAE with a mixture prior cannot."""
     figures = two_modes.figures_of(trained(preset, 8))

@@ -109,7 +109,7 @@ class GAMIXVAE(VAE):
         loss = terms["moment_kl"] + terms["variance_kl"] - terms["reconstruction"]
         if self.discriminator is not None and training:
             images = tf.concat([self.likelihood.mean(params), self.image(self.decoder(fresh, training=training))], axis=0)
-            terms["adversarial"] = self.adversarial_weight * self.game.fooling_loss(self.score(self.discriminator, images))
+            terms["adversarial"] = self.adversarial_weight * self.game.fooling_loss(self.score(images))
             loss += terms["adversarial"]
         self.record(loss=loss, aggregate_variance=tf.reduce_mean(spread), **terms)
         return loss
@@ -120,7 +120,7 @@ class GAMIXVAE(VAE):
         center, spread = self.moments(mean, tf.exp(log_variance))
         latents = tf.concat(self.latents(mean, log_variance, center, spread), axis=0)
         fake = tf.stop_gradient(self.image(at_rest(self.decoder, latents)))
-        loss = self.game.critic_loss(lambda images, training: self.score(self.discriminator, images), x, fake, self.next_seed())
+        loss = self.game.critic_loss(self.score, x, fake, self.next_seed())
         self.record(discriminator_loss=loss)
         return loss
 
@@ -158,10 +158,9 @@ class GAMIXVAE(VAE):
         """Returns the mean of p(x|z) for the decoder's output."""
         return self.likelihood.mean(tf.cast(params, tf.float32))
 
-    @staticmethod
-    def score(discriminator, images):
-        """Returns the scores of patches, in float32."""
-        return tf.cast(discriminator(images, training=True), tf.float32)
+    def score(self, images, training=False):
+        """Returns the discriminator's scores of patches, in float32; training is its own move, in which spectral norms are taken."""
+        return tf.cast(self.discriminator(images, training=training), tf.float32)
 
     # The sampler.
 
