@@ -153,6 +153,7 @@ def mask_aae_synthetic():
     large = {"latent_dim": 32}
     return [
         Row("mask8", "mask_aae_synthetic", stated={"active_dimensions": 9, "nac": 0.030}),
+        Row("mask8_slower", "mask_aae_synthetic", {"growth_steps": 400}, stated={"active_dimensions": 9, "nac": 0.030}),
         Row("wae8", "wae_gan_synthetic", stated={"active_dimensions": 16, "nac": 0.040}),
         Row(
             "mask16", "mask_aae_synthetic", {"growth_steps": 75, **large}, None, None, "manifold16", {"active_dimensions": 16, "nac": 0.013}
