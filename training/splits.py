@@ -99,7 +99,19 @@ class Data(NamedTuple):
 
             return indices.enumerate().map(batch, num_parallel_calls=1)
 
-        return tf.data.Dataset.counter(first_epoch).flat_map(epoch_batches).prefetch(8)
+        return steady(tf.data.Dataset.counter(first_epoch).flat_map(epoch_batches).prefetch(8))
+
+
+def in_order(x, batch_size):
+    """Returns a `tf.data.Dataset` of all of x [N, *] in batches."""
+    return steady(tf.data.Dataset.from_tensor_slices(x).batch(batch_size))
+
+
+def steady(dataset):
+    """Returns a data set that nothing tunes: the end of a pass would wait for the tuner's thread, which sleeps up to as long as it took."""
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return dataset.with_options(options)
 
 
 def scale(x):

@@ -124,6 +124,7 @@ def fit(run, data, experiment, args, strategy):
     from keras_vaemix import callbacks
     from keras_vaemix.models import LatentModel
     from training.run import Recorder
+    from training.splits import in_order
     from training.strategy import steps_at_once
 
     model, support = experiment.model, experiment.model.support
@@ -131,7 +132,7 @@ def fit(run, data, experiment, args, strategy):
     validation, labels = data.arrays("validation", support), data.labels("validation")
     with strategy.scope():
         model.seed = args.seed
-        model.compile(experiment.optimizer, experiment.players, steps_per_execution=steps_at_once(steps))
+        model.compile(experiment.optimizer, experiment.players, experiment.jit_compile, steps_per_execution=steps_at_once(steps))
     first = run.restore(model, steps)
     if first == 0 and experiment.start is not None:
         with strategy.scope():
@@ -148,8 +149,7 @@ def fit(run, data, experiment, args, strategy):
             initial_epoch=first,
             steps_per_epoch=steps,
             shuffle=False,
-            validation_data=validation,
-            validation_batch_size=experiment.batch_size,
+            validation_data=in_order(validation, experiment.batch_size),
             verbose=1 if sys.stdout.isatty() else 2,
             callbacks=[
                 callbacks.StopOnNaN(),

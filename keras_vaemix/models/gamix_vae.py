@@ -4,7 +4,6 @@ import keras
 import tensorflow as tf
 
 from keras_vaemix.games import LeastSquares
-from keras_vaemix.models.autoencoding import at_rest
 from keras_vaemix.models.step import Update
 from keras_vaemix.models.vae import VAE
 from keras_vaemix.moments import TotalMoments
@@ -85,10 +84,11 @@ class GAMIXVAE(VAE):
 
     def updates(self):
         own = self.encoder.trainable_variables + self.decoder.trainable_variables
-        vae = [Update("model", self.loss_and_record, own)]
-        if self.discriminator is None:
-            return vae
-        return [Update("discriminator", self.discriminator_loss, self.discriminator.trainable_variables), *vae]
+        return [Update("model", self.loss_and_record, own, inner=() if self.discriminator is None else (self.discriminator_update(),))]
+
+    def discriminator_update(self):
+        """Returns the move of the discriminator, on examples and on images that were made in the model's own."""
+        return Update("discriminator", self.discriminator_loss, self.discriminator.trainable_variables)
 
     def metric_names(self):
         adversarial = [] if self.discriminator is None else ["adversarial", "discriminator_loss"]
@@ -108,18 +108,15 @@ class GAMIXVAE(VAE):
         }
         loss = terms["moment_kl"] + terms["variance_kl"] - terms["reconstruction"]
         if self.discriminator is not None and training:
-            images = tf.concat([self.likelihood.mean(params), self.image(self.decoder(fresh, training=training))], axis=0)
-            terms["adversarial"] = self.adversarial_weight * self.game.fooling_loss(self.score(images))
+            fake = tf.concat([self.likelihood.mean(params), self.image(self.decoder(fresh, training=training))], axis=0)
+            self.minimize(lambda: self.discriminator_loss(x, tf.stop_gradient(fake)), self.discriminator_update())
+            terms["adversarial"] = self.adversarial_weight * self.game.fooling_loss(self.score(fake))
             loss += terms["adversarial"]
         self.record(loss=loss, aggregate_variance=tf.reduce_mean(spread), **terms)
         return loss
 
-    def discriminator_loss(self, x):
+    def discriminator_loss(self, x, fake):
         """Returns the discriminator's loss for examples against reconstructions and draws of the prior, and records it."""
-        mean, log_variance = self.posterior_params(at_rest(self.encoder, x))
-        center, spread = self.moments(mean, tf.exp(log_variance))
-        latents = tf.concat(self.latents(mean, log_variance, center, spread), axis=0)
-        fake = tf.stop_gradient(self.image(at_rest(self.decoder, latents)))
         loss = self.game.critic_loss(self.score, x, fake, self.next_seed())
         self.record(discriminator_loss=loss)
         return loss

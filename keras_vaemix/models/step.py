@@ -19,12 +19,14 @@ class Update(NamedTuple):
         loss: Function from examples to the mean loss over this replica's batch.
         variables: What the player moves.
         steps: Number of inner steps.
+        inner: Moves of other players that the loss itself makes, by `minimize`, once it has what they judge: it need not be made twice.
     """
 
     player: str
     loss: Callable
     variables: list
     steps: int = 1
+    inner: tuple = ()
 
 
 class SteppedModel(keras.Model, abc.ABC):
@@ -108,7 +110,7 @@ class SteppedModel(keras.Model, abc.ABC):
         super().compile(optimizer=optimizer, jit_compile=jit_compile, **kwargs)
         self.players = {name: keras.optimizers.get(player) for name, player in {**self.default_players(), **(players or {})}.items()}
         with self.distribute_strategy.scope():
-            variables = {update.player: update.variables for update in self.updates()}
+            variables = {update.player: update.variables for outer in self.updates() for update in (outer, *outer.inner)}
             for player, own in variables.items():
                 self.optimizer_of(player).build(own)
 

@@ -1,15 +1,14 @@
 """Normalisations of maps [B, H, W, C] by name, for the networks that leave the choice to their user."""
 
-import math
-
 import keras
 
 from keras_vaemix.part import require
 
-MAX_GROUPS = 32
+NUM_GROUPS = (32, 16, 8, 4, 2)
+GROUP_SIZE = 4  # channels of a group are a multiple: alone, a channel would lose its mean over the map
 
 NORMALIZATIONS = {
-    "group": lambda channels: keras.layers.GroupNormalization(math.gcd(MAX_GROUPS, channels)),
+    "group": lambda channels: keras.layers.GroupNormalization(num_groups(channels)),
     "layer": lambda channels: keras.layers.GroupNormalization(1),
     "instance": lambda channels: keras.layers.GroupNormalization(channels),
     "none": lambda channels: keras.layers.Identity(),
@@ -20,8 +19,8 @@ def normalization_layer(name, channels):
     """Returns a layer that normalises each example by itself, so that no example changes what is made of another.
 
     Args:
-        name: "group", over the map and groups of channels, as many groups as divide both 32 and C; "layer", over the map and all
-            channels; "instance", over the map; or "none".
+        name: "group", over the map and groups of channels, up to 32 groups of four channels or a multiple; "layer", over the map and
+            all channels; "instance", over the map; or "none".
         channels: Channels C of the map.
 
     Raises:
@@ -31,3 +30,12 @@ def normalization_layer(name, channels):
     """
     require(name in NORMALIZATIONS, f"normalization of {', '.join(NORMALIZATIONS)}", normalization=name)
     return NORMALIZATIONS[name](channels)
+
+
+def num_groups(channels):
+    """Returns how many groups the channels make.
+
+    >>> [num_groups(channels) for channels in (4, 6, 16, 64, 512)]
+    [1, 1, 4, 16, 32]
+    """
+    return next((groups for groups in NUM_GROUPS if channels % (GROUP_SIZE * groups) == 0), 1)

@@ -21,6 +21,7 @@ class Experiment(NamedTuple):
         callbacks: Further callbacks, whose state is a function of the saved step.
         monitor: Column of the history by whose least value the best weights are chosen, on validation data; None keeps the last weights.
         players: Optimizers of further players, by name, beside those that the model gives them.
+        jit_compile: XLA, as `compile` takes it; see `parts.compilation`.
         start: Function of the experiment, the data and a seed that is called once, before the first epoch.
     """
 
@@ -34,6 +35,7 @@ class Experiment(NamedTuple):
     start: Callable | None = None
     monitor: str | None = "val_loss"
     players: dict | None = None
+    jit_compile: bool | str = "auto"
 
 
 class Preset(NamedTuple):

@@ -5,7 +5,7 @@ import keras
 import keras_vaemix as vm
 from keras_vaemix.part import check_positive
 from training.presets import Experiment, family
-from training.presets.parts import choose
+from training.presets.parts import choose, compilation
 
 PRIORS = {  # what is sampled
     "standard": lambda latent_dim, k: vm.StandardNormal(latent_dim),
@@ -56,7 +56,8 @@ def gamix(
         adversarial_weight=adversarial_weight,
     )
     optimizer = keras.optimizers.Adam(learning_rate, 0.5, 0.999)
-    return Experiment(model, optimizer, epochs=200, batch_size=64, warm_up=0, patience=200, monitor=None)
+    settings = {"warm_up": 0, "monitor": None, "jit_compile": compilation("resnet_v2")}
+    return Experiment(model, optimizer, epochs=200, batch_size=64, **settings)
 
 
 HQ = {"latent_dim": 256, "width": 64, "depth": 2, "discriminator_filters": 64, "discriminator_layers": 3}

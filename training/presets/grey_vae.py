@@ -6,7 +6,7 @@ import keras_vaemix as vm
 from keras_vaemix.part import check_positive
 from training.presets import Experiment, family
 from training.presets.pairs import SYNTHETIC, pair
-from training.presets.parts import FirstStage, choose
+from training.presets.parts import FirstStage, choose, compilation
 
 LIKELIHOODS = {  # of grey values and colours in [0, 1]; logits where the networks have no last activation
     "cross_entropy": (vm.PseudoBernoulli, None),
@@ -45,7 +45,8 @@ def beta_vae(
     """Beta-VAE of values in [0, 1]; with beta 1 the VAE with fixed or learned variance, or another prior."""
     chosen = choose("prior", PRIORS, prior)(latent_dim, num_components, data.shape)
     model = grey_vae(data, networks, latent_dim, hidden, likelihood, chosen, beta)
-    return Experiment(model, halving(learning_rate, 150, data), epochs=400, batch_size=64, warm_up=0, patience=400)
+    optimizer = halving(learning_rate, 150, data)
+    return Experiment(model, optimizer, epochs=400, batch_size=64, warm_up=0, patience=400, jit_compile=compilation(networks))
 
 
 def two_stage(
@@ -69,7 +70,8 @@ def two_stage(
         vm.LearnedScaleNormal(1.0),
     )
     model, optimizer = vm.TwoStageVAE(first, second), keras.optimizers.Adam(learning_rate)
-    return Experiment(model, optimizer, epochs=800, batch_size=64, warm_up=0, patience=800, start=FirstStage(first_epochs))
+    settings = {"warm_up": 0, "patience": 800, "start": FirstStage(first_epochs), "jit_compile": compilation(networks)}
+    return Experiment(model, optimizer, epochs=800, batch_size=64, **settings)
 
 
 def halving(learning_rate, epochs, data, batch_size=64):

@@ -6,7 +6,7 @@ import keras_vaemix as vm
 from keras_vaemix.part import check_positive
 from training.presets import Experiment, family
 from training.presets.pairs import SYNTHETIC, critic_of, image_critic, pair
-from training.presets.parts import choose
+from training.presets.parts import choose, compilation
 
 COSTS = {"squared_error": vm.costs.SquaredError, "cross_entropy": vm.costs.CrossEntropy}
 KERNELS = {"imq": vm.discrepancies.InverseMultiquadratic, "rbf": vm.discrepancies.RadialBasis}
@@ -33,7 +33,8 @@ def autoencoder(
         choose("cost", COSTS, cost)(),
         penalties=[penalty(weight) for penalty, weight in weights.items() if weight != 0],
     )
-    return Experiment(model, keras.optimizers.Adam(learning_rate), epochs=100, batch_size=100, warm_up=0, patience=100)
+    optimizer = keras.optimizers.Adam(learning_rate)
+    return Experiment(model, optimizer, epochs=100, batch_size=100, warm_up=0, patience=100, jit_compile=compilation(networks))
 
 
 def wae_mmd(
@@ -49,9 +50,10 @@ def wae_mmd(
 ):
     """WAE-MMD: codes are brought to the prior by their maximum mean discrepancy."""
     discrepancy = vm.discrepancies.MMD(choose("kernel", KERNELS, kernel)(), regularization)
-    networks = pair(data, networks, latent_dim, hidden)
-    model = vm.Autoencoder(*networks, vm.StandardNormal(latent_dim), vm.costs.SquaredError(cost_weight), discrepancy)
-    return Experiment(model, keras.optimizers.Adam(learning_rate, beta_1=0.5), epochs=100, batch_size=100, warm_up=0, patience=100)
+    coders = pair(data, networks, latent_dim, hidden)
+    model = vm.Autoencoder(*coders, vm.StandardNormal(latent_dim), vm.costs.SquaredError(cost_weight), discrepancy)
+    optimizer = keras.optimizers.Adam(learning_rate, beta_1=0.5)
+    return Experiment(model, optimizer, epochs=100, batch_size=100, warm_up=0, patience=100, jit_compile=compilation(networks))
 
 
 def wae_gan(
@@ -74,7 +76,7 @@ def wae_gan(
         vm.costs.SquaredError(cost_weight),
         weight=regularization,
     )
-    return last_weights(model, keras.optimizers.Adam(learning_rate, beta_1=0.5), epochs=100, batch_size=100)
+    return last_weights(model, keras.optimizers.Adam(learning_rate, beta_1=0.5), networks, epochs=100, batch_size=100)
 
 
 def mask_aae(
@@ -102,7 +104,7 @@ def mask_aae(
         fidelity=fidelity,
         critic_steps=critic_steps,
     )
-    return last_weights(model, model.recipe_optimizer(), epochs=640, batch_size=64, callbacks=(vm.callbacks.MaskHistory(),))
+    return last_weights(model, model.recipe_optimizer(), networks, epochs=640, batch_size=64, callbacks=(vm.callbacks.MaskHistory(),))
 
 
 def flex_ae(
@@ -127,12 +129,13 @@ def flex_ae(
         image_critic=image_critic(data, networks, hidden) if smooth else None,
         critic_steps=critic_steps,
     )
-    return last_weights(model, keras.optimizers.Adam(learning_rate), epochs=330, batch_size=128)
+    return last_weights(model, keras.optimizers.Adam(learning_rate), networks, epochs=330, batch_size=128)
 
 
-def last_weights(model, optimizer, epochs, batch_size, callbacks=()):
+def last_weights(model, optimizer, networks, epochs, batch_size, callbacks=()):
     """Returns an experiment that keeps its last weights: the cost of an adversarial model is least before its latents are good."""
-    return Experiment(model, optimizer, epochs, batch_size, warm_up=0, callbacks=callbacks, monitor=None)
+    settings = {"warm_up": 0, "callbacks": callbacks, "monitor": None, "jit_compile": compilation(networks)}
+    return Experiment(model, optimizer, epochs, batch_size, **settings)
 
 
 FACES_64 = {"latent_dim": 128}
