@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from keras_vaemix import supports
 from training.files import read_history
@@ -49,6 +50,25 @@ def test_two_stages(main, tmp_path):
     report = json.loads((tmp_path / "run" / "evaluation.json").read_text())
     assert report["elbo"] < report["log_likelihood"]
     assert report["fd_generation"] > 0
+
+
+@pytest.mark.slow
+def test_faces_by_several_samplers(main, tmp_path):
+    rng = np.random.default_rng(0)
+    for split, n in {"train": 40, "validation": 10, "test": 100}.items():
+        for i in range(n):
+            folder = tmp_path / "faces" / split / "ab"[i % 2]
+            folder.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(rng.integers(0, 255, (16, 16, 3), dtype="uint8")).save(folder / f"{i:03}.png")
+    sizes = ["--latent-dim", 4, "--width", 4, "--discriminator-layers", 1, "--batch-size", 20, "--image-size", 16]
+    flags = ["gamix_faces", *sizes, "--dataset", f"folder:{tmp_path / 'faces'}", "--features", "lenet", "--likelihood-samples", 10]
+    assert main(*flags, "--epochs", 2, "--run-dir", tmp_path / "run")[0] == 0
+    report = json.loads((tmp_path / "run" / "evaluation.json").read_text())
+    assert report["fd_moments"] == report["fd_generation"]  # what the preset samples by
+    assert report["sharpness_moments"] == report["sharpness_generation"]
+    assert report["fd_standard"] != report["fd_mixture"]
+    assert report["aggregate_variance"] > 0
+    assert report["l1"] > 0
 
 
 def test_density_that_cannot_be_fitted_keeps_the_autoencoder(main, tmp_path):

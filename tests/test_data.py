@@ -169,7 +169,16 @@ def test_labels_stay_with_their_images(tmp_path):
     for i, name in enumerate("ab"):
         write_images(tmp_path / name, 3 + i)
     (tmp_path / "a" / "000.png").write_bytes(b"")
-    np.testing.assert_array_equal(images.read_images(tmp_path, 4)["y"], [0, 0, 1, 1, 1, 1])
+    assert images.read_images(tmp_path, 4)["folder"].tolist() == ["a"] * 2 + ["b"] * 4
+
+
+def test_a_folder_is_the_same_label_in_every_split(tmp_path):
+    for split, names in {"train": "abd", "validation": "b", "test": "cd"}.items():
+        for name in names:
+            (tmp_path / split).mkdir(exist_ok=True)
+            write_images(tmp_path / split / name, 2)
+    loaded = data.load(f"folder:{tmp_path}", image_size=4)
+    assert [getattr(loaded, split).y.tolist() for split in ("train", "validation", "test")] == [[0, 0, 1, 1, 3, 3], [1, 1], [2, 2, 3, 3]]
 
 
 def test_transparent_and_grey_images_are_converted(tmp_path, capsys):

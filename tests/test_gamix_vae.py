@@ -166,3 +166,16 @@ def test_objective_is_no_bound_and_an_honest_one_stands_beside_it(x):
 def test_bad_input_is_named(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def test_other_samplers_share_the_networks(x):
+    model = gamix()
+    other = model.sampled_by(vm.FittedMixture(D, 1))
+    assert other.discriminator is None
+    np.testing.assert_array_equal(other.reconstruct(x), model.reconstruct(x))
+    mean, variance = np.split(model.encoder(x).numpy(), 2, axis=1)
+    variance = np.exp(np.clip(variance, *model.posterior.log_variance_limits))
+    np.testing.assert_allclose(model.aggregate_variance(x, batch_size=7), mean.var(0) + variance.mean(0), rtol=1e-5)
+    many = np.tile(x, (200, 1, 1, 1))
+    other.adapt_sampler(many)
+    np.testing.assert_allclose(np.diag(other.prior.distribution().covariance()), model.aggregate_variance(many), rtol=0.1)  # of 6,000 draws

@@ -60,3 +60,29 @@ def test_what_is_no_image_is_refused(shape):
 def test_reconstructions_of_another_shape_are_refused():
     with pytest.raises(ValueError, match=r"one shape .* Received: x=\(2, 3\), y=\(2, 1\)"):
         evaluation.l1(np.zeros((2, 3)), np.zeros((2, 1)))
+
+
+class Blurred:
+    """Reconstructs images blurred, and draws flat ones."""
+
+    def sample(self, n, seed):
+        return np.full((n, 8, 8, 3), 0.5)
+
+    def reconstruct(self, x):
+        return ndimage.gaussian_filter(x, (0, 1, 1, 0))
+
+
+def test_report_has_every_kind_of_image():
+    x = noise(30, 8, 8, 3)
+    report = evaluation.sharpness_report(Blurred(), x, batch_size=7)
+    blurred = Blurred().reconstruct(x)
+    expected = {
+        "sharpness_real": evaluation.sharpness(x),
+        "sharpness_reconstruction": evaluation.sharpness(blurred),
+        "l1": evaluation.l1(x, blurred),
+    }
+    for name, values in expected.items():
+        assert report[name] == pytest.approx(values.mean(), rel=1e-6)
+        assert report[f"{name}_se"] == pytest.approx(values.std(ddof=1) / 30**0.5, rel=1e-6)
+    assert report["sharpness_generation"] == pytest.approx(0, abs=1e-12)
+    assert evaluation.sharpness_report(Blurred(), x, num_samples=5)["sharpness_real"] != report["sharpness_real"]

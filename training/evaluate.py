@@ -15,7 +15,7 @@ SPLIT_ON = 1000  # examples of the divergence split, which compares all pairs
 def evaluate(folder, model, data, split, num_samples, num_likelihood_examples=None, features="auto"):
     """Evaluates `model` on a split of the data, writes `evaluation.json` into the run folder, and returns the report."""
     from keras_vaemix.evaluation import autoencoder_report
-    from keras_vaemix.models import LatentModel
+    from keras_vaemix.models import GAMIXVAE, LatentModel
     from training.files import write_json
 
     x = data.arrays(split, model.support)
@@ -30,6 +30,8 @@ def evaluate(folder, model, data, split, num_samples, num_likelihood_examples=No
         features = "none" if isinstance(model, LatentModel) or not data.is_images() or data.labels("train") is None else "lenet"
     if features != "none":
         report |= judged(model, data, split, x, features)
+    if isinstance(model, GAMIXVAE):
+        report |= samplers_report(model, data, x, features)
     write_json(Path(folder) / "evaluation.json", report)
     return report
 
@@ -56,6 +58,29 @@ def judged(model, data, split, x, features):
     real = data.arrays(split, supports.UNIT_INTERVAL)
     given = {} if real is x or not data.binarizes(model.support) else {"real": network(real)}
     return generation_report(model, x, network, **given)
+
+
+def samplers_report(model, data, x, features):
+    """Returns what a model whose latents are of several densities gives by each, and the variance of its aggregate posterior.
+
+    The densities are N(0, I), the aggregate posterior's moments, and a mixture of ten components that is fitted to draws of it.
+    """
+    from keras_vaemix import FittedMixture, StandardNormal
+    from keras_vaemix.evaluation import generation_report, sharpness_report
+    from training.features import load_features
+
+    report = {"aggregate_variance": float(model.aggregate_variance(x).mean())}
+    if not data.is_images():
+        return report
+    report |= sharpness_report(model, x)
+    d, network = model.prior.latent_dim, None if features == "none" else load_features(features, data)
+    for name, prior in {"standard": StandardNormal(d), "moments": FittedMixture(d, 1), "mixture": FittedMixture(d, 10)}.items():
+        other = model.sampled_by(prior)
+        other.adapt_sampler(data.fixed("train", model.support))
+        report[f"sharpness_{name}"] = sharpness_report(other, x)["sharpness_generation"]
+        if network is not None:
+            report[f"fd_{name}"] = generation_report(other, x, network)["fd_generation"]
+    return report
 
 
 def component_report(model, data, split):

@@ -16,7 +16,7 @@ UNREADABLE = (OSError, SyntaxError, ValueError, EOFError)  # what Pillow raises 
 
 
 def read_images(path, image_size):
-    """Returns the images below `path` as 8-bit RGB [N, image_size, image_size, 3]; the folder that holds an image is its label.
+    """Returns the images below `path` as 8-bit RGB [N, image_size, image_size, 3], and the folder below it that holds each.
 
     Grey images are repeated over the channels and transparent ones laid on white, which is said on standard error. Files that are no
     whole images are named there and skipped, up to one in a hundred, or one.
@@ -41,8 +41,7 @@ def read_images(path, image_size):
         converted[kind] += 1
     check_skipped(path, skipped, limit, len(files), len(kept))
     tell(path, skipped, converted, len(files))
-    labels = np.unique([str(file.parent) for file in kept], return_inverse=True)[1]
-    return {"x": images[: len(kept)], **({"y": labels} if labels.any() else {})}
+    return {"x": images[: len(kept)], "folder": np.array([file.parent.relative_to(path).as_posix() for file in kept])}
 
 
 def image_files(path):

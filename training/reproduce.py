@@ -18,7 +18,7 @@ from training.papers import TABLES, filled, with_paper
 from training.quiet import import_tensorflow
 from training.record import RESULTS
 
-PASSED_ON = ("epochs", "warm_up", "data_dir", "likelihood_samples", "likelihood_examples", "strategy")
+PASSED_ON = ("dataset", "epochs", "warm_up", "data_dir", "likelihood_samples", "likelihood_examples", "strategy")
 
 
 def flags():
@@ -27,6 +27,7 @@ def flags():
     parser.add_argument("table", nargs="?", help=f"one of {', '.join(TABLES)}")
     parser.add_argument("--rows", nargs="+", metavar="ROW", help="rows instead of all")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0], metavar="N", help="seeds of each row (default: 0)")
+    parser.add_argument("--dataset", help="data set instead of the presets': a name, npz:PATH or folder:PATH")
     parser.add_argument("--epochs", type=int, help="at most so many epochs instead of the presets'")
     parser.add_argument("--warm-up", type=int, help="epochs over which beta rises, instead of the presets'")
     parser.add_argument("--data-dir", default=os.environ.get("VAEMIX_DATA"), help="folder with NAME.npz (default: $VAEMIX_DATA)")
@@ -82,7 +83,7 @@ def measure(table, row, seed, args):
 
 def command(table, row, seed, args):
     """Returns the command that measures a row, without the places of one machine."""
-    options = [(name, getattr(args, name)) for name in ("epochs", "warm_up", "likelihood_samples", "likelihood_examples")]
+    options = [(name, getattr(args, name)) for name in ("dataset", "epochs", "warm_up", "likelihood_samples", "likelihood_examples")]
     words = [f"--{name.replace('_', '-')} {value}" for name, value in options if value is not None]
     return " ".join([f"python -m training.reproduce {table} --rows {row.name} --seeds {seed}", *words])
 
@@ -97,6 +98,7 @@ def judged(table, rows, name):
     of_bound = lambda group, row: verdicts.verdict(group, row.paper_elbo, row.caveat)  # noqa: E731
     of_table = {
         "cp_vae_toy": lambda group, row: two_modes.verdict(group),
+        "gamix_ablation": lambda group, row: verdicts.verdict_on_faces(group, [r for r in rows if r.get("row") == "vae"]),
         "mask_aae_synthetic": verdicts.verdict_on_latents,
         "rae_table_mnist": verdicts.verdict_on_generation,
     }

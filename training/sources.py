@@ -24,9 +24,18 @@ def read_npz(path):
 def read_folder(path, image_size):
     """Returns the images below `path` as arrays: of each split where there are folders train, validation and test, else of all."""
     if not (path / "train").is_dir():
-        return read_images(path, image_size)
-    parts = {split: read_images(path / split, image_size) for split in SPLITS if (path / split).is_dir()}
-    return {f"{kind}_{split}": array for split, arrays in parts.items() for kind, array in arrays.items()}
+        images = read_images(path, image_size)
+        return with_labels({"": images})
+    return with_labels({f"_{split}": read_images(path / split, image_size) for split in SPLITS if (path / split).is_dir()})
+
+
+def with_labels(parts):
+    """Returns the arrays of parts of a set by names that end in theirs: the folder that holds an image is its label, one in all parts."""
+    folders = np.unique(np.concatenate([part["folder"] for part in parts.values()]))
+    arrays = {f"x{end}": part["x"] for end, part in parts.items()}
+    if len(folders) == 1:
+        return arrays
+    return arrays | {f"y{end}": np.searchsorted(folders, part["folder"]) for end, part in parts.items()}
 
 
 def read_tfds(name, local):

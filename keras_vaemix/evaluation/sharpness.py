@@ -3,7 +3,8 @@
 import numpy as np
 from scipy import ndimage
 
-from keras_vaemix.part import require
+from keras_vaemix.evaluation.generation import batched, draws_of, sample_of
+from keras_vaemix.part import check_positive, require
 
 LAPLACIAN = np.array([[0, 1, 0], [1, -4, 1], [0, 1, 0]], "float32")
 LUMA = np.array([0.299, 0.587, 0.114], "float32")  # ITU-R BT.601
@@ -42,6 +43,33 @@ def l1(x, y):
     x, y = unit(x), unit(y)
     require(x.shape == y.shape and x.ndim > 1 and x.size > 0, "examples and reconstructions of one shape [N, *]", x=x.shape, y=y.shape)
     return np.mean(np.abs(x - y), axis=tuple(range(1, x.ndim)), dtype=float)
+
+
+def sharpness_report(model, x, num_samples=1000, batch_size=100, seed=0):
+    """Returns how sharp samples, reconstructions and real images are, and how near reconstructions come: means over n images of each.
+
+    Args:
+        model: Has `sample(n, seed=)` and `reconstruct(x)`, both of which return images in the range of x.
+        x: Real images [N, H, W, C]; n = min(num_samples, N) of them are taken.
+        num_samples: At most so many images of each kind.
+        batch_size: Number of images at a time.
+        seed: Integer; the images that are taken and drawn are a function of it.
+
+    Returns:
+        A dict: `sharpness_generation`, `sharpness_reconstruction`, `sharpness_real`, and `l1`, the mean absolute error of a pixel; each
+        with its standard error over images, `..._se`.
+
+    Raises:
+        ValueError: The examples are no images.
+    """
+    check_positive(num_samples=num_samples, batch_size=batch_size)
+    real = np.asarray(x)[sample_of(len(x), num_samples, seed)]
+    reconstructed = batched(model.reconstruct, real, batch_size)
+    fake = np.concatenate([np.asarray(model.sample(size, seed=draw)) for size, draw in draws_of(len(real), batch_size, seed)])
+    sharp = {"generation": fake, "reconstruction": reconstructed, "real": real}
+    figures = {f"sharpness_{kind}": sharpness(images) for kind, images in sharp.items()} | {"l1": l1(real, reconstructed)}
+    means = {name: float(np.mean(values)) for name, values in figures.items()}
+    return means | {f"{name}_se": float(np.std(values, ddof=1) / len(values) ** 0.5) for name, values in figures.items()}
 
 
 def unit(x):

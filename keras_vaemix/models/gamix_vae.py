@@ -173,5 +173,19 @@ class GAMIXVAE(VAE):
             draws.append(mean + tf.exp(0.5 * log_variance) * noise)
         self.prior.fit(tf.concat(draws, axis=0).numpy(), seed=self.seed)
 
+    def sampled_by(self, prior):
+        """Returns a GAMIX-VAE of the same encoder and decoder with another prior, without the discriminator."""
+        return GAMIXVAE(self.encoder, self.decoder, prior, self.likelihood, moments=self.moments, seed=self.seed)
+
+    def aggregate_variance(self, x, batch_size=500):
+        r"""Returns the variance [D] of the aggregate posterior over x [N, *], :math:`\mathrm{Var}(\mu_i) + E[\sigma_i^2]`."""
+        self.check(x)
+        parts = [
+            self.posterior_params(self.encoder(tf.cast(x[i : i + batch_size], tf.float32), training=False))
+            for i in range(0, len(x), batch_size)
+        ]
+        mean, log_variance = (tf.concat(part, axis=0) for part in zip(*parts, strict=True))
+        return (tf.math.reduce_variance(mean, axis=0) + tf.reduce_mean(tf.exp(log_variance), axis=0)).numpy()
+
     def can_sample(self):
         return not isinstance(self.prior, FittedMixture) or bool(self.prior.is_fitted.numpy())
