@@ -8,9 +8,9 @@ import numpy as np
 import tensorflow as tf
 
 from keras_vaemix import pictures, plots
-from keras_vaemix.evaluation import category_table, cluster_report, has_kl_ladder, kl_ladder, posterior_means
+from keras_vaemix.evaluation import category_table, cluster_report, has_kl_ladder, kl_ladder, latent_effects, posterior_means
 from keras_vaemix.evaluation.clustering import check_indices, check_labels
-from keras_vaemix.models import AutoencodingModel
+from keras_vaemix.models import GAMIXVAE, AutoencodingModel
 from keras_vaemix.part import check_positive, require
 
 
@@ -122,7 +122,8 @@ class TensorBoard(keras.callbacks.TensorBoard):
     of dead ones. With labels, components against labels are a picture, and the accuracy of the components, matched one to one with
     labels on these very examples, is a figure. All are drawn with fixed seeds and leave the training run as it is. Where posterior
     or prior are mixtures, every bound of the divergence is shown as its gap above the Monte Carlo estimate (`kl_gap/*`). Of a
-    deterministic autoencoder the covariance of its codes is a picture, and the mask, if it has one, a histogram.
+    deterministic autoencoder the covariance of its codes is a picture, and the mask, if it has one, a histogram; of a GAMIX-VAE the
+    effects of its latents, variants and transitions are pictures.
 
     Args:
         log_dir: Where logs go.
@@ -164,6 +165,8 @@ class TensorBoard(keras.callbacks.TensorBoard):
                 self.write_components()
             if isinstance(self.model, AutoencodingModel) and len(self.x) > 1:
                 self.picture("covariance", pictures.covariance_picture(posterior_means(self.model, self.x)))
+            if isinstance(self.model, GAMIXVAE) and len(shape) == 3 and len(self.x) > 1:
+                self.write_latents()
             if hasattr(self.model, "soft_mask"):
                 tf.summary.histogram("mask", self.model.soft_mask())
             if has_kl_ladder(self.model):
@@ -182,6 +185,13 @@ class TensorBoard(keras.callbacks.TensorBoard):
             tf.summary.scalar("components/cluster_accuracy", report["cluster_accuracy"])
             table = category_table(np.argmax(shares, axis=1), self.labels, shares.shape[1])
             self.picture("categories", plots.heat_map(table))
+
+    def write_latents(self):
+        effects, half = latent_effects(self.model, self.x, num_examples=2), min(8, len(self.x) // 2)
+        self.picture("effects", pictures.effects_picture(effects))
+        if len(effects) > 1:
+            self.picture("variants", pictures.variants(self.model, self.x[0], np.argsort(-effects, kind="stable")[:2].tolist()))
+        self.picture("transitions", pictures.transitions(self.model, self.x[:half], self.x[half : 2 * half]))
 
     def picture(self, name, image):
         tf.summary.image(name, image[None])

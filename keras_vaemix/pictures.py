@@ -1,4 +1,4 @@
-"""Pictures of what latents mean, as arrays [H, W, C] in [0, 1]: neighbours, attributes, covariances, masks."""
+"""Pictures of what latents mean, as arrays [H, W, C] in [0, 1]: neighbours, attributes, variants, transitions, covariances, masks."""
 
 import numpy as np
 import tensorflow as tf
@@ -42,8 +42,7 @@ def attribute_line(model, x, has_attribute, examples, steps=9, reach=2.0):
     """
     check_positive(steps=steps)
     require(steps % 2 == 1, "an odd number of steps, with the example in the middle", steps=steps)
-    latents = list(getattr(model, "latent_sizes", ["z"]))
-    require(len(latents) == 1, "a model that decodes one continuous latent", latents=latents)
+    check_one_latent(model)
     has_attribute = np.asarray(has_attribute)
     is_mask = has_attribute.dtype == bool and has_attribute.shape == (len(x),)
     require(is_mask, f"has_attribute to be {len(x)} booleans", shape=has_attribute.shape, dtype=str(has_attribute.dtype))
@@ -54,6 +53,73 @@ def attribute_line(model, x, has_attribute, examples, steps=9, reach=2.0):
     line = np.linspace(-reach, reach, steps)[:, None] * difference  # [steps, D]
     z = posterior_means(model, examples)[:, None] + line  # [R, steps, D]
     return grid(model.decode(tf.constant(z.reshape(-1, z.shape[-1]), tf.float32)), steps)
+
+
+def variants(model, example, latents, values=(-6.0, 0.0, 6.0)):
+    r"""Returns an image with one latent varied along the rows and another down the columns, all others as they are of the example.
+
+    Args:
+        model: Has `latent_means(x)` -> [B, D] and `decode(z)` -> [B, H, W, C].
+        example: Example [H, W, C]; its latents are the posterior mean, where the paper draws them.
+        latents: Two indices: the latent that grows to the right, and the one that grows downwards. `evaluation.latent_effects` ranks them.
+        values: What both are set to.
+
+    Raises:
+        ValueError: The indices are not two different ones in [0, D), or the model decodes other latents.
+
+    Reference: M. Rivera, *GAMIX-VAE: A VAE with Gaussian Mixture Based Posterior*, 2023, Figure 2.
+    """
+    check_one_latent(model)
+    z = posterior_means(model, np.asarray(example)[None])[0]
+    are_two = len(set(latents)) == len(latents) == 2 and all(0 <= j < len(z) for j in latents)
+    require(are_two, f"two different latents in 0..{len(z) - 1}", latents=tuple(latents))
+    right, down = np.meshgrid(values, values)
+    varied = np.repeat(z[None], right.size, axis=0)  # [len(values)^2, D]
+    varied[:, latents[0]], varied[:, latents[1]] = right.ravel(), down.ravel()
+    return grid(model.decode(tf.constant(varied, tf.float32)), len(values))
+
+
+def transitions(model, first, second, steps=6):
+    r"""Returns a row for each pair of examples, decoded at :math:`z_k = (1 - \alpha_k) z_1 + \alpha_k z_2`, :math:`\alpha_k = k / (n - 1)`.
+
+    Args:
+        model: Has `latent_means(x)` -> [B, D] and `decode(z)` -> [B, H, W, C].
+        first: Examples [R, H, W, C] on the left.
+        second: As many on the right.
+        steps: Number n of columns.
+
+    Raises:
+        ValueError: There are fewer than two columns, not as many examples on both sides, or the model decodes other latents.
+
+    Reference: M. Rivera, *GAMIX-VAE: A VAE with Gaussian Mixture Based Posterior*, 2023, Figure 3.
+    """
+    check_one_latent(model)
+    require(steps >= 2, "at least two steps", steps=steps)
+    require(len(first) == len(second), "as many examples on both sides", first=len(first), second=len(second))
+    z1, z2 = (posterior_means(model, x)[:, None] for x in (first, second))  # [R, 1, D]
+    alpha = np.linspace(0, 1, steps)[:, None]
+    z = (1 - alpha) * z1 + alpha * z2  # [R, steps, D]
+    return grid(model.decode(tf.constant(z.reshape(-1, z.shape[-1]), tf.float32)), steps)
+
+
+def check_one_latent(model):
+    """Raises `ValueError` unless the model decodes one continuous latent."""
+    latents = list(getattr(model, "latent_sizes", ["z"]))
+    require(len(latents) == 1, "a model that decodes one continuous latent", latents=latents)
+
+
+def effects_picture(effects, num_shown=20):
+    """Returns the latents of greatest effect as bars, the greatest first, each with its index."""
+    from matplotlib.figure import Figure
+
+    effects = np.asarray(effects, "float64")
+    require(effects.ndim == 1 and effects.size > 0, "effects [D]", shape=effects.shape)
+    first = np.argsort(-effects, kind="stable")[:num_shown]
+    figure = Figure((6, 5), dpi=100, layout="constrained")
+    axes = figure.add_subplot(xlabel="latent dimension, by its effect", ylabel="mean change of a value, one deviation to either side")
+    axes.bar(range(len(first)), effects[first])
+    axes.set_xticks(range(len(first)), first)
+    return rendered(figure)
 
 
 def covariance_picture(codes):

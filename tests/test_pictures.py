@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from keras_vaemix import pictures
+from keras_vaemix import evaluation, pictures
 from keras_vaemix.plots import save_png
 from tests import catalogue
 
@@ -44,6 +44,34 @@ def test_attribute_line_of_a_model_has_the_reconstruction_in_the_middle(binary):
     picture = pictures.attribute_line(model, binary, binary.mean(axis=(1, 2, 3)) > 0.5, binary[:2])
     assert picture.shape == (2 * 5 - 1, 9 * 5 - 1, 1)
     np.testing.assert_allclose(picture[:4, 20:24], model.decode(model.latent_means(binary[:1]))[0], atol=1e-6)
+
+
+def test_effects_are_those_of_a_deviation():
+    """A latent is two of four pixels, so a deviation to either side changes a pixel by one deviation on average."""
+    plane = Plane()
+    x = plane.decode(tf.constant([[0.5, 0.3], [0.7, 0.3], [0.1, 0.3]])).numpy()
+    np.testing.assert_allclose(evaluation.latent_effects(plane, x, batch_size=1), [np.std([0.5, 0.7, 0.1]), 0], atol=1e-6)
+    np.testing.assert_allclose(evaluation.latent_effects(plane, x, reach=2.0), [2 * np.std([0.5, 0.7, 0.1]), 0], atol=1e-6)
+    assert pictures.effects_picture([0.1, 0.3]).shape == (500, 600, 3)
+
+
+def test_variants_grow_to_the_right_and_downwards():
+    picture = pictures.variants(Plane(), np.full((2, 2, 1), 0.5), (0, 1), values=(0.1, 0.5, 0.9))
+    np.testing.assert_allclose(picture[[0, 3, 6]][:, [0, 3, 6], 0], [[0.1, 0.5, 0.9]] * 3, atol=1e-6)
+    np.testing.assert_allclose(picture[[0, 3, 6]][:, [1, 4, 7], 0], [[0.1] * 3, [0.5] * 3, [0.9] * 3], atol=1e-6)
+    for latents in ((0, 0), (0, 2), (-1, 0), (0,)):
+        with pytest.raises(ValueError, match=r"two different latents in 0\.\.1"):
+            pictures.variants(Plane(), np.zeros((2, 2, 1)), latents)
+
+
+def test_transitions_are_convex_combinations():
+    first, second = np.zeros((2, 2, 2, 1)), np.stack([np.full((2, 2, 1), 0.5), np.full((2, 2, 1), 1.0)])
+    picture = pictures.transitions(Plane(), first, second, steps=6)
+    np.testing.assert_allclose(picture[[0, 3]][:, ::3, 0], [np.linspace(0, 0.5, 6), np.linspace(0, 1, 6)], atol=1e-6)
+    with pytest.raises(ValueError, match="as many examples on both sides"):
+        pictures.transitions(Plane(), first, second[:1])
+    with pytest.raises(ValueError, match="at least two steps"):
+        pictures.transitions(Plane(), first, second, steps=1)
 
 
 @pytest.mark.parametrize(

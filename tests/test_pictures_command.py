@@ -9,11 +9,13 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from training import draw, pictures, train
 from training.files import read_history
+from training.run import load_model
 
 SMALL = ("--dataset", "digits", "--networks", "mlp", "--hidden", 16, "--latent-dim", 6, "--features", "none")
 RUNS = {
     "autoencoder": ("ae_gmm_mnist", *SMALL, "--num-components", 3, "--epochs", 1),
     "masked": ("mask_aae_mnist", *SMALL, "--critic-units", 16, "--epochs", 2),
+    "gamix": ("gamix_faces_no_gan", *SMALL[:2], "--latent-dim", 4, "--width", 8, "--likelihood-samples", 2, "--epochs", 1),
     "vae": ("vae_digits", "--latent-dim", 3, "--likelihood-samples", 2, "--epochs", 1),
 }
 
@@ -53,6 +55,7 @@ def test_command_knows_every_picture():
     [
         ("autoencoder", {"samples", "reconstructions", "neighbors", "categories", "covariance"}),
         ("masked", {"samples", "reconstructions", "neighbors", "covariance", "mask"}),
+        ("gamix", {"samples", "reconstructions", "neighbors", "effects", "variants", "transitions"}),
         ("vae", {"samples", "reconstructions", "neighbors"}),
     ],
 )
@@ -83,8 +86,9 @@ def test_covariance_with_a_mask_is_beside_that_of_latents_in_use(folders):
 
 @pytest.mark.parametrize("what", [kind for kind in pictures.KINDS if kind not in ("mask", "attribute")])
 def test_command_draws_what_the_run_has(picture, folders, what, tmp_path):
-    assert picture("autoencoder", what, "--out", tmp_path / "drawn.png") == (0, str(tmp_path / "drawn.png"), "")
-    np.testing.assert_array_equal(pixels(tmp_path / "drawn.png"), pixels(folders["autoencoder"] / f"{what}.png"))
+    run = "gamix" if what in ("effects", "variants", "transitions") else "autoencoder"
+    assert picture(run, what, "--out", tmp_path / "drawn.png") == (0, str(tmp_path / "drawn.png"), "")
+    np.testing.assert_array_equal(pixels(tmp_path / "drawn.png"), pixels(folders[run] / f"{what}.png"))
 
 
 def test_mask_is_drawn_into_the_run_folder(picture, folders):
@@ -108,6 +112,26 @@ def test_attribute_leaves_the_reconstruction_in_the_middle(picture, folders, dig
     assert not np.array_equal(pixels(tmp_path / "five.png"), pixels(tmp_path / "three.png"))
 
 
+@pytest.mark.parametrize("run", ["gamix", "vae"])
+def test_variants_and_transitions_are_of_test_examples(picture, folders, digits, run, tmp_path):
+    model = load_model(folders[run] / "model.keras")
+    x = digits.arrays("test", model.support)
+    assert picture(run, "variants", "--latents", 2, 0, "--out", tmp_path / "variants.png")[0] == 0
+    assert picture(run, "transitions", "--out", tmp_path / "transitions.png")[0] == 0
+    assert picture(run, "effects", "--out", tmp_path / "effects.png")[0] == 0
+    (z,) = np.array(model.latent_means(x[:1]))
+    z[[2, 0]] = 6, -6  # to the right, and at the top
+    corner = np.asarray(model.decode(z[None]))[0, ..., 0]
+    drawn = pixels(tmp_path / "variants.png")[::6, ::6]
+    assert drawn.shape == (3 * 9 - 1, 3 * 9 - 1)
+    np.testing.assert_allclose(drawn[:8, -8:], corner, atol=0.5 / 255 + 1e-5)
+    drawn = pixels(tmp_path / "transitions.png")[::6, ::6]
+    assert drawn.shape == (8 * 9 - 1, 6 * 9 - 1)
+    ends = np.asarray(model.decode(model.latent_means(x[[7, 15]])))[..., 0]
+    np.testing.assert_allclose(drawn[-8:, :8], ends[0], atol=0.5 / 255 + 1e-5)
+    np.testing.assert_allclose(drawn[-8:, -8:], ends[1], atol=0.5 / 255 + 1e-5)
+
+
 @pytest.mark.parametrize(
     ("run", "flags", "message"),
     [
@@ -116,6 +140,8 @@ def test_attribute_leaves_the_reconstruction_in_the_middle(picture, folders, dig
         ("vae", ("attribute",), "Expected --attribute with the label to add and to take away. Received: attribute=None"),
         ("vae", ("attribute", "--attribute", "smile"), "one of the labels 0, 1, 2, 3, 4, 5, 6, 7, 8, 9. Received: attribute='smile'"),
         ("vae", ("samples", "--attribute", 3), "Expected --attribute with --what attribute alone. Received: --what samples"),
+        ("vae", ("samples", "--latents", 0, 1), "Expected --latents with --what variants alone. Received: --what samples"),
+        ("vae", ("variants", "--latents", 0, 9), "Expected two different latents in 0..2. Received: latents=(0, 9)"),
         ("vae", ("samples", "--out", "nowhere/x.png"), "nowhere/"),
         ("vae", ("samples", "--out", "x.nothing"), "nothing"),
     ],
@@ -155,3 +181,5 @@ def test_tensorboard_shows_codes_and_mask(folders):
     assert kinds["masked"]["mask"] == "histograms"
     assert "mask" not in kinds["autoencoder"]
     assert "covariance" not in kinds["vae"]
+    assert [kinds["gamix"][name] for name in ("effects", "variants", "transitions")] == ["images"] * 3
+    assert "variants" not in kinds["vae"]

@@ -7,21 +7,22 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from keras_vaemix import pictures, plots, supports
-from keras_vaemix.evaluation import category_table, nearest_neighbors, posterior_means
-from keras_vaemix.models import AutoencodingModel
+from keras_vaemix.evaluation import category_table, latent_effects, nearest_neighbors, posterior_means
+from keras_vaemix.models import GAMIXVAE, AutoencodingModel
 from keras_vaemix.part import require
 from training.files import atomically, read_history
 
-NUM_ROWS, NUM_NEIGHBORS = 8, 4
+NUM_ROWS, NUM_NEIGHBORS, NUM_RANKED = 8, 4, 200
 
 
 class Subject(NamedTuple):
-    """What is drawn: the folder, the model and the data of a run, and the attribute that is asked for, if any."""
+    """What is drawn: the folder, the model and the data of a run, and the attribute or the latents that are asked for, if any."""
 
     folder: Path
     model: Any
     data: Any
     attribute: str | None = None
+    latents: tuple | None = None
 
     def examples(self):
         """Returns the test examples as the model takes them."""
@@ -81,6 +82,24 @@ def attribute(subject):
     return pictures.attribute_line(subject.model, x, labels == int(subject.attribute), x[:NUM_ROWS])
 
 
+def effects(subject):
+    """Returns the latents of greatest effect."""
+    return pictures.effects_picture(latent_effects(subject.model, subject.examples()[:NUM_RANKED]))
+
+
+def variants(subject):
+    """Returns a test example with two latents varied: those that are asked for, or those of greatest effect."""
+    x = subject.examples()
+    latents = subject.latents or np.argsort(-latent_effects(subject.model, x[:NUM_RANKED]), kind="stable")[:2].tolist()
+    return pictures.variants(subject.model, x[0], latents)
+
+
+def transitions(subject):
+    """Returns transitions between pairs of test examples."""
+    x = subject.examples()
+    return pictures.transitions(subject.model, x[:NUM_ROWS], x[NUM_ROWS : 2 * NUM_ROWS])
+
+
 class Picture(NamedTuple):
     """A kind of picture.
 
@@ -97,6 +116,11 @@ class Picture(NamedTuple):
     is_grid: bool = True
 
 
+def is_gamix(subject):
+    """Returns whether the run is of the model whose paper has these pictures; they can be drawn of others too."""
+    return isinstance(subject.model, GAMIXVAE) and subject.data.is_images()
+
+
 PICTURES = {
     "samples": Picture("samples, one row per component", samples),
     "reconstructions": Picture("reconstructions", reconstructions),
@@ -106,6 +130,9 @@ PICTURES = {
     ),
     "covariance": Picture("covariance of codes", covariance, lambda s: isinstance(s.model, AutoencodingModel), False),
     "mask": Picture("mask over training", mask, lambda s: s.masks().size > 0, False),
+    "effects": Picture("latents by their effect", effects, is_gamix, False),
+    "variants": Picture("an example with two latents varied", variants, is_gamix),
+    "transitions": Picture("transitions between examples", transitions, is_gamix),
     "attribute": Picture("an attribute taken away and added", attribute, lambda s: s.attribute is not None),
 }
 

@@ -7,7 +7,18 @@ from pathlib import Path
 
 from training.quiet import import_tensorflow
 
-KINDS = ("samples", "reconstructions", "neighbors", "categories", "covariance", "mask", "attribute")  # of `draw.PICTURES`
+KINDS = (
+    "samples",
+    "reconstructions",
+    "neighbors",
+    "categories",
+    "covariance",
+    "mask",
+    "effects",
+    "variants",
+    "transitions",
+    "attribute",
+)  # those of `draw.PICTURES`
 
 
 def main(argv=None):
@@ -16,6 +27,7 @@ def main(argv=None):
     parser.add_argument("run", type=Path, help="run folder")
     parser.add_argument("--what", required=True, choices=KINDS, help="picture to draw")
     parser.add_argument("--attribute", help="label that --what attribute adds to examples and takes away")
+    parser.add_argument("--latents", type=int, nargs=2, metavar="J", help="latents that --what variants varies (default: by effect)")
     parser.add_argument("--data-dir", default=os.environ.get("VAEMIX_DATA"), help="folder with NAME.npz")
     parser.add_argument("--out", type=Path, help="PNG file (default: WHAT.png in the run folder)")
     args = parser.parse_args(argv)
@@ -35,8 +47,10 @@ def draw_run(args):
 
     if args.attribute is not None and args.what != "attribute":
         raise ValueError(f"Expected --attribute with --what attribute alone. Received: --what {args.what}")
-    subject, out = draw.Subject(args.run, *open_run(args.run, args.data_dir), args.attribute), args.out or args.run / f"{args.what}.png"
-    draw.save(out, args.what, subject)
+    if args.latents is not None and args.what != "variants":
+        raise ValueError(f"Expected --latents with --what variants alone. Received: --what {args.what}")
+    out, latents = args.out or args.run / f"{args.what}.png", args.latents and tuple(args.latents)
+    draw.save(out, args.what, draw.Subject(args.run, *open_run(args.run, args.data_dir), args.attribute, latents))
     return out
 
 

@@ -2,6 +2,7 @@
 
 from keras_vaemix.evaluation.aggregate import divergence_split, has_divergence_split
 from keras_vaemix.evaluation.clustering import Matching, category_table, cluster_report, match_categories, usage
+from keras_vaemix.evaluation.effects import latent_effects
 from keras_vaemix.evaluation.frechet import Moments, frechet_distance
 from keras_vaemix.evaluation.generation import generation_report, sample_of
 from keras_vaemix.evaluation.ladder import has_kl_ladder, kl_ladder
@@ -40,6 +41,7 @@ __all__ = [
     "improved_precision_recall",
     "kl_ladder",
     "l1",
+    "latent_effects",
     "latent_report",
     "likelihood_report",
     "match_categories",
