@@ -108,11 +108,18 @@ class SteppedModel(keras.Model, abc.ABC):
             is_eager, replicas = kwargs.get("run_eagerly"), self.distribute_strategy.num_replicas_in_sync
             jit_compile = self.can_compile() and not is_eager and replicas == 1
         super().compile(optimizer=optimizer, jit_compile=jit_compile, **kwargs)
-        self.players = {name: keras.optimizers.get(player) for name, player in {**self.default_players(), **(players or {})}.items()}
+        self.players = {
+            name: self.scaled(keras.optimizers.get(player)) for name, player in {**self.default_players(), **(players or {})}.items()
+        }
         with self.distribute_strategy.scope():
             variables = {update.player: update.variables for outer in self.updates() for update in (outer, *outer.inner)}
             for player, own in variables.items():
                 self.optimizer_of(player).build(own)
+
+    def scaled(self, optimizer):
+        """Returns a player's optimizer, in mixed_float16 one that scales its loss against underflow, as Keras does for the model's own."""
+        is_scaled = self.dtype_policy.name != "mixed_float16" or isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
+        return optimizer if is_scaled else keras.optimizers.LossScaleOptimizer(optimizer)
 
     def steps_done(self):
         """Returns the number of train steps that the model's saved weights have seen."""

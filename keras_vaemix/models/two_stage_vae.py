@@ -61,7 +61,8 @@ class TwoStageVAE(LatentModel):
 
     def lower_prior(self, u, training=False):
         """Returns p(z|u), a distribution of batch [S, B] and event [D], for u [S, B, D']."""
-        return tfd.Independent(self.second.likelihood.distribution(self.second.decode_params(u, training=training)), 1)
+        params = tf.cast(self.second.decode_params(u, training=training), tf.float32)
+        return tfd.Independent(self.second.likelihood.distribution(params), 1)
 
     @property
     def prior(self):
