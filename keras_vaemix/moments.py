@@ -29,13 +29,18 @@ class Moments(Part, abc.ABC):
         """Returns the variance [D] of the mixture, from that of the means and the mean of the variances, each [D]."""
 
     def __call__(self, mean, variance):
-        """Returns mean and variance [D] of the mixture, for means and variances [B, D] of the posteriors of one replica."""
+        """Returns mean and variance [D] of the mixture, for means and variances [B, D] of the posteriors of one replica.
+
+        Where a last batch of one example is left over, which has no moments, they are the prior's, zero and one.
+        """
         count = tf.ones_like(mean[:, :1])
         packed = tf.concat([count, mean, tf.square(mean), variance], axis=1)
         total = global_sum(tf.reduce_sum(packed, axis=0))  # one sum over replicas
         d = mean.shape[1]
         first, second, within = tf.split(total[1:] / total[0], [d, d, d])
-        return first, tf.maximum(self.variance(tf.maximum(second - first**2, 0.0), within), 0.0) + FLOOR
+        spread = tf.maximum(self.variance(tf.maximum(second - first**2, 0.0), within), 0.0) + FLOOR
+        has_moments = total[0] > 1
+        return tf.where(has_moments, first, 0.0), tf.where(has_moments, spread, 1.0)
 
     def divergence(self, mean, variance, center, spread):
         """Returns the divergence to the prior, for posteriors [B, D] and the moments [D] of their mixture: eq. 8."""

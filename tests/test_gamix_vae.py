@@ -1,6 +1,9 @@
 """GAMIX-VAE: moments of the global posterior, on any number of replicas, and what its objective is and is not."""
 
+import json
 import math
+import subprocess
+import sys
 
 import keras
 import numpy as np
@@ -151,6 +154,36 @@ def test_objective_is_no_bound_and_an_honest_one_stands_beside_it(x):
     model.adapt_sampler(x)
     report = vm.evaluation.likelihood_report(model, x, 500)
     assert report["elbo"] < report["log_likelihood"] + 4 * report["log_likelihood_se"]
+
+
+def test_moments_on_four_replicas_are_those_of_one():
+    """In a process of its own, which has four devices."""
+    command = [sys.executable, "-m", "tests.four_replicas"]
+    received = json.loads(subprocess.run(command, capture_output=True, check=True, text=True).stdout.splitlines()[-1])
+    assert received["replicas"] == 4
+    mean, variance = (tf.constant(received[name]) for name in ("mean", "variance"))
+    for kind, figures in received["moments"].items():
+        with tf.GradientTape() as tape:
+            tape.watch([mean, variance])
+            kl = moments.kl_from_moments(*getattr(moments, kind)()(mean, variance))
+        expected = tape.gradient(kl, [mean, variance], unconnected_gradients="zero")
+        assert figures["kl"] == pytest.approx(float(kl), rel=1e-5)
+        np.testing.assert_allclose(figures["gradients"], expected, atol=1e-5)
+
+
+def test_a_batch_of_one_is_refused_and_a_last_one_without_moments(x, tmp_path, main):
+    model = gamix(discriminator=False, moments=moments.MeanMoments())
+    model.compile(keras.optimizers.SGD(0.0))
+    data = tf.data.Dataset.from_tensor_slices(x)
+    for arguments in ((x, None, 1), (x[:1],), (data.batch(1),)):
+        with pytest.raises(ValueError, match=r"a global batch of at least 2 examples.*batch_size=1"):
+            model.fit(*arguments, verbose=0)
+    whole = model.fit(data.take(10).batch(10), shuffle=False, verbose=0).history["moment_kl"][0]
+    ragged = model.fit(data.take(11).batch(10), shuffle=False, verbose=0).history["moment_kl"][0]
+    assert ragged == pytest.approx(whole / 2, rel=1e-5)  # a mean over batches, of which the last adds nothing
+    status, error = main("gamix_faces_no_gan", "--dataset", "digits", "--batch-size", 1, "--run-dir", tmp_path / "run")
+    assert (status, (tmp_path / "run").exists()) == (1, False)
+    assert "a global batch of at least 2 examples" in error
 
 
 @pytest.mark.parametrize(

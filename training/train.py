@@ -114,6 +114,7 @@ def check_trainable(data, experiment):
     if len(data.train.x) < experiment.batch_size:
         expected = f"at least one batch of {experiment.batch_size} training examples: pass a smaller --batch-size"
         raise ValueError(f"Expected {expected}. Received: {len(data.train.x)}")
+    experiment.model.check_batch_size(experiment.batch_size)
     experiment.model.check(data.arrays("validation", support), f"{data.name} validation")
     if not data.binarizes(support):
         experiment.model.check(data.arrays("train", support), f"{data.name} train")

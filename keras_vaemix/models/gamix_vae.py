@@ -77,6 +77,9 @@ class GAMIXVAE(VAE):
         self.running_mean = self.add_weight((d,), "zeros", name="running_mean", trainable=False, dtype="float32", aggregation="mean")
         self.running_variance = self.add_weight((d,), "ones", name="running_variance", trainable=False, dtype="float32", aggregation="mean")
 
+    def check_batch_size(self, batch_size):
+        require(batch_size >= 2, "a global batch of at least 2 examples, whose moments exist: raise batch_size", batch_size=batch_size)
+
     # Training.
 
     def default_players(self):

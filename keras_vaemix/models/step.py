@@ -140,11 +140,16 @@ class SteppedModel(keras.Model, abc.ABC):
 
     # Input checks, before Keras sees anything.
 
-    def fit(self, x=None, *args, validation_data=None, **kwargs):
-        self.check_input(x)
+    def fit(self, x=None, y=None, batch_size=None, *args, validation_data=None, **kwargs):
+        batch = self.check_input(x)
         if validation_data is not None:
             self.check_input(validation_data, "validation_data")
-        return super().fit(x, *args, validation_data=validation_data, **kwargs)
+        if batch is not None:
+            self.check_batch_size(min(len(batch), batch_size or len(batch)))
+        return super().fit(x, y, batch_size, *args, validation_data=validation_data, **kwargs)
+
+    def check_batch_size(self, batch_size):
+        """Raises `ValueError` unless the model can be trained on batches of so many examples, over all replicas."""
 
     def evaluate(self, x=None, *args, **kwargs):
         self.check_input(x)
@@ -155,7 +160,7 @@ class SteppedModel(keras.Model, abc.ABC):
         return super().predict(x, *args, **kwargs)
 
     def check_input(self, x, name="x"):
-        """Checks arrays whole, and of data sets their first batch."""
+        """Checks arrays whole, and of data sets their first batch; returns what it checked, or None."""
         if isinstance(x, (tuple, list)):
             x = x[0]
         if isinstance(x, keras.utils.PyDataset):
@@ -164,8 +169,10 @@ class SteppedModel(keras.Model, abc.ABC):
             batch = next(iter(x.take(1)), None)
             require(batch is not None, f"{name} to hold at least one batch", batch=batch)
             x = keras.utils.unpack_x_y_sample_weight(batch)[0]
-        if isinstance(x, (np.ndarray, tf.Tensor)):
-            self.check(x, name)
+        if not isinstance(x, (np.ndarray, tf.Tensor)):
+            return None
+        self.check(x, name)
+        return x
 
 
 def repeat(n, move):
