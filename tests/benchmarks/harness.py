@@ -7,6 +7,7 @@ import json
 import multiprocessing
 import os
 import platform
+import resource
 import sys
 import time
 from importlib import metadata
@@ -92,6 +93,11 @@ def use_cores():
     import torch
 
     torch.set_num_threads(cores())
+
+
+def peak_memory():
+    """Returns the peak resident memory of this process, a cell of its own, in MiB (Linux counts in KiB)."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def missing():

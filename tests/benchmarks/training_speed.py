@@ -21,15 +21,20 @@ ROWS = {  # the name of a row: preset, its keywords
 }
 
 
-def ours(stopwatch, data, steps, preset, keywords, figures=None):
-    """Trains a preset as a user does; `figures` makes of model and logs what is reported, the loss if None."""
+def ours(stopwatch, data, steps, preset, keywords, figures=None, at_once=STEPS_PER_EXECUTION):
+    """Trains a preset as `training.train` does.
+
+    Args:
+        figures: Function of model and logs that returns what is reported; the loss if None.
+        at_once: Steps in a call.
+    """
     import keras
 
     from training.presets import PRESETS
 
     experiment = PRESETS[preset].build(data, **keywords)
     model = experiment.model
-    model.compile(experiment.optimizer, steps_per_execution=STEPS_PER_EXECUTION)
+    model.compile(experiment.optimizer, experiment.players, experiment.jit_compile, steps_per_execution=at_once)
     batches = data.batches(experiment.batch_size, model.support, seed=0)
 
     def stop(epoch, logs):
@@ -37,7 +42,7 @@ def ours(stopwatch, data, steps, preset, keywords, figures=None):
         stopwatch.value = figures(model, logs) if figures else logs["loss"]
 
     turns = keras.callbacks.LambdaCallback(on_epoch_begin=lambda *_: stopwatch.__enter__(), on_epoch_end=stop)
-    model.fit(batches, steps_per_epoch=STEPS_PER_EXECUTION, shuffle=False, verbose=0)
+    model.fit(batches, steps_per_epoch=at_once, shuffle=False, verbose=0)
     model.fit(batches, steps_per_epoch=steps, epochs=sys.maxsize, shuffle=False, verbose=0, callbacks=[turns])
 
 

@@ -1,0 +1,150 @@
+"""The rival: GAMIX-VAE with its discriminator as a user of plain PyTorch writes it, for images of 64x64.
+
+It is measured by `python -m tests.benchmarks.gamix_speed`. Where PyTorch offers a faster idiom at no cost to the reader, the rival has
+it: fused optimizers, gradients of what a player moves alone, one call of the decoder for reconstructions and draws, and maps with their
+channels last, which take two thirds of the time. Its strided convolutions pad both sides alike: it is our network of mirrored images.
+"""
+
+import math
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from tests.benchmarks.flex_ae_rival import Player
+
+LATENT_DIM, FILTERS, SIDE = 128, (16, 32, 64, 128), 4  # of the last map, to which four stages halve 64
+DISCRIMINATOR_FILTERS = 16, 32, 64
+SCALE, TARGET_VARIANCE, ADVERSARIAL_WEIGHT, LIMITS = 0.05, 0.1, 100.0, (-6.0, 2.0)
+FLOOR, EPSILON = 1e-6, 1e-3
+
+
+class Residual(nn.Module):
+    """The sum of a shortcut and f."""
+
+    def __init__(self, shortcut, f):
+        super().__init__()
+        self.shortcut, self.f = nn.Sequential(*shortcut), nn.Sequential(*f)
+
+    def forward(self, h):
+        return self.shortcut(h) + self.f(h)
+
+
+def pre_activation(channels):
+    return nn.GroupNorm(min(32, channels // 4), channels, EPSILON), nn.ReLU()
+
+
+def convolution(size_in, size_out, stride=1):
+    return nn.Conv2d(size_in, size_out, 3, stride, 1)
+
+
+def projection(size_in, size_out):
+    return [] if size_in == size_out else [nn.Conv2d(size_in, size_out, 1)]
+
+
+def down(size_in, size_out):
+    """Returns the block that halves a map: f by its stride, the shortcut by averages."""
+    first = *pre_activation(size_in), convolution(size_in, size_out, 2)
+    second = *pre_activation(size_out), convolution(size_out, size_out)
+    return Residual([nn.AvgPool2d(2), *projection(size_in, size_out)], [*first, *second])
+
+
+def up(size_in, size_out):
+    """Returns the block that doubles a map by repeating its pixels."""
+    first = *pre_activation(size_in), nn.Upsample(scale_factor=2), convolution(size_in, size_out)
+    second = *pre_activation(size_out), convolution(size_out, size_out)
+    return Residual([*projection(size_in, size_out), nn.Upsample(scale_factor=2)], [*first, *second])
+
+
+def encoder():
+    """Returns the ResNetV2 from images [B, 3, 64, 64] to means and log-variances."""
+    sizes = FILTERS[0], *FILTERS
+    blocks = [down(sizes[i], sizes[i + 1]) for i in range(len(FILTERS))]
+    last = nn.Flatten(), nn.Linear(FILTERS[-1] * SIDE**2, 2 * LATENT_DIM)
+    return nn.Sequential(convolution(3, FILTERS[0]), *blocks, *pre_activation(FILTERS[-1]), *last)
+
+
+def decoder():
+    """Returns the ResNetV2 from latents to images."""
+    sizes = FILTERS[-1], *FILTERS[::-1]
+    blocks = [up(sizes[i], sizes[i + 1]) for i in range(len(FILTERS))]
+    first = nn.Linear(LATENT_DIM, FILTERS[-1] * SIDE**2), nn.Unflatten(1, (FILTERS[-1], SIDE, SIDE))
+    return nn.Sequential(*first, *blocks, *pre_activation(FILTERS[0]), convolution(FILTERS[0], 3), nn.Sigmoid())
+
+
+def discriminator():
+    """Returns the PatchGAN of two strided layers, with instance normalisation in all but the first and the scores."""
+    first, second, third = DISCRIMINATOR_FILTERS
+    return nn.Sequential(
+        *(nn.Conv2d(3, first, 4, 2, 1), nn.LeakyReLU(0.2)),
+        *(nn.Conv2d(first, second, 4, 2, 1, bias=False), nn.GroupNorm(second, second, EPSILON), nn.LeakyReLU(0.2)),
+        *(nn.Conv2d(second, third, 4, 1, 1, bias=False), nn.GroupNorm(third, third, EPSILON), nn.LeakyReLU(0.2)),
+        nn.Conv2d(third, 1, 4, 1, 1),
+    )
+
+
+def divergence(mean, variance):
+    """Returns KL(N(mean, variance) || N(0, I)), summed over latents."""
+    return 0.5 * (variance + mean.square() - 1 - variance.log()).sum(dim=-1)
+
+
+class GAMIX:
+    """The three networks, two players, and their step. Where it is compiled, what each loss needs is one graph."""
+
+    def __init__(self, is_compiled=False):
+        networks = encoder(), decoder(), discriminator()
+        self.encoder, self.decoder, self.discriminator = (network.to(memory_format=torch.channels_last) for network in networks)
+        adam = 2e-4, 0.5, 0.999
+        self.players = {"model": Player([self.encoder, self.decoder], *adam), "discriminator": Player([self.discriminator], *adam)}
+        if is_compiled:
+            self.images_and_loss = torch.compile(self.images_and_loss)
+            self.discriminator_loss, self.fooling_loss = torch.compile(self.discriminator_loss), torch.compile(self.fooling_loss)
+
+    def num_parameters(self):
+        """Returns the number of trained values."""
+        return sum(parameter.numel() for player in self.players.values() for parameter in player.parameters)
+
+    def images_and_loss(self, x, noise):
+        """Returns reconstructions and draws [2 B, 3, 64, 64], the reconstruction term, and the loss (13) but for the adversarial term."""
+        mean, log_variance = self.encoder(x).chunk(2, dim=1)
+        log_variance = F.hardtanh(log_variance, *LIMITS)
+        variance, center = log_variance.exp(), mean.mean(dim=0)
+        spread = mean.var(dim=0, correction=0) + variance.mean(dim=0) + FLOOR
+        z = mean + (0.5 * log_variance).exp() * noise[0]
+        fresh = (center + spread.sqrt() * noise[1]).detach()
+        images = self.decoder(torch.cat([z, fresh]))
+        absolute = (x - images[: len(x)]).abs().sum(dim=(1, 2, 3)).mean()
+        reconstruction = -absolute / SCALE - x[0].numel() * math.log(2 * SCALE)
+        variance_kl = divergence(torch.zeros_like(mean), variance / TARGET_VARIANCE).mean()
+        return images, reconstruction, divergence(center, spread) + variance_kl - reconstruction
+
+    def discriminator_loss(self, x, fake):
+        """Returns the least squares of the discriminator."""
+        return 0.5 * ((self.discriminator(x) - 1).square().mean() + self.discriminator(fake).square().mean())
+
+    def fooling_loss(self, fake):
+        """Returns the least squares against it."""
+        return 0.5 * (self.discriminator(fake) - 1).square().mean()
+
+    def step(self, x):
+        """Takes a training step on x [B, 3, 64, 64] and returns the reconstruction term and the discriminator's loss."""
+        images, reconstruction, loss = self.images_and_loss(x, torch.randn(2, len(x), LATENT_DIM))
+        discriminator_loss = self.players["discriminator"].minimize(self.discriminator_loss(x, images.detach()))
+        self.discriminator.requires_grad_(False)  # where compiled, its gradients would be taken in the model's move too
+        self.players["model"].minimize(loss + ADVERSARIAL_WEIGHT * self.fooling_loss(images))
+        self.discriminator.requires_grad_(True)
+        return torch.stack([reconstruction.detach(), discriminator_loss])
+
+
+def pixels(images):
+    """Returns 8-bit images [N, 64, 64, 3] as [N, 3, 64, 64] in [0, 1], channels last in memory."""
+    return torch.tensor(images).permute(0, 3, 1, 2).float() / 255
+
+
+def train(model, x, steps, batch_size):
+    """Takes so many steps over images x [N, 3, 64, 64] in a new order, and returns the means of what they report."""
+    order, total = torch.randperm(len(x)), 0.0
+    for i in range(steps):
+        start = i * batch_size % (len(x) - batch_size + 1)
+        total = total + model.step(x[order[start : start + batch_size]])
+    return (total / steps).tolist()
