@@ -9,12 +9,13 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
+import keras_vaemix as vm
 from keras_vaemix import supports
 from keras_vaemix.blocks import blocks
 from keras_vaemix.evaluation import nearest_neighbors
 from training import data, draw, image_cache, images, rows, splits, train
 from training.augment import flipped
-from training.presets import PRESETS
+from training.presets import Experiment
 
 
 @pytest.fixture
@@ -216,10 +217,11 @@ def test_flips_can_be_left_out(flags, augment, folder):
 def trained(folder):
     """Returns the weights of a model after an epoch and a fit of its sampler, and its nearest training images."""
     keras.utils.set_random_seed(0)
-    loaded = data.load(f"folder:{folder}", image_size=32)
-    experiment = PRESETS["gamix_faces_no_gan"].build(loaded, width=4, latent_dim=4)._replace(batch_size=20)
+    loaded, mlp = data.load(f"folder:{folder}", image_size=8), vm.networks.gated_mlp
+    model = vm.Autoencoder(mlp((8, 8, 3), 4, (16,)), mlp((4,), (8, 8, 3), (16,)), vm.FittedMixture(4, 2), vm.costs.SquaredError())
+    experiment = Experiment(model, keras.optimizers.Adam(), batch_size=20, augment=flipped)
     train.check_trainable(loaded, experiment)
-    model, support = experiment.model, experiment.model.support
+    support = model.support
     model.compile(experiment.optimizer, jit_compile=False)
     batches = loaded.batches(20, support, 0, augment=experiment.augment)
     validation = splits.in_order(loaded.arrays("validation", support), 20)
