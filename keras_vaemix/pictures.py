@@ -3,6 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
+from keras_vaemix.blocks import as_array
 from keras_vaemix.evaluation import posterior_means
 from keras_vaemix.part import check_positive, require
 from keras_vaemix.plots import grid, rendered
@@ -19,7 +20,7 @@ def neighbors(images, train, indices):
     images, indices = np.asarray(images), np.asarray(indices)
     matches = indices.ndim == 2 and len(indices) == len(images)
     require(matches, f"indices [N, k] of the neighbours of N={len(images)} images", shape=indices.shape)
-    rows = np.concatenate([images[:, None], np.asarray(train)[indices]], axis=1)  # [N, 1 + k, H, W, C]
+    rows = np.concatenate([images[:, None], as_array(train)[indices]], axis=1)  # [N, 1 + k, H, W, C]
     return grid(rows.reshape(-1, *images.shape[1:]), rows.shape[1])
 
 

@@ -1,10 +1,12 @@
 """The sets on which data and likelihoods are defined, and the one check of data against them."""
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 
+from keras_vaemix.blocks import as_array, blocks
 from keras_vaemix.part import require
 
 
@@ -28,16 +30,23 @@ REAL = Support("the real line", "remove what is not finite", lambda x: True)
 
 def check_array(x, support, shape=None, name="x"):
     """Raises one clear `ValueError` unless `x` is a non-empty numeric array [N, *shape] of finite values in `support`."""
-    x = np.asarray(x)
+    x = as_array(x)
     is_real = (np.issubdtype(x.dtype, np.number) or x.dtype == bool) and not np.iscomplexobj(x)
     require(is_real, f"{name} to be an array of real numbers", dtype=str(x.dtype))
-    require(x.size > 0, f"{name} to hold at least one example", shape=x.shape)
+    require(len(x.shape) > 0 and math.prod(x.shape) > 0, f"{name} to hold at least one example", shape=x.shape)
     if shape is not None:
         require(x.shape[1:] == tuple(shape), f"{name} of shape (N, {', '.join(map(str, shape))})", shape=x.shape)
+    for start, block in blocks(x):
+        check_block(block, start, support, name)
+
+
+def check_block(x, start, support, name):
+    """Raises `ValueError` unless the examples x, of which the first is number `start`, are finite and in `support`."""
     finite = np.isfinite(x)
     if not finite.all():
-        index = tuple(np.argwhere(~finite)[0].tolist())
-        require(False, f"finite values in {name}: remove or replace what is not", index=index, value=float(x[index]))
+        first, *rest = index = np.argwhere(~finite)[0].tolist()
+        expected = f"finite values in {name}: remove or replace what is not"
+        require(False, expected, index=(start + first, *rest), value=float(x[tuple(index)]))
     if not support.contains(x):
         expected = f"{name} in {support.name}, the likelihood's support: {support.remedy}"
         require(False, expected, minimum=float(x.min()), maximum=float(x.max()))

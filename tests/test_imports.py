@@ -8,7 +8,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 # A module may import those of its own layer and of the layers above it in this list.
 LAYERS = [
-    ["part", "replicas", "seeds", "shapes", "version"],
+    ["blocks", "part", "replicas", "seeds", "shapes", "version"],
     ["supports", "mixtures", "gaussian_mixture", "categories"],
     ["networks", "likelihoods", "posteriors", "priors", "divergences"],
     ["heads", "costs", "discrepancies", "games", "moments", "penalties"],

@@ -8,11 +8,13 @@ import numpy as np
 import tensorflow as tf
 
 from keras_vaemix import supports
+from keras_vaemix.blocks import blocks
 from keras_vaemix.part import require
 from training.faces import read_celeb_a, read_celeb_a_hq
 from training.manifolds import manifold
+from training.rows import scale, take
 from training.sources import read_folder, read_npz, read_tfds
-from training.splits import BINARIZATION_SEED, SPLITS, Data, Split, scale
+from training.splits import BINARIZATION_SEED, SPLITS, Data, Split
 from training.toys import cp_vae_toy, mog_toy
 
 
@@ -92,14 +94,13 @@ def from_arrays(name, arrays):
         check_labels(examples, f"{name} {split}")
     for missing in [split for split in SPLITS[1:] if split not in whole]:
         whole["train"], whole[missing] = hold_out(whole["train"], max(1, len(arrays["x_train"]) // 10))
-    x = whole["train"].x
-    return Data(name, *(whole[split] for split in SPLITS), support_of(x))
+    return Data(name, *(whole[split] for split in SPLITS), support_of(whole["train"].x))
 
 
 def hold_out(split, n):
     """Returns a split without n examples chosen at random, and those."""
     order = np.random.default_rng(BINARIZATION_SEED).permutation(len(split.x))
-    pick = lambda index: Split(split.x[index], None if split.y is None else split.y[index])  # noqa: E731
+    pick = lambda index: Split(take(split.x, index), None if split.y is None else split.y[index])  # noqa: E731
     return pick(np.sort(order[n:])), pick(np.sort(order[:n]))
 
 
@@ -108,9 +109,9 @@ def support_of(x):
     if not np.issubdtype(x.dtype, np.number) and x.dtype != bool:
         raise ValueError(f"Expected arrays of numbers. Received: dtype={x.dtype}")
     if x.dtype == np.uint8:  # without a copy of all of it in float32
-        return supports.BINARY if np.all((x == 0) | (x == 255)) else supports.LEVELS
-    scaled = scale(np.asarray(x))
-    return next(s for s in (supports.BINARY, supports.LEVELS, supports.UNIT_INTERVAL, supports.REAL) if s.contains(scaled))
+        return supports.BINARY if all(np.all((block == 0) | (block == 255)) for _, block in blocks(x)) else supports.LEVELS
+    known = (supports.BINARY, supports.LEVELS, supports.UNIT_INTERVAL, supports.REAL)
+    return next(support for support in known if all(support.contains(scale(block)) for _, block in blocks(x)))
 
 
 def channels(x):
@@ -173,11 +174,11 @@ def celeb_a_hq(arrays):
     """
     if "x" not in arrays:
         return from_arrays("celeb_a_hq", arrays)
-    x = arrays["x"]
+    x = channels(arrays["x"])
     order = np.argsort(arrays["filename"], kind="stable") if "filename" in arrays else np.arange(len(x))
     require(order.shape == x.shape[:1], f"one filename for each of {len(x)} images", filename=order.shape)
     train, test = np.split(order, [len(x) * 4 // 5])
-    return from_arrays("celeb_a_hq", {"x_train": x[train], "x_test": x[test]})
+    return from_arrays("celeb_a_hq", {"x_train": take(x, train), "x_test": take(x, test)})
 
 
 BUNDLED = {  # need no file

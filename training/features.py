@@ -11,9 +11,10 @@ import numpy as np
 from keras_vaemix.evaluation import Moments, sample_of
 from keras_vaemix.part import check_positive, require
 from keras_vaemix.supports import UNIT_INTERVAL
-from training.files import atomically, read_json, write_json
+from training.files import atomically, cache_root, read_json, write_json
 from training.lenet import trained_classifier
 from training.sources import online, read_npz
+from training.splits import in_order
 
 INCEPTION_SIDE = 299
 INCEPTION_FILE = "inception_v3_weights_tf_dim_ordering_tf_kernels_notop.h5"
@@ -142,7 +143,7 @@ def train_and_keep(path, data, labels, seed):
     }
     truth = data.labels("test")
     if truth is not None and np.isin(truth, labels).all():
-        guesses = np.argmax(classifier.predict(data.arrays("test", UNIT_INTERVAL), batch_size=500, verbose=0), axis=1)
+        guesses = np.argmax(classifier.predict(in_order(data.arrays("test", UNIT_INTERVAL), 500), verbose=0), axis=1)
         metadata["test_accuracy"] = float(np.mean(guesses == truth))
     write_json(path.with_suffix(".json"), metadata)
     with atomically(path) as temporary:
@@ -175,8 +176,7 @@ def real_moments(data, split, features, cache=None, num_samples=10_000):
 
 def cache_folder(data, cache=None):
     """Returns the folder of what is kept of a data set, made if need be."""
-    root = cache or os.environ.get("VAEMIX_CACHE") or "~/.cache/keras_vaemix"
-    folder = Path(root).expanduser() / data.sha256()
+    folder = cache_root(cache) / data.sha256()
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 

@@ -1,10 +1,15 @@
-"""Small files of a run folder: JSON and tables of numbers, written whole or not at all."""
+"""Files that are written whole or not at all: JSON and tables of numbers of a run folder, and what is kept between runs."""
 
 import contextlib
 import csv
 import json
 import os
 from pathlib import Path
+
+
+def cache_root(cache=None):
+    """Returns the folder of what is kept between runs: `cache`, or for None `$VAEMIX_CACHE` or `~/.cache/keras_vaemix`."""
+    return Path(cache or os.environ.get("VAEMIX_CACHE") or "~/.cache/keras_vaemix").expanduser()
 
 
 @contextlib.contextmanager

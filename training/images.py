@@ -1,11 +1,16 @@
 """Folders of images: brought to one size and to RGB, those that cannot be read skipped up to a limit."""
 
+import functools
+import math
 import sys
 from collections import Counter
+from pathlib import PurePosixPath
 
 import numpy as np
 
 from keras_vaemix.part import check_positive
+from training import rows
+from training.image_cache import cached
 
 IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp")
 MAX_SKIPPED_SHARE = 0.01
@@ -19,7 +24,8 @@ def read_images(path, image_size):
     """Returns the images below `path` as 8-bit RGB [N, image_size, image_size, 3], and the folder below it that holds each.
 
     Grey images are repeated over the channels and transparent ones laid on white, which is said on standard error. Files that are no
-    whole images are named there and skipped, up to one in a hundred, or one.
+    whole images are named there and skipped, up to one in a hundred, or one. More than `rows.LARGE` bytes are kept in a cache and
+    mapped from there; see `image_cache.cached`.
 
     Raises:
         FileNotFoundError: There is no such folder, or none of its files is called like an image.
@@ -27,21 +33,34 @@ def read_images(path, image_size):
     """
     check_positive(image_size=image_size)
     files = image_files(path)
+    shape = (len(files), image_size, image_size, 3)
+    if math.prod(shape) > rows.LARGE:
+        images, notes = cached(path, files, shape, functools.partial(decode, path, files))
+    else:
+        images = np.empty(shape, "uint8")
+        notes = decode(path, files, images)
+    kept = notes["kept"]
+    tell(path, notes["skipped"], notes["converted"], len(files))
+    return {"x": images[: len(kept)], "folder": np.array([PurePosixPath(name).parent.as_posix() for name in kept])}
+
+
+def decode(path, files, images):
+    """Writes the images into `images` [N, H, W, 3], those that can be read first, and returns which they are and what is to be told."""
     limit = max(1, int(MAX_SKIPPED_SHARE * len(files)))
-    images, kept, skipped, converted = np.empty((len(files), image_size, image_size, 3), "uint8"), [], [], Counter()
+    kept, skipped, converted = [], [], Counter()
     for file in files:
+        name = file.relative_to(path).as_posix()
         try:
-            images[len(kept)], kind = read_image(file, image_size)
+            images[len(kept)], kind = read_image(file, images.shape[1])
         except UNREADABLE as error:
-            skipped.append((file, error))
+            skipped.append((name, str(error)))
             if len(skipped) > limit:
                 break
             continue
-        kept.append(file)
+        kept.append(name)
         converted[kind] += 1
     check_skipped(path, skipped, limit, len(files), len(kept))
-    tell(path, skipped, converted, len(files))
-    return {"x": images[: len(kept)], "folder": np.array([file.parent.relative_to(path).as_posix() for file in kept])}
+    return {"kept": kept, "skipped": skipped, "converted": converted}
 
 
 def image_files(path):
@@ -73,7 +92,7 @@ def read_image(file, image_size):
 def check_skipped(path, skipped, limit, num_files, num_kept):
     """Raises `ValueError` if too many files were skipped, or all."""
     if len(skipped) > limit or not num_kept:
-        names = "; ".join(f"{file}: {error}" for file, error in skipped[:NUM_NAMED])
+        names = "; ".join(f"{path / name}: {error}" for name, error in skipped[:NUM_NAMED])
         raise ValueError(
             f"Expected at most {limit} of the {num_files} files in {path} to be no whole image, and not all: remove or replace them. "
             f"Received: {names}"
@@ -82,10 +101,10 @@ def check_skipped(path, skipped, limit, num_files, num_kept):
 
 def tell(path, skipped, converted, num_files):
     """Says once on standard error what was skipped and what was converted."""
-    for file, error in skipped:
-        print(f"skipped {file}, no whole image: {error}", file=sys.stderr)
+    for name, error in skipped:
+        print(f"skipped {path / name}, no whole image: {error}", file=sys.stderr)
     if skipped:
         print(f"skipped {len(skipped)} of {num_files} files in {path}", file=sys.stderr)
-    kinds = [f"{converted[kind]} {kind}" for kind in ("grey", "transparent") if converted[kind]]
+    kinds = [f"{converted[kind]} {kind}" for kind in ("grey", "transparent") if kind in converted]
     if kinds:
         print(f"converted {' and '.join(kinds)} of {num_files} images in {path} to RGB", file=sys.stderr)

@@ -6,6 +6,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from training.rows import gatherer
+
 BATCH_SIZE, NUM_STEPS = 128, 1000
 
 
@@ -38,8 +40,8 @@ def trained_classifier(x, labels, seed):
     classifier.compile(keras.optimizers.Adam(schedule), loss, steps_per_execution=50, jit_compile=False)
     num_epochs = math.ceil(NUM_STEPS * BATCH_SIZE / len(x))
     order = np.concatenate([rng.permutation(len(x)) for _ in range(num_epochs)])[: NUM_STEPS * BATCH_SIZE]
-    x, labels = tf.constant(x), tf.constant(labels)
-    pick = lambda index: (tf.gather(x, index), tf.gather(labels, index))  # noqa: E731
+    examples, labels = gatherer(x), gatherer(labels)
+    pick = lambda index: (examples(index), labels(index))  # noqa: E731
     batches = tf.data.Dataset.from_tensor_slices(order.reshape(NUM_STEPS, BATCH_SIZE)).map(pick).prefetch(8)
     classifier.fit(batches, shuffle=False, verbose=0)
     return classifier

@@ -7,15 +7,18 @@ import numpy as np
 import tensorflow as tf
 
 from keras_vaemix import supports
+from keras_vaemix.blocks import blocks
 from keras_vaemix.part import require
 from keras_vaemix.seeds import fold_in
+from training.rows import gatherer, scale, scaled
 
 SPLITS = ("train", "validation", "test")
 BINARIZATION_SEED = 777
+AUGMENTATION = 1  # folded into the seed of a step, which else is that of its ink
 
 
 class Split(NamedTuple):
-    """Examples x [N, *shape], 8-bit or in [0, 1], and labels y [N] or None."""
+    """Examples x [N, *shape], 8-bit or in [0, 1], an array or `Rows` of a large one, and labels y [N] or None."""
 
     x: Any
     y: Any = None
@@ -48,13 +51,14 @@ class Data(NamedTuple):
         """Returns the hash of all arrays of examples, in the order of the splits."""
         digest = hashlib.sha256()
         for name in SPLITS:
-            digest.update(np.ascontiguousarray(getattr(self, name).x))
+            for _, block in blocks(getattr(self, name).x):
+                digest.update(np.ascontiguousarray(block))
         return digest.hexdigest()
 
     def arrays(self, split, support):
-        """Returns the examples of a split, fixed: scaled, and binarised once where the likelihood needs it."""
+        """Returns the examples of a split, fixed: scaled, as `Rows` if they are large, binarised once where the likelihood needs it."""
         if not self.binarizes(support):
-            return scale(getattr(self, split).x)
+            return scaled(getattr(self, split).x)
         require(split != "train", "split to be validation or test: train is binarised anew in every step", split=split)
         rng = np.random.RandomState(BINARIZATION_SEED)
         drawn = {name: rng.binomial(1, scale(getattr(self, name).x)).astype("float32") for name in ("validation", "test")}
@@ -76,25 +80,33 @@ class Data(NamedTuple):
         """Returns whether the examples are binarised at random for a likelihood with this support."""
         return support is supports.BINARY and self.is_intensity
 
-    def batches(self, batch_size, support, seed, first_epoch=0):
+    def batches(self, batch_size, support, seed, first_epoch=0, augment=None):
         """Returns an endless `tf.data.Dataset` of training batches.
 
-        The order of an epoch and the binarisation of its batches are functions of (seed, epoch), so that a resumed run sees what
+        The order of an epoch, and what is drawn for its batches, are functions of (seed, epoch), so that a resumed run sees what
         the interrupted one would have seen. What is left over when an epoch is cut into batches is another part each time.
+
+        Args:
+            batch_size: Examples in a batch.
+            support: That of the model, which says whether they are binarised.
+            seed: Integer.
+            first_epoch: The epoch that the batches begin with.
+            augment: Function from scaled examples [B, *], before they are binarised, and a stateless seed [2] to examples; or None.
         """
-        x = tf.constant(self.train.x)
-        binarize = self.binarizes(support)
+        gather, binarize = gatherer(self.train.x), self.binarizes(support)
 
         def epoch_batches(epoch):
             epoch_seed = tf.stack([tf.constant(seed, tf.int64), epoch])
-            order = tf.random.experimental.stateless_shuffle(tf.range(len(x)), epoch_seed)
+            order = tf.random.experimental.stateless_shuffle(tf.range(len(self.train.x)), epoch_seed)
             indices = tf.data.Dataset.from_tensor_slices(order).batch(batch_size, drop_remainder=True)
 
             def batch(step, index):
-                examples = scale(tf.gather(x, index))
+                examples, step_seed = scale(gather(index)), fold_in(epoch_seed, step)
+                if augment is not None:
+                    examples = augment(examples, fold_in(step_seed, AUGMENTATION))
                 if not binarize:
                     return examples
-                ink = tf.random.stateless_uniform(tf.shape(examples), fold_in(epoch_seed, step), alg="philox")
+                ink = tf.random.stateless_uniform(tf.shape(examples), step_seed, alg="philox")
                 return tf.cast(ink < examples, tf.float32)
 
             return indices.enumerate().map(batch, num_parallel_calls=1)
@@ -104,7 +116,7 @@ class Data(NamedTuple):
 
 def in_order(x, batch_size):
     """Returns a `tf.data.Dataset` of all of x [N, *] in batches."""
-    return steady(tf.data.Dataset.from_tensor_slices(x).batch(batch_size))
+    return steady(tf.data.Dataset.range(len(x)).batch(batch_size).map(gatherer(x), num_parallel_calls=1))
 
 
 def steady(dataset):
@@ -112,10 +124,3 @@ def steady(dataset):
     options = tf.data.Options()
     options.autotune.enabled = False
     return dataset.with_options(options)
-
-
-def scale(x):
-    """Returns 8-bit values over 255, and anything else as it is, in float32."""
-    if isinstance(x, tf.Tensor):
-        return tf.cast(x, tf.float32) / 255 if x.dtype == tf.uint8 else tf.cast(x, tf.float32)
-    return x.astype("float32") / 255 if x.dtype == np.uint8 else x.astype("float32")

@@ -110,14 +110,19 @@ def train(argv):
 
 def check_trainable(data, experiment):
     """Raises `ValueError` unless the model can be trained on the data, before anything is written."""
+    import numpy as np
+
+    from keras_vaemix.supports import BINARY
+
     support = experiment.model.support
     if len(data.train.x) < experiment.batch_size:
         expected = f"at least one batch of {experiment.batch_size} training examples: pass a smaller --batch-size"
         raise ValueError(f"Expected {expected}. Received: {len(data.train.x)}")
     experiment.model.check_batch_size(experiment.batch_size)
-    experiment.model.check(data.arrays("validation", support), f"{data.name} validation")
-    if not data.binarizes(support):
-        experiment.model.check(data.arrays("train", support), f"{data.name} train")
+    for split in ("validation",) if data.binarizes(support) else ("validation", "train"):
+        x = data.arrays(split, support)
+        is_known = getattr(data, split).x.dtype == np.uint8 and support is not BINARY  # 8 bits over 255 are in every other support
+        experiment.model.check(x[:1] if is_known else x, f"{data.name} {split}")
 
 
 def fit(run, data, experiment, args, strategy):
@@ -145,7 +150,7 @@ def fit(run, data, experiment, args, strategy):
     if first < experiment.epochs and not any(callback.is_over() for callback in watching):
         few = validation[:200], max(10, experiment.epochs // 20), labels if labels is None else labels[:200]
         model.fit(
-            data.batches(experiment.batch_size, support, args.seed, first),
+            data.batches(experiment.batch_size, support, args.seed, first, experiment.augment),
             epochs=experiment.epochs,
             initial_epoch=first,
             steps_per_epoch=steps,

@@ -3,7 +3,10 @@
 import numpy as np
 from sklearn.neighbors import NearestNeighbors
 
+from keras_vaemix.blocks import as_array, blocks
 from keras_vaemix.part import check_positive, require
+
+BLOCK_BYTES = 2**30  # of training examples at a time
 
 
 def nearest_neighbors(x, train, k=4):
@@ -21,9 +24,17 @@ def nearest_neighbors(x, train, k=4):
         ValueError: The examples are of different shapes, or there are fewer than k to train on.
     """
     check_positive(k=k)
-    x, train = np.asarray(x), np.asarray(train)
+    x, train = np.asarray(x), as_array(train)
     require(x.shape[1:] == train.shape[1:], f"x of shape (N, {', '.join(map(str, train.shape[1:]))}), as train", shape=x.shape)
     require(len(train) >= k, f"at least k={k} training examples", train=len(train))
-    search = NearestNeighbors(n_neighbors=k, algorithm="brute").fit(train.reshape(len(train), -1))
+    found = [nearest_in(block, start, x, k) for start, block in blocks(train, BLOCK_BYTES)]
+    indices, distances = (np.concatenate(part, axis=1) for part in zip(*found, strict=True))
+    order = np.argsort(distances, axis=1, kind="stable")[:, :k]
+    return np.take_along_axis(indices, order, axis=1), np.take_along_axis(distances, order, axis=1)
+
+
+def nearest_in(train, start, x, k):
+    """Returns indices and distances of at most k neighbours in a block of training examples, of which the first is number `start`."""
+    search = NearestNeighbors(n_neighbors=min(k, len(train)), algorithm="brute").fit(train.reshape(len(train), -1))
     distances, indices = search.kneighbors(x.reshape(len(x), -1))
-    return indices, distances
+    return start + indices, distances

@@ -155,7 +155,7 @@ class GenerativeModel(SteppedModel):
         """
         self.check(x)
         check_positive(num_samples=num_samples, batch_size=batch_size)
-        batches = [(start, tf.cast(x[start : start + batch_size], tf.float32)) for start in range(0, len(x), batch_size)]
+        batches = ((start, tf.cast(x[start : start + batch_size], tf.float32)) for start in range(0, len(x), batch_size))
         return np.concatenate([self.shares(batch, num_samples, fold_in([seed, 0], start)) for start, batch in batches])
 
     def cluster(self, x, num_samples=10, batch_size=100, seed=0):

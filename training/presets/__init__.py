@@ -22,6 +22,7 @@ class Experiment(NamedTuple):
         monitor: Column of the history by whose least value the best weights are chosen, on validation data; None keeps the last weights.
         players: Optimizers of further players, by name, beside those that the model gives them.
         jit_compile: XLA, as `compile` takes it; see `parts.compilation`.
+        augment: Function of a training batch [B, *] and a stateless seed [2] that returns the batch that is trained on; None for as it is.
         start: Function of the experiment, the data and a seed that is called once, before the first epoch.
     """
 
@@ -36,6 +37,7 @@ class Experiment(NamedTuple):
     monitor: str | None = "val_loss"
     players: dict | None = None
     jit_compile: bool | str = "auto"
+    augment: Callable | None = None
 
 
 class Preset(NamedTuple):

@@ -4,6 +4,7 @@ import keras
 
 import keras_vaemix as vm
 from keras_vaemix.part import check_positive
+from training.augment import flipped
 from training.presets import Experiment, family
 from training.presets.parts import choose, compilation
 
@@ -35,6 +36,7 @@ def gamix(
     game: str = "least_squares",
     spectral_normalization: bool = False,
     learning_rate: float = 2e-4,
+    flip: bool = True,
 ):
     """GAMIX-VAE: only the moments of the aggregate posterior are held to the prior; adversarial_weight 0 leaves the discriminator out."""
     networks, shape = vm.networks, data.shape
@@ -56,7 +58,7 @@ def gamix(
         adversarial_weight=adversarial_weight,
     )
     optimizer = keras.optimizers.Adam(learning_rate, 0.5, 0.999)
-    settings = {"warm_up": 0, "monitor": None, "jit_compile": compilation("resnet_v2")}
+    settings = {"warm_up": 0, "monitor": None, "jit_compile": compilation("resnet_v2"), "augment": flipped if flip else None}
     return Experiment(model, optimizer, epochs=200, batch_size=64, **settings)
 
 

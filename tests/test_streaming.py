@@ -1,0 +1,241 @@
+"""Data that are read where they are asked for, as exact as in memory; decoded images kept on disk; flips."""
+
+import os
+from types import SimpleNamespace
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+import keras_vaemix as vm
+from keras_vaemix import supports
+from keras_vaemix.blocks import blocks
+from keras_vaemix.evaluation import nearest_neighbors
+from training import data, draw, image_cache, images, rows, splits, train
+from training.augment import flipped
+from training.presets import Experiment
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A folder of 100 images of noise, two of which are in a folder of their own, and an empty cache beside it."""
+    monkeypatch.setenv("VAEMIX_CACHE", str(tmp_path / "cache"))
+    rng = np.random.default_rng(0)
+    for i in range(100):
+        path = tmp_path / "images" / ("few" if i < 2 else "many") / f"{i:02}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(rng.integers(0, 256, (10, 8, 3), dtype="uint8")).save(path)
+    return tmp_path / "images"
+
+
+@pytest.fixture
+def streamed(monkeypatch):
+    """Makes every array a large one from where it is called."""
+    return lambda: monkeypatch.setattr(rows, "LARGE", 0)
+
+
+def stack(dataset, num):
+    return np.stack(list(dataset.take(num).as_numpy_iterator()))
+
+
+def cached_files(folder, suffix=".npy"):
+    return sorted((folder.parent / "cache" / "images").glob(f"*{suffix}"))
+
+
+@pytest.mark.parametrize("support", [supports.BINARY, supports.UNIT_INTERVAL], ids=lambda s: s.name)
+@pytest.mark.parametrize("augment", [None, flipped])
+def test_batches_are_the_same_to_the_bit(digits, support, augment, streamed):
+    in_memory = stack(digits.batches(57, support, 3, augment=augment), 63)
+    streamed()
+    np.testing.assert_array_equal(stack(digits.batches(57, support, 3, augment=augment), 63), in_memory)
+    np.testing.assert_array_equal(stack(digits.batches(57, support, 3, 1, augment), 42), in_memory[21:])
+    assert digits.batches(57, support, 3).element_spec == tf.TensorSpec((57, 8, 8, 1))
+
+
+def test_a_folder_is_the_same_from_disk(folder, streamed):
+    whole = data.load(f"folder:{folder}", image_size=8)
+    assert not cached_files(folder)
+    streamed()
+    mapped = data.load(f"folder:{folder}", image_size=8)
+    assert isinstance(mapped.train.x, rows.Rows)
+    assert isinstance(mapped.train.x.source.source, np.memmap)
+    assert mapped.sha256() == whole.sha256()
+    assert (mapped.support, mapped.shape) == (whole.support, whole.shape)
+    for split in splits.SPLITS:
+        np.testing.assert_array_equal(mapped.labels(split), whole.labels(split))
+        lazy, real = (d.arrays(split, supports.LEVELS) for d in (mapped, whole))
+        assert (lazy.shape, lazy.dtype, lazy.ndim, lazy.nbytes, len(lazy)) == (real.shape, real.dtype, real.ndim, real.nbytes, len(real))
+        for index in (slice(2, 5), np.array([[3, 1], [0, 0]]), 4, slice(None)):
+            np.testing.assert_array_equal(lazy[index], real[index])
+        in_order = [np.concatenate(list(splits.in_order(x, 4).as_numpy_iterator())) for x in (lazy, real)]
+        np.testing.assert_array_equal(*in_order)
+    np.testing.assert_array_equal(stack(mapped.batches(7, supports.LEVELS, 0), 12), stack(whole.batches(7, supports.LEVELS, 0), 12))
+
+
+def test_the_second_opening_decodes_nothing(folder, streamed, monkeypatch, capsys):
+    (folder / "cut.png").write_bytes(b"")
+    Image.new("L", (8, 8), 9).save(folder / "grey.png")
+    direct, said = images.read_images(folder, 8), capsys.readouterr().err
+    streamed()
+    first = images.read_images(folder, 8)
+    assert capsys.readouterr().err == said
+    monkeypatch.setattr(images, "read_image", lambda *_: pytest.fail("decoded again"))
+    second = images.read_images(folder, 8)
+    assert capsys.readouterr().err == said
+    for read in (first, second):
+        np.testing.assert_array_equal(read["x"], direct["x"])
+        assert read["folder"].tolist() == direct["folder"].tolist()
+    assert not second["x"].flags.writeable
+
+
+def test_a_folder_that_changed_is_decoded_anew(folder, streamed):
+    streamed()
+    before = np.array(images.read_images(folder, 8)["x"])
+    path = folder / "many" / "30.png"
+    stat = path.stat()
+    Image.new("RGB", (8, 8), (1, 2, 3)).save(path)
+    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns + 1))
+    after = images.read_images(folder, 8)["x"]
+    np.testing.assert_array_equal(after[30, 0, 0], [1, 2, 3])
+    np.testing.assert_array_equal(np.delete(after, 30, 0), np.delete(before, 30, 0))
+    assert images.read_images(folder, 4)["x"].shape == (100, 4, 4, 3)
+    path.rename(folder / "few" / "30.png")
+    assert images.read_images(folder, 8)["folder"].tolist().count("few") == 3
+    assert len(cached_files(folder)) == 4
+
+
+@pytest.mark.parametrize(
+    ("suffix", "damage"),
+    [
+        (".npy", lambda path: path.write_bytes(path.read_bytes()[:-1])),
+        (".npy", lambda path: path.write_bytes(b"")),
+        (".npy", lambda path: np.save(path, np.zeros(3, "uint8"))),
+        (".json", lambda path: path.write_text("{")),
+        (".json", lambda path: path.unlink()),
+    ],
+)
+def test_a_damaged_cache_is_named_with_its_remedy(folder, streamed, suffix, damage):
+    streamed()
+    whole = np.array(images.read_images(folder, 8)["x"])
+    damage(cached_files(folder, suffix)[0])
+    with pytest.raises(ValueError, match=r"Expected the decoded images of .*\.npy: remove the file to decode anew\. Received: "):
+        images.read_images(folder, 8)
+    cached_files(folder)[0].unlink()
+    np.testing.assert_array_equal(images.read_images(folder, 8)["x"], whole)
+
+
+def test_what_was_not_decoded_to_the_end_is_not_taken(folder, streamed, monkeypatch):
+    streamed()
+    whole = images.read_image
+    stopped = iter([*[False] * 20, True])
+
+    def interrupted(file, image_size):
+        if next(stopped):
+            raise KeyboardInterrupt
+        return whole(file, image_size)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(images, "read_image", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            images.read_images(folder, 8)
+    assert list((folder.parent / "cache" / "images").iterdir()) == []
+    assert images.read_images(folder, 8)["x"].any(axis=(1, 2, 3)).all()
+
+
+def test_a_full_disk_is_said_before_decoding(folder, streamed, monkeypatch):
+    streamed()
+    monkeypatch.setattr(image_cache.shutil, "disk_usage", lambda path: SimpleNamespace(free=5))
+    with pytest.raises(ValueError, match=r"room for .* GiB of decoded images in .*VAEMIX_CACHE"):
+        images.read_images(folder, 8)
+    assert not cached_files(folder)
+
+
+def test_blocks_are_the_whole():
+    x = np.arange(70).reshape(10, 7)
+    parts = list(blocks(x, 3 * x[0].nbytes))
+    assert [start for start, _ in parts] == [0, 3, 6, 9]
+    np.testing.assert_array_equal(np.concatenate([block for _, block in parts]), x)
+    assert len(list(blocks(x, 1))) == 10
+
+
+def test_a_check_by_blocks_names_the_example(monkeypatch):
+    monkeypatch.setattr("keras_vaemix.blocks.blocks.__defaults__", (32,))
+    x = rows.Rows(np.arange(20, dtype="float32").reshape(5, 4), [4, 3, 2, 1, 0])
+    supports.check_array(x, supports.REAL, (4,))
+    with pytest.raises(ValueError, match=r"x in \[0, 1\].*minimum=12\.0, maximum=19\.0"):
+        supports.check_array(x, supports.UNIT_INTERVAL, (4,))
+    x.source[1, 2] = np.nan
+    with pytest.raises(ValueError, match=r"finite values in x: .*index=\(3, 2\), value=nan"):
+        supports.check_array(x, supports.REAL, (4,))
+
+
+@pytest.mark.parametrize("size", [1, 3, 40])
+def test_neighbours_by_blocks_are_those_of_the_whole(size, monkeypatch):
+    rng = np.random.default_rng(1)
+    x, train_x = rng.normal(size=(6, 5)), rng.normal(size=(40, 5))
+    monkeypatch.setattr("keras_vaemix.evaluation.neighbours.BLOCK_BYTES", size * train_x[0].nbytes)
+    indices, distances = nearest_neighbors(x, rows.Rows(train_x, np.arange(40)))
+    pairs = np.linalg.norm(x[:, None] - train_x, axis=-1)
+    np.testing.assert_array_equal(indices, np.argsort(pairs, axis=1)[:, :4])
+    np.testing.assert_allclose(distances, np.sort(pairs, axis=1)[:, :4], rtol=1e-12)
+
+
+def test_flips_are_mirror_images_of_about_half(digits):
+    def first_epochs(augment):
+        return stack(digits.batches(57, supports.UNIT_INTERVAL, 3, augment=augment), 42).reshape(-1, 8, 8, 1)
+
+    plain, augmented = first_epochs(None), first_epochs(flipped)
+    np.testing.assert_array_equal(augmented, first_epochs(flipped))
+    kept, mirrored = ((augmented == x).all(axis=(1, 2, 3)) for x in (plain, plain[:, :, ::-1]))
+    assert np.all(kept | mirrored)
+    is_one = kept != mirrored  # images that are not their own mirror images
+    assert is_one.sum() > 2000
+    assert abs(mirrored[is_one].mean() - 0.5) < 5 * 0.5 / is_one.sum() ** 0.5
+    epochs = mirrored.reshape(2, 21, 57)
+    assert np.any(epochs[0] != epochs[1])
+    assert np.any(epochs[:, 0] != epochs[:, 1])
+
+
+def test_ink_is_drawn_after_a_flip_and_as_without_one(digits):
+    mirror = lambda x, seed: x[:, :, ::-1]  # noqa: E731
+    plain, augmented = (stack(digits.batches(57, supports.BINARY, 3, augment=augment), 21) for augment in (None, mirror))
+    grey = stack(digits.batches(57, supports.UNIT_INTERVAL, 3), 21)
+    assert abs((augmented - grey[:, :, :, ::-1]).mean()) < 0.005
+    is_same = grey == grey[:, :, :, ::-1]
+    np.testing.assert_array_equal(plain[is_same], augmented[is_same])
+
+
+@pytest.mark.parametrize(("flags", "augment"), [([], flipped), (["--no-flip"], None)])
+def test_flips_can_be_left_out(flags, augment, folder):
+    preset, _, own = train.parse(["gamix_faces_no_gan", *flags, "--width", "4", "--latent-dim", "4"])
+    images_32 = data.load(f"folder:{folder}", image_size=32)
+    assert preset.build(images_32, **own).augment is augment
+
+
+def trained(folder):
+    """Returns the weights of a model after an epoch and a fit of its sampler, and its nearest training images."""
+    keras.utils.set_random_seed(0)
+    loaded, mlp = data.load(f"folder:{folder}", image_size=8), vm.networks.gated_mlp
+    model = vm.Autoencoder(mlp((8, 8, 3), 4, (16,)), mlp((4,), (8, 8, 3), (16,)), vm.FittedMixture(4, 2), vm.costs.SquaredError())
+    experiment = Experiment(model, keras.optimizers.Adam(), batch_size=20, augment=flipped)
+    train.check_trainable(loaded, experiment)
+    support = model.support
+    model.compile(experiment.optimizer, jit_compile=False)
+    batches = loaded.batches(20, support, 0, augment=experiment.augment)
+    validation = splits.in_order(loaded.arrays("validation", support), 20)
+    history = model.fit(batches, steps_per_epoch=4, validation_data=validation, shuffle=False, verbose=0).history
+    model.adapt_sampler(loaded.fixed("train", support))
+    picture = draw.neighbors(draw.Subject(folder, model, loaded))
+    return history, [*model.get_weights(), model.responsibilities(loaded.arrays("train", support)), picture]
+
+
+def test_training_is_the_same_from_disk(folder, streamed):
+    history, whole = trained(folder)
+    streamed()
+    again, mapped = trained(folder)
+    assert cached_files(folder)
+    assert history == again
+    for one, other in zip(mapped, whole, strict=True):
+        np.testing.assert_array_equal(one, other)

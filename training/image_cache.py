@@ -1,0 +1,66 @@
+"""Decoded images of large folders, kept on disk between runs and mapped from there."""
+
+import hashlib
+import json
+import math
+import shutil
+
+import numpy as np
+
+from keras_vaemix.part import require
+from training.files import atomically, cache_root, write_json
+
+
+def cached(path, files, shape, decode):
+    """Returns decoded images as a read-only memory map, and what was noted of them; they are decoded only if the cache has none of them.
+
+    They are kept in the folder images of the cache, which may be removed at any time that no run uses it. A folder is known by the
+    names, sizes and times of its files: after a change it is decoded anew.
+
+    Args:
+        path: The folder.
+        files: Its files.
+        shape: That of the images, [N, H, W, 3].
+        decode: Function that writes the images into an 8-bit array of this shape and returns what JSON can hold.
+
+    Raises:
+        ValueError: There is no room for them, or what was kept is damaged.
+    """
+    kept = cache_root() / "images" / f"{key_of(path, files, shape)}.npy"
+    if not kept.exists():
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        check_room(kept.parent, math.prod(shape))
+        with atomically(kept) as temporary:
+            # The notes come first: where there are images, there are notes.
+            write_json(kept.with_suffix(".json"), decode_into(temporary, shape, decode))
+    try:
+        images, notes = np.load(kept, mmap_mode="r", allow_pickle=False), json.loads(kept.with_suffix(".json").read_text())
+        if (images.shape, images.dtype) != (shape, np.uint8):
+            raise ValueError(f"shape {images.shape}, dtype {images.dtype}")
+    except (ValueError, OSError, EOFError) as error:
+        raise ValueError(f"Expected the decoded images of {path} in {kept}: remove the file to decode anew. Received: {error}") from error
+    return images, notes
+
+
+def key_of(path, files, shape):
+    """Returns a hash of what the decoded images depend on: the files, the size, and Pillow."""
+    import PIL
+
+    stats = [(file.relative_to(path).as_posix(), file.stat()) for file in files]
+    described = json.dumps([PIL.__version__, shape, [(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats]])
+    return hashlib.sha256(described.encode()).hexdigest()
+
+
+def check_room(folder, size):
+    """Raises `ValueError` unless a file of so many bytes fits: a process that writes to a map without room for it is killed."""
+    free = shutil.disk_usage(folder).free
+    room = f"room for {size / 2**30:.3g} GiB of decoded images in {folder}: make some, or let VAEMIX_CACHE name another folder"
+    require(size <= free, room, free=f"{free / 2**30:.3g} GiB")
+
+
+def decode_into(file, shape, decode):
+    """Writes a whole .npy file of decoded images and returns the notes; the map is closed with the function."""
+    images = np.lib.format.open_memmap(file, "w+", "uint8", shape)
+    notes = decode(images)
+    images.flush()
+    return notes
