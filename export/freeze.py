@@ -1,5 +1,6 @@
 """What an artifact computes: decoding and sampling, with the prior frozen to constants."""
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,6 +12,8 @@ from keras_vaemix.models import PixelDecoding
 from keras_vaemix.networks.pixel_sampler import PixelSampler
 from keras_vaemix.priors import LocationScaleMixture
 from keras_vaemix.shapes import specs_of
+
+MOST_VALUES = 2**19
 
 
 class Frozen(NamedTuple):
@@ -41,8 +44,11 @@ class Frozen(NamedTuple):
         return [tf.TensorSpec([None], tf.float32, name="u"), eps, tf.TensorSpec([None], tf.int64, name="component"), *further]
 
     def examples(self, specs, n=32):
-        """Returns n inputs for each of `specs`, as a dict of arrays: noise, and every component in turn (and -1, to a sampler)."""
-        rng = np.random.default_rng(0)
+        """Returns n inputs for each of `specs`, as a dict of arrays: noise, and every component in turn (and -1, to a sampler).
+
+        They are fewer, two at least, where so many examples have more than `MOST_VALUES` values: networks hold far more for each.
+        """
+        rng, n = np.random.default_rng(0), max(2, min(n, MOST_VALUES // math.prod(self.model.example_shape)))
         first = -1 if any(spec.name == "u" for spec in specs) else 0
         draw = {
             "u": lambda spec: rng.random(n, "float32"),

@@ -1,0 +1,58 @@
+"""What GAMIX-VAE at its full size, 256x256, takes, from a step to an image by ONNX Runtime: seconds and peak memory, as JSON.
+
+python -m tests.benchmarks.full_size
+"""
+
+import json
+import resource
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from keras_vaemix import supports
+from training.presets import PRESETS
+from training.splits import Data, Split
+
+BATCH_SIZE = 2
+
+
+def main():
+    """Builds, takes a step, saves, loads, exports and decodes."""
+    from export.artifact import export_model
+    from export.onnx import session
+
+    x = np.random.default_rng(0).integers(0, 256, (BATCH_SIZE, 256, 256, 3), dtype="uint8")
+    data, marks = Data("random", *[Split(x)] * 3, supports.LEVELS), [("start", time.time())]
+    experiment = PRESETS["gamix_celeba_hq"].build(data)
+    model, memory = experiment.model, {}
+
+    def done(phase):
+        print(phase, file=sys.stderr)
+        memory[phase] = {"seconds": time.time() - marks[-1][1], "peak_mebibytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
+        marks.append((phase, time.time()))
+
+    model.compile(experiment.optimizer, experiment.players, experiment.jit_compile)
+    done("build")
+    history = model.fit(x / np.float32(255), batch_size=BATCH_SIZE, verbose=0).history
+    done("step")
+    model.adapt_sampler(x / np.float32(255))
+    with tempfile.TemporaryDirectory() as folder:
+        model.save(Path(folder) / "model.keras")
+        loaded = keras.saving.load_model(Path(folder) / "model.keras", safe_mode=True)
+        done("save")
+        export_model(loaded, Path(folder) / "export")
+        done("export")
+        z = np.random.default_rng(0).standard_normal((1, model.prior.latent_dim)).astype("float32")
+        (image,) = session(Path(folder) / "export" / "decoder.onnx").run(["x"], {"z": z})
+        done("decode")
+    error = float(np.max(np.abs(image - model.decode(z))))
+    losses = {name: float(values[-1]) for name, values in history.items()}
+    print(json.dumps({"parameters": model.count_params(), "shape": image.shape, "error": error, "losses": losses, "phases": memory}))
+
+
+if __name__ == "__main__":
+    main()
