@@ -41,6 +41,7 @@ FIGURES = {  # of autoencoders: those that papers state, and ours beside them
     "fd_mixture": "FD by a mixture",
 }
 DIGITS = {"active_dimensions": 0, "nac": 3, "precision": 3, "recall": 3, "prd_f8": 3, "prd_f1_8": 3, "mmd": 4, "l1": 4}
+DIGITS |= dict.fromkeys(("sharpness_generation", "sharpness_reconstruction", "sharpness_real"), 4)
 MARKED = re.compile(r"(<!-- (results|benchmark): (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
