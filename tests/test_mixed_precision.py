@@ -7,7 +7,6 @@ import pytest
 import keras_vaemix as vm
 from tests import catalogue
 
-POLICIES = ["mixed_bfloat16", "mixed_float16"]
 COMBINATIONS = ["prior-VampPrior", "likelihood-DiscretizedLogistic", "kl-Softmin", "mixture-iwae", "model-CPVAE", "model-TwoStageVAE"]
 
 
@@ -37,7 +36,7 @@ def evaluated(make, x, weights=None):
     return model, weights, model.evaluate(x, verbose=0, return_dict=True)
 
 
-@pytest.mark.parametrize("name", POLICIES)
+@pytest.mark.parametrize("name", ["mixed_bfloat16", pytest.param("mixed_float16", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("combination", COMBINATIONS)
 def test_figures_are_near_those_of_float32(name, combination, policy, binary):
     make = lambda: catalogue.make(**catalogue.COMBINATIONS[combination])  # noqa: E731
@@ -49,7 +48,7 @@ def test_figures_are_near_those_of_float32(name, combination, policy, binary):
     assert received["loss"] != expected["loss"]
 
 
-@pytest.mark.parametrize("name", POLICIES)
+@pytest.mark.parametrize("name", [pytest.param("mixed_bfloat16", marks=pytest.mark.slow), "mixed_float16"])
 def test_adversarial_training_is_near_that_of_float32(name, policy):
     x = np.random.default_rng(0).random((24, 16, 16, 3), "float32")
     model, weights, expected = evaluated(gamix, x)
