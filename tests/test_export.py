@@ -299,3 +299,14 @@ def test_components_without_location_and_scale_do_not_export():
     components = tfp.distributions.Independent(tfp.distributions.Gumbel(tf.zeros((3, 2)), 1.0), 1)
     with pytest.raises(ValueError, match=r"location-scale family.*Received: Independent of Gumbel"):
         vm.priors.LocationScaleMixture.of(tf.zeros(3), components)
+
+
+def test_means_are_taken_axis_by_axis(tmp_path):
+    x = np.random.default_rng(0).normal(100, 1, (2, 256, 256, 3)).astype("float32")
+    path = tmp_path / "mean.onnx"
+    for keepdims in (True, False):
+        export.onnx.convert(lambda x, k=keepdims: tf.reduce_mean(x, (1, 2), k), [tf.TensorSpec((None, 256, 256, 3), name="x")], ["y"], path)
+        (received,) = export.onnx.session(path).run(["y"], {"x": x})
+        np.testing.assert_allclose(received, x.mean((1, 2), "float64", keepdims=keepdims), rtol=1e-6)
+        means = [node for node in onnx.load(path).graph.node if node.op_type == "ReduceMean"]
+        assert [list(a.ints) for node in means for a in node.attribute if a.name == "axes"] == [[2], [1]]

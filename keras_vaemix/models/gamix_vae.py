@@ -168,27 +168,28 @@ class GAMIXVAE(VAE):
         """Fits a `FittedMixture` to draws of the aggregate posterior over the training examples x [N, *]."""
         if not isinstance(self.prior, FittedMixture):
             return
-        self.check(x)
         draws = []
-        for i in range(0, len(x), batch_size):
-            mean, log_variance = self.posterior_params(self.encoder(tf.cast(x[i : i + batch_size], tf.float32), training=False))
-            noise = tf.random.stateless_normal(tf.shape(mean), [self.seed, i])
+        for start, (mean, log_variance) in self.posteriors(x, batch_size):
+            noise = tf.random.stateless_normal(tf.shape(mean), [self.seed, start])
             draws.append(mean + tf.exp(0.5 * log_variance) * noise)
         self.prior.fit(tf.concat(draws, axis=0).numpy(), seed=self.seed)
+
+    def aggregate_variance(self, x, batch_size=500):
+        r"""Returns the variance [D] of the aggregate posterior over x [N, *], :math:`\mathrm{Var}(\mu_i) + E[\sigma_i^2]`."""
+        params = [params for _, params in self.posteriors(x, batch_size)]
+        mean, log_variance = (tf.concat(part, axis=0) for part in zip(*params, strict=True))
+        return (tf.math.reduce_variance(mean, axis=0) + tf.reduce_mean(tf.exp(log_variance), axis=0)).numpy()
+
+    def posteriors(self, x, batch_size):
+        """Yields the first index, and the means and log-variances, of each batch of x [N, *]."""
+        self.check(x)
+        for start in range(0, len(x), batch_size):
+            batch = tf.cast(x[start : start + batch_size], tf.float32)
+            yield start, self.posterior_params(self.encoder(batch, training=False))
 
     def sampled_by(self, prior):
         """Returns a GAMIX-VAE of the same encoder and decoder with another prior, without the discriminator."""
         return GAMIXVAE(self.encoder, self.decoder, prior, self.likelihood, moments=self.moments, seed=self.seed)
-
-    def aggregate_variance(self, x, batch_size=500):
-        r"""Returns the variance [D] of the aggregate posterior over x [N, *], :math:`\mathrm{Var}(\mu_i) + E[\sigma_i^2]`."""
-        self.check(x)
-        parts = [
-            self.posterior_params(self.encoder(tf.cast(x[i : i + batch_size], tf.float32), training=False))
-            for i in range(0, len(x), batch_size)
-        ]
-        mean, log_variance = (tf.concat(part, axis=0) for part in zip(*parts, strict=True))
-        return (tf.math.reduce_variance(mean, axis=0) + tf.reduce_mean(tf.exp(log_variance), axis=0)).numpy()
 
     def can_sample(self):
         return not isinstance(self.prior, FittedMixture) or bool(self.prior.is_fitted.numpy())
