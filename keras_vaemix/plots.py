@@ -15,8 +15,9 @@ def grid(images, num_columns, pad=1):
 
 
 def pairs(x, reconstructions, num_columns=8):
-    """Returns a grid with each row of examples above the row of their reconstructions."""
+    """Returns a grid with each row of examples above the row of their reconstructions, of whole rows; fewer examples are one row."""
     x, reconstructions = np.asarray(x), np.asarray(reconstructions)
+    num_columns = min(num_columns, len(x))
     rows = [part[i : i + num_columns] for i in range(0, len(x) - num_columns + 1, num_columns) for part in (x, reconstructions)]
     return grid(np.concatenate(rows), num_columns)
 

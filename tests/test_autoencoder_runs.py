@@ -117,6 +117,8 @@ def test_gamix_presets_build(arm):
         (["wae_mmd_mnist", *DIGITS, "--kernel", "imp"], "Expected --kernel: imq?"),
         (["flex_ae_mnist", *DIGITS, "--critic-steps", 0], "critic_steps"),
         (["two_stage_mnist", *DIGITS, "--first-epochs", 0], "first_epochs"),
+        (["wae_mmd_synthetic", "--features", "lenet"], "images for --features lenet"),
+        (["wae_mmd_mnist", *DIGITS, "--features", "inception"], "more test images than the 2048 features of inception"),
     ],
 )
 def test_bad_flags_are_named_before_anything_is_written(main, tmp_path, flags, message):

@@ -64,6 +64,15 @@ def test_grid_puts_images_in_their_places():
     assert picture[2, 0, 0] == 1
 
 
+@pytest.mark.parametrize(("n", "rows", "columns"), [(3, 2, 3), (8, 2, 8), (17, 4, 8)])
+def test_reconstructions_stand_below_their_examples_however_few(n, rows, columns):
+    x = np.random.default_rng(0).random((n, 4, 5, 1)).astype("float32")
+    picture = plots.pairs(x, 1 - x)
+    assert picture.shape == (5 * rows - 1, 6 * columns - 1, 1)
+    np.testing.assert_array_equal(picture[:4, :5], x[0])
+    np.testing.assert_array_equal(picture[-4:, -5:], 1 - x[rows // 2 * columns - 1])
+
+
 def test_component_samples_have_a_row_for_each_component():
     model = catalogue.make("VampPrior")
     picture = plots.component_samples(model, num_columns=6)

@@ -16,6 +16,7 @@ def evaluate(folder, model, data, split, num_samples, num_likelihood_examples=No
     """Evaluates `model` on a split of the data, writes `evaluation.json` into the run folder, and returns the report."""
     from keras_vaemix.evaluation import autoencoder_report
     from keras_vaemix.models import GAMIXVAE, LatentModel
+    from training.features import judging
     from training.files import write_json
 
     x = data.arrays(split, model.support)
@@ -26,12 +27,11 @@ def evaluate(folder, model, data, split, num_samples, num_likelihood_examples=No
     report["split"] = split
     if model.num_components > 1:
         report |= component_report(model, data, split)
-    if features == "auto":
-        features = "none" if isinstance(model, LatentModel) or not data.is_images() or data.labels("train") is None else "lenet"
+    features = judging(features, model, data, split)
     if features != "none":
         report |= judged(model, data, split, x, features)
     if isinstance(model, GAMIXVAE):
-        report |= samplers_report(model, data, x, features)
+        report |= samplers_report(model, data, x, features, report)
     write_json(Path(folder) / "evaluation.json", report)
     return report
 
@@ -60,10 +60,11 @@ def judged(model, data, split, x, features):
     return generation_report(model, x, network, **given)
 
 
-def samplers_report(model, data, x, features):
+def samplers_report(model, data, x, features, known):
     """Returns what a model whose latents are of several densities gives by each, and the variance of its aggregate posterior.
 
-    The densities are N(0, I), the aggregate posterior's moments, and a mixture of ten components that is fitted to draws of it.
+    The densities are N(0, I), the aggregate posterior's moments, and a mixture of ten components that is fitted to draws of it; the
+    figures of the one that is the model's own are among those that are `known`.
     """
     from keras_vaemix import FittedMixture, StandardNormal
     from keras_vaemix.evaluation import generation_report, sharpness_report
@@ -72,14 +73,17 @@ def samplers_report(model, data, x, features):
     report = {"aggregate_variance": float(model.aggregate_variance(x).mean())}
     if not data.is_images():
         return report
-    report |= sharpness_report(model, x)
     d, network = model.prior.latent_dim, None if features == "none" else load_features(features, data)
+    report |= sharpness_report(model, x)
     for name, prior in {"standard": StandardNormal(d), "moments": FittedMixture(d, 1), "mixture": FittedMixture(d, 10)}.items():
-        other = model.sampled_by(prior)
-        other.adapt_sampler(data.fixed("train", model.support))
-        report[f"sharpness_{name}"] = sharpness_report(other, x)["sharpness_generation"]
+        figures = known | report
+        if (type(prior), prior.num_components) != (type(model.prior), model.prior.num_components):
+            other = model.sampled_by(prior)
+            other.adapt_sampler(data.fixed("train", model.support))
+            figures = sharpness_report(other, x) | ({} if network is None else generation_report(other, x, network))
+        report[f"sharpness_{name}"] = figures["sharpness_generation"]
         if network is not None:
-            report[f"fd_{name}"] = generation_report(other, x, network)["fd_generation"]
+            report[f"fd_{name}"] = figures["fd_generation"]
     return report
 
 

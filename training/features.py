@@ -9,14 +9,16 @@ import keras
 import numpy as np
 
 from keras_vaemix.evaluation import Moments, sample_of
+from keras_vaemix.models import LatentModel
 from keras_vaemix.part import check_positive, require
 from keras_vaemix.supports import UNIT_INTERVAL
 from training.files import atomically, cache_root, read_json, write_json
-from training.lenet import trained_classifier
+from training.lenet import hidden_units, trained_classifier
 from training.sources import online, read_npz
 from training.splits import in_order
 
-INCEPTION_SIDE = 299
+INCEPTION_SIDE, INCEPTION_FEATURES = 299, 2048
+LABELS_EXPECTED = "a data set with labels of two classes or more: train lenet on another, or choose inception"
 INCEPTION_FILE = "inception_v3_weights_tf_dim_ordering_tf_kernels_notop.h5"
 
 
@@ -67,7 +69,7 @@ class InceptionFeatures(NetworkFeatures):
     """
 
     def __init__(self, batch_size=50):
-        super().__init__("inception", inception_network(), {"num_features": 2048}, batch_size)
+        super().__init__("inception", inception_network(), {"num_features": INCEPTION_FEATURES}, batch_size)
 
     def __call__(self, images):
         images = np.asarray(images, "float32")
@@ -99,6 +101,37 @@ def load_features(name, data, cache=None, seed=0):
     return FEATURES[name](data, cache, seed)
 
 
+def judging(name, model, data, split="test"):
+    """Returns the name of the features that judge images of a split: what `auto` stands for, and any other name as it is, if they can.
+
+    `auto` is lenet for autoencoders of images with labels, if there are enough images, and else none.
+
+    Raises:
+        ValueError: There are no images, no labels for lenet, or no more images than features, which a Frechet distance needs.
+    """
+    if name == "none":
+        return name
+    if name == "auto":
+        can = data.is_images() and has_classes(data) and len(getattr(data, split).x) > num_features("lenet", data.shape)
+        return "lenet" if can and not isinstance(model, LatentModel) else "none"
+    require(data.is_images(), f"images for --features {name}: choose none", dataset=data.name, shape=data.shape)
+    require(name != "lenet" or has_classes(data), LABELS_EXPECTED, dataset=data.name)
+    n, most = len(getattr(data, split).x), num_features(name, data.shape)
+    require(n > most, f"more {split} images than the {most} features of {name}: add images, or choose --features none", num_images=n)
+    return name
+
+
+def num_features(name, shape):
+    """Returns the number of features of the network called `name` for images of a shape (H, W, C)."""
+    return hidden_units(shape)[-1] if name == "lenet" else INCEPTION_FEATURES
+
+
+def has_classes(data):
+    """Returns whether the training examples have labels of two classes or more."""
+    labels = data.labels("train")
+    return labels is not None and len(np.unique(labels)) >= 2
+
+
 def feature_network(data, cache=None, seed=0):
     """Returns the features of a small classifier of the data set, trained once on the labels of its training split and kept.
 
@@ -115,9 +148,8 @@ def feature_network(data, cache=None, seed=0):
         ValueError: The data have no labels, or are no images, or the file that was kept is damaged.
     """
     require(len(data.shape) == 3, "a data set of images [N, H, W, C]", dataset=data.name, shape=data.shape)
+    require(has_classes(data), LABELS_EXPECTED, dataset=data.name)
     labels = data.labels("train")
-    has_classes = labels is not None and len(np.unique(labels)) >= 2
-    require(has_classes, "a data set with labels of two classes or more: train lenet on another, or choose inception", dataset=data.name)
     digest = hashlib.sha256(np.ascontiguousarray(labels)).hexdigest()[:16]
     path = cache_folder(data, cache) / f"lenet-{seed}-{digest}.keras"
     if not path.exists():

@@ -18,7 +18,6 @@ def lenet(shape, num_classes, seed=0):
 
     Reference: Y. LeCun et al., *Gradient-Based Learning Applied to Document Recognition*, 1998.
     """
-    small = min(shape[:2]) < 16
     num_blocks = max(1, math.ceil(math.log2(max(shape[:2]) / 8)))
     state = iter(np.random.SeedSequence(seed).generate_state(num_blocks + 3))
     initializer = lambda: keras.initializers.HeNormal(seed=int(next(state)))  # noqa: E731
@@ -27,9 +26,14 @@ def lenet(shape, num_classes, seed=0):
         h = keras.layers.Conv2D(16 * 2 ** min(i, 2), 3, padding="same", activation="relu", kernel_initializer=initializer())(h)
         h = keras.layers.MaxPooling2D(2, padding="same")(h)
     h = keras.layers.Flatten()(h)
-    for units in (64, 32) if small else (120, 84):
+    for units in hidden_units(shape):
         h = keras.layers.Dense(units, activation="relu", kernel_initializer=initializer())(h)
     return keras.Model(inputs, keras.layers.Dense(num_classes, kernel_initializer=initializer())(h))
+
+
+def hidden_units(shape):
+    """Returns the widths of the two hidden layers for images of a shape (H, W, C)."""
+    return (64, 32) if min(shape[:2]) < 16 else (120, 84)
 
 
 def trained_classifier(x, labels, seed):

@@ -86,7 +86,7 @@ def train(argv):
         batch_size=args.batch_size or experiment.batch_size,
         warm_up=experiment.warm_up if args.warm_up is None else args.warm_up,
     )
-    check_trainable(data, experiment)
+    check_trainable(data, experiment, args.features)
     config = {
         "preset": preset.name,
         "arguments": own,
@@ -108,17 +108,19 @@ def train(argv):
     return run.folder
 
 
-def check_trainable(data, experiment):
-    """Raises `ValueError` unless the model can be trained on the data, before anything is written."""
+def check_trainable(data, experiment, features):
+    """Raises `ValueError` unless the model can be trained and judged on the data, before anything is written."""
     import numpy as np
 
     from keras_vaemix.supports import BINARY
+    from training.features import judging
 
     support = experiment.model.support
     if len(data.train.x) < experiment.batch_size:
         expected = f"at least one batch of {experiment.batch_size} training examples: pass a smaller --batch-size"
         raise ValueError(f"Expected {expected}. Received: {len(data.train.x)}")
     experiment.model.check_batch_size(experiment.batch_size)
+    judging(features, experiment.model, data)
     for split in ("validation",) if data.binarizes(support) else ("validation", "train"):
         x = data.arrays(split, support)
         is_known = getattr(data, split).x.dtype == np.uint8 and support is not BINARY  # 8 bits over 255 are in every other support
