@@ -42,7 +42,7 @@ FIGURES = {  # of autoencoders: those that papers state, and ours beside them
 }
 DIGITS = {"active_dimensions": 0, "nac": 3, "precision": 3, "recall": 3, "prd_f8": 3, "prd_f1_8": 3, "mmd": 4, "l1": 4}
 DIGITS |= dict.fromkeys(("sharpness_generation", "sharpness_reconstruction", "sharpness_real"), 4)
-MARKED = re.compile(r"(<!-- (results|benchmark): (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+MARKED = re.compile(r"(<!-- (results|benchmark|checks): (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def table(name):
@@ -135,9 +135,18 @@ def benchmark(name):
     return "\n".join([*measured["table"], "", f"{made}; {with_versions}."])
 
 
+def checks(name):
+    """Returns the rows of `training/results/NAME.json`, each a check with how often it went well, as a Markdown table."""
+    rows = [["what", "went well", "of", "largest difference", "command", "date"], ["---"] * 6]
+    for row in read_json(RESULTS / f"{name}.json"):
+        largest = "-" if row["largest_difference"] is None else f"{row['largest_difference']:.1e}"
+        rows.append([row["what"], f"{row['passed']:,}", f"{row['tried']:,}", largest, f"`{row['command']}`", row["date"]])
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in rows)
+
+
 def with_tables(text):
     """Returns a text whose marked places hold the tables that they name."""
-    kinds = {"results": table, "benchmark": benchmark}
+    kinds = {"results": table, "benchmark": benchmark, "checks": checks}
     return MARKED.sub(lambda match: f"{match[1]}{kinds[match[2]](match[3])}\n{match[4]}", text)
 
 
