@@ -1,5 +1,7 @@
 """Every public class, made once and small. A capability test runs over these."""
 
+import functools
+
 import keras
 import numpy as np
 
@@ -155,6 +157,47 @@ MODELS = {
 COMBINATIONS |= {f"model-{name}": {"model": name} for name in MODELS}
 
 
+def pixel_vae(likelihood="Bernoulli", prior="StandardNormal", objective="ELBO", posterior=None):
+    """Returns a small VAE whose decoder sees the previous pixels."""
+    likelihood, posterior = LIKELIHOODS[likelihood](), posterior or vm.DiagonalNormal()
+    return vm.PixelVAE(
+        encoder=networks.gated_mlp(SHAPE, posterior.params_size(LATENT_DIM), (8,)),
+        decoder=pixel_cnn(LATENT_DIM, likelihood.params_size(1)),
+        prior=PRIORS[prior](),
+        likelihood=likelihood,
+        posterior=posterior,
+        objective=OBJECTIVES[objective](),
+    )
+
+
+def pixel_cnn(latent_dim, num_params):
+    return networks.PixelCNN(latent_dim, SHAPE, num_params, filters=8, num_layers=1, first_kernel_size=5, hidden=(8,), map_channels=2)
+
+
+def pixel_hierarchical_vae(prior="VampPrior"):
+    """Returns a small two-level VAE whose decoder sees the previous pixels."""
+    return vm.PixelHierarchicalVAE(
+        top_encoder=networks.gated_mlp(SHAPE, 2 * LATENT_DIM, (8,)),
+        encoder=networks.joint_gated_mlp([SHAPE, (LATENT_DIM,)], 4, (8,), (8,)),
+        conditional=networks.gated_mlp((LATENT_DIM,), 4, (8,)),
+        decoder=pixel_cnn(2 + LATENT_DIM, 1),
+        prior=PRIORS[prior](),
+        likelihood=vm.Bernoulli(),
+    )
+
+
+def gamix_vae(prior="StandardNormal"):
+    """Returns a small GAMIX-VAE of residual networks."""
+    size = {"width": 8, "depth": 1, "min_size": 2}
+    return vm.GAMIXVAE(
+        encoder=networks.resnet_v2_encoder(SHAPE, 2 * LATENT_DIM, **size),
+        decoder=networks.resnet_v2_decoder(LATENT_DIM, SHAPE, **size, output_activation="sigmoid"),
+        prior=PRIORS[prior](),
+        likelihood=vm.Laplace(0.5),
+        discriminator=networks.mlp(SHAPE, (2, 2, 1), (8,)),
+    )
+
+
 def make(prior="StandardNormal", likelihood="Bernoulli", posterior="DiagonalNormal", objective="ELBO", kl=None, seed=0, model="VAE"):
     """Returns a small VAE of the parts that are named, or another small model with its own parts."""
     if model != "VAE":
@@ -211,4 +254,14 @@ AUTOENCODERS = {
     "mask": lambda seed=0: autoencoder(vm.MaskAAE, critic(), cost=vm.costs.CrossEntropy(1 / 16), seed=seed),
     "flex": flex_ae,
     "flex-smooth": lambda seed=0: flex_ae(seed, image_critic=critic(SHAPE)),
+}
+
+EVERY_MODEL = {
+    **{name: functools.partial(make, **arguments) for name, arguments in COMBINATIONS.items()},
+    **{f"autoencoder-{name}": make for name, make in AUTOENCODERS.items()},
+    "GAMIXVAE": gamix_vae,
+    "GAMIXVAE-fitted": functools.partial(gamix_vae, "FittedMixture"),
+    "PixelVAE": functools.partial(pixel_vae, prior="VampPrior"),
+    "PixelVAE-levels": functools.partial(pixel_vae, "DiscretizedLogistic"),
+    "PixelHierarchicalVAE": pixel_hierarchical_vae,
 }

@@ -1,7 +1,6 @@
 """Deterministic autoencoders: every player's move, every term against its formula, and all that a model of this library can do."""
 
 import inspect
-import json
 import math
 
 import keras
@@ -10,8 +9,6 @@ import pytest
 import tensorflow as tf
 from scipy.stats import norm
 
-import export.artifact
-import export.sample
 import keras_vaemix as vm
 from keras_vaemix import gaussian_mixture, models
 from keras_vaemix.models.autoencoding import at_rest
@@ -144,18 +141,6 @@ def test_saved_model_goes_on_with_the_same_bits(model, x, tmp_path):
         np.testing.assert_array_equal(one, other)
     for name, player in model.players.items():
         assert int(player.iterations) == int(loaded.players[name].iterations) > 0
-
-
-def test_every_model_exports(model, tmp_path):
-    folder = export.artifact.export_model(model, tmp_path / "artifact")
-    manifest = json.loads((folder / "manifest.json").read_text())
-    assert manifest["latents"] == model.exported().latent_sizes
-    assert manifest["cost"] == type(model.cost).__name__
-    images, _ = export.sample.sample(folder, 20_000)
-    np.testing.assert_allclose(images.mean(0), model.sample(20_000, seed=0).numpy().mean(0), atol=0.02)
-    signatures = tf.saved_model.load(str(folder / "saved_model")).signatures
-    assert "log_joint" not in signatures
-    np.testing.assert_allclose(signatures["sample"](n=tf.constant(9), seed=stateless_seed(4))["x"], model.sample(9, seed=4), atol=1e-5)
 
 
 def test_seeds_and_clusters(model, x):

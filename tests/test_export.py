@@ -46,9 +46,9 @@ class StudentMixture(vm.MixturePrior):
 PRIORS = {**catalogue.PRIORS, "StudentMixture": lambda: StudentMixture(3)}
 
 
-def save_run(folder, prior="NormalMixture", likelihood="Bernoulli"):
+def save_run(folder, prior="NormalMixture"):
     keras.utils.set_random_seed(1)
-    model = catalogue.make(likelihood=likelihood)
+    model = catalogue.make()
     model.prior = PRIORS[prior]()
     for weight in model.prior.trainable_weights:
         weight.assign(weight + tf.random.stateless_normal(weight.shape, [0, 1]))
@@ -66,36 +66,11 @@ def exported(tmp_path_factory):
     return folder / "export", model
 
 
-@pytest.mark.parametrize("prior", PRIORS)
-def test_every_prior_exports_to_onnx(prior, tmp_path):
-    save_run(tmp_path, prior)
-    folder = export.artifact.export_run(tmp_path, formats=["onnx"])
-    x, component = export.sample.sample(folder, 20)
+def test_prior_of_a_user_exports_to_onnx(tmp_path):
+    save_run(tmp_path, "StudentMixture")
+    x, component = export.sample.sample(export.artifact.export_run(tmp_path, formats=["onnx"]), 20)
     assert x.shape == (20, 4, 4, 1)
-    assert component.max() < PRIORS[prior]().num_components
-
-
-@pytest.mark.parametrize("likelihood", catalogue.LIKELIHOODS)
-def test_every_likelihood_exports_to_onnx(likelihood, tmp_path):
-    save_run(tmp_path, likelihood=likelihood)
-    export.artifact.export_run(tmp_path, formats=["onnx"])
-
-
-@pytest.mark.parametrize("posterior", ["NormalMixturePosterior", "SampledMixturePosterior"])
-def test_prior_of_mixture_posteriors_exports(posterior, tmp_path):
-    model = catalogue.make("VampPrior", posterior=posterior)
-    folder = export.artifact.export_model(model, tmp_path / "artifact")
-    inputs = {
-        "u": np.linspace(0, 0.99, 60, dtype="float32"),
-        "eps": np.random.default_rng(0).standard_normal((60, 3)).astype("float32"),
-        "component": np.arange(60) % 6 - 1,
-    }
-    x, component = onnxruntime.InferenceSession(str(folder / "sampler.onnx")).run(["x", "component_drawn"], inputs)
-    z, drawn = model.prior.mixture(model.encode).transport(*map(tf.constant, inputs.values()))
-    np.testing.assert_array_equal(component, drawn)
-    np.testing.assert_array_equal(component[inputs["component"] >= 0], inputs["component"][inputs["component"] >= 0])
-    np.testing.assert_allclose(x, model.decode(z), atol=1e-5)
-    assert len(json.loads((folder / "manifest.json").read_text())["component_weights"]) == 5
+    assert component.max() < 4
 
 
 def test_onnx_runtime_computes_what_tensorflow_does(exported):
@@ -163,32 +138,6 @@ def test_manifest_tells_what_the_artifact_is(exported):
     assert set(manifest["sha256"]) == {str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file()} - {"manifest.json"}
     for name, digest in manifest["sha256"].items():
         assert export.artifact.sha256(folder / name) == digest
-
-
-@pytest.mark.parametrize("name", catalogue.MODELS)
-def test_every_model_exports(name, tmp_path):
-    """`sampler.onnx` was compared with TensorFlow when it was written; here its statistics, and the SavedModel's signatures."""
-    model = catalogue.make(model=name)
-    for weight in model.trainable_variables:
-        weight.assign(weight + 0.3 * tf.random.stateless_normal(weight.shape, [0, len(weight.path)]))
-    folder = export.artifact.export_model(model, tmp_path / "artifact")
-    manifest = json.loads((folder / "manifest.json").read_text())
-    assert manifest["latents"] == model.latent_sizes
-    x, component = export.sample.sample(folder, 20_000)
-    weights = np.exp(model.log_weights(), dtype="float64")
-    if len(weights) > 1:
-        assert chisquare(np.bincount(component, minlength=len(weights)), 20_000 * weights / weights.sum()).pvalue > 1e-4
-    np.testing.assert_allclose(x.mean(0), model.sample(20_000, seed=0).numpy().mean(0), atol=0.02)
-    loaded = tf.saved_model.load(str(folder / "saved_model")).signatures
-    one = loaded["sample_component"](n=tf.constant(9), component=tf.constant(0), seed=stateless_seed(4))
-    np.testing.assert_allclose(one["x"], model.sample(9, 0, seed=4), atol=1e-5)
-    examples = tf.constant(catalogue.examples(model))
-    latents = {k: tf.zeros([30], tf.int64) if size is None else tf.ones([30, size]) for k, size in model.joint_sizes.items()}
-    expected = model.log_joint(examples, *latents.values())
-    np.testing.assert_allclose(loaded["log_joint"](x=examples, **latents)["log_joint"], expected, rtol=1e-5)
-    assert {name: value.shape for name, value in loaded["encode"](x=examples).items()} == {
-        name: value.shape for name, value in model.encoded(examples).items()
-    }
 
 
 def test_failed_export_leaves_the_last_good_one(tmp_path, monkeypatch, capsys):

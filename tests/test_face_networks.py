@@ -72,6 +72,17 @@ def networks_of_images(normalization):
     ]
 
 
+@pytest.mark.parametrize(("name", "groups"), [("group", 2), ("layer", 1), ("instance", 8)])
+def test_large_maps_are_normalized_exactly(name, groups):
+    x = np.random.default_rng(0).normal(0.5, 1, (2, 256, 256, 8)).astype("float32")
+    grouped = x.astype("float64").reshape(2, 256, 256, groups, -1)
+    normalized = (grouped - grouped.mean((1, 2, 4), keepdims=True)) / np.sqrt(grouped.var((1, 2, 4), keepdims=True) + 1e-3)
+    layer, (gamma, beta) = NORMALIZATIONS[name](8), np.random.default_rng(1).random((2, 8), "float32")
+    layer.build(x.shape)
+    layer.set_weights([gamma, beta])
+    np.testing.assert_allclose(layer(x), gamma * normalized.reshape(x.shape) + beta, atol=5e-6)
+
+
 @pytest.mark.parametrize("normalization", NORMALIZATIONS)
 def test_no_example_changes_another(normalization):
     for network in networks_of_images(normalization):

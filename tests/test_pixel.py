@@ -18,20 +18,7 @@ from keras_vaemix.objectives import log_importance
 from keras_vaemix.seeds import fold_in, stateless_seed
 from tests import catalogue
 
-SHAPE, LATENT_DIM = catalogue.SHAPE, catalogue.LATENT_DIM
-
-
-def make(likelihood="Bernoulli", prior="StandardNormal", objective="ELBO", posterior=None):
-    likelihood, posterior = catalogue.LIKELIHOODS[likelihood](), posterior or vm.DiagonalNormal()
-    size = {"filters": 8, "num_layers": 1, "first_kernel_size": 5, "hidden": (8,), "map_channels": 2}
-    return vm.PixelVAE(
-        encoder=vm.networks.gated_mlp(SHAPE, posterior.params_size(LATENT_DIM), (8,)),
-        decoder=vm.networks.PixelCNN(LATENT_DIM, SHAPE, likelihood.params_size(1), **size),
-        prior=catalogue.PRIORS[prior](),
-        likelihood=likelihood,
-        posterior=posterior,
-        objective=catalogue.OBJECTIVES[objective](),
-    )
+SHAPE, LATENT_DIM, make = catalogue.SHAPE, catalogue.LATENT_DIM, catalogue.pixel_vae
 
 
 # Draws made of noise.

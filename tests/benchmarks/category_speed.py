@@ -6,11 +6,7 @@ Steps of `vae_mnist`, and of `cp_vae_mnist` with one decoding (`straight_through
 for K = 10. Cells are warm before they are measured; they take turns, and the best of each counts.
 """
 
-import argparse
-import os
-import sys
-
-from tests.benchmarks.harness import measure, report
+from tests.benchmarks import harness
 
 CELLS = {
     "`vae_mnist`": ("vae_mnist", {}),
@@ -29,22 +25,19 @@ def steps(stopwatch, data, num_steps, preset, keywords):
 
 
 def main(argv=None):
-    parser = argparse.ArgumentParser("python -m tests.benchmarks.category_speed", description=__doc__.splitlines()[0])
-    parser.add_argument("--data-dir", default=os.environ.get("VAEMIX_DATA"), help="folder with mnist.npz; TensorFlow Datasets without it")
-    parser.add_argument("--steps", type=int, default=100, help="steps in a turn, a multiple of 50")
-    parser.add_argument("--repetitions", type=int, default=5, help="turns of each cell, of which the best counts")
-    parser.add_argument("--out", help="JSON file for the figures, with the command, the versions and the machine")
-    args = parser.parse_args(argv)
+    parser = harness.parser("category_speed", __doc__)
+    harness.add_data_dir(parser)
+    harness.add_steps(parser, 100, 50)
+    args = harness.parse(parser, argv)
 
     from training.data import load
 
     data = load("mnist", args.data_dir)
-    turns = measure({(name,): (steps, (data, args.steps, *cell)) for name, cell in CELLS.items()}, args.repetitions)
-    best = {name: min(seconds for seconds, _ in turns[name,]) / args.steps for name in CELLS}
+    turns = harness.measure({(name,): (steps, (data, args.steps, *cell)) for name, cell in CELLS.items()}, args.repetitions)
+    best = {name: seconds / args.steps for (name,), seconds in harness.best_of(turns).items()}
     lines = ["| step of | milliseconds | ratio |", "|---|---|---|"]
     lines += [f"| {name} | {1000 * best[name]:.2f} | {best[name] / best['`vae_mnist`']:.2f} |" for name in CELLS]
-    results = [{"cell": list(cell), "seconds": [s for s, _ in t], "values": [v for _, v in t]} for cell, t in turns.items()]
-    report(" ".join([parser.prog, *(sys.argv[1:] if argv is None else argv)]), lines, results, args.out)
+    harness.report(args.command, lines, harness.recorded(turns), args.out)
 
 
 if __name__ == "__main__":

@@ -7,13 +7,9 @@ Steps of `flex_ae_mnist` with InfoGAN networks of 256 hidden units, critic and g
 warm before they are measured; they take turns, and the best of each counts. Needs `pip install -r requirements-bench.txt`.
 """
 
-import argparse
-import os
-import sys
-
 import numpy as np
 
-from tests.benchmarks.harness import measure, missing, report, use_cores
+from tests.benchmarks import harness
 from tests.benchmarks.training_speed import STEPS_PER_EXECUTION, ours
 
 PRESET, BATCH_SIZE, NUM_IMAGES = "flex_ae_mnist", 128, 12_800
@@ -46,7 +42,7 @@ def pytorch(stopwatch, steps):
 
     from tests.benchmarks import flex_ae_rival as rival
 
-    use_cores()
+    harness.use_cores()
     x, model = torch.tensor(images()).permute(0, 3, 1, 2).float() / 255, rival.FlexAE(**SIZES)
     rival.train(model, x, STEPS_PER_EXECUTION, BATCH_SIZE)
     while True:
@@ -62,26 +58,14 @@ def table(best, values):
 
 
 def main(argv=None):
-    parser = argparse.ArgumentParser("python -m tests.benchmarks.flex_ae_speed", description=__doc__.splitlines()[0])
-    parser.add_argument("--steps", type=int, default=100, help=f"steps in a turn, a multiple of {STEPS_PER_EXECUTION}")
-    parser.add_argument("--repetitions", type=int, default=5, help="turns of each cell, of which the best counts")
-    parser.add_argument("--cores", type=int, help="use so many cores: PyTorch's threads wait for each other on cores that others use too")
-    parser.add_argument("--out", help="JSON file for the figures, with the command, the versions and the machine")
-    args = parser.parse_args(argv)
-    if missing():
-        parser.exit(2, missing() + "\n")
-    if args.steps < 1 or args.steps % STEPS_PER_EXECUTION:
-        parser.error(f"Expected --steps of a multiple of {STEPS_PER_EXECUTION}. Received: {args.steps}")
-    if args.cores is not None and args.cores < 1:
-        parser.error(f"Expected --cores of at least 1. Received: {args.cores}")
-    if args.cores is not None:
-        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-args.cores :])
+    parser = harness.parser("flex_ae_speed", __doc__)
+    harness.add_steps(parser, 100, STEPS_PER_EXECUTION)
+    args = harness.parse(parser, argv, rivals=["torch"])
 
-    turns = measure({(OURS,): (keras_vaemix, (args.steps,)), (RIVAL,): (pytorch, (args.steps,))}, args.repetitions)
-    best = {name: min(seconds for seconds, _ in turns[name,]) / args.steps for name in (OURS, RIVAL)}
-    results = [{"cell": list(cell), "seconds": [s for s, _ in t], "values": [v for _, v in t]} for cell, t in turns.items()]
-    command = " ".join([parser.prog, *(sys.argv[1:] if argv is None else argv)])
-    report(command, table(best, {name: turns[name,][-1][1] for name in best}), results, args.out)
+    turns = harness.measure({(OURS,): (keras_vaemix, (args.steps,)), (RIVAL,): (pytorch, (args.steps,))}, args.repetitions)
+    best = {name: seconds / args.steps for (name,), seconds in harness.best_of(turns).items()}
+    values = {name: of_cell[-1][1] for (name,), of_cell in turns.items()}
+    harness.report(args.command, table(best, values), harness.recorded(turns), args.out)
 
 
 if __name__ == "__main__":

@@ -8,13 +8,9 @@ of each counts. Memory is the peak of the process, with the library and with wha
 step is longer by than one without it, which decodes no draws of the prior either. Needs `pip install -r requirements-bench.txt`.
 """
 
-import argparse
-import os
-import sys
-
 import numpy as np
 
-from tests.benchmarks.harness import measure, missing, peak_memory, report, use_cores
+from tests.benchmarks import harness
 from tests.benchmarks.training_speed import ours
 
 PRESET, BATCH_SIZE, NUM_IMAGES, WARM_UP = "gamix_faces", 64, 640, 2
@@ -30,7 +26,7 @@ def figures(model, logs):
     """Returns what our side reports beside its seconds."""
     losses = {name: logs[name] for name in ("reconstruction", "discriminator_loss") if name in logs}
     parameters = sum(int(np.prod(weight.shape)) for weight in model.trainable_variables)
-    return {**losses, "parameters": parameters, "peak_mebibytes": peak_memory()}
+    return {**losses, "parameters": parameters, "peak_mebibytes": harness.peak_memory()}
 
 
 def keras_vaemix(stopwatch, steps, keywords):
@@ -47,14 +43,14 @@ def pytorch(stopwatch, steps, is_compiled):
 
     from tests.benchmarks import gamix_rival as rival
 
-    use_cores()
+    harness.use_cores()
     x, model = rival.pixels(images()), rival.GAMIX(is_compiled)
     rival.train(model, x, WARM_UP, BATCH_SIZE)
     while True:
         with stopwatch:
             reconstruction, discriminator_loss = rival.train(model, x, steps, BATCH_SIZE)
         losses = {"reconstruction": reconstruction, "discriminator_loss": discriminator_loss}
-        stopwatch.value = {**losses, "parameters": model.num_parameters(), "peak_mebibytes": peak_memory()}
+        stopwatch.value = {**losses, "parameters": model.num_parameters(), "peak_mebibytes": harness.peak_memory()}
 
 
 def cells(steps):
@@ -78,25 +74,14 @@ def table(best, values):
 
 
 def main(argv=None):
-    parser = argparse.ArgumentParser("python -m tests.benchmarks.gamix_speed", description=__doc__.splitlines()[0])
-    parser.add_argument("--steps", type=int, default=20, help="steps in a turn")
-    parser.add_argument("--repetitions", type=int, default=5, help="turns of each cell, of which the best counts")
-    parser.add_argument("--cores", type=int, help="use so many cores: PyTorch's threads wait for each other on cores that others use too")
-    parser.add_argument("--out", help="JSON file for the figures, with the command, the versions and the machine")
-    args = parser.parse_args(argv)
-    if missing():
-        parser.exit(2, missing() + "\n")
-    for name in ("steps", "repetitions", "cores"):
-        if getattr(args, name) is not None and getattr(args, name) < 1:
-            parser.error(f"Expected --{name} of at least 1. Received: {getattr(args, name)}")
-    if args.cores is not None:
-        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-args.cores :])
+    parser = harness.parser("gamix_speed", __doc__)
+    harness.add_steps(parser, 20)
+    args = harness.parse(parser, argv, rivals=["torch"])
 
-    turns = measure(cells(args.steps), args.repetitions)
-    best = {name: min(seconds for seconds, _ in t) / args.steps for (name,), t in turns.items()}
-    results = [{"cell": list(cell), "seconds": [s for s, _ in t], "values": [v for _, v in t]} for cell, t in turns.items()]
-    command = " ".join([parser.prog, *(sys.argv[1:] if argv is None else argv)])
-    report(command, table(best, {name: t[-1][1] for (name,), t in turns.items()}), results, args.out)
+    turns = harness.measure(cells(args.steps), args.repetitions)
+    best = {name: seconds / args.steps for (name,), seconds in harness.best_of(turns).items()}
+    values = {name: of_cell[-1][1] for (name,), of_cell in turns.items()}
+    harness.report(args.command, table(best, values), harness.recorded(turns), args.out)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """One process for each cell of a table: all are started and warmed up, then measured in turns, one at a time."""
 
+import argparse
 import contextlib
 import datetime
 import importlib.util
@@ -15,7 +16,49 @@ from pathlib import Path
 
 from training.record import portable
 
-PACKAGES = ("keras", "tensorflow", "tensorflow-probability", "torch", "pythae", "numpy")
+PACKAGES = ("keras", "tensorflow", "tensorflow-probability", "onnxruntime", "torch", "pythae", "numpy")
+
+
+def parser(module, description, repetitions=5):
+    """Returns a parser of what every benchmark takes: what `parse` then reads."""
+    made = argparse.ArgumentParser(f"python -m tests.benchmarks.{module}", description=description.splitlines()[0])
+    made.add_argument("--repetitions", type=multiple_of(1), default=repetitions, help="turns of each cell, of which the best counts")
+    made.add_argument("--cores", type=multiple_of(1), help="use so many cores: PyTorch's threads wait for each other where others work too")
+    made.add_argument("--out", help="JSON file for the figures, with the command, the versions and the machine")
+    return made
+
+
+def add_data_dir(made):
+    made.add_argument("--data-dir", default=os.environ.get("VAEMIX_DATA"), help="folder with mnist.npz; TensorFlow Datasets without it")
+
+
+def add_steps(made, default, multiple=1):
+    also = f", a multiple of {multiple}" if multiple > 1 else ""
+    made.add_argument("--steps", type=multiple_of(multiple), default=default, help=f"steps in a turn{also}")
+
+
+def multiple_of(base):
+    """Returns the type of an argument that is a positive multiple of a number."""
+
+    def value(text):
+        if not text.isdecimal() or int(text) < 1 or int(text) % base:
+            raise argparse.ArgumentTypeError(f"Expected a positive number, a multiple of {base}. Received: {text}")
+        return int(text)
+
+    return value
+
+
+def parse(made, argv, rivals=()):
+    """Returns the arguments, `command` among them, and keeps to the cores that they name; exits where a rival is not installed."""
+    args = made.parse_args(argv)
+    absent = [name for name in rivals if importlib.util.find_spec(name) is None]
+    if absent:
+        expected = f"Expected {' and '.join(rivals)}: pip install -r requirements-bench.txt"
+        made.exit(2, f"error: {expected}. Received: no {' and no '.join(absent)}\n")
+    if args.cores is not None:
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-args.cores :])
+    args.command = " ".join([made.prog, *(sys.argv[1:] if argv is None else argv)])
+    return args
 
 
 class Stopwatch:
@@ -83,6 +126,16 @@ def measure(cells, repetitions):
     return turns
 
 
+def best_of(turns):
+    """Returns the seconds of the best turn of each cell."""
+    return {cell: min(seconds for seconds, _ in of_cell) for cell, of_cell in turns.items()}
+
+
+def recorded(turns):
+    """Returns the turns of every cell as a record."""
+    return [{"cell": list(cell), "seconds": [s for s, _ in t], "values": [v for _, v in t]} for cell, t in turns.items()]
+
+
 def cores():
     """Returns the number of cores that this process may use."""
     return len(os.sched_getaffinity(0))
@@ -98,14 +151,6 @@ def use_cores():
 def peak_memory():
     """Returns the peak resident memory of this process, a cell of its own, in MiB (Linux counts in KiB)."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-
-def missing():
-    """Returns one line that says which rivals are not installed, or None."""
-    absent = [name for name in ("torch", "pythae") if importlib.util.find_spec(name) is None]
-    if absent:
-        return f"error: Expected torch and pythae: pip install -r requirements-bench.txt. Received: no {' and no '.join(absent)}"
-    return None
 
 
 def processor():

@@ -7,11 +7,9 @@ as well. pythae runs without gradients and with the best of several batch sizes,
 requirements-bench.txt`.
 """
 
-import argparse
 import itertools
-import sys
 
-from tests.benchmarks.harness import measure, missing, report, use_cores
+from tests.benchmarks import harness
 
 OURS, THEIRS = "keras_vaemix", "pythae"
 NUM_SAMPLES = (1000, 5000)
@@ -36,7 +34,7 @@ def pythae(stopwatch, networks, x, num_samples, batch_size):
 
     from tests.benchmarks import pythae_rival as rival
 
-    use_cores()
+    harness.use_cores()
     model = rival.vamp(len(networks[-1]))
     rival.take_weights(model, *networks)
     model.eval()
@@ -86,27 +84,23 @@ def table(results):
 
 
 def main(argv=None):
-    parser = argparse.ArgumentParser("python -m tests.benchmarks.likelihood_speed", description=__doc__.splitlines()[0])
-    parser.add_argument("--data-dir", help="folder with mnist.npz; TensorFlow Datasets without it")
+    parser = harness.parser("likelihood_speed", __doc__, repetitions=3)
+    harness.add_data_dir(parser)
     parser.add_argument("--train-steps", type=int, default=1000, help="steps of training before")
     parser.add_argument("--examples", type=int, default=100, help="examples in a turn of ours")
     parser.add_argument("--rival-examples", type=int, default=2, help="examples in a turn of pythae")
-    parser.add_argument("--repetitions", type=int, default=3, help="turns of each cell, of which the best counts")
-    parser.add_argument("--out", help="JSON file for the figures, with the command, the versions and the machine")
-    args = parser.parse_args(argv)
-    if missing():
-        parser.exit(2, missing() + "\n")
+    args = harness.parse(parser, argv, rivals=["torch", "pythae"])
 
     from training.data import load
 
-    measured = measure(cells(load("mnist", args.data_dir), args), args.repetitions)
+    measured = harness.measure(cells(load("mnist", args.data_dir), args), args.repetitions)
     results = []
     for (column, num_samples, batch_size), turns in measured.items():
         examples = args.examples if column == OURS else args.rival_examples
         best = min(seconds for seconds, _ in turns) / examples
         figures = {"seconds_per_example": best, "examples": examples, "seconds": [s for s, _ in turns], "estimates": [v for _, v in turns]}
         results.append({"column": column, "num_samples": num_samples, "batch_size": batch_size, **figures})
-    report(" ".join([parser.prog, *(sys.argv[1:] if argv is None else argv)]), table(results), results, args.out)
+    harness.report(args.command, table(results), results, args.out)
 
 
 if __name__ == "__main__":

@@ -6,11 +6,7 @@ Divergences: M = 3, K = 500, a batch of 100 and D = 40, their value and their gr
 K = 100. Cells are warm before they are measured; they take turns, and the best of each counts.
 """
 
-import argparse
-import os
-import sys
-
-from tests.benchmarks.harness import measure, report
+from tests.benchmarks import harness
 
 M, K, BATCH, LATENTS, CALLS = 3, 500, 100, 40, 20
 FORMS = ("matrix product", "broadcast")
@@ -62,28 +58,25 @@ def steps(stopwatch, data, num_steps, num_posterior_components):
 
 
 def main(argv=None):
-    parser = argparse.ArgumentParser("python -m tests.benchmarks.mixture_speed", description=__doc__.splitlines()[0])
-    parser.add_argument("--data-dir", default=os.environ.get("VAEMIX_DATA"), help="folder with mnist.npz; TensorFlow Datasets without it")
-    parser.add_argument("--steps", type=int, default=100, help="steps in a turn, a multiple of 50")
-    parser.add_argument("--repetitions", type=int, default=5, help="turns of each cell, of which the best counts")
-    parser.add_argument("--out", help="JSON file for the figures, with the command, the versions and the machine")
-    args = parser.parse_args(argv)
+    parser = harness.parser("mixture_speed", __doc__)
+    harness.add_data_dir(parser)
+    harness.add_steps(parser, 100, 50)
+    args = harness.parse(parser, argv)
 
     from training.data import load
 
     data = load("mnist", args.data_dir)
     cells = {("pairwise KL", form): (pairwise, (form,)) for form in FORMS}
     cells |= {("step", m): (steps, (data, args.steps, m)) for m in COMPONENTS}
-    turns = measure(cells, args.repetitions)
-    best = {cell: min(seconds for seconds, _ in turns[cell]) / (CALLS if cell[0] == "pairwise KL" else args.steps) for cell in turns}
+    turns = harness.measure(cells, args.repetitions)
+    best = {cell: s / (CALLS if cell[0] == "pairwise KL" else args.steps) for cell, s in harness.best_of(turns).items()}
     lines = ["| what | milliseconds | ratio |", "|---|---|---|"]
     for form in FORMS:
         ratio = best["pairwise KL", form] / best["pairwise KL", FORMS[0]]
         lines.append(f"| all KL(q_m, p_j) with gradients, {form} | {1000 * best['pairwise KL', form]:.2f} | {ratio:.1f} |")
     for m in COMPONENTS:
         lines.append(f"| step of `gmmp_mnist`, M = {m} | {1000 * best['step', m]:.2f} | {best['step', m] / best['step', 1]:.2f} |")
-    results = [{"cell": list(cell), "seconds": [s for s, _ in t], "values": [v for _, v in t]} for cell, t in turns.items()]
-    report(" ".join([parser.prog, *(sys.argv[1:] if argv is None else argv)]), lines, results, args.out)
+    harness.report(args.command, lines, harness.recorded(turns), args.out)
 
 
 if __name__ == "__main__":

@@ -6,10 +6,9 @@ Every cell is a process of its own, warmed up and compiled before anything is me
 all cores, and the best turn of each counts. Needs `pip install -r requirements-bench.txt`.
 """
 
-import argparse
 import sys
 
-from tests.benchmarks.harness import measure, missing, report, use_cores
+from tests.benchmarks import harness
 
 BATCH_SIZE, LEARNING_RATE, STEPS_PER_EXECUTION = 100, 5e-4, 50
 OURS = "keras_vaemix"
@@ -52,7 +51,7 @@ def pytorch(stopwatch, x, steps, preset, keywords, compiled):
 
     from tests.benchmarks import torch_rival as rival
 
-    use_cores()
+    harness.use_cores()
     priors = {"vae_mnist": rival.StandardNormal, "mog_prior_mnist": rival.NormalMixture, "vamp_mnist": rival.VampPrior}
     model = rival.VAE(priors[preset](**keywords))
     optimizer = torch.optim.Adam(model.parameters(), LEARNING_RATE)
@@ -65,7 +64,7 @@ def pythae(stopwatch, x, steps, preset, keywords):
 
     from tests.benchmarks import pythae_rival as rival
 
-    use_cores()
+    harness.use_cores()
     model = {"vae_mnist": rival.vae, "vamp_mnist": rival.vamp}[preset](**keywords)
     turns(stopwatch, x, steps, rival.train, model, torch.optim.Adam(model.parameters(), LEARNING_RATE))
 
@@ -113,24 +112,18 @@ def table(speeds):
 
 
 def main(argv=None):
-    parser = argparse.ArgumentParser("python -m tests.benchmarks.training_speed", description=__doc__.splitlines()[0])
-    parser.add_argument("--data-dir", help="folder with mnist.npz; TensorFlow Datasets without it")
-    parser.add_argument("--steps", type=int, default=500, help=f"steps in a turn, a multiple of {STEPS_PER_EXECUTION}; 500 are an epoch")
-    parser.add_argument("--repetitions", type=int, default=5, help="turns of each cell, of which the best counts")
+    parser = harness.parser("training_speed", __doc__)
+    harness.add_data_dir(parser)
+    harness.add_steps(parser, 500, STEPS_PER_EXECUTION)
     parser.add_argument("--rows", nargs="+", default=list(ROWS), choices=list(ROWS), help="rows to measure")
-    parser.add_argument("--out", help="JSON file for the figures, with the command, the versions and the machine")
-    args = parser.parse_args(argv)
-    if missing():
-        parser.exit(2, missing() + "\n")
-    if args.steps < 1 or args.steps % STEPS_PER_EXECUTION:
-        parser.error(f"Expected --steps of a multiple of {STEPS_PER_EXECUTION}. Received: {args.steps}")
+    args = harness.parse(parser, argv, rivals=["torch", "pythae"])
 
     from training.data import load
 
     data = load("mnist", args.data_dir)
-    measured = measure(cells(data, args.steps, args.rows), args.repetitions)
+    measured = harness.measure(cells(data, args.steps, args.rows), args.repetitions)
     epoch = len(data.train.x) // BATCH_SIZE
-    speeds = {cell: args.steps / epoch / min(seconds for seconds, _ in turns) for cell, turns in measured.items()}
+    speeds = {cell: args.steps / epoch / seconds for cell, seconds in harness.best_of(measured).items()}
     results = [
         {
             "row": row,
@@ -141,7 +134,7 @@ def main(argv=None):
         }
         for (row, column), turns in measured.items()
     ]
-    report(" ".join([parser.prog, *(sys.argv[1:] if argv is None else argv)]), table(speeds), results, args.out)
+    harness.report(args.command, table(speeds), results, args.out)
 
 
 if __name__ == "__main__":
