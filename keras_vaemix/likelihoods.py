@@ -10,6 +10,7 @@ import tensorflow_probability as tfp
 
 from keras_vaemix import supports
 from keras_vaemix.part import register, require
+from keras_vaemix.replicas import global_mean
 
 tfd = tfp.distributions
 
@@ -199,11 +200,7 @@ class OptimalScaleNormal(LocationScale):
         if not training:
             return super().log_prob(params, x)
         params = tf.cast(params, tf.float32)
-        variance = tf.reduce_mean(tf.square(tf.stop_gradient(params) - x))
-        context = tf.distribute.get_replica_context()
-        if context is not None and context.num_replicas_in_sync > 1:
-            variance = context.all_reduce(tf.distribute.ReduceOp.MEAN, variance)
-        variance = tf.maximum(variance, 1e-8)
+        variance = tf.maximum(global_mean(tf.square(tf.stop_gradient(params) - x)), 1e-8)
         self.variance.assign(self.momentum * self.variance + (1 - self.momentum) * variance)
         return sum_event(tfd.Normal(params, tf.sqrt(variance)).log_prob(x), x)
 

@@ -1,6 +1,11 @@
-"""What a loss that couples the examples of a batch needs across replicas."""
+"""What a train step needs across replicas: a batch that couples its examples, means of uneven shares, logs that Keras can reduce."""
+
+import contextlib
+import threading
 
 import tensorflow as tf
+
+_step = threading.local()  # each replica of a machine is a thread
 
 
 def gathered(x):
@@ -21,3 +26,75 @@ def global_sum(x):
     if context is None or context.num_replicas_in_sync == 1:
         return x
     return context.all_reduce(tf.distribute.ReduceOp.SUM, x)
+
+
+def global_mean(x, axis=None):
+    """Returns the mean of x [B, *] over the examples of all replicas, and over all axes or that of examples, in each replica.
+
+    Its gradient is right as in `gathered`.
+    """
+    context = tf.distribute.get_replica_context()
+    if context is None or context.num_replicas_in_sync == 1:
+        return tf.reduce_mean(x, axis)
+    total = tf.reshape(tf.reduce_sum(x, axis), [-1])
+    count = tf.cast(tf.size(x) // tf.size(total), x.dtype)
+    packed = global_sum(tf.concat([total, [count]], axis=0))  # one sum over replicas
+    mean = packed[:-1] / packed[-1]
+    return mean[0] if axis is None else tf.reshape(mean, x.shape[1:])
+
+
+def reversed_rows(x):
+    """Returns for each example [B, D] of this replica its partner: the rows of all replicas, in their order, from last to first."""
+    context = tf.distribute.get_replica_context()
+    if context is None or context.num_replicas_in_sync == 1:
+        return tf.reverse(x, [0])
+    sizes = context.all_gather(tf.shape(x)[:1], axis=0)
+    start = tf.cumsum(sizes, exclusive=True)[context.replica_id_in_sync_group]
+    everyone = tf.reverse(gathered(x), [0])
+    return everyone[start : start + tf.shape(x)[0]]
+
+
+@contextlib.contextmanager
+def counted(x):
+    """Sets the share of this replica in a step to that of its examples x [B, *] in those of all replicas.
+
+    They may have fewer than others, or none, where a batch does not divide or a data set ends.
+    """
+    context = tf.distribute.get_replica_context()
+    if context is not None and context.num_replicas_in_sync > 1:
+        count = tf.cast(tf.shape(x)[0], tf.float32)
+        _step.share = count / context.all_reduce(tf.distribute.ReduceOp.SUM, count)
+    try:
+        yield
+    finally:
+        _step.share = None
+
+
+def share_of_batch():
+    """Returns this replica's share of the examples of a step: the weight of its mean in the mean over all, one on one replica."""
+    share = getattr(_step, "share", None)
+    return 1.0 / tf.distribute.get_strategy().num_replicas_in_sync if share is None else share
+
+
+def weighted(mean):
+    """Returns a mean over this replica's examples and its weight in a sum over replicas, None where all weigh alike."""
+    share = getattr(_step, "share", None)
+    if share is None:
+        return mean, None
+    mean = tf.where(share > 0, mean, tf.zeros_like(mean))  # no example, no mean
+    return mean, share * tf.distribute.get_strategy().num_replicas_in_sync
+
+
+def is_multiworker(strategy):
+    """Returns whether a strategy is over several workers, each a process."""
+    return isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy)
+
+
+def reducible(logs):
+    """Returns the logs of a step as Keras's trainer reduces them over replicas.
+
+    Over several workers it takes the mean over the first axis of figures, which have none (Keras issue 20585).
+    """
+    if is_multiworker(tf.distribute.get_strategy()):
+        return {name: tf.reshape(value, [1]) for name, value in logs.items()}
+    return logs

@@ -11,6 +11,7 @@ from keras_vaemix.models import CPVAE, VAE
 from keras_vaemix.part import require
 from keras_vaemix.posteriors import DiagonalNormal
 from keras_vaemix.priors import NormalMixture, StandardNormal
+from keras_vaemix.replicas import reducible
 
 
 @functools.singledispatch
@@ -82,10 +83,17 @@ def teach(model, x, shares, latents, batch_size, seed, num_steps=750):
     """Trains the encoder of a `CPVAE` to give `shares` [N, K] as q(c|x), and what it gave for the latents, [N, 2 D]."""
     k, inputs = model.num_components, keras.Input(model.example_shape)
     outputs = model.encoder(inputs)
-    pupil = keras.Model(inputs, [keras.ops.softmax(outputs[:, :k]), outputs[:, k:]])
+    pupil = Pupil(inputs, [keras.ops.softmax(outputs[:, :k]), outputs[:, k:]])
     pupil.compile(keras.optimizers.Adam(1e-3), ["categorical_crossentropy", "mse"], jit_compile=False)
     lessons = tf.data.Dataset.from_tensor_slices((x, (shares, latents))).shuffle(len(x), seed).batch(batch_size).repeat()
     pupil.fit(lessons, steps_per_epoch=num_steps, shuffle=False, verbose=0)
+
+
+class Pupil(keras.Model):
+    """A model that Keras trains, on several workers too."""
+
+    def train_step(self, data):
+        return reducible(super().train_step(data))
 
 
 def check(model, x):

@@ -223,7 +223,7 @@ def examples(model, n=30, seed=0):
 def normalized_encoder():
     """Returns an encoder with batch normalisation."""
     inputs = h = keras.Input(SHAPE)
-    for layer in (keras.layers.Flatten(), keras.layers.Dense(8), keras.layers.BatchNormalization(), keras.layers.ReLU()):
+    for layer in (keras.layers.Flatten(), keras.layers.Dense(8), keras.layers.BatchNormalization(synchronized=True), keras.layers.ReLU()):
         h = layer(h)
     return keras.Model(inputs, keras.layers.Dense(LATENT_DIM)(h))
 

@@ -62,23 +62,25 @@ class Run:
         config: Everything needed to run it again.
         resume: Whether an earlier run there goes on.
         monitor: Column of the history whose least value chooses the best weights; None keeps the last.
+        writes: Whether this process writes; of several workers the chief does.
 
     Raises:
         FileExistsError: The folder holds something and `resume` is false.
         ValueError: The earlier run had other settings.
     """
 
-    def __init__(self, folder, config, resume=False, monitor="val_loss"):
-        self.folder, self.checkpoints, self.monitor = Path(folder), Path(folder) / "checkpoint", monitor
-        old = self.folder / "config.json"
+    def __init__(self, folder, config, resume=False, monitor="val_loss", writes=True):
+        self.folder, self.checkpoints, self.monitor, self.writes = Path(folder), Path(folder) / "checkpoint", monitor, writes
+        self.config, old = config, self.folder / "config.json"
         if resume and old.exists():
             check_same_settings(read_json(old), config)
-        elif self.folder.exists() and any(self.folder.iterdir()) and not resume:
+        elif writes and self.folder.exists() and any(self.folder.iterdir()) and not resume:
             raise FileExistsError(
                 f"Expected an empty run folder: pass --resume to go on with it, or another --run-dir. Received: {self.folder}, not empty"
             )
-        self.checkpoints.mkdir(parents=True, exist_ok=True)
-        write_json(old, config)
+        if writes:
+            self.checkpoints.mkdir(parents=True, exist_ok=True)
+            write_json(old, config)
         self.history = read_history(self.folder / "history.csv")
         self.timing = read_history(self.folder / "timing.csv")
         self.best = None
@@ -108,6 +110,8 @@ class Run:
 
     def save(self, model):
         """Writes a checkpoint: the history, the best weights so far, then the last weights with the optimizers' state."""
+        if not self.writes:
+            return
         epoch = len(self.history)
         write_history(self.folder / "history.csv", self.history)
         write_history(self.folder / "timing.csv", self.timing)

@@ -10,10 +10,13 @@ from keras_vaemix import supports
 from keras_vaemix.blocks import blocks
 from keras_vaemix.part import require
 from keras_vaemix.seeds import fold_in
+from training.cluster import Share
 from training.rows import gatherer, scale, scaled
+from training.service import check_served, serve
 
 SPLITS = ("train", "validation", "test")
 BINARIZATION_SEED = 777
+ALL = Share()
 AUGMENTATION = 1  # folded into the seed of a step, which else is that of its ink
 
 
@@ -80,7 +83,7 @@ class Data(NamedTuple):
         """Returns whether the examples are binarised at random for a likelihood with this support."""
         return support is supports.BINARY and self.is_intensity
 
-    def batches(self, batch_size, support, seed, first_epoch=0, augment=None):
+    def batches(self, batch_size, support, seed, first_epoch=0, augment=None, share=ALL, services=()):
         """Returns an endless `tf.data.Dataset` of training batches.
 
         The order of an epoch, and what is drawn for its batches, are functions of (seed, epoch), so that a resumed run sees what
@@ -92,31 +95,51 @@ class Data(NamedTuple):
             seed: Integer.
             first_epoch: The epoch that the batches begin with.
             augment: Function from scaled examples [B, *], before they are binarised, and a stateless seed [2] to examples; or None.
+            share: The replicas, of several workers, of whose parts of each batch the data set is made, in turn.
+            services: Addresses of tf.data services that make the batches, in turn.
+
+        Raises:
+            ValueError: Services are to make batches of data that are read from disk.
         """
+        check_served(self.train.x, services)
         gather, binarize = gatherer(self.train.x), self.binarizes(support)
 
-        def epoch_batches(epoch):
+        def epoch_steps(epoch):
             epoch_seed = tf.stack([tf.constant(seed, tf.int64), epoch])
             order = tf.random.experimental.stateless_shuffle(tf.range(len(self.train.x)), epoch_seed)
             indices = tf.data.Dataset.from_tensor_slices(order).batch(batch_size, drop_remainder=True)
+            return indices.enumerate().map(lambda step, index: (fold_in(epoch_seed, step), index))
 
-            def batch(step, index):
-                examples, step_seed = scale(gather(index)), fold_in(epoch_seed, step)
-                if augment is not None:
-                    examples = augment(examples, fold_in(step_seed, AUGMENTATION))
-                if not binarize:
-                    return examples
-                ink = tf.random.stateless_uniform(tf.shape(examples), step_seed, alg="philox")
-                return tf.cast(ink < examples, tf.float32)
+        def batch(step_seed, index, own=whole):
+            if augment is None:
+                examples = scale(gather(own(index)))
+            else:  # drawn for the batch, of which a part is taken
+                examples = own(augment(scale(gather(index)), fold_in(step_seed, AUGMENTATION)))
+            if not binarize:
+                return examples
+            ink = own(tf.random.stateless_uniform((batch_size, *self.shape), step_seed, alg="philox"))
+            return tf.cast(ink < examples, tf.float32)
 
-            return indices.enumerate().map(batch, num_parallel_calls=1)
+        steps = tf.data.Dataset.counter(first_epoch).flat_map(epoch_steps)
+        if share.count > 1:
+            rows = tf.constant(share.rows(batch_size))
+            steps = steps.flat_map(lambda *step: tf.data.Dataset.from_tensor_slices(rows).map(lambda own: (*step, own)))
+            make = lambda seed, index, rows: batch(seed, index, lambda x: tf.gather(x, rows))  # noqa: E731
+        else:
+            make = batch
+        made = serve(steps, make, services) if services else steps.map(make, num_parallel_calls=1)
+        return steady(made.prefetch(8))
 
-        return steady(tf.data.Dataset.counter(first_epoch).flat_map(epoch_batches).prefetch(8))
+
+def whole(x):
+    return x
 
 
-def in_order(x, batch_size):
-    """Returns a `tf.data.Dataset` of all of x [N, *] in batches."""
-    return steady(tf.data.Dataset.range(len(x)).batch(batch_size).map(gatherer(x), num_parallel_calls=1))
+def in_order(x, batch_size, share=ALL):
+    """Returns a `tf.data.Dataset` of all of x [N, *] in batches, or of the parts of them of the replicas of a `Share`, in turn."""
+    bounds = tf.data.Dataset.from_tensor_slices(share.bounds(len(x), batch_size))
+    gather = gatherer(x)
+    return steady(bounds.map(lambda bound: gather(tf.range(bound[0], bound[1])), num_parallel_calls=1))
 
 
 def steady(dataset):

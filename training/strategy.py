@@ -2,14 +2,21 @@
 
 import tensorflow as tf
 
+from training.cluster import check_tf_config
+
 STRATEGIES = ("auto", "none", "mirrored", "multiworker")
 
 
 def make_strategy(name="auto"):
-    """Returns a `tf.distribute` strategy: `auto` mirrors over all visible GPUs if there are several, else uses one device."""
-    gpus = tf.config.list_logical_devices("GPU")
-    if name == "multiworker":
+    """Returns a `tf.distribute` strategy: `auto` mirrors over all visible GPUs if there are several, else uses one device.
+
+    Raises:
+        ValueError: `multiworker` without a TF_CONFIG that names its workers.
+    """
+    if name == "multiworker":  # before anything runs: TensorFlow joins the cluster when it starts
+        check_tf_config()
         return tf.distribute.MultiWorkerMirroredStrategy()
+    gpus = tf.config.list_logical_devices("GPU")
     if name == "mirrored" or (name == "auto" and len(gpus) > 1):
         devices = gpus or tf.config.list_logical_devices("CPU")
         # The default collectives of CPU devices fail inside a gradient tape.

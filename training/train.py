@@ -29,6 +29,7 @@ def common_flags():
     parser.add_argument("--seed", type=int, default=0, help="seed of weights, order, binarisation and noise")
     parser.add_argument("--checkpoint-seconds", type=float, default=15.0, help="time between checkpoints; they fall on ends of epochs")
     parser.add_argument("--strategy", default="auto", choices=("auto", "none", "mirrored", "multiworker"), help="tf.distribute strategy")
+    parser.add_argument("--data-service", nargs="+", default=(), metavar="ADDRESS", help="tf.data services that make the training batches")
     parser.add_argument("--likelihood-samples", type=int, default=1000, help="importance samples of the log-likelihood")
     parser.add_argument("--likelihood-examples", type=int, help="log-likelihood of the first so many test examples only")
     parser.add_argument("--features", default="auto", choices=FEATURES, help="network whose features judge images (default: %(default)s)")
@@ -72,13 +73,15 @@ def train(argv):
 
     import keras
 
+    from keras_vaemix.replicas import is_multiworker
+    from training import cluster
     from training import data as data_module
-    from training.run import Run, versions
+    from training.run import Run, load_model, versions
     from training.strategy import make_strategy
 
+    strategy = make_strategy(args.strategy)
     data = data_module.load(args.dataset or preset.dataset, args.data_dir, args.image_size)
     keras.utils.set_random_seed(args.seed)
-    strategy = make_strategy(args.strategy)
     with strategy.scope():
         experiment = preset.build(data, **own)
     experiment = experiment._replace(
@@ -86,6 +89,7 @@ def train(argv):
         batch_size=args.batch_size or experiment.batch_size,
         warm_up=experiment.warm_up if args.warm_up is None else args.warm_up,
     )
+    cluster.check_batch_size(experiment.batch_size, strategy)
     check_trainable(data, experiment, args.features)
     config = {
         "preset": preset.name,
@@ -102,9 +106,13 @@ def train(argv):
         "command": "python -m training.train " + shlex.join(argv),
         "versions": versions(),
     }
-    run = Run(args.run_dir or Path("runs") / preset.name, config, args.resume, experiment.monitor)
-    fit(run, data, experiment, args, strategy)
-    finish(run, data, experiment.model, args)
+    is_chief = cluster.is_chief(strategy)
+    with cluster.lost_workers(strategy):
+        run = Run(args.run_dir or Path("runs") / preset.name, config, args.resume, experiment.monitor, is_chief)
+        fit(run, data, experiment, args, strategy)
+    if is_chief:  # of several workers, by itself
+        model = load_model(run.folder / "model.keras") if is_multiworker(strategy) else experiment.model
+        finish(run, data, model, args)
     return run.folder
 
 
@@ -131,7 +139,8 @@ def fit(run, data, experiment, args, strategy):
     """Trains, from the last checkpoint if there is one, and leaves the model with its best weights, saved."""
     from keras_vaemix import callbacks
     from keras_vaemix.models import LatentModel
-    from training.run import Recorder
+    from training import cluster
+    from training.run import RESUMABLE, Recorder
     from training.splits import in_order
     from training.strategy import steps_at_once
 
@@ -142,9 +151,12 @@ def fit(run, data, experiment, args, strategy):
         model.seed = args.seed
         model.compile(experiment.optimizer, experiment.players, experiment.jit_compile, steps_per_execution=steps_at_once(steps))
     first = run.restore(model, steps)
+    settings = {key: value for key, value in run.config.items() if key not in RESUMABLE}
+    cluster.check_alike(strategy, settings=settings, epochs=experiment.epochs, checkpoint=(first, run.history))
     if first == 0 and experiment.start is not None:
         with strategy.scope():
             experiment.start(experiment, data, args.seed)
+        cluster.copy_chief(strategy, model)
     watching = []
     if experiment.monitor is not None:
         past = run.past(experiment.monitor)
@@ -152,22 +164,27 @@ def fit(run, data, experiment, args, strategy):
     if first < experiment.epochs and not any(callback.is_over() for callback in watching):
         few = validation[:200], max(10, experiment.epochs // 20), labels if labels is None else labels[:200]
         model.fit(
-            data.batches(experiment.batch_size, support, args.seed, first, experiment.augment),
+            cluster.shared(
+                strategy,
+                lambda share: data.batches(experiment.batch_size, support, args.seed, first, experiment.augment, share, args.data_service),
+            ),
             epochs=experiment.epochs,
             initial_epoch=first,
             steps_per_epoch=steps,
             shuffle=False,
-            validation_data=in_order(validation, experiment.batch_size),
-            verbose=1 if sys.stdout.isatty() else 2,
+            validation_data=cluster.shared(strategy, lambda share: in_order(validation, experiment.batch_size, share)),
+            verbose=0 if not run.writes else 1 if sys.stdout.isatty() else 2,
             callbacks=[
                 callbacks.StopOnNaN(),
                 *([callbacks.KLWarmUp(experiment.warm_up)] if isinstance(model, LatentModel) else []),
                 *experiment.callbacks,
                 *watching,
                 Recorder(run, args.checkpoint_seconds),
-                callbacks.TensorBoard(run.folder / "logs", *few),
+                *([callbacks.TensorBoard(run.folder / "logs", *few)] if run.writes else []),
             ],
         )
+    if not run.writes:
+        return
     model.set_weights(run.best)
     save(run.folder / "model.keras", model, data)
 

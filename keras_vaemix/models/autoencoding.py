@@ -62,9 +62,8 @@ class AutoencodingModel(GenerativeModel):
         self.record(loss=loss, **terms)
         return loss
 
-    def test_step(self, data):
-        self.loss_and_record(self.inputs(data), training=False)
-        return self.get_metrics_result()
+    def judge(self, x):
+        self.loss_and_record(x, training=False)
 
     def mean_cost(self, x, z, training):
         """Returns the mean cost over the batch of what latents z [B, D] are decoded to."""

@@ -102,11 +102,10 @@ class LatentModel(GenerativeModel):
         parts = ["elbo", "reconstruction", "kl", *([] if self.has_unbiased_kl() else ["kl_gap"])]
         return ["loss", *map(self.figure_name, parts), "beta"]
 
-    def test_step(self, data):
+    def judge(self, x):
         """Evaluates the objective with beta = 1, so that the validation loss is comparable through a warm-up."""
-        d = self.draws(self.inputs(data), self.objective, self.next_seed())
+        d = self.draws(x, self.objective, self.next_seed())
         self.record(loss=-self.objective(d), beta=1.0, **self.parts(d))
-        return self.get_metrics_result()
 
     # Likelihoods.
 

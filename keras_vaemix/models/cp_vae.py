@@ -14,6 +14,7 @@ from keras_vaemix.models.base import LatentModel
 from keras_vaemix.objectives import ELBO, Draws
 from keras_vaemix.part import check_positive, register, require
 from keras_vaemix.priors import MixturePrior
+from keras_vaemix.replicas import global_mean
 from keras_vaemix.seeds import fold_in
 from keras_vaemix.shapes import fold, unfold
 
@@ -199,7 +200,7 @@ class CPVAE(LatentModel):
 
     def track(self, log_q):
         """Moves the aggregate posterior towards the batch's."""
-        batch = tf.stop_gradient(tf.reduce_mean(tf.exp(log_q), axis=0))
+        batch = tf.stop_gradient(global_mean(tf.exp(log_q), axis=0))
         self.aggregate.assign_add(self.aggregate_rate * (batch - self.aggregate))
 
     def adapt_aggregate(self, x, batch_size=500):

@@ -8,6 +8,7 @@ from keras_vaemix.models.autoencoding import at_rest
 from keras_vaemix.models.judged_autoencoder import JudgedAutoencoder
 from keras_vaemix.models.step import Update
 from keras_vaemix.part import register, require
+from keras_vaemix.replicas import reversed_rows
 from keras_vaemix.seeds import fold_in
 
 
@@ -115,7 +116,7 @@ class FlexAE(JudgedAutoencoder):
         """Returns what random mixtures of two codes of the batch are decoded to, [B, *]."""
         z, seed = self.codes(x), self.next_seed()
         share = tf.random.stateless_uniform([tf.shape(x)[0], 1], fold_in(seed, 0))
-        return self.cost.mean(at_rest(self.decoder, share * z + (1.0 - share) * tf.reverse(z, [0])))
+        return self.cost.mean(at_rest(self.decoder, share * z + (1.0 - share) * reversed_rows(z)))
 
     def image_critic_loss(self, x):
         """Returns the image critic's loss over the batch, and records it."""

@@ -124,10 +124,9 @@ class GAMIXVAE(VAE):
         self.record(discriminator_loss=loss)
         return loss
 
-    def test_step(self, data):
+    def judge(self, x):
         """Reports the objective without the adversarial term, which cannot be compared between epochs."""
-        self.loss_and_record(self.inputs(data), training=False)
-        return self.get_metrics_result()
+        self.loss_and_record(x, training=False)
 
     def posterior_params(self, params):
         """Returns means and log-variances of the posteriors, [B, D] each, in float32."""

@@ -59,14 +59,12 @@ class JudgedAutoencoder(AutoencodingModel):
         self.record(discrepancy=loss)
         return loss
 
-    def test_step(self, data):
+    def judge(self, x):
         """Records every player's figures, and the cost alone as the loss: what critics say who are trained too tells nothing of epochs."""
-        x = self.inputs(data)
         terms = self.terms(x, self.encoder(x, training=False), False)
         self.record(loss=terms["cost"], **terms)
         for update in self.updates()[1:]:
             update.loss(x)
-        return self.get_metrics_result()
 
     def codes(self, x):
         """Returns E(x) as in training, for the moves of others than encoder and decoder."""

@@ -13,7 +13,7 @@ from keras_vaemix.models.judged_autoencoder import JudgedAutoencoder
 from keras_vaemix.models.step import Update
 from keras_vaemix.part import register, require
 from keras_vaemix.priors import StandardNormal
-from keras_vaemix.replicas import gathered
+from keras_vaemix.replicas import global_mean
 
 LAST_POLARITY = 2048.0
 
@@ -126,7 +126,7 @@ class MaskAAE(JudgedAutoencoder):
 
     def terms(self, x, z, training):
         a = self.soft_mask()
-        spread = tf.reduce_mean(tf.square(z - tf.reduce_mean(gathered(z), axis=0)), axis=0)  # [D]
+        spread = tf.reduce_mean(tf.square(z - global_mean(z, axis=0)), axis=0)  # [D]
         variance = tf.reduce_mean(spread * tf.exp(-10.0 * tf.square(a)))
         return {"cost": self.mean_cost(x, z, training), "masked_variance": self.masked_variance * variance}
 
@@ -138,7 +138,7 @@ class MaskAAE(JudgedAutoencoder):
         """Returns the loss of the mask over the batch, and records it."""
         a, z = self.soft_mask(), tf.stop_gradient(self.codes(x))
         draws = self.prior_draws(tf.shape(x)[0], self.next_seed())
-        difference = tf.reduce_mean(self.critic(a * z)) - tf.reduce_mean(self.critic(a * draws))
+        difference = global_mean(self.critic(a * z) - self.critic(a * draws))  # squared below
         cost = tf.reduce_mean(self.cost(x, at_rest(self.decoder, a * z)))
         loss = self.fidelity * cost + tf.square(1.0 - difference) + self.polarity() * tf.reduce_sum(tf.abs(a * (1.0 - a)))
         self.record(mask_loss=loss, active_dimensions=tf.reduce_sum(tf.cast(a >= self.threshold, tf.float32)))

@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_vaemix.part import require
+from keras_vaemix.replicas import counted, is_multiworker, reducible, share_of_batch, weighted
 
 
 class Update(NamedTuple):
@@ -43,6 +44,10 @@ class SteppedModel(keras.Model, abc.ABC):
         """Returns the names of the figures that `record` takes."""
 
     @abc.abstractmethod
+    def judge(self, x):
+        """Records the figures of a batch [B, *] that is not trained on, such as one of the validation set."""
+
+    @abc.abstractmethod
     def check(self, x, name="x"):
         """Raises `ValueError` unless `x` is an array of examples of this model."""
 
@@ -63,16 +68,23 @@ class SteppedModel(keras.Model, abc.ABC):
 
     def train_step(self, data):
         x = self.inputs(data)
-        for update in self.updates():
-            repeat(update.steps, lambda update=update: self.minimize(lambda: update.loss(x), update))
-        return self.get_metrics_result()
+        with counted(x):
+            for update in self.updates():
+                repeat(update.steps, lambda update=update: self.minimize(lambda: update.loss(x), update))
+        return reducible(self.get_metrics_result())
+
+    def test_step(self, data):
+        x = self.inputs(data)
+        with counted(x):
+            self.judge(x)
+        return reducible(self.get_metrics_result())
 
     def minimize(self, loss, update):
         """Takes one gradient step down `loss()`, a mean over this replica's batch, by a player's variables and optimizer."""
-        replicas, optimizer = tf.distribute.get_strategy().num_replicas_in_sync, self.optimizer_of(update.player)
+        optimizer = self.optimizer_of(update.player)
         with tf.GradientTape() as tape:
             # Keras sums gradients over replicas, so each gives its share of the mean.
-            value = optimizer.scale_loss(loss() / replicas)
+            value = optimizer.scale_loss(loss() * share_of_batch())
         optimizer.apply(tape.gradient(value, update.variables), update.variables)
 
     def make_trackers(self):
@@ -84,9 +96,10 @@ class SteppedModel(keras.Model, abc.ABC):
         return list(self._trackers.values())
 
     def record(self, **values):
-        """Adds figures to the means of the epoch."""
+        """Adds figures to the means of the epoch: one for each example [B], or a mean over this replica's batch."""
         for name, value in values.items():
-            self._trackers[name].update_state(tf.stop_gradient(value))
+            value = tf.stop_gradient(tf.convert_to_tensor(value))
+            self._trackers[name].update_state(*(weighted(value) if value.shape.rank == 0 else (value,)))
 
     # Optimizers.
 
@@ -102,8 +115,11 @@ class SteppedModel(keras.Model, abc.ABC):
             players: Optimizers of further players, by name; the paper's for those that are missing.
             jit_compile: XLA; `"auto"` means on one replica only, since TensorFlow on CPU fails with it on several, and never with
                 a divergence that computes outside of the graph.
-            **kwargs: Keras's own, such as `steps_per_execution`.
+            **kwargs: Keras's own, such as `steps_per_execution`, which is one over several workers, whose collective operations
+                TensorFlow cannot put into the loop of steps.
         """
+        if is_multiworker(self.distribute_strategy):
+            kwargs["steps_per_execution"] = 1
         if jit_compile == "auto":
             is_eager, replicas = kwargs.get("run_eagerly"), self.distribute_strategy.num_replicas_in_sync
             jit_compile = self.can_compile() and not is_eager and replicas == 1
@@ -176,8 +192,8 @@ class SteppedModel(keras.Model, abc.ABC):
 
 
 def repeat(n, move):
-    """Does `move()` n times: in a loop of the graph, compiled once, but on several replicas, which cannot meet in one, n times over."""
-    if n == 1 or tf.distribute.get_strategy().num_replicas_in_sync > 1:
+    """Does `move()` n times: in a loop of the graph, compiled once, but under a strategy, whose replicas cannot meet in one, n times."""
+    if n == 1 or tf.distribute.has_strategy():
         for _ in range(n):
             move()
     else:

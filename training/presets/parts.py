@@ -8,6 +8,7 @@ import keras
 import tensorflow as tf
 
 import keras_vaemix as vm
+from training.cluster import shared
 from training.presets import Experiment
 from training.strategy import steps_at_once
 
@@ -81,7 +82,10 @@ def train_first(model, experiment, data, seed, epochs, warm_up):
     """Trains a model that another is started from, with the learning rate and the batches of an experiment."""
     steps = len(data.train.x) // experiment.batch_size
     model.compile(keras.optimizers.Adam(float(experiment.optimizer.learning_rate)), steps_per_execution=steps_at_once(steps))
-    batches = data.batches(experiment.batch_size, model.support, seed + START_SEED, augment=experiment.augment)
+    batches = shared(
+        model.distribute_strategy,
+        lambda share: data.batches(experiment.batch_size, model.support, seed + START_SEED, augment=experiment.augment, share=share),
+    )
     callbacks = [vm.callbacks.StopOnNaN(), vm.callbacks.KLWarmUp(warm_up)]
     model.fit(batches, epochs=epochs, steps_per_epoch=steps, shuffle=False, callbacks=callbacks, verbose=2)
 
