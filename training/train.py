@@ -9,6 +9,7 @@ from pathlib import Path
 
 from training.evaluate import FEATURES
 from training.quiet import import_tensorflow
+from training.signals import Signals
 
 MAIN_JOB = "cp_vae_digits"
 
@@ -28,6 +29,7 @@ def common_flags():
     parser.add_argument("--warm-up", type=int, help="epochs over which beta rises to its value, instead of the preset's")
     parser.add_argument("--seed", type=int, default=0, help="seed of weights, order, binarisation and noise")
     parser.add_argument("--checkpoint-seconds", type=float, default=15.0, help="time between checkpoints; they fall on ends of epochs")
+    parser.add_argument("--dump-bad-batch", action="store_true", help="check gradients, and write the batch of a step that is not finite")
     parser.add_argument("--strategy", default="auto", choices=("auto", "none", "mirrored", "multiworker"), help="tf.distribute strategy")
     parser.add_argument("--likelihood-samples", type=int, default=1000, help="importance samples of the log-likelihood")
     parser.add_argument("--likelihood-examples", type=int, help="log-likelihood of the first so many test examples only")
@@ -73,6 +75,7 @@ def train(argv):
     import keras
 
     from training import data as data_module
+    from training.files import room_in
     from training.run import Run, versions
     from training.strategy import make_strategy
 
@@ -102,10 +105,12 @@ def train(argv):
         "command": "python -m training.train " + shlex.join(argv),
         "versions": versions(),
     }
-    run = Run(args.run_dir or Path("runs") / preset.name, config, args.resume, experiment.monitor)
-    fit(run, data, experiment, args, strategy)
-    finish(run, data, experiment.model, args)
-    return run.folder
+    folder = Path(args.run_dir or Path("runs") / preset.name)
+    with room_in(folder, "make some, and pass --resume to go on from the last checkpoint"):
+        run = Run(folder, config, args.resume, experiment.monitor)
+        fit(run, data, experiment, args, strategy)
+        finish(run, data, experiment.model, args)
+    return folder
 
 
 def check_trainable(data, experiment):
@@ -129,6 +134,7 @@ def fit(run, data, experiment, args, strategy):
     """Trains, from the last checkpoint if there is one, and leaves the model with its best weights, saved."""
     from keras_vaemix import callbacks
     from keras_vaemix.models import LatentModel
+    from training.leave import leaving
     from training.run import Recorder
     from training.splits import in_order
     from training.strategy import steps_at_once
@@ -136,9 +142,10 @@ def fit(run, data, experiment, args, strategy):
     model, support = experiment.model, experiment.model.support
     steps = len(data.train.x) // experiment.batch_size
     validation, labels = data.arrays("validation", support), data.labels("validation")
+    how = {"check_gradients": args.dump_bad_batch, "steps_per_execution": steps_at_once(steps)}
     with strategy.scope():
         model.seed = args.seed
-        model.compile(experiment.optimizer, experiment.players, experiment.jit_compile, steps_per_execution=steps_at_once(steps))
+        model.compile(experiment.optimizer, experiment.players, experiment.jit_compile, **how)
     first = run.restore(model, steps)
     if first == 0 and experiment.start is not None:
         with strategy.scope():
@@ -148,24 +155,27 @@ def fit(run, data, experiment, args, strategy):
         past = run.past(experiment.monitor)
         watching = [callbacks.EarlyStopping(experiment.patience, experiment.warm_up, experiment.monitor, past)]
     if first < experiment.epochs and not any(callback.is_over() for callback in watching):
+        recorder = Recorder(run, args.checkpoint_seconds)
         few = validation[:200], max(10, experiment.epochs // 20), labels if labels is None else labels[:200]
-        model.fit(
-            data.batches(experiment.batch_size, support, args.seed, first, experiment.augment),
-            epochs=experiment.epochs,
-            initial_epoch=first,
-            steps_per_epoch=steps,
-            shuffle=False,
-            validation_data=in_order(validation, experiment.batch_size),
-            verbose=1 if sys.stdout.isatty() else 2,
-            callbacks=[
-                callbacks.StopOnNaN(),
-                *([callbacks.KLWarmUp(experiment.warm_up)] if isinstance(model, LatentModel) else []),
-                *experiment.callbacks,
-                *watching,
-                Recorder(run, args.checkpoint_seconds),
-                callbacks.TensorBoard(run.folder / "logs", *few),
-            ],
-        )
+        batches = lambda epoch: data.batches(experiment.batch_size, support, args.seed, epoch, experiment.augment)  # noqa: E731
+        with leaving(recorder, batches, args.dump_bad_batch):
+            model.fit(
+                batches(first),
+                epochs=experiment.epochs,
+                initial_epoch=first,
+                steps_per_epoch=steps,
+                shuffle=False,
+                validation_data=in_order(validation, experiment.batch_size),
+                verbose=1 if sys.stdout.isatty() else 2,
+                callbacks=[
+                    callbacks.StopOnNaN(),
+                    *([callbacks.KLWarmUp(experiment.warm_up)] if isinstance(model, LatentModel) else []),
+                    *experiment.callbacks,
+                    *watching,
+                    recorder,
+                    callbacks.TensorBoard(run.folder / "logs", *few),
+                ],
+            )
     model.set_weights(run.best)
     save(run.folder / "model.keras", model, data)
 
@@ -207,16 +217,19 @@ def finish(run, data, model, args):
 
 
 def main(argv=None):
-    """Returns the exit status: errors are one line on standard error."""
-    import_tensorflow()
-    try:
-        train(sys.argv[1:] if argv is None else argv)
-    except (ValueError, OSError, FloatingPointError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("interrupted: pass --resume to go on", file=sys.stderr)
-        return 130
+    """Returns the exit status: errors are one line on standard error; Ctrl-C and SIGTERM leave a checkpoint."""
+    with Signals() as signals:
+        try:
+            import_tensorflow()
+            train(sys.argv[1:] if argv is None else argv)
+        except BaseException as error:
+            if signals.received or isinstance(error, KeyboardInterrupt):
+                print("interrupted: pass --resume to go on", file=sys.stderr)
+                return signals.status
+            if not isinstance(error, (ValueError, OSError, ArithmeticError, MemoryError)):
+                raise
+            print(f"error: {error}", file=sys.stderr)
+            return 1
     return 0
 
 
