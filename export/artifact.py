@@ -1,8 +1,6 @@
 """An artifact folder: written beside the last good one, checked, and only then put in its place."""
 
 import hashlib
-import os
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +11,7 @@ from export.onnx import OPSET, ExportError
 from export.saved_model import write_saved_model
 from keras_vaemix import supports
 from training.files import write_json
+from training.folders import folder_atomically
 from training.run import load_model, versions
 
 FORMATS = ("onnx", "saved_model")
@@ -39,14 +38,8 @@ def export_model(model, out, formats=FORMATS):
     """
     out = Path(out)
     check_replaceable(out)
-    unfinished = out.with_name(f".{out.name}-{os.getpid()}")
-    shutil.rmtree(unfinished, ignore_errors=True)
-    unfinished.mkdir(parents=True)
-    try:
+    with folder_atomically(out) as unfinished:
         write_artifact(model, unfinished, formats)
-        replace_folder(unfinished, out)
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
     return out
 
 
@@ -97,12 +90,3 @@ def manifest(frozen, folder):
 
 def sha256(path):
     return hashlib.sha256(Path(path).read_bytes()).hexdigest()
-
-
-def replace_folder(new, old):
-    """Puts the folder `new` in the place of `old`."""
-    retired = old.with_name(f".{old.name}-retired-{os.getpid()}")
-    if old.exists():
-        os.rename(old, retired)
-    os.rename(new, old)
-    shutil.rmtree(retired, ignore_errors=True)

@@ -1,8 +1,6 @@
 """Sample an artifact with NumPy and ONNX Runtime alone, to a PNG grid or an .npy file."""
 
 import argparse
-import hashlib
-import json
 import struct
 import sys
 import zlib
@@ -10,6 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
+from export.manifest import read_manifest
+
+MAX_VALUES = 2**28  # drawn at once
 STANDARD = {
     "Normal": lambda rng, shape, df: rng.standard_normal(shape),
     "Laplace": lambda rng, shape, df: rng.laplace(size=shape),
@@ -18,25 +19,6 @@ STANDARD = {
     "Uniform": lambda rng, shape, df: rng.random(shape),
     "StudentT": lambda rng, shape, df: rng.standard_t(df, shape),
 }
-
-
-def read_manifest(artifact):
-    """Returns the manifest of an artifact folder whose graphs are those that it names."""
-    path = Path(artifact) / "manifest.json"
-    try:
-        manifest = json.loads(path.read_text())
-        graphs = ["sampler.onnx", "pixel_step.onnx"] if manifest["decoder"] == "pixel" else ["sampler.onnx"]
-        hashes = [(name, manifest["sha256"][name], hashlib.sha256((path.parent / name).read_bytes()).hexdigest()) for name in graphs]
-    except FileNotFoundError as error:
-        raise FileNotFoundError(
-            f"Expected an artifact folder with manifest.json and sampler.onnx. Received: {artifact}, without {error.filename}"
-        ) from None
-    except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"Expected {path} to be a manifest that names sampler.onnx. Received: {error!r}") from None
-    for name, expected, received in hashes:
-        if received != expected:
-            raise ValueError(f"Expected {name} with sha256 {expected}: export again. Received: {received}")
-    return manifest
 
 
 def sample(artifact, num=64, component=None, seed=0):
@@ -49,6 +31,9 @@ def sample(artifact, num=64, component=None, seed=0):
         raise ValueError(f"Expected num >= 1. Received: num={num}")
     if component is not None and not 0 <= component < manifest["num_components"]:
         raise ValueError(f"Expected component in 0..{manifest['num_components'] - 1}. Received: component={component}")
+    sizes = [np.prod(manifest["x_shape"], dtype=object), *(noise["size"] for noise in manifest["noise"].values())]
+    if num * max(sizes) > MAX_VALUES:
+        raise ValueError(f"Expected at most {MAX_VALUES} values: draw fewer samples at once, by other seeds. Received: num={num}")
     rng = np.random.default_rng(seed)
     u = rng.random(num, "float32")
     inputs = {"u": u, **{name: draw_noise(rng, noise, (num, noise["size"])) for name, noise in manifest["noise"].items()}}
@@ -65,7 +50,11 @@ def open_graph(artifact, name):
     """Returns an ONNX Runtime session."""
     import onnxruntime
 
-    return onnxruntime.InferenceSession(str(Path(artifact) / name), providers=["CPUExecutionProvider"])
+    path = Path(artifact) / name
+    try:
+        return onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime's own, which have no common class
+        raise ValueError(f"Expected {path} to be an ONNX graph. Received: {str(error).splitlines()[0]}") from error
 
 
 def draw_noise(rng, noise, shape):
@@ -134,7 +123,7 @@ def main(argv=None):
             np.save(args.out, x)
         else:
             write_png(args.out, x, zoom=max(1, 64 // x.shape[1]))
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, ArithmeticError, MemoryError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     print(args.out)

@@ -98,20 +98,54 @@ class EarlyStopping(keras.callbacks.Callback):
         return len(self.values) - max(best + 1, self.warm_up) >= self.patience
 
 
+class NotFiniteError(FloatingPointError):
+    """A loss or a gradient that is no finite number; `epoch` and `step` count from one, None where they are not known."""
+
+    def __init__(self, message, epoch=None, step=None):
+        super().__init__(message)
+        self.epoch, self.step = epoch, step
+
+
 class StopOnNaN(keras.callbacks.Callback):
-    """Raises `FloatingPointError` as soon as a loss is no finite number, before anything is saved."""
+    """Raises `NotFiniteError` as soon as a loss is no finite number, before anything is saved.
+
+    The step that it names is the first whose loss, of any player, was not finite, or one of whose gradients, where the model is
+    compiled with `check_gradients=True`: of many steps per execution, too. Without that a gradient is found by the loss one step later.
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.epoch, self.batch = 0, -1
+
+    def on_train_begin(self, logs=None):
+        if hasattr(self.model, "not_finite"):
+            self.model.not_finite.reset_state()
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch = epoch
 
     def on_train_batch_end(self, batch, logs=None):
-        self.check("loss", logs, "lower the learning rate, or clip gradients with the optimizer's clipnorm", step=batch + 1)
+        self.batch = batch
+        if not math.isfinite((logs or {}).get("loss", 0.0)):
+            self.stop(logs["loss"])
 
     def on_epoch_end(self, epoch, logs=None):
-        self.check("val_loss", logs, "lower the learning rate, and check the validation data", epoch=epoch + 1)
-
-    def check(self, name, logs, remedy, **place):
-        loss = (logs or {}).get(name, 0.0)
+        if self.steps_since():
+            self.stop((logs or {}).get("loss"))
+        loss = (logs or {}).get("val_loss", 0.0)
         if not math.isfinite(loss):
-            ((unit, number),) = place.items()
-            raise FloatingPointError(f"Expected a finite {name}: {remedy}. Received: {name}={loss} by {unit} {number}")
+            expected = "Expected a finite val_loss: lower the learning rate, and check the validation data"
+            raise NotFiniteError(f"{expected}. Received: val_loss={loss} after epoch {epoch + 1}", epoch + 1)
+
+    def steps_since(self):
+        """Returns how many steps there were from the first one on that was not finite, 0 where a model of another kind does not count."""
+        return self.model.not_finite.count() if hasattr(self.model, "not_finite") else 0
+
+    def stop(self, loss):
+        """Raises the error, which names the first step."""
+        epoch, step = self.epoch + 1, self.batch + 1 - max(0, self.steps_since() - 1)
+        expected = "Expected a finite loss: lower the learning rate, clip gradients with the optimizer's clipnorm, or look at the batch"
+        raise NotFiniteError(f"{expected}. Received: loss={loss} from step {step} of epoch {epoch} on", epoch, step)
 
 
 class TensorBoard(keras.callbacks.TensorBoard):

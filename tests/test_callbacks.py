@@ -73,7 +73,7 @@ def test_early_stopping_without_validation_says_so():
 
 @pytest.mark.parametrize("logs", [{"loss": float("nan")}, {"loss": float("inf")}])
 def test_stop_on_nan(logs):
-    with pytest.raises(FloatingPointError, match=r"finite loss.*by step 4"):
+    with pytest.raises(FloatingPointError, match=r"finite loss.*from step 4 of epoch 1 on"):
         callbacks.StopOnNaN().on_train_batch_end(3, logs)
     callbacks.StopOnNaN().on_train_batch_end(3, {"loss": 1.0})
     with pytest.raises(FloatingPointError, match="finite val_loss"):

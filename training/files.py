@@ -2,9 +2,14 @@
 
 import contextlib
 import csv
+import errno
+import glob
 import json
 import os
+import shutil
 from pathlib import Path
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def cache_root(cache=None):
@@ -14,14 +19,87 @@ def cache_root(cache=None):
 
 @contextlib.contextmanager
 def atomically(path):
-    """Gives a temporary path beside `path` that takes its place when the block ends well, and is removed when it does not."""
+    """Gives a temporary path beside `path` that takes its place when the block ends well, and is removed when it does not.
+
+    What it holds is on the disk before it takes the place. Temporary files that killed processes left of the same file are removed.
+    """
     path = Path(path)
-    temporary = path.with_name(f".{os.getpid()}-{path.name}")
+    remove_leftovers(path)
+    temporary = temporary_of(path)
     try:
         yield temporary
+        sync(temporary)
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def temporary_of(path):
+    """Returns the path, beside `path`, where this process writes what will take its place."""
+    return path.with_name(f".{os.getpid()}-{path.name}")
+
+
+def leftovers(path):
+    """Returns the files and folders that killed processes left beside `path`: those of processes that run are none."""
+    candidates = {other: other.name[1:].partition("-")[0] for other in path.parent.glob(f".*-{glob.escape(path.name)}")}
+    return sorted(other for other, number in candidates.items() if number.isdecimal() and not is_running(int(number)))
+
+
+def remove_leftovers(path):
+    for leftover in leftovers(path):
+        if leftover.is_dir():
+            shutil.rmtree(leftover, ignore_errors=True)
+        else:
+            leftover.unlink(missing_ok=True)
+
+
+def is_running(process):
+    """Returns whether there is a process of this number on this machine."""
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def sync(path):
+    """Returns once a file is on the disk, so that a machine that stops finds it whole or the one before."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def reserve(path, num_bytes):
+    """Raises the `OSError` of a disk without room for a file of so many bytes before it is written: HDF5 crashes Python over it later."""
+    if not hasattr(os, "posix_fallocate"):
+        return
+    with open(path, "wb") as file:
+        os.posix_fallocate(file.fileno(), 0, num_bytes)
+
+
+def is_full(error):
+    """Returns whether an error of Python, HDF5 or TensorFlow, or what it came from, is that a disk has no room."""
+    while error is not None:
+        if getattr(error, "errno", None) in FULL or any(os.strerror(number) in str(error) for number in FULL):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+@contextlib.contextmanager
+def room_in(folder, remedy):
+    """Raises an `OSError` that names the folder for whatever error the block ends with because the disk has no room."""
+    try:
+        yield
+    except Exception as error:
+        if not is_full(error):
+            raise
+        (first, *_) = str(error).splitlines() or [""]
+        raise OSError(f"Expected room on the disk of {folder}: {remedy}. Received: {first}") from error
 
 
 def write_json(path, value):
@@ -36,16 +114,29 @@ def read_json(path):
         raise FileNotFoundError(
             f"Expected a run folder with {Path(path).name}. Received: {Path(path).parent}, where there is none"
         ) from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"Expected {path} to hold JSON. Received: {error}") from None
 
 
+def read_config(path):
+    """Returns what the config.json of a run folder holds; raises `ValueError` unless it is one."""
+    config, kinds = read_json(path), {"preset": str, "dataset": str, "data_sha256": str, "image_size": int, "seed": int, "epochs": int}
+    wrong = [name for name, kind in kinds.items() if not isinstance(config, dict) or not isinstance(config.get(name), kind)]
+    if wrong:
+        raise ValueError(f"Expected {path} to hold the settings of a run. Received: one without {', '.join(wrong)}")
+    return config
+
+
 def read_history(path):
-    """Returns the rows of a history file, exactly as they were written."""
+    """Returns the rows of a history file, exactly as they were written; raises `ValueError` for anything else."""
     if not path.exists():
         return []
-    with open(path, newline="") as file:
-        return [{name: int(value) if name == "epoch" else float(value) for name, value in row.items()} for row in csv.DictReader(file)]
+    try:
+        with open(path, newline="") as file:
+            rows = list(csv.DictReader(file))
+        return [{name: int(value) if name == "epoch" else float(value) for name, value in row.items()} for row in rows]
+    except (ValueError, TypeError, csv.Error) as error:
+        raise ValueError(f"Expected {path} to be a table of numbers, a row for each epoch. Received: {error}") from None
 
 
 def write_history(path, rows):

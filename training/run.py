@@ -1,18 +1,20 @@
 """A run folder: written atomically, resumable to the same bits."""
 
 import contextlib
-import os
 import platform
 import time
 import zipfile
 from importlib import metadata
 from pathlib import Path
+from typing import NamedTuple
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from training import data as data_module
-from training.files import atomically, read_history, read_json, write_history, write_json
+from training.archives import check_arrays, check_keras_file
+from training.files import atomically, read_config, read_history, reserve, write_history, write_json
 
 RESUMABLE = {"epochs", "command", "versions"}  # may differ between a run and its resumption
 PACKAGES = ("keras", "tensorflow", "tensorflow-probability", "numpy", "onnx", "onnxruntime", "tf2onnx", "keras_vaemix")
@@ -31,12 +33,18 @@ def load_model(path):
     """Returns the model of a run, loaded with `safe_mode=True`."""
     import keras_vaemix  # noqa: F401  (registers its classes)
 
-    if not Path(path).exists():
+    if not Path(path).is_file():
         raise FileNotFoundError(f"Expected a trained model at {path}. Received: no such file")
     try:
+        check_keras_file(path)
         return keras.saving.load_model(path, safe_mode=True)
-    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
-        raise ValueError(f"Expected {path} to be a whole Keras model. Received: {str(error).splitlines()[0]}") from error
+    except Exception as error:  # of whatever kind: a file can name any class of Keras with any arguments
+        raise ValueError(f"Expected {path} to be a whole Keras model. Received: {first_line(error)}") from error
+
+
+def first_line(error):
+    """Returns the first line of an error's text, or its kind where it has none."""
+    return next(iter(str(error).splitlines()), type(error).__name__)
 
 
 def open_run(folder, data_dir):
@@ -46,7 +54,7 @@ def open_run(folder, data_dir):
         FileNotFoundError: There is no such run, or its data are not there.
         ValueError: The data are not those of the run.
     """
-    config = read_json(Path(folder) / "config.json")
+    config = read_config(Path(folder) / "config.json")
     model = load_model(Path(folder) / "model.keras")
     data = data_module.load(config["dataset"], data_dir, config["image_size"])
     if data.sha256() != config["data_sha256"]:
@@ -73,7 +81,7 @@ class Run:
         self.folder, self.checkpoints, self.monitor, self.writes = Path(folder), Path(folder) / "checkpoint", monitor, writes
         self.config, old = config, self.folder / "config.json"
         if resume and old.exists():
-            check_same_settings(read_json(old), config)
+            check_same_settings(read_config(old), config)
         elif writes and self.folder.exists() and any(self.folder.iterdir()) and not resume:
             raise FileExistsError(
                 f"Expected an empty run folder: pass --resume to go on with it, or another --run-dir. Received: {self.folder}, not empty"
@@ -120,12 +128,17 @@ class Run:
             with atomically(best) as temporary, open(temporary, "wb") as file:
                 np.savez(file, **{f"{i:06d}": array for i, array in enumerate(self.best)})
         last = self.checkpoints / f"epoch-{epoch:06d}.weights.h5"
-        temporary = self.checkpoints / "unfinished.weights.h5"
-        model.save_weights(temporary, overwrite=True)
-        os.replace(temporary, last)
+        with atomically(last) as temporary:
+            reserve(temporary, room_for(model.all_variables()))
+            model.save_weights(temporary, overwrite=True)
         for old in self.checkpoints.iterdir():
             if old not in (best, last):
                 old.unlink()
+
+
+def room_for(variables):
+    """Returns how many bytes of an HDF5 file hold variables, amply: each has its values and its own headers."""
+    return sum(int(np.prod(v.shape)) * tf.as_dtype(v.dtype).size + 4096 for v in variables) + 65536
 
 
 def best_epoch(history, monitor):
@@ -139,11 +152,12 @@ def read_checkpoint(path, read):
         return read(path)
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         remedy = "delete the checkpoint to train anew"
-        raise ValueError(f"Expected {path} to be a whole checkpoint: {remedy}. Received: {str(error).splitlines()[0]}") from None
+        raise ValueError(f"Expected {path} to be a whole checkpoint: {remedy}. Received: {first_line(error)}") from None
 
 
 def read_arrays(path):
     """Returns the arrays of an .npz file in the order of their names."""
+    check_arrays(path)
     with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
         return [arrays[name] for name in sorted(arrays.files)]
 
@@ -157,6 +171,14 @@ def check_same_settings(old, new):
         )
 
 
+class Kept(NamedTuple):
+    """What a run has after a whole epoch that is not on disk yet: the number of epochs, the best weights and every variable's value."""
+
+    epochs: int
+    best: list
+    values: list
+
+
 class Recorder(keras.callbacks.Callback):
     """Keeps history and best weights, and saves a checkpoint every so many seconds and at the end.
 
@@ -167,7 +189,7 @@ class Recorder(keras.callbacks.Callback):
 
     def __init__(self, run, seconds=15.0):
         super().__init__()
-        self.run, self.seconds, self.saved_at, self.began_at = run, seconds, 0.0, 0.0
+        self.run, self.seconds, self.saved_at, self.began_at, self.kept = run, seconds, 0.0, 0.0, None
 
     def on_epoch_begin(self, epoch, logs=None):
         self.began_at = time.monotonic()
@@ -178,9 +200,24 @@ class Recorder(keras.callbacks.Callback):
         self.run.timing.append({"epoch": epoch, "seconds": time.monotonic() - self.began_at})
         if self.run.best_epoch() == len(self.run.history) - 1:
             self.run.best = self.model.get_weights()
+        # One assignment at the end: an interruption finds this epoch kept whole, or the one before.
         if time.monotonic() - self.saved_at >= self.seconds:
             self.run.save(self.model)
-            self.saved_at = time.monotonic()
+            self.kept, self.saved_at = None, time.monotonic()
+        else:
+            values = [keras.ops.convert_to_numpy(variable) for variable in self.model.all_variables()]
+            self.kept = Kept(len(self.run.history), self.run.best, values)
 
     def on_train_end(self, logs=None):
+        self.run.save(self.model)
+        self.kept = None
+
+    def keep(self):
+        """Saves the last whole epoch, where training ends before the next, unless it is saved already."""
+        if self.kept is None:
+            return
+        self.run.history, self.run.timing = self.run.history[: self.kept.epochs], self.run.timing[: self.kept.epochs]
+        self.run.best = self.kept.best
+        for variable, value in zip(self.model.all_variables(), self.kept.values, strict=True):
+            variable.assign(value)
         self.run.save(self.model)

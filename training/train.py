@@ -9,6 +9,7 @@ from pathlib import Path
 
 from training.evaluate import FEATURES
 from training.quiet import import_tensorflow
+from training.signals import Signals
 
 MAIN_JOB = "cp_vae_digits"
 
@@ -28,6 +29,7 @@ def common_flags():
     parser.add_argument("--warm-up", type=int, help="epochs over which beta rises to its value, instead of the preset's")
     parser.add_argument("--seed", type=int, default=0, help="seed of weights, order, binarisation and noise")
     parser.add_argument("--checkpoint-seconds", type=float, default=15.0, help="time between checkpoints; they fall on ends of epochs")
+    parser.add_argument("--dump-bad-batch", action="store_true", help="check gradients, and write the batch of a step that is not finite")
     parser.add_argument("--strategy", default="auto", choices=("auto", "none", "mirrored", "multiworker"), help="tf.distribute strategy")
     parser.add_argument("--data-service", nargs="+", default=(), metavar="ADDRESS", help="tf.data services that make the training batches")
     parser.add_argument("--likelihood-samples", type=int, default=1000, help="importance samples of the log-likelihood")
@@ -76,6 +78,7 @@ def train(argv):
     from keras_vaemix.replicas import is_multiworker
     from training import cluster
     from training import data as data_module
+    from training.files import room_in
     from training.run import Run, load_model, versions
     from training.strategy import make_strategy
 
@@ -106,14 +109,15 @@ def train(argv):
         "command": "python -m training.train " + shlex.join(argv),
         "versions": versions(),
     }
-    is_chief = cluster.is_chief(strategy)
-    with cluster.lost_workers(strategy):
-        run = Run(args.run_dir or Path("runs") / preset.name, config, args.resume, experiment.monitor, is_chief)
-        fit(run, data, experiment, args, strategy)
-    if is_chief:  # of several workers, by itself
-        model = load_model(run.folder / "model.keras") if is_multiworker(strategy) else experiment.model
-        finish(run, data, model, args)
-    return run.folder
+    folder, is_chief = Path(args.run_dir or Path("runs") / preset.name), cluster.is_chief(strategy)
+    with room_in(folder, "make some, and pass --resume to go on from the last checkpoint"):
+        with cluster.lost_workers(strategy):
+            run = Run(folder, config, args.resume, experiment.monitor, is_chief)
+            fit(run, data, experiment, args, strategy)
+        if is_chief:  # of several workers, by itself
+            model = load_model(folder / "model.keras") if is_multiworker(strategy) else experiment.model
+            finish(run, data, model, args)
+    return folder
 
 
 def check_trainable(data, experiment, features):
@@ -140,16 +144,18 @@ def fit(run, data, experiment, args, strategy):
     from keras_vaemix import callbacks
     from keras_vaemix.models import LatentModel
     from training import cluster
+    from training.leave import leaving
     from training.run import RESUMABLE, Recorder
-    from training.splits import in_order
+    from training.splits import ALL, in_order
     from training.strategy import steps_at_once
 
     model, support = experiment.model, experiment.model.support
     steps = len(data.train.x) // experiment.batch_size
     validation, labels = data.arrays("validation", support), data.labels("validation")
+    how = {"check_gradients": args.dump_bad_batch, "steps_per_execution": steps_at_once(steps)}
     with strategy.scope():
         model.seed = args.seed
-        model.compile(experiment.optimizer, experiment.players, experiment.jit_compile, steps_per_execution=steps_at_once(steps))
+        model.compile(experiment.optimizer, experiment.players, experiment.jit_compile, **how)
     first = run.restore(model, steps)
     settings = {key: value for key, value in run.config.items() if key not in RESUMABLE}
     cluster.check_alike(strategy, settings=settings, epochs=experiment.epochs, checkpoint=(first, run.history))
@@ -162,27 +168,29 @@ def fit(run, data, experiment, args, strategy):
         past = run.past(experiment.monitor)
         watching = [callbacks.EarlyStopping(experiment.patience, experiment.warm_up, experiment.monitor, past)]
     if first < experiment.epochs and not any(callback.is_over() for callback in watching):
+        recorder = Recorder(run, args.checkpoint_seconds)
         few = validation[:200], max(10, experiment.epochs // 20), labels if labels is None else labels[:200]
-        model.fit(
-            cluster.shared(
-                strategy,
-                lambda share: data.batches(experiment.batch_size, support, args.seed, first, experiment.augment, share, args.data_service),
-            ),
-            epochs=experiment.epochs,
-            initial_epoch=first,
-            steps_per_epoch=steps,
-            shuffle=False,
-            validation_data=cluster.shared(strategy, lambda share: in_order(validation, experiment.batch_size, share)),
-            verbose=0 if not run.writes else 1 if sys.stdout.isatty() else 2,
-            callbacks=[
-                callbacks.StopOnNaN(),
-                *([callbacks.KLWarmUp(experiment.warm_up)] if isinstance(model, LatentModel) else []),
-                *experiment.callbacks,
-                *watching,
-                Recorder(run, args.checkpoint_seconds),
-                *([callbacks.TensorBoard(run.folder / "logs", *few)] if run.writes else []),
-            ],
+        batches = lambda epoch, share=ALL: data.batches(  # noqa: E731
+            experiment.batch_size, support, args.seed, epoch, experiment.augment, share, args.data_service
         )
+        with leaving(recorder, batches, args.dump_bad_batch):
+            model.fit(
+                cluster.shared(strategy, lambda share: batches(first, share)),
+                epochs=experiment.epochs,
+                initial_epoch=first,
+                steps_per_epoch=steps,
+                shuffle=False,
+                validation_data=cluster.shared(strategy, lambda share: in_order(validation, experiment.batch_size, share)),
+                verbose=0 if not run.writes else 1 if sys.stdout.isatty() else 2,
+                callbacks=[
+                    callbacks.StopOnNaN(),
+                    *([callbacks.KLWarmUp(experiment.warm_up)] if isinstance(model, LatentModel) else []),
+                    *experiment.callbacks,
+                    *watching,
+                    recorder,
+                    *([callbacks.TensorBoard(run.folder / "logs", *few)] if run.writes else []),
+                ],
+            )
     if not run.writes:
         return
     model.set_weights(run.best)
@@ -226,16 +234,19 @@ def finish(run, data, model, args):
 
 
 def main(argv=None):
-    """Returns the exit status: errors are one line on standard error."""
-    import_tensorflow()
-    try:
-        train(sys.argv[1:] if argv is None else argv)
-    except (ValueError, OSError, FloatingPointError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("interrupted: pass --resume to go on", file=sys.stderr)
-        return 130
+    """Returns the exit status: errors are one line on standard error; Ctrl-C and SIGTERM leave a checkpoint."""
+    with Signals() as signals:
+        try:
+            import_tensorflow()
+            train(sys.argv[1:] if argv is None else argv)
+        except BaseException as error:
+            if signals.received or isinstance(error, KeyboardInterrupt):
+                print("interrupted: pass --resume to go on", file=sys.stderr)
+                return signals.status
+            if not isinstance(error, (ValueError, OSError, ArithmeticError, MemoryError)):
+                raise
+            print(f"error: {error}", file=sys.stderr)
+            return 1
     return 0
 
 

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_vaemix.models.finite import StepsSinceNotFinite
 from keras_vaemix.part import require
 from keras_vaemix.replicas import counted, is_multiworker, reducible, share_of_batch, weighted
 
@@ -71,6 +72,7 @@ class SteppedModel(keras.Model, abc.ABC):
         with counted(x):
             for update in self.updates():
                 repeat(update.steps, lambda update=update: self.minimize(lambda: update.loss(x), update))
+        self.not_finite.update_state()
         return reducible(self.get_metrics_result())
 
     def test_step(self, data):
@@ -83,13 +85,19 @@ class SteppedModel(keras.Model, abc.ABC):
         """Takes one gradient step down `loss()`, a mean over this replica's batch, by a player's variables and optimizer."""
         optimizer = self.optimizer_of(update.player)
         with tf.GradientTape() as tape:
+            mean = loss()
             # Keras sums gradients over replicas, so each gives its share of the mean.
-            value = optimizer.scale_loss(loss() * share_of_batch())
-        optimizer.apply(tape.gradient(value, update.variables), update.variables)
+            value = optimizer.scale_loss(mean * share_of_batch())
+        gradients = tape.gradient(value, update.variables)
+        # Where the loss is scaled, a gradient that is not finite is a step that is skipped.
+        is_checked = self.check_gradients and not isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
+        self.not_finite.watch(mean, gradients if is_checked else ())
+        optimizer.apply(gradients, update.variables)
 
     def make_trackers(self):
-        """Makes the means of the figures of `metric_names`."""
+        """Makes the means of the figures of `metric_names`, and the count of steps whose losses are no numbers."""
         self._trackers = {name: keras.metrics.Mean(name) for name in self.metric_names()}
+        self.not_finite = StepsSinceNotFinite()
 
     @property
     def metrics(self):
@@ -107,7 +115,7 @@ class SteppedModel(keras.Model, abc.ABC):
         """Returns the optimizer of a player of `updates()`."""
         return self.optimizer if player == "model" else self.players[player]
 
-    def compile(self, optimizer="adam", players=None, jit_compile="auto", **kwargs):
+    def compile(self, optimizer="adam", players=None, jit_compile="auto", check_gradients=False, **kwargs):
         """Configures training.
 
         Args:
@@ -115,6 +123,7 @@ class SteppedModel(keras.Model, abc.ABC):
             players: Optimizers of further players, by name; the paper's for those that are missing.
             jit_compile: XLA; `"auto"` means on one replica only, since TensorFlow on CPU fails with it on several, and never with
                 a divergence that computes outside of the graph.
+            check_gradients: Whether every gradient is checked to be finite in every step, and not the losses alone.
             **kwargs: Keras's own, such as `steps_per_execution`, which is one over several workers, whose collective operations
                 TensorFlow cannot put into the loop of steps.
         """
@@ -124,6 +133,7 @@ class SteppedModel(keras.Model, abc.ABC):
             is_eager, replicas = kwargs.get("run_eagerly"), self.distribute_strategy.num_replicas_in_sync
             jit_compile = self.can_compile() and not is_eager and replicas == 1
         super().compile(optimizer=optimizer, jit_compile=jit_compile, **kwargs)
+        self.check_gradients = check_gradients
         self.players = {
             name: self.scaled(keras.optimizers.get(player)) for name, player in {**self.default_players(), **(players or {})}.items()
         }
@@ -140,6 +150,11 @@ class SteppedModel(keras.Model, abc.ABC):
     def steps_done(self):
         """Returns the number of train steps that the model's saved weights have seen."""
         return int(keras.ops.convert_to_numpy(self.optimizer.iterations))
+
+    def all_variables(self):
+        """Returns every variable that training changes: those of the model and of all optimizers."""
+        optimizers = [self.optimizer, *self.players.values()]
+        return [*self.variables, *(variable for optimizer in optimizers for variable in optimizer.variables)]
 
     def get_compile_config(self):
         if not self.compiled:

@@ -1,0 +1,78 @@
+"""The manifest of an artifact folder, read as a stranger's: every value is checked, and every file against its hash, before it is used."""
+
+import hashlib
+import json
+from pathlib import Path, PurePosixPath
+
+FAMILIES = ("Normal", "Laplace", "Logistic", "Cauchy", "Uniform", "StudentT")
+MAX_SIZE = 2**24  # of a latent, of an example: more has no file that ONNX can hold
+
+
+def read_manifest(artifact, is_whole=False):
+    """Returns the manifest of an artifact folder whose graphs, or with `is_whole` all of whose files, are those that it names.
+
+    Raises:
+        FileNotFoundError: There is no manifest, or not every file that it names.
+        ValueError: It is none, or names other files.
+    """
+    folder = Path(artifact)
+    try:
+        manifest = json.loads((folder / "manifest.json").read_text())
+        check_manifest(manifest)
+        graphs = ("sampler.onnx", "pixel_step.onnx") if manifest["decoder"] == "pixel" else ("sampler.onnx",)
+        names = manifest["sha256"] if is_whole else graphs
+        hashes = [(name, manifest["sha256"][name], hashlib.sha256((folder / name).read_bytes()).hexdigest()) for name in names]
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
+        raise FileNotFoundError(
+            f"Expected an artifact folder with manifest.json and sampler.onnx. Received: {artifact}, without {error.filename}"
+        ) from None
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise ValueError(f"Expected {folder / 'manifest.json'} to be a manifest that names sampler.onnx. Received: {error!r}") from None
+    for name, expected, received in hashes:
+        if received != expected:
+            raise ValueError(f"Expected {name} with sha256 {expected}: export again. Received: {received}")
+    return manifest
+
+
+def check_manifest(manifest):
+    """Raises `ValueError`, `KeyError` or `TypeError` unless every value that a reader uses is of its kind."""
+    check(isinstance(manifest, dict), "an object", manifest)
+    check(isinstance(manifest["decoder"], str), "decoder, a name", manifest["decoder"])
+    check(is_size(manifest["num_components"]), "num_components, an integer of at least 1", manifest["num_components"])
+    check(is_list(manifest["x_shape"], is_size), "x_shape, a list of sizes", manifest["x_shape"])
+    check(isinstance(manifest["noise"], dict), "noise, an object", manifest["noise"])
+    for noise in (*manifest["noise"].values(), *([manifest["pixel_noise"]] if manifest["decoder"] == "pixel" else [])):
+        check_noise(noise)
+    for noise in manifest["noise"].values():
+        check(is_size(noise["size"]), "noise with a size", noise)
+    check(isinstance(manifest["sha256"], dict), "sha256, an object", manifest["sha256"])
+    for name, digest in manifest["sha256"].items():
+        check(is_inside(name), "names of files in the artifact folder", name)
+        check(isinstance(digest, str) and len(digest) == 64, "hashes of 64 digits", digest)
+
+
+def check_noise(noise):
+    """Raises an error unless the noise is one that can be drawn."""
+    check(noise["family"] in FAMILIES, f"noise of a family among {', '.join(FAMILIES)}", noise)
+    df = noise["df"]
+    is_positive = isinstance(df, (int, float)) and not isinstance(df, bool) and 0 < df < float("inf")
+    check(is_positive or (df is None and noise["family"] != "StudentT"), "noise with degrees of freedom above 0, or null", noise)
+
+
+def is_size(value):
+    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MAX_SIZE
+
+
+def is_list(values, is_member):
+    return isinstance(values, list) and all(map(is_member, values))
+
+
+def is_inside(name):
+    """Returns whether the name of a file is relative and stays in its folder."""
+    path = PurePosixPath(name)
+    return not path.is_absolute() and ".." not in path.parts and "\\" not in name and ":" not in name and "\0" not in name
+
+
+def check(condition, expected, received):
+    if not condition:
+        raise ValueError(f"Expected {expected}. Received: {str(received)[:100]}")
