@@ -46,13 +46,18 @@ def sample(artifact, num=64, component=None, seed=0):
     return draw_pixels(open_graph(artifact, "pixel_step.onnx"), context, noise), component
 
 
-def open_graph(artifact, name):
-    """Returns an ONNX Runtime session."""
+def open_graph(artifact, name, threads=0):
+    """Returns an ONNX Runtime session.
+
+    Args:
+        threads: Threads of an operation; 0 is one for each core. They wait for each other: where others use the cores too, one is faster.
+    """
     import onnxruntime
 
-    path = Path(artifact) / name
+    path, options = Path(artifact) / name, onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
     try:
-        return onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime's own, which have no common class
         raise ValueError(f"Expected {path} to be an ONNX graph. Received: {str(error).splitlines()[0]}") from error
 
