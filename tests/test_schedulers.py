@@ -41,7 +41,7 @@ def test_tf_config_of_a_slurm_task(monkeypatch):
 def test_tf_config_is_that_of_tensorflow(monkeypatch):
     import tensorflow as tf
 
-    for name, value in STEP.items():
+    for name, value in (STEP | {"SLURM_STEP_NUM_TASKS": "7"}).items():
         monkeypatch.setenv(name, value)
     resolver = tf.distribute.cluster_resolver.SlurmClusterResolver(port_base=slurm.PORT, auto_set_gpu=False)
     assert resolver.cluster_spec().as_dict() == slurm.tf_config(STEP)["cluster"]

@@ -26,11 +26,9 @@ def test_order_and_bits_are_those_without_services(count, services, digits):
 
 def test_each_worker_is_served_its_part(services, digits):
     addresses = [dispatcher.target for dispatcher, _ in services[:2]]
-    share = Share(1, 2, 2)
     alone = digits.batches(100, UNIT_INTERVAL, 5)
-    for expected, received in zip(
-        alone.take(5), digits.batches(100, UNIT_INTERVAL, 5, share=share, services=addresses).take(5), strict=True
-    ):
+    served = digits.batches(100, UNIT_INTERVAL, 5, share=Share(1, 2, 2), services=addresses)
+    for expected, received in zip(alone.take(5), served.take(5), strict=True):
         np.testing.assert_array_equal(received, expected[50:])
 
 

@@ -8,8 +8,8 @@ A step of t seconds on one replica, whose replicas keep their batch, takes on n 
     + \sum_g (n - 1) \left(\frac{b_g}{B} + \lambda\right)
 
 over its all-reduces r and all-gathers g of b bytes a replica, by links of B bytes and a latency of lambda seconds. The efficiency is
-t / t_n. Nothing overlaps with computing here, and every GPU has a link of its own to the next: libraries that overlap, or reduce along a tree
-(whose latency grows as log n), do better, shared links worse.
+t / t_n. Nothing overlaps with computing here, and every GPU has a link of its own to the next: libraries that overlap, or reduce along
+a tree (whose latency grows as log n), do better, shared links worse.
 
 Reference: P. Patarasuk, X. Yuan, *Bandwidth Optimal All-reduce Algorithms for Clusters of Workstations*, 2009.
 """
