@@ -31,20 +31,11 @@ def test_node_lists_are_expanded(names, expected):
     assert slurm.hosts(names) == expected
 
 
-def test_tf_config_of_a_slurm_task(monkeypatch):
+def test_tf_config_of_a_slurm_task():
     config = slurm.tf_config(STEP)
     addresses = ["gpu08:12345", "gpu08:12346", "gpu09:12345", "gpu09:12346", "gpu10:12345", "gpu10:12346", "login:12345"]
     assert config == {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": 3}}
     assert check_tf_config(json.dumps(config)) == ("gpu09:12346", 3)
-
-
-def test_tf_config_is_that_of_tensorflow(monkeypatch):
-    import tensorflow as tf
-
-    for name, value in (STEP | {"SLURM_STEP_NUM_TASKS": "7"}).items():
-        monkeypatch.setenv(name, value)
-    resolver = tf.distribute.cluster_resolver.SlurmClusterResolver(port_base=slurm.PORT, auto_set_gpu=False)
-    assert resolver.cluster_spec().as_dict() == slurm.tf_config(STEP)["cluster"]
 
 
 @pytest.mark.parametrize(
