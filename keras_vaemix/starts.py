@@ -86,11 +86,21 @@ def teach(model, x, shares, latents, batch_size, seed, num_steps=750):
     pupil = Pupil(inputs, [keras.ops.softmax(outputs[:, :k]), outputs[:, k:]])
     pupil.compile(keras.optimizers.Adam(1e-3), ["categorical_crossentropy", "mse"], jit_compile=False)
     lessons = tf.data.Dataset.from_tensor_slices((x, (shares, latents))).shuffle(len(x), seed).batch(batch_size).repeat()
+    pupil.lesson = next(iter(lessons))
     pupil.fit(lessons, steps_per_epoch=num_steps, shuffle=False, verbose=0)
 
 
 class Pupil(keras.Model):
-    """A model that Keras trains, on several workers too."""
+    """A model that Keras trains, on several workers too.
+
+    Attributes:
+        lesson: A batch of what it is trained on, by which it is built: Keras's way fails on one that replicas share.
+    """
+
+    lesson = None
+
+    def _maybe_symbolic_build(self, iterator=None, data_batch=None):
+        super()._maybe_symbolic_build(data_batch=self.lesson)
 
     def train_step(self, data):
         return reducible(super().train_step(data))

@@ -1,12 +1,18 @@
 """Two replicas do what one does on the same global batch."""
 
+import json
+import os
+import subprocess
+import sys
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 import keras_vaemix as vm
-from tests import catalogue
+from tests import catalogue, replica_equality
+from tests.test_run import ROOT
 from training.strategy import make_strategy
 
 
@@ -77,6 +83,56 @@ def test_mixture_posteriors_train_on_two_replicas(posterior, binary):
         model.compile(keras.optimizers.Adam(0.01))
     losses = model.fit(binary, batch_size=10, epochs=10, verbose=0).history["loss"]
     assert losses[-1] < losses[0]
+
+
+def differences(*names):
+    """Returns what `tests.replica_equality` finds for models, in a process with four devices."""
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    command = [sys.executable, "-m", "tests.replica_equality", *names]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", sorted({name.partition("-")[0] for name in replica_equality.MODELS}))
+def test_every_model_on_four_replicas_is_that_on_one(kind):
+    """With its noise, on global batches that do not divide."""
+    names = [name for name in replica_equality.MODELS if name.partition("-")[0] == kind]
+    found = differences(*names)
+    assert list(found) == names
+    for name, difference in found.items():
+        assert difference["2"] < 1e-5, name
+        assert difference["4"] < 1e-5, name
+
+
+@pytest.mark.parametrize("name", ["mask", "flex-smooth", "mmd"])
+def test_figures_of_uneven_shares_are_those_of_all(name, binary):
+    """Of 30 examples in batches of 28 a last one has two, of which a replica may have none; nothing is recorded as NaN."""
+    with make_strategy("mirrored").scope():
+        model = catalogue.AUTOENCODERS[name]()
+        model.compile(keras.optimizers.SGD(0.01))
+    figures = model.evaluate(binary, batch_size=28, verbose=0, return_dict=True)
+    assert all(np.isfinite(value) for value in figures.values()), figures
+    cost = [np.mean(model.cost(part, model.decoder_params(model.latent_means(part)))) for part in (binary[:28], binary[28:])]
+    assert figures["cost"] == pytest.approx(np.mean(cost), rel=1e-5)  # a batch counts as one, whoever has it
+
+
+def test_mean_loss_with_noise_is_that_of_one_replica(binary):
+    """Means over 300 draws of the loss of each example, within four standard errors."""
+    weights, means, errors = None, [], []
+    for strategy in ("none", "mirrored"):
+        with make_strategy(strategy).scope():
+            model = catalogue.make()
+            weights = weights or model.get_weights()
+            model.set_weights(weights)
+            model.compile(keras.optimizers.SGD(0.01), jit_compile=False)
+        x = np.tile(binary, (10, 1, 1, 1))
+        losses = [model.evaluate(x, batch_size=len(x), verbose=0, return_dict=True)["loss"] for _ in range(30)]
+        means.append(np.mean(losses))
+        errors.append(np.std(losses, ddof=1) / np.sqrt(len(losses)))
+        assert errors[-1] > 0
+    assert abs(means[0] - means[1]) < 4 * np.hypot(*errors)
 
 
 def test_replicas_draw_different_noise():

@@ -137,4 +137,5 @@ def lost_workers(strategy):
         if not is_multiworker(strategy):
             raise
         expected = "all workers to stay: start every worker again with --resume to go on from the last checkpoint"
-        raise ConnectionError(f"Expected {expected}. Received: {type(error).__name__}: {error.message.splitlines()[0]}") from error
+        reason = error.message.splitlines()[0].rpartition("}} ")[2]  # without the name of the operation
+        raise ConnectionError(f"Expected {expected}. Received: {type(error).__name__}: {reason}") from error

@@ -24,7 +24,7 @@ def serve(steps, make, services):
     """Returns `steps.map(make)`, with the work done by tf.data services, each making every so many-th step.
 
     Each address is a dispatcher of its own, so that the order of steps is that without services: a service of several workers
-    (`processing_mode="off"`) would repeat every step, and dynamic sharding has no order.
+    (`ShardingPolicy.OFF`) would repeat every step, and dynamic sharding has no order.
 
     Args:
         steps: Endless data set of what a batch is made of: seeds and indices.
@@ -37,7 +37,7 @@ def serve(steps, make, services):
     made = []
     for i, address in enumerate(services):
         own = steps.shard(len(services), i).map(make, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-        made.append(own.apply(distribute("off", address, max_outstanding_requests=8)))
+        made.append(own.apply(distribute(tf.data.experimental.service.ShardingPolicy.OFF, address, max_outstanding_requests=8)))
     return made[0] if len(made) == 1 else tf.data.Dataset.choose_from_datasets(made, tf.data.Dataset.range(len(made)).repeat())
 
 

@@ -81,7 +81,8 @@ def choose(flag, choices, received):
 def train_first(model, experiment, data, seed, epochs, warm_up):
     """Trains a model that another is started from, with the learning rate and the batches of an experiment."""
     steps = len(data.train.x) // experiment.batch_size
-    model.compile(keras.optimizers.Adam(float(experiment.optimizer.learning_rate)), steps_per_execution=steps_at_once(steps))
+    rate = float(keras.ops.convert_to_numpy(experiment.optimizer.learning_rate))
+    model.compile(keras.optimizers.Adam(rate), steps_per_execution=steps_at_once(steps))
     batches = shared(
         model.distribute_strategy,
         lambda share: data.batches(experiment.batch_size, model.support, seed + START_SEED, augment=experiment.augment, share=share),
