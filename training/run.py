@@ -12,6 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_vaemix.part import require
 from training import data as data_module
 from training.archives import check_arrays, check_keras_file
 from training.files import atomically, read_config, read_history, reserve, write_history, write_json
@@ -139,6 +140,7 @@ def room_for(variables):
 
 def best_epoch(history, monitor):
     """Returns the row of a history with the least value of a column, the last for None."""
+    require(history and (monitor is None or monitor in history[0]), f"a history with a column {monitor}", rows=len(history))
     return len(history) - 1 if monitor is None else int(np.argmin([row[monitor] for row in history]))
 
 
