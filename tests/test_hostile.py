@@ -144,9 +144,9 @@ def test_hostile_models_are_one_error(kind, tmp_path):
 
 
 def test_nothing_unpickles_or_evaluates():
-    forbidden = re.compile(
-        r"\b(pickle|joblib|dill|shelve|marshal)\b(?!ed)|allow_pickle=True|\b(?<![.\w])(eval|exec)\(|safe_mode=False|yaml\.load\("
-    )
+    modules = r"(?:import|from) (?:pickle|joblib|dill|shelve|marshal|cloudpickle)\b"
+    unsafe = r"allow_pickle=True|safe_mode=False|enable_unsafe_deserialization|yaml\.load\("
+    forbidden = re.compile(rf"{modules}|{unsafe}|(?<![.\w])(?:eval|exec)\(")
     for folder in ("keras_vaemix", "training", "export"):
         for path in (ROOT / folder).rglob("*.py"):
             assert not forbidden.findall(path.read_text()), path

@@ -104,7 +104,9 @@ class Run:
         if len(self.history) < epochs:
             history = self.folder / "history.csv"
             raise ValueError(f"Expected {epochs} epochs in {history}, as in the checkpoint. Received: {len(self.history)}")
-        self.best = read_checkpoint(self.checkpoints / f"best-{self.best_epoch():06d}.npz", read_arrays)
+        best = self.checkpoints / f"best-{self.best_epoch():06d}.npz"
+        self.best = read_checkpoint(best, read_arrays)
+        self.remove_all_but(best, saved[-1])
         return epochs
 
     def past(self, name):
@@ -128,8 +130,12 @@ class Run:
         with atomically(last) as temporary:
             reserve(temporary, room_for(model.all_variables()))
             model.save_weights(temporary, overwrite=True)
+        self.remove_all_but(best, last)
+
+    def remove_all_but(self, *files):
+        """Removes older checkpoints, and what a killed process left unfinished."""
         for old in self.checkpoints.iterdir():
-            if old not in (best, last):
+            if old not in files:
                 old.unlink()
 
 
