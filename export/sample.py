@@ -38,12 +38,17 @@ def sample(artifact, num=64, component=None, seed=0):
     u = rng.random(num, "float32")
     inputs = {"u": u, **{name: draw_noise(rng, noise, (num, noise["size"])) for name, noise in manifest["noise"].items()}}
     inputs["component"] = np.full(num, -1 if component is None else component)
+    outputs = ["context" if manifest["decoder"] == "pixel" else "x", "component_drawn"]
     sampler = open_graph(artifact, "sampler.onnx")
+    try:
+        x, component = sampler.run(outputs, inputs)
+    except Exception as error:  # ONNX Runtime's own, which have no common class
+        expected = f"the inputs {', '.join(inputs)} of the manifest to be those of sampler.onnx"
+        raise ValueError(f"Expected {expected}. Received: {str(error).splitlines()[0]}") from error
     if manifest["decoder"] != "pixel":
-        return sampler.run(["x", "component_drawn"], inputs)
-    context, component = sampler.run(["context", "component_drawn"], inputs)
+        return x, component
     noise = draw_noise(rng, manifest["pixel_noise"], (num, *manifest["x_shape"]))
-    return draw_pixels(open_graph(artifact, "pixel_step.onnx"), context, noise), component
+    return draw_pixels(open_graph(artifact, "pixel_step.onnx"), x, noise), component
 
 
 def open_graph(artifact, name, threads=0):

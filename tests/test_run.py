@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,6 +12,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
+from keras_vaemix import supports
 
 ROOT = Path(__file__).parents[1]
 QUICK = ["cp_vae_digits", "--num-components", "5", "--latent-dim", "3", "--pretraining", "2", "--likelihood-samples", "10"]
@@ -310,10 +313,14 @@ def test_truncated_best_weights_are_named(main, whole, tmp_path):
     assert "to be a whole checkpoint" in err
 
 
-def test_loss_that_is_no_number_stops_the_run(main, whole, tmp_path):
+def test_loss_that_is_no_number_stops_the_run(main, digits, tmp_path):
     folder = tmp_path / "diverged"
-    status, err = main(*QUICK, "--learning-rate", 1e30, "--run-dir", folder)
+    status, err = main("vae_digits", "--learning-rate", 1e30, "--run-dir", folder, "--dump-bad-batch")
     assert status == 1
-    assert "finite loss: lower the learning rate" in err.splitlines()[-1]
+    found = re.search(r"finite loss: lower the learning rate, .* from step (\d+) of epoch 1 on$", err.splitlines()[-1])
     assert not (folder / "model.keras").exists()
     assert checkpoints(folder) == []
+    bad = np.load(folder / "bad_batch.npz")
+    assert (bad["epoch"], bad["step"]) == (1, int(found[1]))
+    batches = list(digits.batches(100, supports.BINARY, 0).take(int(found[1])).as_numpy_iterator())
+    np.testing.assert_array_equal(bad["x"], batches[-1])

@@ -3,37 +3,36 @@
 import io
 import math
 import zipfile
+from pathlib import Path
 
 import numpy as np
 
 from keras_vaemix.part import require
 
-PLAIN_BYTES = 2**28  # below it a member may be as compressible as it likes
-MAX_EXPANSION = 100  # above it: arrays that are worth training on do not shrink to less than a hundredth
+PLAIN_BYTES = 2**28  # a file may hold so much, however small it is
+MAX_EXPANSION = 100  # or so many times its size: arrays that are worth training on do not shrink to less than a hundredth
 
 
 def check_arrays(path, max_bytes=None):
-    """Raises `ValueError` unless every array of an .npz file is as large as its header says, and none is a decompression bomb.
+    """Raises `ValueError` unless every array of an .npz file is as large as its header says, and the file is no decompression bomb.
 
     Args:
         path: The file.
         max_bytes: Limit of all arrays together; None for none but that of `check_members`.
     """
-    with open(path, "rb") as file, zipfile.ZipFile(file) as archive:
-        total = sum(member.file_size for member in check_members(archive))
-        if max_bytes is not None:
-            require(total <= max_bytes, f"arrays of at most {max_bytes} bytes", bytes=total)
+    with zipfile.ZipFile(path) as archive:
+        total = check_members(archive, path)
+        require(max_bytes is None or total <= max_bytes, f"arrays of at most {max_bytes} bytes", bytes=total)
         for member in archive.infolist():
             check_header(archive, member)
 
 
-def check_members(archive):
-    """Returns the members of a zip file; raises `ValueError` for one that would grow to more than `MAX_EXPANSION` times what it takes."""
-    for member in archive.infolist():
-        is_plain = member.file_size <= PLAIN_BYTES or member.file_size <= MAX_EXPANSION * member.compress_size
-        expected = f"no member of more than {PLAIN_BYTES // 2**20} MiB to be compressed more than {MAX_EXPANSION}-fold"
-        require(is_plain, expected, member=member.filename, bytes=member.file_size, compressed=member.compress_size)
-    return archive.infolist()
+def check_members(archive, path):
+    """Returns the bytes of all members of a zip file; raises `ValueError` if they are more than a file of its size holds honestly."""
+    total, size = sum(member.file_size for member in archive.infolist()), Path(path).stat().st_size
+    expected = f"at most {PLAIN_BYTES // 2**20} MiB, or {MAX_EXPANSION} times its {size} bytes, in the whole file"
+    require(total <= max(PLAIN_BYTES, MAX_EXPANSION * size), expected, bytes=total)
+    return total
 
 
 def check_header(archive, member):
@@ -54,8 +53,8 @@ def check_keras_file(path):
     import h5py
 
     with zipfile.ZipFile(path) as archive:
-        weights = [member for member in check_members(archive) if member.filename.endswith(".h5")]
-        for member in weights:
+        check_members(archive, path)
+        for member in (member for member in archive.infolist() if member.filename.endswith(".h5")):
             with h5py.File(io.BytesIO(archive.read(member)), "r") as file:
                 file.visititems(lambda name, item, size=member.file_size: check_dataset(name, item, size))
 

@@ -89,6 +89,8 @@ def from_arrays(name, arrays):
     arrays = {key: value for key, value in arrays.items() if value is not None}
     if "x" in arrays:
         arrays = {"x_train": arrays["x"], **({"y_train": arrays["y"]} if "y" in arrays else {})}
+    flat = {key: x.shape for key, x in arrays.items() if key.startswith("x_") and x.ndim < 2}
+    require(not flat, f"examples [N, ...] of at least one value each in {name}", shapes=flat)
     whole = {name: Split(channels(arrays[f"x_{name}"]), arrays.get(f"y_{name}")) for name in SPLITS if f"x_{name}" in arrays}
     for split, examples in whole.items():
         check_labels(examples, f"{name} {split}")

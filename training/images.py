@@ -3,21 +3,23 @@
 import functools
 import math
 import sys
+import warnings
 from collections import Counter
 from pathlib import PurePosixPath
 
 import numpy as np
 
-from keras_vaemix.part import check_positive
+from keras_vaemix.part import check_positive, require
 from training import rows
 from training.image_cache import cached
 
+FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP")  # whatever a file is called, Pillow tries no other, some of which start programs
 IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp")
 MAX_SKIPPED_SHARE = 0.01
 NUM_NAMED = 5
 GREY = ("1", "L", "LA", "La")
 DEEP = ("I", "F")  # and I;16: more than 8 bits a value
-UNREADABLE = (OSError, SyntaxError, ValueError, EOFError)  # what Pillow raises for files that are no whole images
+MAX_PIXELS = 2**26  # of an image before it is resized, so that one file does not fill the memory
 
 
 def read_images(path, image_size):
@@ -52,8 +54,8 @@ def decode(path, files, images):
         name = file.relative_to(path).as_posix()
         try:
             images[len(kept)], kind = read_image(file, images.shape[1])
-        except UNREADABLE as error:
-            skipped.append((name, str(error)))
+        except Exception as error:  # of whatever kind: Pillow has many for files that are no whole images
+            skipped.append((name, str(error) or type(error).__name__))
             if len(skipped) > limit:
                 break
             continue
@@ -79,7 +81,11 @@ def read_image(file, image_size):
     """Returns an image [image_size, image_size, 3], its middle square, and whether it was "grey", "transparent" or "RGB"."""
     from PIL import Image, ImageOps
 
-    with Image.open(file) as image:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # MAX_PIXELS is less
+        opened = Image.open(file, formats=FORMATS)
+    with opened as image:
+        require(image.width * image.height <= MAX_PIXELS, f"at most {MAX_PIXELS} pixels", size=image.size)
         if image.mode.split(";")[0] in DEEP:
             raise ValueError(f"mode {image.mode}, more than 8 bits a value: convert it")
         kind = "transparent" if image.has_transparency_data else "grey" if image.mode in GREY else "RGB"

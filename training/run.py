@@ -12,6 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_vaemix.part import require
 from training import data as data_module
 from training.archives import check_arrays, check_keras_file
 from training.files import atomically, read_config, read_history, reserve, write_history, write_json
@@ -105,7 +106,9 @@ class Run:
         if len(self.history) < epochs:
             history = self.folder / "history.csv"
             raise ValueError(f"Expected {epochs} epochs in {history}, as in the checkpoint. Received: {len(self.history)}")
-        self.best = read_checkpoint(self.checkpoints / f"best-{self.best_epoch():06d}.npz", read_arrays)
+        best = self.checkpoints / f"best-{self.best_epoch():06d}.npz"
+        self.best = read_checkpoint(best, read_arrays)
+        self.remove_all_but(best, saved[-1])
         return epochs
 
     def past(self, name):
@@ -131,8 +134,12 @@ class Run:
         with atomically(last) as temporary:
             reserve(temporary, room_for(model.all_variables()))
             model.save_weights(temporary, overwrite=True)
+        self.remove_all_but(best, last)
+
+    def remove_all_but(self, *files):
+        """Removes older checkpoints, and what a killed process left unfinished."""
         for old in self.checkpoints.iterdir():
-            if old not in (best, last):
+            if old not in files:
                 old.unlink()
 
 
@@ -143,6 +150,7 @@ def room_for(variables):
 
 def best_epoch(history, monitor):
     """Returns the row of a history with the least value of a column, the last for None."""
+    require(history and (monitor is None or monitor in history[0]), f"a history with a column {monitor}", rows=len(history))
     return len(history) - 1 if monitor is None else int(np.argmin([row[monitor] for row in history]))
 
 
