@@ -19,7 +19,8 @@ from tests.fuzz import CONFIG
 from tests.kills import arrays
 from tests.test_run import QUICK, ROOT, checkpoints, error_line, history, run, start
 from training import files, folders
-from training.run import Recorder, Run
+from training.recorder import Recorder
+from training.run import Run
 from training.signals import Signals
 
 CALLS = ("replace", "rename", "unlink", "fsync", "posix_fallocate")  # of os: between any two of them a kill may fall

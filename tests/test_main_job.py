@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from training.flags import MAIN_JOB
 from training.run import load_model
-from training.train import MAIN_JOB
 
 ROOT = Path(__file__).parents[1]
 

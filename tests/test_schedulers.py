@@ -103,7 +103,7 @@ def test_pods_make_their_tf_config(manifest, monkeypatch, tmp_path):
     port = manifest["Service"]["spec"]["ports"][0]["port"]
     assert check_tf_config(config) == (f"vaemix-2.vaemix:{port}", 2)
     assert container["ports"] == [{"containerPort": port}]
-    from training.train import parse
+    from training.flags import parse
 
     _, args, _ = parse(command[3:])
     assert command[:3] == ["python", "-m", "training.train"]

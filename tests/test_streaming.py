@@ -13,9 +13,11 @@ import keras_vaemix as vm
 from keras_vaemix import supports
 from keras_vaemix.blocks import blocks
 from keras_vaemix.evaluation import nearest_neighbors
-from training import data, draw, image_cache, images, rows, splits, train
+from training import data, draw, image_cache, images, rows, splits
+from training import flags as flags_of
 from training.augment import flipped
 from training.presets import Experiment
+from training.train import check_trainable
 
 
 @pytest.fixture
@@ -209,7 +211,7 @@ def test_ink_is_drawn_after_a_flip_and_as_without_one(digits):
 
 @pytest.mark.parametrize(("flags", "augment"), [([], flipped), (["--no-flip"], None)])
 def test_flips_can_be_left_out(flags, augment, folder):
-    preset, _, own = train.parse(["gamix_faces_no_gan", *flags, "--width", "4", "--latent-dim", "4"])
+    preset, _, own = flags_of.parse(["gamix_faces_no_gan", *flags, "--width", "4", "--latent-dim", "4"])
     images_32 = data.load(f"folder:{folder}", image_size=32)
     assert preset.build(images_32, **own).augment is augment
 
@@ -220,7 +222,7 @@ def trained(folder):
     loaded, mlp = data.load(f"folder:{folder}", image_size=8), vm.networks.gated_mlp
     model = vm.Autoencoder(mlp((8, 8, 3), 4, (16,)), mlp((4,), (8, 8, 3), (16,)), vm.FittedMixture(4, 2), vm.costs.SquaredError())
     experiment = Experiment(model, keras.optimizers.Adam(), batch_size=20, augment=flipped)
-    train.check_trainable(loaded, experiment)
+    check_trainable(loaded, experiment, "none")
     support = model.support
     model.compile(experiment.optimizer, jit_compile=False)
     batches = loaded.batches(20, support, 0, augment=experiment.augment)

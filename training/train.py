@@ -1,72 +1,12 @@
 """Train a preset: fit, evaluate, draw, export, and sample what was exported."""
 
-import argparse
-import difflib
-import os
 import shlex
 import sys
 from pathlib import Path
 
-from training.evaluate import FEATURES
+from training.flags import parse
 from training.quiet import import_tensorflow
 from training.signals import Signals
-
-MAIN_JOB = "cp_vae_digits"
-
-
-def common_flags():
-    """Returns the parser of the flags that every preset has."""
-    parser = argparse.ArgumentParser(prog="python -m training.train", description=__doc__)
-    parser.add_argument("preset", nargs="?", default=MAIN_JOB, help=f"what to train (default: {MAIN_JOB}); see --list")
-    parser.add_argument("--list", action="store_true", help="show every preset with its row in its paper, and stop")
-    parser.add_argument("--dataset", help="data set instead of the preset's: a name, npz:PATH or folder:PATH")
-    parser.add_argument("--data-dir", default=os.environ.get("VAEMIX_DATA"), help="folder with NAME.npz (default: $VAEMIX_DATA)")
-    parser.add_argument("--image-size", type=int, default=64, help="side to which images of folder:PATH, and prepared faces, are brought")
-    parser.add_argument("--run-dir", help="run folder (default: runs/PRESET)")
-    parser.add_argument("--resume", action="store_true", help="go on with the run in the run folder")
-    parser.add_argument("--epochs", type=int, help="at most so many epochs instead of the preset's")
-    parser.add_argument("--batch-size", type=int, help="examples in a step instead of the preset's")
-    parser.add_argument("--warm-up", type=int, help="epochs over which beta rises to its value, instead of the preset's")
-    parser.add_argument("--seed", type=int, default=0, help="seed of weights, order, binarisation and noise")
-    parser.add_argument("--checkpoint-seconds", type=float, default=15.0, help="time between checkpoints; they fall on ends of epochs")
-    parser.add_argument("--dump-bad-batch", action="store_true", help="check gradients, and write the batch of a step that is not finite")
-    parser.add_argument("--strategy", default="auto", choices=("auto", "none", "mirrored", "multiworker"), help="tf.distribute strategy")
-    parser.add_argument("--data-service", nargs="+", default=(), metavar="ADDRESS", help="tf.data services that make the training batches")
-    parser.add_argument("--likelihood-samples", type=int, default=1000, help="importance samples of the log-likelihood")
-    parser.add_argument("--likelihood-examples", type=int, help="log-likelihood of the first so many test examples only")
-    parser.add_argument("--features", default="auto", choices=FEATURES, help="network whose features judge images (default: %(default)s)")
-    return parser
-
-
-def parse(argv):
-    """Returns the preset, the common flags and the preset's own, as given on the command line."""
-    from training.presets import PRESETS
-
-    parser = common_flags()
-    name = argv[0] if argv and not argv[0].startswith("-") else MAIN_JOB
-    if "--list" in argv:
-        for preset in PRESETS.values():
-            print(f"{preset.name:24} {preset.dataset:10} {preset.summary}\n{'':36}paper: {preset.paper}")
-        raise SystemExit(0)
-    if name not in PRESETS:
-        close = difflib.get_close_matches(name, PRESETS, 3, 0.4)
-        raise ValueError(f"Expected a preset: {'did you mean ' + ' or '.join(close) + '? ' if close else ''}see --list. Received: {name!r}")
-    preset = PRESETS[name]
-    own = parser.add_argument_group(f"flags of {preset.name}")
-    for flag in preset.flags():
-        kind = {"action": argparse.BooleanOptionalAction} if flag.annotation is bool else {"type": flag.annotation}
-        own.add_argument(
-            "--" + flag.name.replace("_", "-"), default=flag.default, help=f"(default: {flag.default})", dest="own_" + flag.name, **kind
-        )
-    args = parser.parse_args(argv)
-    if args.preset != name:
-        raise ValueError(f"Expected the preset before its flags. Received: {args.preset!r} after them")
-    for name in ("epochs", "batch_size", "likelihood_samples", "image_size", "likelihood_examples"):
-        if getattr(args, name) is not None and getattr(args, name) < 1:
-            raise ValueError(f"Expected --{name.replace('_', '-')} of at least 1. Received: {getattr(args, name)}")
-    if args.warm_up is not None and args.warm_up < 0:
-        raise ValueError(f"Expected --warm-up of at least 0. Received: {args.warm_up}")
-    return preset, args, {flag.name: getattr(args, "own_" + flag.name) for flag in preset.flags()}
 
 
 def train(argv):
@@ -145,7 +85,8 @@ def fit(run, data, experiment, args, strategy):
     from keras_vaemix.models import LatentModel
     from training import cluster
     from training.leave import leaving
-    from training.run import RESUMABLE, Recorder
+    from training.recorder import Recorder
+    from training.run import RESUMABLE
     from training.splits import ALL, in_order
     from training.strategy import steps_at_once
 
