@@ -27,6 +27,7 @@ def test_resumed_run_has_the_same_bits(main, tmp_path):
         np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.slow
 def test_judged_run(main, tmp_path):
     flags = ["mask_aae_mnist", *DIGITS, "--critic-units", 16, "--growth-steps", 5]
     assert main(*flags, "--epochs", 3, "--run-dir", tmp_path / "run") == (0, "")

@@ -117,7 +117,13 @@ def test_games():
 # Models.
 
 
-@pytest.mark.parametrize(("name", "is_compiled"), [(name, name in ("penalties", "mmd", "flex-smooth")) for name in catalogue.AUTOENCODERS])
+@pytest.mark.parametrize(
+    ("name", "is_compiled"),
+    [
+        pytest.param(name, name in ("penalties", "mmd", "flex-smooth"), marks=pytest.mark.slow if name == "flex-smooth" else [])
+        for name in catalogue.AUTOENCODERS
+    ],
+)
 def test_training_lowers_the_cost(name, is_compiled, x):
     model = catalogue.AUTOENCODERS[name]()
     model.compile(keras.optimizers.Adam(0.02), jit_compile="auto" if is_compiled else False)
@@ -150,7 +156,7 @@ def test_seeds_and_clusters(model, x):
     np.testing.assert_allclose(model.reconstruct(x), model.predict(x, verbose=0), atol=1e-6)
 
 
-SLOW = ("penalties", "mask", "flex")
+SLOW = ("penalties", "mask", "flex", "flex-smooth")
 
 
 @pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow if n in SLOW else []) for n in catalogue.AUTOENCODERS])

@@ -52,7 +52,8 @@ def exact_log_likelihood(model, x):
 EVERY = np.array(list(itertools.product([0, 1], repeat=4)), "float32")  # every example of four binary pixels
 
 
-@pytest.mark.parametrize("sees", [True, pytest.param(False, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("sees", [True, False])
 def test_every_bound_is_below_the_exact_likelihood_and_importance_sampling_meets_it(sees, fitted):
     model = fitted(one_dimensional(sees=sees), EVERY)
     exact = exact_log_likelihood(model, EVERY)
@@ -181,6 +182,7 @@ def test_aggregate_posterior_is_kept_sampled_and_saved(tmp_path):
     assert sampled.as_sampled() is sampled
 
 
+@pytest.mark.slow
 def test_the_running_aggregate_follows_the_batches():
     model = shaken(catalogue.make(model="CPVAE-aggregate"))
     x = catalogue.examples(model)

@@ -30,7 +30,7 @@ def trained(strategy, prior, likelihood, posterior, weights, x):
 
 
 @pytest.mark.parametrize("prior", catalogue.PRIORS)
-@pytest.mark.parametrize("likelihood", ["Bernoulli", "OptimalScaleNormal"])
+@pytest.mark.parametrize("likelihood", ["Bernoulli", pytest.param("OptimalScaleNormal", marks=pytest.mark.slow)])
 def test_one_step_on_two_replicas_equals_one_step_on_one(prior, likelihood, noiseless, binary):
     weights, one, loss, figures = trained(make_strategy("none"), prior, likelihood, noiseless, None, binary)
     mirrored = make_strategy("mirrored")
@@ -76,6 +76,7 @@ def test_categories_on_two_replicas_equal_one(binary):
         np.testing.assert_allclose(a, b, atol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("posterior", ["NormalMixturePosterior", "SampledMixturePosterior"])
 def test_mixture_posteriors_train_on_two_replicas(posterior, binary):
     with make_strategy("mirrored").scope():

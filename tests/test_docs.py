@@ -13,6 +13,7 @@ from training.tables import README, with_tables
 ROOT = Path(__file__).parents[1]
 
 
+@pytest.mark.slow
 def test_code_of_the_readme_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     blocks = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)

@@ -30,9 +30,15 @@ COMPILED = {
     "model-CPVAE",
     "model-HierarchicalVAE-vamp",
 }
+# Parts of which others of their kind are fitted too.
+SLOW = {
+    *(f"likelihood-{name}" for name in catalogue.LIKELIHOODS if name not in ("Bernoulli", "OptimalScaleNormal")),
+    *(f"kl-{name}" for name in catalogue.DIVERGENCES if name != "Variational"),
+    *("prior-LearnedNormal", "model-CPVAE-aggregate", "model-CPVAE-paper", "model-CPVAE-straight-through", "model-HierarchicalVAE"),
+}
 
 
-@pytest.mark.parametrize("name", catalogue.COMBINATIONS)
+@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow if n in SLOW else []) for n in catalogue.COMBINATIONS])
 def test_fit_raises_the_bound(name):
     model = catalogue.make(**catalogue.COMBINATIONS[name])
     x = catalogue.examples(model)

@@ -48,7 +48,8 @@ def test_figures_are_near_those_of_float32(name, combination, policy, binary):
     assert received["loss"] != expected["loss"]
 
 
-@pytest.mark.parametrize("name", [pytest.param("mixed_bfloat16", marks=pytest.mark.slow), "mixed_float16"])
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["mixed_bfloat16", "mixed_float16"])
 def test_adversarial_training_is_near_that_of_float32(name, policy):
     x = np.random.default_rng(0).random((24, 16, 16, 3), "float32")
     model, weights, expected = evaluated(gamix, x)

@@ -11,6 +11,7 @@ from training import draw, pictures, train
 from training.files import read_history
 from training.run import load_model
 
+pytestmark = pytest.mark.slow
 SMALL = ("--dataset", "digits", "--networks", "mlp", "--hidden", 16, "--latent-dim", 6, "--features", "none")
 RUNS = {
     "autoencoder": ("ae_gmm_mnist", *SMALL, "--num-components", 3, "--epochs", 1),

@@ -69,6 +69,7 @@ def test_gradient_of_an_expectation_against_quadrature(make):
     assert np.all(np.abs(exact) > 1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", MIXTURES)
 def test_bounds_of_a_mixture_posterior_rise_to_the_likelihood(make):
     model = two_modes(make(2))

@@ -196,10 +196,10 @@ def test_arrays_that_are_no_images_are_trained_on_too(main, tmp_path):
 
 OTHERS = [
     ("vae_digits", "--strategy", "mirrored"),
-    ("iwae_digits", "--num-samples", 3, "--dreg"),
-    ("learned_prior_digits",),
+    pytest.param(("iwae_digits", "--num-samples", 3, "--dreg"), marks=pytest.mark.slow),
+    pytest.param(("learned_prior_digits",), marks=pytest.mark.slow),
     pytest.param(("gmmp_digits", "--num-posterior-components", 3, "--kl", "softmin", "--warm-up", 1), marks=pytest.mark.slow),
-    ("mog_posterior_toy",),
+    pytest.param(("mog_posterior_toy",), marks=pytest.mark.slow),
 ]
 
 
@@ -322,5 +322,6 @@ def test_loss_that_is_no_number_stops_the_run(main, digits, tmp_path):
     assert checkpoints(folder) == []
     bad = np.load(folder / "bad_batch.npz")
     assert (bad["epoch"], bad["step"]) == (1, int(found[1]))
-    batches = list(digits.batches(100, supports.BINARY, 0).take(int(found[1])).as_numpy_iterator())
+    batch_size = json.loads((folder / "config.json").read_text())["batch_size"]
+    batches = list(digits.batches(batch_size, supports.BINARY, 0).take(int(found[1])).as_numpy_iterator())
     np.testing.assert_array_equal(bad["x"], batches[-1])

@@ -21,7 +21,12 @@ def test_saved_model_comes_back_whole(name, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "name", ["prior-VampPrior", "likelihood-OptimalScaleNormal", "objective-DoublyReparameterized", "kl-Variational", "mixture-iwae"]
+    "name",
+    [
+        "prior-VampPrior",
+        "likelihood-OptimalScaleNormal",
+        *(pytest.param(n, marks=pytest.mark.slow) for n in ("objective-DoublyReparameterized", "kl-Variational", "mixture-iwae")),
+    ],
 )
 def test_training_goes_on_with_the_same_bits(name, tmp_path):
     model = catalogue.make(**catalogue.COMBINATIONS[name])

@@ -32,6 +32,7 @@ def test_each_worker_is_served_its_part(services, digits):
         np.testing.assert_array_equal(received, expected[50:])
 
 
+@pytest.mark.slow
 def test_command_trains_with_a_service(services, main, tmp_path):
     results = []
     for name, flags in (("alone", []), ("served", ["--data-service", services[0][0].target])):

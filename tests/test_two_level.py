@@ -68,7 +68,8 @@ def exact_log_likelihood(model, x):
     return np.array(totals)
 
 
-@pytest.mark.parametrize("name", [pytest.param(name, marks=[] if name == "HVP" else pytest.mark.slow) for name in SMALL])
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SMALL)
 def test_every_bound_is_below_the_exact_likelihood_and_importance_sampling_meets_it(name, fitted):
     model = fitted(shaken(SMALL[name]()), EVERY)
     exact = exact_log_likelihood(model, EVERY)
