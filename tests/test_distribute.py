@@ -97,9 +97,10 @@ def differences(*names):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", sorted({name.partition("-")[0] for name in replica_equality.MODELS}))
-def test_every_model_on_four_replicas_is_that_on_one(kind):
-    """With its noise, on global batches that do not divide."""
+def test_models_on_four_replicas_are_those_on_one(kind):
+    """With their noise, on global batches that do not divide; all of those whose losses couple examples, and three of every other kind."""
     names = [name for name in replica_equality.MODELS if name.partition("-")[0] == kind]
+    names = names if kind in ("autoencoder", "gamix") else names[:3]
     found = differences(*names)
     assert list(found) == names
     for name, difference in found.items():
