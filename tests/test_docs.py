@@ -46,6 +46,13 @@ def test_rows_say_how_they_were_made(path):
             assert row[bound] <= row[of_likelihood] + 4 * row[f"{of_likelihood}_se"]
 
 
+def test_checks_say_how_they_were_made():
+    for row in read_json(RESULTS / "reliability.json"):
+        assert row["command"].startswith("python -m tests.")
+        assert 0 <= row["passed"] <= row["tried"] > 0
+        assert {"what", "largest_difference", "seconds", "date", "machine", "versions"} <= set(row)
+
+
 def test_commands_of_the_readme_exist():
     modules = set(re.findall(r"python -m ([\w.]+)", README.read_text())) - {"pytest"}
     for module in modules:
