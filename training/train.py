@@ -81,8 +81,7 @@ def check_trainable(data, experiment, features):
 
 def fit(run, data, experiment, args, strategy):
     """Trains, from the last checkpoint if there is one, and leaves the model with its best weights, saved."""
-    from keras_vaemix import callbacks
-    from keras_vaemix.models import LatentModel
+    from keras_vaemix.callbacks import EarlyStopping
     from training import cluster
     from training.leave import leaving
     from training.recorder import Recorder
@@ -92,7 +91,7 @@ def fit(run, data, experiment, args, strategy):
 
     model, support = experiment.model, experiment.model.support
     steps = len(data.train.x) // experiment.batch_size
-    validation, labels = data.arrays("validation", support), data.labels("validation")
+    validation = data.arrays("validation", support)
     how = {"check_gradients": args.dump_bad_batch, "steps_per_execution": steps_at_once(steps)}
     with strategy.scope():
         model.seed = args.seed
@@ -104,13 +103,10 @@ def fit(run, data, experiment, args, strategy):
         with strategy.scope():
             experiment.start(experiment, data, args.seed)
         cluster.copy_chief(strategy, model)
-    watching = []
-    if experiment.monitor is not None:
-        past = run.past(experiment.monitor)
-        watching = [callbacks.EarlyStopping(experiment.patience, experiment.warm_up, experiment.monitor, past)]
-    if first < experiment.epochs and not any(callback.is_over() for callback in watching):
-        recorder = Recorder(run, args.checkpoint_seconds)
-        few = validation[:200], max(10, experiment.epochs // 20), labels if labels is None else labels[:200]
+    recorder = Recorder(run, args.checkpoint_seconds)
+    acting = callbacks_of(run, data, experiment, recorder)
+    is_over = any(callback.is_over() for callback in acting if isinstance(callback, EarlyStopping))
+    if first < experiment.epochs and not is_over:
         batches = lambda epoch, share=ALL: data.batches(  # noqa: E731
             experiment.batch_size, support, args.seed, epoch, experiment.augment, share, args.data_service
         )
@@ -123,19 +119,28 @@ def fit(run, data, experiment, args, strategy):
                 shuffle=False,
                 validation_data=cluster.shared(strategy, lambda share: in_order(validation, experiment.batch_size, share)),
                 verbose=0 if not run.writes else 1 if sys.stdout.isatty() else 2,
-                callbacks=[
-                    callbacks.StopOnNaN(),
-                    *([callbacks.KLWarmUp(experiment.warm_up)] if isinstance(model, LatentModel) else []),
-                    *experiment.callbacks,
-                    *watching,
-                    recorder,
-                    *([callbacks.TensorBoard(run.folder / "logs", *few)] if run.writes else []),
-                ],
+                callbacks=acting,
             )
     if not run.writes:
         return
     model.set_weights(run.best)
     save(run.folder / "model.keras", model, data)
+
+
+def callbacks_of(run, data, experiment, recorder):
+    """Returns the callbacks of a run, in the order in which they act."""
+    from keras_vaemix import callbacks
+    from keras_vaemix.models import LatentModel
+
+    model, monitor, labels = experiment.model, experiment.monitor, data.labels("validation")
+    warm_up = [callbacks.KLWarmUp(experiment.warm_up)] if isinstance(model, LatentModel) else []
+    watching, pictures = [], []
+    if monitor is not None:
+        watching = [callbacks.EarlyStopping(experiment.patience, experiment.warm_up, monitor, run.past(monitor))]
+    if run.writes:
+        few = data.arrays("validation", model.support)[:200], max(10, experiment.epochs // 20), labels if labels is None else labels[:200]
+        pictures = [callbacks.TensorBoard(run.folder / "logs", *few)]
+    return [callbacks.StopOnNaN(), *warm_up, *experiment.callbacks, *watching, recorder, *pictures]
 
 
 def save(path, model, data):
