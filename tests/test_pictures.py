@@ -1,5 +1,7 @@
 """Pictures hold what their names say, in its place."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -8,6 +10,7 @@ from PIL import Image
 from keras_vaemix import evaluation, pictures
 from keras_vaemix.plots import save_png
 from tests import catalogue
+from training import draw
 
 
 class Plane:
@@ -62,6 +65,12 @@ def test_variants_grow_to_the_right_and_downwards():
     for latents in ((0, 0), (0, 2), (-1, 0), (0,)):
         with pytest.raises(ValueError, match=r"two different latents in 0\.\.1"):
             pictures.variants(Plane(), np.zeros((2, 2, 1)), latents)
+
+
+@pytest.mark.parametrize(("n", "rows"), [(1, 1), (3, 1), (10, 5), (40, 8)])
+def test_transitions_of_a_run_are_of_as_many_pairs_as_there_are(n, rows):
+    subject = SimpleNamespace(model=Plane(), examples=lambda: np.random.default_rng(0).random((n, 2, 2, 1)))
+    assert draw.transitions(subject).shape == (3 * rows - 1, 6 * 3 - 1, 1)
 
 
 def test_transitions_are_convex_combinations():

@@ -95,9 +95,10 @@ def variants(subject):
 
 
 def transitions(subject):
-    """Returns transitions between pairs of test examples."""
-    x = subject.examples()
-    return pictures.transitions(subject.model, x[:NUM_ROWS], x[NUM_ROWS : 2 * NUM_ROWS])
+    """Returns transitions between pairs of test examples, as many as there are up to a number of rows."""
+    x = subject.examples()[: 2 * NUM_ROWS]
+    n = max(1, len(x) // 2)
+    return pictures.transitions(subject.model, x[:n], x[-n:])
 
 
 class Picture(NamedTuple):
