@@ -4,7 +4,14 @@ import hashlib
 import json
 from pathlib import Path, PurePosixPath
 
-FAMILIES = ("Normal", "Laplace", "Logistic", "Cauchy", "Uniform", "StudentT")
+STANDARD = {  # draws of each family of noise that a manifest may name
+    "Normal": lambda rng, shape, df: rng.standard_normal(shape),
+    "Laplace": lambda rng, shape, df: rng.laplace(size=shape),
+    "Logistic": lambda rng, shape, df: rng.logistic(size=shape),
+    "Cauchy": lambda rng, shape, df: rng.standard_cauchy(shape),
+    "Uniform": lambda rng, shape, df: rng.random(shape),
+    "StudentT": lambda rng, shape, df: rng.standard_t(df, shape),
+}
 MAX_SIZE = 2**24  # of a latent, of an example: more has no file that ONNX can hold
 
 
@@ -53,7 +60,7 @@ def check_manifest(manifest):
 
 def check_noise(noise):
     """Raises an error unless the noise is one that can be drawn."""
-    check(noise["family"] in FAMILIES, f"noise of a family among {', '.join(FAMILIES)}", noise)
+    check(noise["family"] in STANDARD, f"noise of a family among {', '.join(STANDARD)}", noise)
     df = noise["df"]
     is_positive = isinstance(df, (int, float)) and not isinstance(df, bool) and 0 < df < float("inf")
     check(is_positive or (df is None and noise["family"] != "StudentT"), "noise with degrees of freedom above 0, or null", noise)

@@ -8,17 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from export.manifest import read_manifest
+from export.manifest import STANDARD, read_manifest
 
 MAX_VALUES = 2**28  # drawn at once
-STANDARD = {
-    "Normal": lambda rng, shape, df: rng.standard_normal(shape),
-    "Laplace": lambda rng, shape, df: rng.laplace(size=shape),
-    "Logistic": lambda rng, shape, df: rng.logistic(size=shape),
-    "Cauchy": lambda rng, shape, df: rng.standard_cauchy(shape),
-    "Uniform": lambda rng, shape, df: rng.random(shape),
-    "StudentT": lambda rng, shape, df: rng.standard_t(df, shape),
-}
 
 
 def sample(artifact, num=64, component=None, seed=0):
