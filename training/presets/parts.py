@@ -117,5 +117,7 @@ class FirstStage(NamedTuple):
     epochs: int
 
     def __call__(self, experiment, data, seed):
-        """Trains the first VAE of the experiment's model."""
-        train_first(experiment.model.first, experiment, data, seed, self.epochs, 0)
+        """Trains the networks of the first VAE in a VAE of their own, whose optimizer goes when they are trained."""
+        first = experiment.model.first
+        trained = vm.VAE(first.encoder, first.decoder, first.prior, first.likelihood, first.posterior, first.objective, first.seed)
+        train_first(trained, experiment, data, seed, self.epochs, 0)
