@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from export.freeze import freeze
 from export.onnx import OPSET, ExportError
+from export.precision import in_float32
 from export.saved_model import write_saved_model
 from keras_vaemix import supports
 from training.files import write_json
@@ -49,7 +50,7 @@ def check_replaceable(out):
 
 
 def write_artifact(model, folder, formats):
-    frozen = freeze(model)
+    frozen = freeze(in_float32(model))
     if "onnx" in formats:
         frozen.write_onnx(folder)
     if "saved_model" in formats:

@@ -26,7 +26,7 @@ class Schedule(keras.callbacks.Callback, abc.ABC):
 
     def on_epoch_begin(self, epoch, logs=None):
         steps = self.params.get("steps")
-        self.set(self.model.steps_done() // steps if steps else epoch)
+        self.set(round(self.model.steps_done() / steps) if steps else epoch)  # in float16 the optimizer skips a few
 
 
 class KLWarmUp(Schedule):

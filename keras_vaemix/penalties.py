@@ -72,7 +72,7 @@ class DecoderGradient(Penalty):
         z = tf.identity(z)
         with tf.GradientTape() as tape:
             tape.watch(z)
-            x = model.cost.mean(model.decoder(z, training=True))
+            x = model.cost.mean(model.decoder_params(z, training=True))
             v = tf.random.stateless_normal(tf.shape(x), seed)
             projected = tf.reduce_sum(x * v)
         return self.weight * tf.reduce_mean(flat_sum(tf.square(tape.gradient(projected, z))))

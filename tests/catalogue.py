@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 import keras_vaemix as vm
-from keras_vaemix import networks
+from keras_vaemix import networks, supports
 
 SHAPE, LATENT_DIM = (4, 4, 1), 3
 
@@ -215,9 +215,9 @@ def make(prior="StandardNormal", likelihood="Bernoulli", posterior="DiagonalNorm
 
 
 def examples(model, n=30, seed=0):
-    """Returns n examples in the support of the model's likelihood."""
-    x = np.random.default_rng(seed).integers(0, 256, (n, *SHAPE)) / 255
-    return (np.round(x) if type(model.likelihood) is vm.Bernoulli else x).astype("float32")
+    """Returns n examples in the support of the model."""
+    x = np.random.default_rng(seed).integers(0, 256, (n, *model.example_shape)) / 255
+    return (np.round(x) if model.support is supports.BINARY else x).astype("float32")
 
 
 def normalized_encoder():

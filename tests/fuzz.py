@@ -129,6 +129,7 @@ CONFIG = {
     "command": "python -m training.train",
     "monitor": "val_loss",
     "strategy": "auto",
+    "precision": "float32",
     "versions": {},
 }
 HISTORY = b"epoch,loss,val_loss\r\n0,1.5,2.5\r\n1,1.25,nan\r\n"

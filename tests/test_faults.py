@@ -40,9 +40,6 @@ class Checkpointed:
     def load_weights(self, path):
         self.value = int(Path(path).read_text())
 
-    def steps_done(self):
-        return self.value
-
 
 def killed_at(n, work):
     """Does `work()` in a process that is killed at its n-th call of `CALLS`, and returns whether it was."""
@@ -82,7 +79,7 @@ def test_a_kill_between_any_two_steps_of_a_checkpoint_leaves_the_last_one(tmp_pa
         epochs_to(Run(folder, CONFIG), model, 1)
         is_killed, n = killed_at(n, lambda folder=folder, model=model: epochs_to(Run(folder, CONFIG, True), model, 2)), n + 1
         again, model = Run(folder, CONFIG, True), Checkpointed()
-        done = again.restore(model, 1)
+        done = again.restore(model)
         assert 1 <= done == model.value == len(again.history) <= 2
         assert again.best == [np.array(done - 1)]
         epochs_to(again, model, 2)
@@ -136,7 +133,7 @@ def test_a_full_disk_keeps_the_checkpoint_and_names_the_folder(number, tmp_path,
         epochs_to(Run(folder, CONFIG, True), model, 2)
     monkeypatch.undo()
     again = Run(folder, CONFIG, True)
-    assert again.restore(model, 1) == 1
+    assert again.restore(model) == 1
     epochs_to(again, model, 2)
     assert not files.is_full(ValueError("another error"))
     assert files.is_full(RuntimeError(f"TensorFlow: {os.strerror(errno.ENOSPC)}; event file"))
@@ -198,7 +195,7 @@ def test_an_interruption_in_mid_epoch_keeps_the_last_whole_one_to_the_bit(binary
         recorder = Recorder(kept, 1e9)
         recorder.saved_at = 1e9  # no checkpoint before the end
         with leaving(recorder, None):
-            first = kept.restore(model, 3)
+            first = kept.restore(model)
             arguments = {"batch_size": 10, "verbose": 0, "shuffle": False, "validation_data": binary}
             model.fit(binary, initial_epoch=first, epochs=epochs, callbacks=[recorder, *callbacks], **arguments)
 

@@ -6,6 +6,7 @@ import os
 
 from training.evaluate import FEATURES
 
+PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 MAIN_JOB = "cp_vae_digits"
 DESCRIPTION = "Train a preset: fit, evaluate, draw, export, and sample what was exported."
 
@@ -27,6 +28,7 @@ def common_flags():
     parser.add_argument("--checkpoint-seconds", type=float, default=15.0, help="time between checkpoints; they fall on ends of epochs")
     parser.add_argument("--dump-bad-batch", action="store_true", help="check gradients, and write the batch of a step that is not finite")
     parser.add_argument("--strategy", default="auto", choices=("auto", "none", "mirrored", "multiworker"), help="tf.distribute strategy")
+    parser.add_argument("--precision", default="float32", choices=PRECISIONS, help="dtype policy of the networks (default: %(default)s)")
     parser.add_argument("--data-service", nargs="+", default=(), metavar="ADDRESS", help="tf.data services that make the training batches")
     parser.add_argument("--likelihood-samples", type=int, default=1000, help="importance samples of the log-likelihood")
     parser.add_argument("--likelihood-examples", type=int, help="log-likelihood of the first so many test examples only")

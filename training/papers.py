@@ -167,7 +167,7 @@ def mask_aae_synthetic():
 def gamix_ablation():
     """Returns the arms of GAMIX-VAE's claims on faces of 64x64, at equal networks and steps; the paper has no figures."""
     arms = {"vae": "faces_vae", "vae_gan": "faces_vae_gan", "gamix_no_gan": "faces_no_gan", "gamix": "faces"}
-    return [Row(name, f"gamix_{preset}", {"flip": False}, features="lenet") for name, preset in arms.items()]
+    return [Row(name, f"gamix_{preset}", features="lenet") for name, preset in arms.items()]
 
 
 TABLES = {

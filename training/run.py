@@ -92,14 +92,14 @@ class Run:
         self.timing = read_history(self.folder / "timing.csv")
         self.best = None
 
-    def restore(self, model, steps_per_epoch):
+    def restore(self, model):
         """Brings `model` to the last checkpoint, cuts the history there, and returns the number of epochs done."""
         saved = sorted(self.checkpoints.glob("epoch-*.weights.h5"))
         if not saved:
             self.history, self.timing = [], []
             return 0
         read_checkpoint(saved[-1], model.load_weights)
-        epochs = model.steps_done() // steps_per_epoch
+        epochs = int(saved[-1].name.removeprefix("epoch-").partition(".")[0])  # in float16 the optimizer's steps are fewer: it skips some
         self.history, self.timing = self.history[:epochs], self.timing[:epochs]
         if len(self.history) < epochs:
             history = self.folder / "history.csv"

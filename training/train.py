@@ -22,6 +22,7 @@ def train(argv):
     from training.run import Run, load_model, versions
     from training.strategy import make_strategy
 
+    keras.config.set_dtype_policy(args.precision)
     strategy = make_strategy(args.strategy)
     data = data_module.load(args.dataset or preset.dataset, args.data_dir, args.image_size)
     keras.utils.set_random_seed(args.seed)
@@ -46,6 +47,7 @@ def train(argv):
         "warm_up": experiment.warm_up,
         "monitor": experiment.monitor,
         "strategy": args.strategy,
+        "precision": args.precision,
         "command": "python -m training.train " + shlex.join(argv),
         "versions": versions(),
     }
@@ -96,7 +98,7 @@ def fit(run, data, experiment, args, strategy):
     with strategy.scope():
         model.seed = args.seed
         model.compile(experiment.optimizer, experiment.players, experiment.jit_compile, **how)
-    first = run.restore(model, steps)
+    first = run.restore(model)
     settings = {key: value for key, value in run.config.items() if key not in RESUMABLE}
     cluster.check_alike(strategy, settings=settings, epochs=experiment.epochs, checkpoint=(first, run.history))
     if first == 0 and experiment.start is not None:

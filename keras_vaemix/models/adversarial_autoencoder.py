@@ -46,7 +46,7 @@ class AdversarialAutoencoder(JudgedAutoencoder):
         return [*super().updates(), self.critic_update()]
 
     def terms(self, x, z, training):
-        discrepancy = self.weight * self.game.fooling_loss(self.critic(z, training=training))
+        discrepancy = self.weight * self.game.fooling_loss(self.score(z, training=training))
         return {"cost": self.mean_cost(x, z, training), "discrepancy": discrepancy}
 
     def match(self, x):

@@ -57,7 +57,7 @@ class AutoencodingModel(GenerativeModel):
 
     def loss_and_record(self, x, training=True):
         """Returns the objective of encoder and decoder over the batch, and records its terms."""
-        terms = self.terms(x, self.encoder(x, training=training), training)
+        terms = self.terms(x, self.latents(x, training), training)
         loss = sum(terms.values())
         self.record(loss=loss, **terms)
         return loss
@@ -73,9 +73,13 @@ class AutoencodingModel(GenerativeModel):
         """Returns n draws of P on the latents, [n, D]; `seed` is stateless, [2]."""
         return self.generate(self.mixture(), n, -1, seed)[0][0]
 
+    def latents(self, x, training=False):
+        """Returns E(x), [B, D] in float32."""
+        return tf.cast(self.encoder(x, training=training), tf.float32)
+
     def decoder_params(self, z, training=False):
-        """Returns the decoder's output for latents z [B, D]."""
-        return self.decoder(z, training=training)
+        """Returns the decoder's output for latents z [B, D], in float32."""
+        return tf.cast(self.decoder(z, training=training), tf.float32)
 
     # What sampling, pictures and export speak of.
 
@@ -99,14 +103,14 @@ class AutoencodingModel(GenerativeModel):
         self.cost.check(x, self.example_shape, name)
 
     def latent_means(self, x):
-        return tf.cast(self.encoder(x, training=False), tf.float32)
+        return self.latents(x)
 
     def encoded(self, x):
         return {"z": self.latent_means(x)}
 
     def decode(self, z):
         """Returns the example [B, *] that latents z [B, D] stand for."""
-        return self.cost.mean(tf.cast(self.decoder_params(z), tf.float32))
+        return self.cost.mean(self.decoder_params(z))
 
     def call(self, x):
         """Returns the reconstruction of x."""
@@ -121,6 +125,6 @@ class AutoencodingModel(GenerativeModel):
 
 
 def at_rest(network, inputs):
-    """Returns what a network gives in training, with batch normalisation's running moments left as they are: for another's move."""
+    """Returns what a network gives in training, in float32, with running moments left as they are: for another's move."""
     with keras.StatelessScope():
-        return network(inputs, training=True)
+        return tf.cast(network(inputs, training=True), tf.float32)

@@ -99,16 +99,16 @@ class FlexAE(JudgedAutoencoder):
     def generated_codes(self, n):
         """Returns draws of the learned prior as in training, [n, D]."""
         noise, _ = self.mixture().sample(n, -1, self.next_seed())
-        return self.generator(noise, training=True)
+        return tf.cast(self.generator(noise, training=True), tf.float32)
 
     def generator_loss(self, x):
         """Returns the loss of the prior over as many draws as there are examples, and records it."""
-        loss = self.game.yielding_loss(self.critic(self.generated_codes(tf.shape(x)[0]), training=True))
+        loss = self.game.yielding_loss(self.score(self.generated_codes(tf.shape(x)[0]), training=True))
         self.record(generator_loss=loss)
         return loss
 
     def complete(self, z, component, noise):
-        return (self.generator(z, training=False),)
+        return (tf.cast(self.generator(z, training=False), tf.float32),)
 
     # Smoothing.
 
@@ -118,14 +118,18 @@ class FlexAE(JudgedAutoencoder):
         share = tf.random.stateless_uniform([tf.shape(x)[0], 1], fold_in(seed, 0))
         return self.cost.mean(at_rest(self.decoder, share * z + (1.0 - share) * reversed_rows(z)))
 
+    def score_of_images(self, x, training=False):
+        """Returns the image critic's scores of images x [B, *], [B, 1] in float32."""
+        return tf.cast(self.image_critic(x, training=training), tf.float32)
+
     def image_critic_loss(self, x):
         """Returns the image critic's loss over the batch, and records it."""
-        loss = self.game.critic_loss(self.image_critic, x, tf.stop_gradient(self.mixed(x)), self.next_seed())
+        loss = self.game.critic_loss(self.score_of_images, x, tf.stop_gradient(self.mixed(x)), self.next_seed())
         self.record(image_critic_loss=loss)
         return loss
 
     def smoothing_loss(self, x):
         """Returns what decoded mixtures of codes pay to the image critic, and records it."""
-        loss = self.game.fooling_loss(self.image_critic(self.mixed(x), training=True))
+        loss = self.game.fooling_loss(self.score_of_images(self.mixed(x), training=True))
         self.record(smoothing_loss=loss)
         return loss

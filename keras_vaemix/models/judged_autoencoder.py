@@ -49,22 +49,26 @@ class JudgedAutoencoder(AutoencodingModel):
     def critic_loss(self, x):
         """Returns the critic's loss over the batch and records it."""
         draws, codes = self.match(x)
-        loss = self.game.critic_loss(self.critic, tf.stop_gradient(draws), tf.stop_gradient(codes), self.next_seed())
+        loss = self.game.critic_loss(self.score, tf.stop_gradient(draws), tf.stop_gradient(codes), self.next_seed())
         self.record(critic_loss=loss)
         return loss
 
     def encoder_loss(self, x):
         """Returns what the encoder pays to the critic for its codes, and records it."""
-        loss = self.game.fooling_loss(self.critic(self.match(x)[1], training=True))
+        loss = self.game.fooling_loss(self.score(self.match(x)[1], training=True))
         self.record(discrepancy=loss)
         return loss
 
     def judge(self, x):
         """Records every player's figures, and the cost alone as the loss: what critics say who are trained too tells nothing of epochs."""
-        terms = self.terms(x, self.encoder(x, training=False), False)
+        terms = self.terms(x, self.latents(x), False)
         self.record(loss=terms["cost"], **terms)
         for update in self.updates()[1:]:
             update.loss(x)
+
+    def score(self, z, training=False):
+        """Returns the critic's scores of latents z [B, D], [B, 1] in float32."""
+        return tf.cast(self.critic(z, training=training), tf.float32)
 
     def codes(self, x):
         """Returns E(x) as in training, for the moves of others than encoder and decoder."""

@@ -138,14 +138,14 @@ class MaskAAE(JudgedAutoencoder):
         """Returns the loss of the mask over the batch, and records it."""
         a, z = self.soft_mask(), tf.stop_gradient(self.codes(x))
         draws = self.prior_draws(tf.shape(x)[0], self.next_seed())
-        difference = global_mean(self.critic(a * z) - self.critic(a * draws))  # squared below
+        difference = global_mean(self.score(a * z) - self.score(a * draws))  # squared below
         cost = tf.reduce_mean(self.cost(x, at_rest(self.decoder, a * z)))
         loss = self.fidelity * cost + tf.square(1.0 - difference) + self.polarity() * tf.reduce_sum(tf.abs(a * (1.0 - a)))
         self.record(mask_loss=loss, active_dimensions=tf.reduce_sum(tf.cast(a >= self.threshold, tf.float32)))
         return loss
 
     def decoder_params(self, z, training=False):
-        return self.decoder(z * (self.soft_mask() if training else self.mask()), training=training)
+        return super().decoder_params(z * (self.soft_mask() if training else self.mask()), training)
 
     # Without the masked latents.
 
@@ -169,7 +169,7 @@ class MaskAAE(JudgedAutoencoder):
 
 def constant_map(matrix):
     """Returns a layer that multiplies by a matrix and is not trained."""
-    layer = keras.layers.Dense(matrix.shape[1], use_bias=False, trainable=False)
+    layer = keras.layers.Dense(matrix.shape[1], use_bias=False, trainable=False, dtype="float32")
     layer.build((None, matrix.shape[0]))
     layer.set_weights([matrix])
     return layer

@@ -32,7 +32,7 @@ def gamix(
     scale: float = 0.05,
     moment_weight: float = 1.0,
     variance_weight: float = 1.0,
-    adversarial_weight: float = 100.0,
+    adversarial_weight: float = 5000.0,
     game: str = "least_squares",
     spectral_normalization: bool = False,
     learning_rate: float = 2e-4,
