@@ -120,10 +120,10 @@ def lines_of(figures, whole=""):
         title = f"{whole} {name}".strip()
         if isinstance(value, dict):
             lines += lines_of(value, title)
-        elif name == "cost":
-            lines.append(f"{title:24} {value:10.3f} +- {figures[name + '_se']:.3f}")
         elif f"{name}_se" in figures:
-            lines.append(f"{title:24} {value:10.3f} +- {figures[name + '_se']:.3f} nats")
+            is_of_images = name in ("cost", "l1") or name.startswith("sharpness")
+            digits, unit = 3 if abs(value) >= 0.1 else 5, "" if is_of_images else " nats"
+            lines.append(f"{title:24} {value:10.{digits}f} +- {figures[f'{name}_se']:.{digits}f}{unit}")
         elif name in ("dead_categories", "active_dimensions"):
             lines.append(f"{title:24} {value:6}")
         elif isinstance(value, float) and not name.endswith("_se"):
