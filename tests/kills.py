@@ -45,8 +45,11 @@ def write_data():
     np.savez("tiny.npz", x=255 * rng.integers(0, 2, (100, 8, 8, 1), dtype="uint8"))
 
 
-def start(preset, folder, *more):
-    """Starts a run in a process of its own and returns its number; TensorFlow is imported already, and has not computed anything yet."""
+def start(preset, folder, *more, prepare=lambda: None):
+    """Starts a run in a process of its own, which does `prepare()` first, and returns its number.
+
+    TensorFlow is imported already, and has not computed anything yet.
+    """
     sys.stdout.flush()
     process = os.fork()
     if process:
@@ -56,6 +59,7 @@ def start(preset, folder, *more):
     os.dup2(log, 2)
     from training import train
 
+    prepare()
     os._exit(train.main([preset, *RUNS[preset], *COMMON, "--run-dir", str(folder), *more]))
 
 

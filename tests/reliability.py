@@ -52,6 +52,12 @@ def of_replicas(report):
     return [(what, len(found), sum(difference <= TOLERANCE for difference in found), max(found))]
 
 
+def of_workers(report):
+    found = list(report.values())
+    what = f"whole runs of {len(report)} kinds of model by two workers: history and weights of two replicas of one process"
+    return [(what, len(found), sum(difference <= TOLERANCE for difference in found), max(found))]
+
+
 def of_parity(report):
     found = [difference for model in report.values() for difference in model["parity"].values()]
     whole = sum(not model["beyond"] for model in report.values())
@@ -63,6 +69,7 @@ CHECKS = {
     "kills": Check("tests.kills --kills 20", of_kills),
     "fuzz": Check("tests.fuzz --inputs 2000", of_fuzz),
     "replicas": Check("tests.replica_equality", of_replicas),
+    "workers": Check("tests.worker_equality", of_workers),
     "parity": Check("tests.parity", of_parity),
 }
 

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +13,7 @@ import tensorflow as tf
 
 from keras_vaemix.supports import BINARY
 from tests.test_run import ROOT, checkpoints, history, wait_for
+from tests.worker_equality import configs
 from training import cluster
 from training.augment import flipped
 from training.cluster import Share
@@ -104,15 +104,6 @@ def start(config, module, *arguments):
         environment["TF_CONFIG"] = json.dumps(config)
     command = [sys.executable, "-m", module, *map(str, arguments)]
     return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-
-
-def configs(workers=2):
-    """Returns the TF_CONFIG of each worker, on ports of this machine that are free."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(workers)]
-    addresses = [f"127.0.0.1:{one.getsockname()[1]}" for one in sockets]
-    for one in sockets:
-        one.close()
-    return [{"cluster": {"worker": addresses}, "task": {"type": "worker", "index": i}} for i in range(workers)]
 
 
 @pytest.fixture
