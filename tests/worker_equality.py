@@ -41,7 +41,8 @@ def two_devices():
 
 def finished(*processes, log):
     """Waits for processes; raises `RuntimeError` with what they printed unless all did well."""
-    if any([wait(process, 600) for process in processes]):
+    statuses = [wait(process, 600) for process in processes]
+    if any(statuses):
         raise RuntimeError(Path(log).read_text())
 
 
