@@ -21,6 +21,7 @@ from keras_vaemix import networks
 from keras_vaemix.models.generative import GenerativeModel
 from keras_vaemix.seeds import fold_in, stateless_seed
 from tests import catalogue
+from tests.worker_equality import relative
 
 BATCH, STEPS, REPLICAS = 26, 3, (1, 2, 4)  # no other axis of noise is a multiple of 13, 7 or 6
 DRAWS = ("stateless_normal", "stateless_uniform", "stateless_truncated_normal")
@@ -74,10 +75,6 @@ def differences(make):
         keras.utils.set_random_seed(0)
         weights, results[replicas] = trained(make, replicas, weights)
     return {n: max(map(relative, results[n], results[1])) for n in REPLICAS[1:]}
-
-
-def relative(a, b):
-    return float(np.max(np.abs(a - b)) / max(1.0, np.max(np.abs(b)))) if np.size(b) else 0.0
 
 
 def trained(make, replicas, weights):

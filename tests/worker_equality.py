@@ -34,9 +34,8 @@ def two_devices():
     """Gives this process two devices, before TensorFlow computes anything."""
     import tensorflow as tf
 
-    tf.config.set_logical_device_configuration(
-        tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * WORKERS
-    )
+    (cpu,) = tf.config.list_physical_devices("CPU")
+    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * WORKERS)
 
 
 def finished(*processes, log):
@@ -53,7 +52,7 @@ def difference(preset):
     finished(start(preset, one, *flags, "--strategy", "mirrored", prepare=two_devices), log=f"{one}.log")
     join = [lambda config=config: os.environ.update(TF_CONFIG=json.dumps(config)) for config in configs()]
     finished(*(start(preset, many, *flags, "--strategy", "multiworker", prepare=own) for own in join), log=f"{many}.log")
-    return max(apart(a, b) for a, b in zip(figures(one), figures(many), strict=True))
+    return max(relative(a, b) for a, b in zip(figures(one), figures(many), strict=True))
 
 
 def figures(folder):
@@ -65,7 +64,8 @@ def figures(folder):
     ]
 
 
-def apart(a, b):
+def relative(a, b):
+    """Returns the largest difference of two arrays, relative to one or to the largest value of the second if that is more."""
     return float(np.max(np.abs(a - b)) / max(1.0, np.max(np.abs(b)))) if np.size(b) else 0.0
 
 
