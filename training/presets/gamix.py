@@ -62,7 +62,8 @@ def gamix(
     return Experiment(model, optimizer, epochs=200, batch_size=64, **settings)
 
 
-HQ = {"latent_dim": 256, "width": 64, "depth": 2, "discriminator_filters": 64, "discriminator_layers": 3}
+LARGE = {"latent_dim": 256, "width": 64, "depth": 2, "discriminator_filters": 64, "discriminator_layers": 3}
+HQ = {**LARGE, "adversarial_weight": 80000.0}  # the likelihood is a sum over 16 times the values, the game a mean over patches
 PLAIN, ALONE = {"moments": "each", "sampler": "standard"}, {"adversarial_weight": 0.0}
 family(
     "gamix",
