@@ -235,6 +235,13 @@ def autoencoder(model, *judges, encoder=None, prior=None, cost=None, seed=0, **s
     return model(encoder, decoder, *judges, prior, cost, seed=seed, **settings)
 
 
+def linear(inputs, matrix, bias=None):
+    """Returns a network that is a matrix, and with a bias that."""
+    network = networks.mlp((inputs,), matrix.shape[1], ())
+    network.set_weights([matrix, np.zeros(matrix.shape[1]) if bias is None else bias])
+    return network
+
+
 def critic(shape=(LATENT_DIM,)):
     return networks.mlp(shape, 1, (8,), "relu")
 

@@ -1,20 +1,16 @@
 """Deterministic autoencoders: every player's move, every term against its formula, and all that a model of this library can do."""
 
-import inspect
-import math
-
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from scipy.stats import norm
 
 import keras_vaemix as vm
 from keras_vaemix import gaussian_mixture, models
 from keras_vaemix.models.autoencoding import at_rest
-from keras_vaemix.part import Part
 from keras_vaemix.seeds import stateless_seed
 from tests import catalogue
+from tests.catalogue import linear
 from training.strategy import make_strategy
 
 SHAPE, D = catalogue.SHAPE, catalogue.LATENT_DIM
@@ -29,92 +25,6 @@ def x():
 @pytest.fixture(params=catalogue.AUTOENCODERS)
 def model(request):
     return catalogue.AUTOENCODERS[request.param]()
-
-
-def linear(inputs, matrix, bias=None):
-    """Returns a network that is a matrix, and with a bias that."""
-    network = vm.networks.mlp((inputs,), matrix.shape[1], ())
-    network.set_weights([matrix, np.zeros(matrix.shape[1]) if bias is None else bias])
-    return network
-
-
-# Parts.
-
-
-@pytest.mark.parametrize("module", ["costs", "discrepancies", "games", "moments", "penalties"])
-def test_every_part_comes_back_from_its_configuration(module):
-    classes = [c for c in vars(getattr(vm, module)).values() if isinstance(c, type) and issubclass(c, Part) and c is not Part]
-    concrete = [c for c in classes if not inspect.isabstract(c)]
-    assert concrete
-    for one in (c() for c in concrete):
-        again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(one), safe_mode=True)
-        assert type(again) is type(one)
-        assert repr(again) == repr(one)
-
-
-def test_costs(x):
-    logits = np.random.default_rng(1).normal(size=x.shape).astype("float32")
-    mean = 1 / (1 + np.exp(-logits))
-    np.testing.assert_allclose(vm.costs.SquaredError(0.5)(x, logits), 0.5 * ((x - mean) ** 2).sum((1, 2, 3)), rtol=1e-5)
-    np.testing.assert_allclose(vm.costs.RealSquaredError()(x, logits), ((x - logits) ** 2).sum((1, 2, 3)), rtol=1e-5)
-    entropy = -(x * np.log(mean) + (1 - x) * np.log(1 - mean)).sum((1, 2, 3))
-    np.testing.assert_allclose(vm.costs.CrossEntropy()(x, logits), entropy, rtol=1e-5)
-
-
-def test_discrepancy_is_that_of_the_evaluation():
-    rng = np.random.default_rng(0)
-    codes, draws = rng.normal(0.5, 1.2, (40, D)), rng.normal(size=(40, D))
-    received = vm.discrepancies.MMD(weight=3.0)(tf.constant(codes, tf.float32), tf.constant(draws, tf.float32))
-    assert float(received) == pytest.approx(3 * vm.evaluation.mmd(codes, draws), rel=1e-4)
-
-
-@pytest.mark.parametrize(
-    "kernel", [vm.discrepancies.InverseMultiquadratic(), vm.discrepancies.RadialBasis(), vm.discrepancies.RadialBasis(0.7)]
-)
-def test_discrepancy_of_equal_distributions_is_zero_on_average(kernel):
-    rng, discrepancy = np.random.default_rng(0), vm.discrepancies.MMD(kernel, 1.0)
-    same = [float(discrepancy(*tf.constant(rng.normal(size=(2, 50, D)), tf.float32))) for _ in range(200)]
-    assert abs(np.mean(same)) < 4 * np.std(same) / math.sqrt(200)
-    assert min(same) < 0  # unbiased, so below zero at times
-    apart = float(discrepancy(*tf.constant(rng.normal([[[0.0]], [[2.0]]], 1, size=(2, 50, D)), tf.float32)))
-    assert apart > 5 * np.std(same)
-
-
-def test_discrepancy_of_normals_in_closed_form():
-    """For k = exp(-(z - z')^2 / 2h^2) and unit normals m apart, MMD^2 = 2h / sqrt(h^2 + 2) (1 - exp(-m^2 / (2h^2 + 4)))."""
-    h, m, n = 1.3, 0.8, 4000
-    rng = np.random.default_rng(0)
-    one, other = rng.normal(size=(n, 1)), rng.normal(m, 1, (n, 1))
-    received = float(vm.discrepancies.MMD(vm.discrepancies.RadialBasis(h), 1.0)(*tf.constant([one, other], tf.float32)))
-    assert received == pytest.approx(2 * h / math.sqrt(h**2 + 2) * (1 - math.exp(-(m**2) / (2 * h**2 + 4))), abs=0.01)
-
-
-def test_penalties():
-    rng = np.random.default_rng(0)
-    matrix = rng.normal(size=(D, 5)).astype("float32")
-    model = vm.Autoencoder(linear(5, matrix.T), linear(D, matrix, np.ones(5)), vm.StandardNormal(D), vm.costs.RealSquaredError())
-    z = tf.constant(rng.normal(size=(20_000, D)), tf.float32)
-    assert float(vm.penalties.CodeNorm(0.2)(model, z, None)) == pytest.approx(0.1 * np.mean(np.sum(z**2, 1)), rel=1e-5)
-    assert float(vm.penalties.DecoderNorm(0.3)(model, z, None)) == pytest.approx(0.3 * ((matrix**2).sum() + 5), rel=1e-5)
-    frobenius = float(vm.penalties.DecoderGradient(2.0)(model, z, stateless_seed(0)))
-    assert frobenius == pytest.approx(2 * (matrix**2).sum(), rel=0.03)
-
-
-def test_games():
-    real, fake = (tf.constant(np.random.default_rng(i).normal(size=(6, D)), tf.float32) for i in range(2))
-    direction = np.array([[3.0], [0.0], [4.0]], "float32")
-    critic = linear(D, direction)
-    difference = float(tf.reduce_mean(critic(fake)) - tf.reduce_mean(critic(real)))
-    game = vm.games.Wasserstein(10.0)
-    assert float(game.critic_loss(critic, real, fake, stateless_seed(0))) == pytest.approx(difference + 10 * (5 - 1) ** 2, rel=1e-5)
-    assert float(game.fooling_loss(critic(fake))) == pytest.approx(-float(tf.reduce_mean(critic(fake))))
-    blind = linear(D, 0 * direction)
-    game = vm.games.NonSaturating()
-    assert float(game.critic_loss(blind, real, fake, None)) == pytest.approx(2 * math.log(2))
-    assert float(game.fooling_loss(blind(fake))) == pytest.approx(math.log(2)) == float(game.yielding_loss(blind(real)))
-
-
-# Models.
 
 
 @pytest.mark.parametrize(
@@ -258,66 +168,6 @@ def test_batch_normalisation_rests_in_the_moves_of_others(x):
     assert any(np.any(one != other) for one, other in zip(before, moments(), strict=True))
 
 
-# MaskAAE.
-
-
-def test_mask_and_what_it_leaves(x):
-    model = catalogue.AUTOENCODERS["mask"]()
-    model.raw_mask.assign([3.0, 0.05, 0.7])
-    a = 1 - np.exp(-np.array([3.0, 0.05, 0.7]))
-    np.testing.assert_allclose(model.soft_mask(), a, rtol=1e-6)
-    np.testing.assert_allclose(model.mask(), [a[0], 0, a[2]], rtol=1e-6)
-    pruned = model.pruned()
-    assert pruned.latent_sizes == {"z": 2}
-    np.testing.assert_allclose(pruned.reconstruct(x), model.reconstruct(x), atol=1e-6)
-    z = np.random.default_rng(0).normal(size=(5, 3)).astype("float32")
-    np.testing.assert_allclose(pruned.decode(z[:, [0, 2]]), model.decode(z), atol=1e-6)
-    model.raw_mask.assign(tf.zeros(D))
-    with pytest.raises(ValueError, match="train longer"):
-        model.pruned()
-
-
-def test_losses_of_the_mask(x):
-    model = catalogue.autoencoder(vm.MaskAAE, linear(D, np.eye(D, 1, dtype="float32")), growth_steps=2, fidelity=7.0)
-    model.compile("sgd")
-    a, z = model.soft_mask().numpy(), model.latent_means(x).numpy()
-    terms = model.terms(tf.constant(x), tf.constant(z), True)
-    cost = np.mean(model.cost(x, model.decoder(a * z)))
-    np.testing.assert_allclose(terms["cost"], cost, rtol=1e-5)
-    np.testing.assert_allclose(terms["masked_variance"], 100 * np.mean(z.var(0) * np.exp(-10 * a**2)), rtol=1e-4)
-    seed = int(model.draw_counter) + 1
-    loss = float(model.mask_loss(tf.constant(x)))
-    model.draw_counter.assign(seed - 1)
-    draws = model.prior_draws(30, model.next_seed()).numpy()
-    difference = (a * z)[:, 0].mean() - (a * draws)[:, 0].mean()
-    assert loss == pytest.approx(7 * cost + (1 - difference) ** 2 + 2 / D * np.sum(np.abs(a * (1 - a))), rel=1e-4)
-    for steps, doublings in ((0, 0), (7, 0), (8, 1), (16, 2), (10_000, 30)):
-        model.optimizer.iterations.assign(steps)
-        assert float(model.polarity()) == pytest.approx(min(2 / D * 2.0**doublings, 2048))
-
-
-def test_recipe_of_the_mask():
-    sizes = {16: 75, 32: 3600, 64: 7200, 256: 10_000}
-    for m, r in sizes.items():
-        networks = vm.networks.mlp((4,), m, ()), vm.networks.mlp((m,), 4, ()), vm.networks.mlp((m,), 1, ())
-        model = vm.MaskAAE(*networks, vm.StandardNormal(m), vm.costs.CrossEntropy())
-        assert model.growth() == r
-        rate = model.recipe_optimizer().learning_rate if callable(model.recipe_optimizer().learning_rate) else None
-        schedule = rate or model.recipe_optimizer()._learning_rate
-        assert float(schedule(5 * r)) == pytest.approx(5e-4)
-        assert float(schedule(5 * r + 1)) == pytest.approx(1e-4)
-
-
-def test_mask_stays_in_range_and_is_in_the_history(x):
-    model = catalogue.AUTOENCODERS["mask"]()
-    model.compile("adam", {"mask": keras.optimizers.SGD(10.0)}, jit_compile=False)
-    history = model.fit(x, batch_size=10, epochs=3, verbose=0, callbacks=[vm.callbacks.MaskHistory()]).history
-    masks = np.array([history[f"mask/{j}"] for j in range(D)])
-    assert masks.shape == (D, 3)
-    assert np.all((masks >= 0) & (masks <= 1))
-    np.testing.assert_allclose(masks[:, -1], model.soft_mask(), rtol=1e-6)
-
-
 # A density that is fitted after training.
 
 
@@ -336,38 +186,6 @@ def test_fitted_density(x):
     with pytest.raises(ValueError, match="latents"):
         model.adapt_sampler(x[:1])
     for one, other in zip(before, model.weights, strict=True):
-        np.testing.assert_array_equal(one, other)
-
-
-# The two-stage VAE.
-
-
-def test_two_stages_have_the_exact_likelihood_of_a_linear_model():
-    """u ~ N(0, 1), z = a u + 0.5 e, x = b z + 0.3 e': x is normal with variance b^2 (a^2 + 0.25) + 0.09."""
-    a, b = 0.8, 1.5
-    encoder = lambda factor, log_variance: linear(1, np.array([[factor, 0.0]], "float32"), np.array([0.0, log_variance]))  # noqa: E731
-    first = vm.VAE(encoder(0.6, -2.0), linear(1, np.array([[b]], "float32")), vm.StandardNormal(1), vm.Normal(0.3))
-    second = vm.VAE(encoder(0.9, -0.9), linear(1, np.array([[a]], "float32")), vm.StandardNormal(1), vm.Normal(0.5))
-    model = vm.TwoStageVAE(first, second)
-    x = np.array([[-2.0], [0.1], [1.7]], "float32")
-    exact = norm(0, math.sqrt(b**2 * (a**2 + 0.25) + 0.09)).logpdf(x[:, 0])
-    np.testing.assert_allclose(model.log_likelihood(x, 100_000), exact, atol=0.02)
-    d = model.draws(tf.constant(x), vm.ELBO(5000), stateless_seed(0))
-    assert np.all(vm.ELBO()(d).numpy() < exact)
-    drawn = model.sample(20_000, seed=0).numpy()
-    assert drawn.std() == pytest.approx(b * math.sqrt(a**2 + 0.25), rel=0.03)
-    z, u = np.array([[0.3], [1.0], [-1.0]], "float32"), np.array([[0.5], [0.2], [0.0]], "float32")
-    joint = norm(0, 1).logpdf(u) + norm(a * u, 0.5).logpdf(z) + norm(b * z, 0.3).logpdf(x)
-    np.testing.assert_allclose(model.log_joint(x, z, u), joint[:, 0], rtol=1e-4)
-
-
-def test_the_second_stage_alone_is_trained(binary):
-    model = catalogue.make(model="TwoStageVAE")
-    before = model.first.get_weights()
-    model.compile(keras.optimizers.Adam(0.02), jit_compile=False)
-    losses = model.fit(binary, epochs=30, verbose=0).history["loss"]
-    assert losses[-1] < losses[0]
-    for one, other in zip(before, model.first.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
 
 
