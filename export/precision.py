@@ -2,13 +2,14 @@
 
 import keras
 
+from training.archives import uncompiled
+
 MIXED = ("mixed_bfloat16", "mixed_float16")
 
 
 def in_float32(model):
     """Returns a model that was trained in mixed precision with the same weights, which are float32, and float32 activations."""
-    config = keras.saving.serialize_keras_object(model)
-    config.pop("compile_config", None)
+    config = uncompiled(keras.saving.serialize_keras_object(model))
     wanted = without_mixed(config)
     if wanted == config:
         return model

@@ -105,11 +105,20 @@ def dense(units):
     return json.dumps(keras.saving.serialize_keras_object(model)).encode()
 
 
-def h5_bomb():
+def huge_dense():
+    """Returns the configuration of a layer that would take terabytes."""
+    return dense(3).replace(b'"units": 3', b'"units": 1000000000000')
+
+
+def h5_of(shape, **storage):
     file = io.BytesIO()
     with h5py.File(file, "w") as h5:
-        h5.create_dataset("layers/dense/vars/0", (2**20, 2**12), "float32", chunks=(2**10, 2**10), compression="gzip")
+        h5.create_dataset("layers/dense/vars/0", shape, "float32", **storage)
     return file.getvalue()
+
+
+def h5_bomb():
+    return h5_of((2**20, 2**12), chunks=(2**10, 2**10), compression="gzip")
 
 
 def test_code_in_a_model_is_not_run(tmp_path):
@@ -119,13 +128,15 @@ def test_code_in_a_model_is_not_run(tmp_path):
         load_model(tmp_path / "model.keras")
 
 
-@pytest.mark.parametrize("kind", ["bomb", "weights", "truncated", "magic", "class", "folder"])
+@pytest.mark.parametrize("kind", ["bomb", "weights", "layers", "truncated", "magic", "class", "folder"])
 def test_hostile_models_are_one_error(kind, tmp_path):
     path = tmp_path / "model.keras"
     if kind == "bomb":
         keras_file(path, dense(3), more={"assets/x": [GIB // 2]})
     elif kind == "weights":
         keras_file(path, dense(3), h5_bomb())
+    elif kind == "layers":
+        keras_file(path, huge_dense(), h5_of((2, 3)))
     elif kind == "truncated":
         path.write_bytes(keras_file(tmp_path / "whole.keras", dense(3), bytes(1000)).read_bytes()[:-30])
     elif kind == "magic":
@@ -137,7 +148,8 @@ def test_hostile_models_are_one_error(kind, tmp_path):
     else:
         path.mkdir()
     tracemalloc.start()
-    with pytest.raises((ValueError, FileNotFoundError), match=r"Expected .*model"):
+    expected = r"layers whose weights are those that are stored, 24 bytes" if kind == "layers" else ""
+    with pytest.raises((ValueError, FileNotFoundError), match=rf"Expected .*model.*{expected}"):
         load_model(path)
     assert tracemalloc.get_traced_memory()[1] < 2**25
     tracemalloc.stop()
@@ -227,6 +239,7 @@ def test_memory_stays_bounded(tmp_path):
         write_zip(tmp_path / name, members)
     keras_file(tmp_path / "bomb.keras", dense(3), more={"assets/x": [GIB // 2]})
     keras_file(tmp_path / "weights.keras", dense(3), h5_bomb())
+    keras_file(tmp_path / "layers.keras", huge_dense(), h5_of((2, 3)))
     (tmp_path / "images").mkdir()
     (tmp_path / "images" / "a.png").write_bytes(png(60_000, 60_000))
     paths = [str(path) for path in tmp_path.iterdir()]

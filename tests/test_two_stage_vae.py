@@ -12,6 +12,7 @@ import keras_vaemix as vm
 from keras_vaemix.seeds import stateless_seed
 from tests import catalogue
 from tests.catalogue import linear
+from training.run import load_model
 
 
 def test_two_stages_have_the_exact_likelihood_of_a_linear_model():
@@ -33,11 +34,17 @@ def test_two_stages_have_the_exact_likelihood_of_a_linear_model():
     np.testing.assert_allclose(model.log_joint(x, z, u), joint[:, 0], rtol=1e-4)
 
 
-def test_the_second_stage_alone_is_trained(binary):
+def test_the_second_stage_alone_is_trained(binary, tmp_path):
+    """And the optimizer of a first stage that was trained comes back with it."""
     model = catalogue.make(model="TwoStageVAE")
+    model.first.compile(keras.optimizers.Adam(0.02), jit_compile=False)
+    model.first.fit(binary, verbose=0)
     before = model.first.get_weights()
     model.compile(keras.optimizers.Adam(0.02), jit_compile=False)
     losses = model.fit(binary, epochs=30, verbose=0).history["loss"]
     assert losses[-1] < losses[0]
     for one, other in zip(before, model.first.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
+    model.save(tmp_path / "model.keras")
+    loaded = load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(loaded.first.optimizer.iterations, model.first.optimizer.iterations)

@@ -1,6 +1,7 @@
 """Files of arrays from anywhere: what they declare is checked before any of it is given memory."""
 
 import io
+import json
 import math
 import zipfile
 from pathlib import Path
@@ -49,17 +50,41 @@ def check_header(archive, member):
 
 
 def check_keras_file(path):
-    """Raises `ValueError` for a .keras file of which a member, or an array of its weights, would grow like a bomb."""
+    """Raises `ValueError` for a .keras file of which a member, an array or a layer would grow like a bomb."""
     import h5py
 
     with zipfile.ZipFile(path) as archive:
         check_members(archive, path)
+        stored = 0
         for member in (member for member in archive.infolist() if member.filename.endswith(".h5")):
             with h5py.File(io.BytesIO(archive.read(member)), "r") as file:
-                file.visititems(lambda name, item, size=member.file_size: check_dataset(name, item, size))
+                arrays = []
+                file.visititems(lambda name, item, arrays=arrays: arrays.append((name, item)) if isinstance(item, h5py.Dataset) else None)
+                stored += sum(size_of(name, item, member.file_size) for name, item in arrays)
+        declared = size_of_weights(json.loads(archive.read("config.json")))
+    is_bounded = declared <= PLAIN_BYTES or declared <= stored
+    require(is_bounded, f"layers whose weights are those that are stored, {stored} bytes", declared=declared)
 
 
-def check_dataset(name, item, size):
-    """Raises `ValueError` for an array in an HDF5 file of so many bytes that declares far more than can be stored there."""
-    declared = math.prod(getattr(item, "shape", None) or ()) * getattr(getattr(item, "dtype", None), "itemsize", 0)
+def size_of(name, array, size):
+    """Returns the bytes of an array in an HDF5 file of so many; raises `ValueError` if it declares far more than can be stored there."""
+    declared = math.prod(array.shape) * array.dtype.itemsize
     require(declared <= PLAIN_BYTES or declared <= MAX_EXPANSION * size, f"an array that fits {size} bytes", array=name, declared=declared)
+    return declared
+
+
+def size_of_weights(config):
+    """Returns the bytes of a model's weights by its configuration: it is made with variables that have shapes and no values."""
+    import keras
+    import tensorflow as tf
+
+    with keras.StatelessScope(initialize_variables=False):
+        model = keras.saving.deserialize_keras_object(uncompiled(config), safe_mode=True)
+        return sum(math.prod(variable.shape) * tf.as_dtype(variable.dtype).size for variable in model.variables)
+
+
+def uncompiled(config):
+    """Returns a configuration of a model, and of those in it, without their optimizers."""
+    if isinstance(config, dict):
+        return {key: uncompiled(value) for key, value in config.items() if key != "compile_config"}
+    return [uncompiled(value) for value in config] if isinstance(config, list) else config
