@@ -100,3 +100,4 @@ def test_whole_command_in_mixed_precision(name, policy, main, tmp_path):
     model = load_model(tmp_path / "whole" / "model.keras")
     assert model.decoder.layers[-2].compute_dtype == name.removeprefix("mixed_")
     assert (model.steps_done() < 3 * (1197 // 100)) == (name == "mixed_float16")
+    assert keras.config.dtype_policy().name == "float32"

@@ -56,6 +56,7 @@ def train(argv):
         with cluster.lost_workers(strategy):
             run = Run(folder, config, args.resume, experiment.monitor, is_chief)
             fit(run, data, experiment, args, strategy)
+        keras.config.set_dtype_policy("float32")  # of the networks that judge
         if is_chief:  # of several workers, by itself
             model = load_model(folder / "model.keras") if is_multiworker(strategy) else experiment.model
             finish(run, data, model, args)
