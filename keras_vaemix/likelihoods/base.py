@@ -1,0 +1,58 @@
+"""What every likelihood p(x|z) is."""
+
+import abc
+
+import keras
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from keras_vaemix import supports
+
+tfd = tfp.distributions
+
+
+class Likelihood(keras.layers.Layer, abc.ABC):
+    """Abstract: a family of distributions over data, parameterised by the decoder's output.
+
+    Attributes:
+        support: The values of x for which it is defined.
+        is_density: False for a pseudo-likelihood, which does not integrate to one: figures made with it say so in their names.
+        num_levels: 256 for a distribution over 8-bit values, where bits per dimension make sense; else None.
+    """
+
+    support = supports.REAL
+    is_density = True
+    num_levels = None
+
+    def params_size(self, num_channels):
+        """Returns the size of the decoder's last axis for data whose last axis has `num_channels`."""
+        return num_channels
+
+    @abc.abstractmethod
+    def distribution(self, params):
+        """Returns p(x|z) for params [..., *shape]: a TFP distribution with one scalar factor for each value of x."""
+
+    @abc.abstractmethod
+    def mean(self, params):
+        """Returns the mean of p(x|z) by plain operations that export."""
+
+    def noise(self):
+        """Returns the standard distribution whose draws `draw` turns into x."""
+        return tfd.Uniform()
+
+    def draw(self, params, noise):
+        """Returns draws of p(x|z) made of `noise`, which has the shape of x; by plain operations where it is to export."""
+        return self.distribution(params).quantile(noise)
+
+    def log_prob(self, params, x, training=False):
+        """Returns log p(x|z) in nats, summed over the dimensions of x: params [S, B, *], x [B, *] to [S, B]."""
+        return sum_event(self.distribution(tf.cast(params, tf.float32)).log_prob(x), x)
+
+    def check(self, x, shape=None, name="x"):
+        """Raises `ValueError` unless `x` is a non-empty array of finite values in the support."""
+        supports.check_array(x, self.support, shape, name)
+
+
+def sum_event(log_prob, x):
+    """Sums over the axes that `x` [B, *] has behind its batch."""
+    return tf.reduce_sum(log_prob, axis=list(range(1 - len(x.shape), 0)))

@@ -1,0 +1,29 @@
+"""What likelihoods share whose decoder gives the mean alone."""
+
+import math
+
+import tensorflow_probability as tfp
+
+from keras_vaemix.likelihoods.base import Likelihood
+from keras_vaemix.part import require
+
+tfd = tfp.distributions
+
+
+class LocationScale(Likelihood):
+    """Abstract: the decoder gives the mean of each value; the scale belongs to the likelihood."""
+
+    def mean(self, params):
+        return params
+
+    def noise(self):
+        return tfd.Normal(0.0, 1.0)
+
+    def draw(self, params, noise):
+        p = self.distribution(params)
+        return p.loc + p.scale * noise
+
+
+def check_scale(scale):
+    require(scale > 0 and math.isfinite(scale), "a finite scale > 0", scale=scale)
+    return scale
