@@ -8,10 +8,10 @@ from PIL import Image
 
 from keras_vaemix import supports
 from tests.kills import contents, is_same
+from training.data.splits import Data, Split
 from training.files import read_history
 from training.presets import PRESETS
 from training.run import load_model
-from training.splits import Data, Split
 
 DIGITS = ["--dataset", "digits", "--networks", "mlp", "--hidden", 16, "--latent-dim", 4]
 TWO_STAGES = ["two_stage_mnist", *DIGITS, "--second-units", 16, "--first-epochs", 3, "--likelihood-samples", 20]

@@ -13,9 +13,9 @@ from scipy.stats import norm
 import keras_vaemix as vm
 from keras_vaemix import evaluation, plots, supports
 from tests import catalogue
+from training.data.splits import Data, Split
 from training.evaluate import describe, evaluate
 from training.files import read_json
-from training.splits import Data, Split
 
 MIXTURES = ["model-CPVAE", "model-CPVAE-aggregate", "model-HierarchicalVAE-vamp", "model-GMVAE", "prior-VampPrior", "kl-Variational"]
 

@@ -10,7 +10,8 @@ import tensorflow_datasets as tfds
 from PIL import Image
 
 from keras_vaemix import supports
-from training import data, images, sources
+from training import data
+from training.data import images, sources
 
 REAL = Path(os.environ.get("VAEMIX_DATA") or "absent")
 

@@ -9,8 +9,8 @@ from keras_vaemix.supports import UNIT_INTERVAL
 from tests import catalogue
 from training import features as module
 from training import lenet
+from training.data.splits import Data, Split
 from training.features import InceptionFeatures, feature_network, load_features, real_moments
-from training.splits import Data, Split
 
 
 @pytest.fixture(scope="module")

@@ -18,8 +18,9 @@ import pytest
 
 from export.manifest import read_manifest
 from tests import fuzz
-from training import data, images
+from training import data
 from training.archives import check_arrays
+from training.data import images
 from training.run import load_model
 
 ROOT = Path(__file__).parents[1]
@@ -215,7 +216,8 @@ def test_graph_that_is_none_and_samples_without_end(tmp_path, capsys):
 BOUNDED = """
 import resource, sys
 from pathlib import Path
-from training import data, images
+from training import data
+from training.data import images
 from training.run import load_model
 used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (used + 2**28,) * 2)

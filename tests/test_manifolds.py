@@ -5,8 +5,7 @@ import pytest
 from scipy.special import expit
 
 from keras_vaemix import supports
-from training import manifolds
-from training.data import load
+from training.data import load, manifolds
 
 
 @pytest.fixture(scope="module", params=[8, 16])

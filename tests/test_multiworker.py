@@ -15,10 +15,10 @@ from keras_vaemix.supports import BINARY
 from tests.test_run import ROOT, checkpoints, history, wait_for
 from tests.worker_equality import configs
 from training import cluster
-from training.augment import flipped
 from training.cluster import Share
+from training.data.augment import flipped
+from training.data.splits import in_order
 from training.run import read_arrays
-from training.splits import in_order
 
 QUICK = ["cp_vae_digits", "--num-components", "5", "--latent-dim", "3", "--likelihood-samples", "10", "--batch-size", "64"]
 

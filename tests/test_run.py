@@ -247,7 +247,7 @@ def test_bad_flags_are_refused_before_anything_is_written(main, tmp_path, flags,
 
 def test_mnist_without_file_and_network_says_what_is_missing(main, monkeypatch, tmp_path):
     pytest.importorskip("tensorflow_datasets")
-    monkeypatch.setattr("training.sources.online", lambda: False)
+    monkeypatch.setattr("training.data.sources.online", lambda: False)
     status, err = main("vamp_mnist", "--data-dir", tmp_path / "nowhere")
     assert status == 1
     assert f"{tmp_path}/nowhere/mnist.npz" in err

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from keras_vaemix.supports import BINARY, UNIT_INTERVAL
-from training import rows, service
-from training.augment import flipped
+from training import service
 from training.cluster import Share
+from training.data import rows
+from training.data.augment import flipped
 
 
 @pytest.fixture(scope="module")

@@ -13,9 +13,10 @@ import keras_vaemix as vm
 from keras_vaemix import supports
 from keras_vaemix.blocks import blocks
 from keras_vaemix.evaluation import nearest_neighbors
-from training import data, draw, image_cache, images, rows, splits
+from training import data, draw
 from training import flags as flags_of
-from training.augment import flipped
+from training.data import image_cache, images, rows, splits
+from training.data.augment import flipped
 from training.presets import Experiment
 from training.train import check_trainable
 

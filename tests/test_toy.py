@@ -9,8 +9,7 @@ import keras_vaemix as vm
 from keras_vaemix.evaluation import quadrature
 from keras_vaemix.evaluation.likelihood import bound_parts
 from tests import catalogue
-from training import toys
-from training.data import load
+from training.data import load, toys
 from training.findings import mog_toy, two_modes
 from training.presets import PRESETS
 

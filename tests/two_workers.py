@@ -13,7 +13,7 @@ import keras_vaemix as vm
 from keras_vaemix.replicas import global_mean
 from training import cluster
 from training.data import load
-from training.splits import in_order
+from training.data.splits import in_order
 from training.strategy import make_strategy
 
 BATCH, EPOCHS, STEPS, VALIDATION = 60, 2, 4, 37  # validation in batches of 20 and 17, which two do not divide

@@ -12,10 +12,10 @@ from keras_vaemix.evaluation import Moments, sample_of
 from keras_vaemix.models import LatentModel
 from keras_vaemix.part import check_positive, require
 from keras_vaemix.supports import UNIT_INTERVAL
+from training.data.sources import online, read_npz
+from training.data.splits import in_order
 from training.files import atomically, cache_root, read_json, write_json
 from training.lenet import hidden_units, trained_classifier
-from training.sources import online, read_npz
-from training.splits import in_order
 
 INCEPTION_SIDE, INCEPTION_FEATURES = 299, 2048
 LABELS_EXPECTED = "a data set with labels of two classes or more: train lenet on another, or choose inception"

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from training.rows import gatherer
+from training.data.rows import gatherer
 
 BATCH_SIZE, NUM_STEPS = 128, 1000
 

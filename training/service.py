@@ -12,7 +12,7 @@ from training.quiet import import_tensorflow
 def check_served(x, services):
     """Raises `ValueError` if services are to make batches of examples that are not in memory, or are no addresses."""
     from keras_vaemix.part import require
-    from training.rows import is_large
+    from training.data.rows import is_large
 
     expected = "data that fit in memory for --data-service, which sends them to the services once: leave it away"
     require(not services or not is_large(x), expected, examples=len(x))

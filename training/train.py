@@ -86,10 +86,10 @@ def fit(run, data, experiment, args, strategy):
     """Trains, from the last checkpoint if there is one, and leaves the model with its best weights, saved."""
     from keras_vaemix.callbacks import EarlyStopping
     from training import cluster
+    from training.data.splits import ALL, in_order
     from training.leave import leaving
     from training.recorder import Recorder
     from training.run import RESUMABLE
-    from training.splits import ALL, in_order
     from training.strategy import steps_at_once
 
     model, support = experiment.model, experiment.model.support

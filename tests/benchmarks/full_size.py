@@ -14,8 +14,8 @@ import keras
 import numpy as np
 
 from keras_vaemix import supports
+from training.data.splits import Data, Split
 from training.presets import PRESETS
-from training.splits import Data, Split
 
 BATCH_SIZE = 2
 

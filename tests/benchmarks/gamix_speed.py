@@ -32,7 +32,7 @@ def figures(model, logs):
 def keras_vaemix(stopwatch, steps, keywords):
     """Times training steps as a user takes them."""
     from keras_vaemix import supports
-    from training.splits import Data, Split
+    from training.data.splits import Data, Split
 
     data = Data("random", *[Split(images())] * 3, supports.LEVELS)
     ours(stopwatch, data, steps, PRESET, keywords, figures, at_once=1)

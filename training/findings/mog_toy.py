@@ -41,7 +41,7 @@ def figures_of(model, data, seed):
 
     from keras_vaemix.evaluation import quadrature
     from keras_vaemix.evaluation.likelihood import bound_parts, standard_error
-    from training.toys import OUTCOMES, expectation, true_log_likelihood
+    from training.data.toys import OUTCOMES, expectation, true_log_likelihood
 
     y = data.test.x
     parts, exact = quadrature.exact_parts(model, y), quadrature.exact_log_likelihood(model, y)
@@ -107,7 +107,7 @@ def by_experiment(rows):
 
 def with_verdicts(rows):
     """Returns the rows with what they say of the paper: E log p(y) beside the truth's, and against the plain VAE of the same seed."""
-    from training.toys import expected_log_likelihood
+    from training.data.toys import expected_log_likelihood
 
     groups = by_experiment(rows)
     plain = {row["seed"]: row["expected_log_likelihood"] for row in groups.get(PRESETS[0], [])}
@@ -147,7 +147,7 @@ def draw(preset, model, data, path):
     from scipy.stats import norm
 
     from keras_vaemix.evaluation import quadrature
-    from training.toys import curve, true_log_likelihood, true_posterior
+    from training.data.toys import curve, true_log_likelihood, true_posterior
 
     figure = matplotlib.figure.Figure((12, 6), layout="constrained")
     axes = figure.subplots(2, 4).ravel()

@@ -37,7 +37,7 @@ def figures_of(model):
     from scipy.stats import wasserstein_distance
 
     from keras_vaemix.evaluation import exact_log_likelihood
-    from training.toys import TWO_MODES, two_modes_expectation, two_modes_log_density
+    from training.data.toys import TWO_MODES, two_modes_expectation, two_modes_log_density
 
     log_p = exact_log_likelihood(model, TWO_MODES[:, None].astype("float32"), np.linspace(*GRID))
     true = np.exp(two_modes_log_density(TWO_MODES))
@@ -74,7 +74,7 @@ def measure(run, measured, row, args):
 
 def verdict(group):
     """Returns what the rows of one model say of the paper's figure."""
-    from training.toys import two_modes_expected_log_density
+    from training.data.toys import two_modes_expected_log_density
 
     means = {key: statistics.mean(row[key] for row in group) for key in ("expected_log_likelihood", "wasserstein")}
     says = f"E log p(x) {means['expected_log_likelihood']:.4f}, of {two_modes_expected_log_density():.4f} for the true density"
@@ -91,7 +91,7 @@ def draw(name, model, path):
     import numpy as np
 
     from keras_vaemix.evaluation import exact_log_likelihood
-    from training.toys import TWO_MODES, two_modes_log_density
+    from training.data.toys import TWO_MODES, two_modes_log_density
 
     several = samplers(model)
     figure = matplotlib.figure.Figure((4.5 * len(several), 3), layout="constrained")

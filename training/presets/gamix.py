@@ -4,7 +4,7 @@ import keras
 
 import keras_vaemix as vm
 from keras_vaemix.part import check_positive
-from training.augment import flipped
+from training.data.augment import flipped
 from training.presets import Experiment, family
 from training.presets.parts import choose, compilation
 

@@ -5,9 +5,9 @@ import functools
 import keras
 
 import keras_vaemix as vm
+from training.data.toys import NOISE
 from training.presets import Experiment, preset
 from training.presets.parts import vae_of
-from training.toys import NOISE
 
 PAPER = "MoG-VAE Section 4: a figure, no number"
 

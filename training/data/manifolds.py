@@ -6,7 +6,7 @@ import numpy as np
 from scipy.special import expit
 
 from keras_vaemix import supports
-from training.splits import Data, Split
+from training.data.splits import Data, Split
 
 NUM_OUTPUTS = NUM_UNITS = 128
 SPREAD, SHIFT = 0.7, 0.5  # standard deviation of what a unit of the first layer sees, and of biases: curved, and not saturated

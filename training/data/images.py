@@ -10,8 +10,8 @@ from pathlib import PurePosixPath
 import numpy as np
 
 from keras_vaemix.part import check_positive, require
-from training import rows
-from training.image_cache import cached
+from training.data import rows
+from training.data.image_cache import cached
 
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP")  # whatever a file is called, Pillow tries no other, some of which start programs
 IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp")

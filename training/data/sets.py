@@ -1,4 +1,4 @@
-"""Data sets: what `--dataset` names, as a `Data` of three splits."""
+"""Data sets by their names."""
 
 import difflib
 import functools
@@ -10,12 +10,12 @@ import tensorflow as tf
 from keras_vaemix import supports
 from keras_vaemix.blocks import blocks
 from keras_vaemix.part import require
-from training.faces import read_celeb_a, read_celeb_a_hq
-from training.manifolds import manifold
-from training.rows import scale, take
-from training.sources import read_folder, read_npz, read_tfds
-from training.splits import BINARIZATION_SEED, SPLITS, Data, Split
-from training.toys import cp_vae_toy, mog_toy
+from training.data.faces import read_celeb_a, read_celeb_a_hq
+from training.data.manifolds import manifold
+from training.data.rows import scale, take
+from training.data.sources import read_folder, read_npz, read_tfds
+from training.data.splits import BINARIZATION_SEED, SPLITS, Data, Split
+from training.data.toys import cp_vae_toy, mog_toy
 
 
 def load(name, data_dir=None, image_size=64):

@@ -11,7 +11,7 @@ from keras_vaemix.blocks import blocks
 from keras_vaemix.part import require
 from keras_vaemix.seeds import fold_in
 from training.cluster import Share
-from training.rows import gatherer, scale, scaled
+from training.data.rows import gatherer, scale, scaled
 from training.service import check_served, serve
 
 SPLITS = ("train", "validation", "test")

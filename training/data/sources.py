@@ -5,7 +5,7 @@ import socket
 import numpy as np
 
 from training.archives import check_arrays
-from training.images import read_images
+from training.data.images import read_images
 
 SPLITS = ("train", "validation", "test")
 

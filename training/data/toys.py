@@ -7,7 +7,7 @@ from scipy.special import logsumexp
 from scipy.stats import norm
 
 from keras_vaemix import supports
-from training.splits import Data, Split
+from training.data.splits import Data, Split
 
 NOISE = 0.1  # standard deviation: the MoG-VAE paper's 0.01 is read as a variance
 OUTCOMES = np.linspace(-1.0, 1.5, 2501)  # hold all of p(y)
