@@ -17,8 +17,8 @@ import numpy as np
 import pytest
 
 from export.manifest import read_manifest
-from tests import fuzz
-from training import data
+from tests import catalogue, fuzz
+from training import archives, data
 from training.archives import check_arrays
 from training.data import images
 from training.run import load_model
@@ -152,8 +152,17 @@ def test_hostile_models_are_one_error(kind, tmp_path):
     expected = r"layers whose weights are those that are stored, 24 bytes" if kind == "layers" else ""
     with pytest.raises((ValueError, FileNotFoundError), match=rf"Expected .*model.*{expected}"):
         load_model(path)
+    with keras.StatelessScope():
+        pass  # at its end Keras initialises what it has put off
     assert tracemalloc.get_traced_memory()[1] < 2**25
     tracemalloc.stop()
+
+
+@pytest.mark.parametrize("name", ["prior-VampPrior", "model-TwoStageVAE", "autoencoder-flex", "GAMIXVAE-fitted", "PixelHierarchicalVAE"])
+def test_whole_models_are_loaded_however_large(name, tmp_path, monkeypatch):
+    catalogue.EVERY_MODEL[name]().save(tmp_path / "model.keras")
+    monkeypatch.setattr(archives, "PLAIN_BYTES", 0)
+    load_model(tmp_path / "model.keras")
 
 
 def test_nothing_unpickles_or_evaluates():
