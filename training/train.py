@@ -35,7 +35,23 @@ def train(argv):
     )
     cluster.check_batch_size(experiment.batch_size, strategy)
     check_trainable(data, experiment, args.features)
-    config = {
+    config = config_of(preset, own, args, experiment, data)
+    config |= {"command": "python -m training.train " + shlex.join(argv), "versions": versions()}
+    folder, is_chief = Path(args.run_dir or Path("runs") / preset.name), cluster.is_chief(strategy)
+    with room_in(folder, "make some, and pass --resume to go on from the last checkpoint"):
+        with cluster.lost_workers(strategy):
+            run = Run(folder, config, args.resume, experiment.monitor, is_chief)
+            fit(run, data, experiment, args, strategy)
+        keras.config.set_dtype_policy("float32")  # of the networks that judge
+        if is_chief:  # of several workers, by itself
+            model = load_model(folder / "model.keras") if is_multiworker(strategy) else experiment.model
+            finish(run, data, model, args)
+    return folder
+
+
+def config_of(preset, own, args, experiment, data):
+    """Returns the settings of a run, of which its resumption may change the epochs alone."""
+    return {
         "preset": preset.name,
         "arguments": own,
         "dataset": args.dataset or preset.dataset,
@@ -48,19 +64,7 @@ def train(argv):
         "monitor": experiment.monitor,
         "strategy": args.strategy,
         "precision": args.precision,
-        "command": "python -m training.train " + shlex.join(argv),
-        "versions": versions(),
     }
-    folder, is_chief = Path(args.run_dir or Path("runs") / preset.name), cluster.is_chief(strategy)
-    with room_in(folder, "make some, and pass --resume to go on from the last checkpoint"):
-        with cluster.lost_workers(strategy):
-            run = Run(folder, config, args.resume, experiment.monitor, is_chief)
-            fit(run, data, experiment, args, strategy)
-        keras.config.set_dtype_policy("float32")  # of the networks that judge
-        if is_chief:  # of several workers, by itself
-            model = load_model(folder / "model.keras") if is_multiworker(strategy) else experiment.model
-            finish(run, data, model, args)
-    return folder
 
 
 def check_trainable(data, experiment, features):
