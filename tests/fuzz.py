@@ -194,10 +194,10 @@ COMMANDS = {
     "training.train": (
         *("vae_digits", "cp_vae_digits", "gamix_faces", "--list", "--dataset", "--data-dir", "--image-size", "--run-dir", "--resume"),
         *("--epochs", "--batch-size", "--warm-up", "--seed", "--checkpoint-seconds", "--strategy", "--likelihood-samples", "--features"),
-        *("--latent-dim", "--kl", "--no-flip", "--num-components", "--dump-bad-batch", "--epochs=2", "mirrored", "lenet"),
+        *("--latent-dim", "--kl", "--no-flip", "--num-components", "--dump-bad-batch", "--split", "--epochs=2", "mirrored", "lenet"),
     ),
     "training.evaluate": ("--split", "test", "--num-samples", "--likelihood-examples", "--features", "--check", "--data-dir"),
-    "training.pictures": ("--what", "samples", "variants", "--attribute", "--latents", "--data-dir", "--out", "out/p.png"),
+    "training.pictures": ("--what", "samples", "variants", "--attribute", "--latents", "--split", "--data-dir", "--out", "out/p.png"),
     "training.reproduce": (
         *("cp_vae_table1", "vae", "mog_toy", "--rows", "--seeds", "--dataset", "--epochs", "--warm-up", "--data-dir", "--run-dir", "--out"),
         *("out", "--likelihood-samples", "--likelihood-examples", "--strategy", "--list"),

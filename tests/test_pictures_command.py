@@ -8,7 +8,7 @@ from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from training import draw, pictures, train
-from training.files import read_history
+from training.files import read_history, read_json
 from training.run import load_model
 
 pytestmark = pytest.mark.slow
@@ -17,7 +17,7 @@ RUNS = {
     "autoencoder": ("ae_gmm_mnist", *SMALL, "--num-components", 3, "--epochs", 1),
     "masked": ("mask_aae_mnist", *SMALL, "--critic-units", 16, "--epochs", 2),
     "gamix": ("gamix_faces_no_gan", *SMALL[:2], "--latent-dim", 4, "--width", 8, "--likelihood-samples", 2, "--epochs", 1),
-    "vae": ("vae_digits", "--latent-dim", 3, "--likelihood-samples", 2, "--epochs", 1),
+    "vae": ("vae_digits", "--latent-dim", 3, "--likelihood-samples", 2, "--epochs", 1, "--split", "validation"),
 }
 
 
@@ -111,6 +111,17 @@ def test_attribute_leaves_the_reconstruction_in_the_middle(picture, folders, dig
     np.testing.assert_allclose(middle, model.decode(model.latent_means(x))[..., 0], atol=0.5 / 255 + 1e-5)
     assert picture(run, "attribute", "--attribute", 5, "--out", tmp_path / "five.png")[0] == 0
     assert not np.array_equal(pixels(tmp_path / "five.png"), pixels(tmp_path / "three.png"))
+
+
+def test_a_run_is_judged_and_drawn_on_the_split_that_is_asked_for(picture, folders, digits, tmp_path):
+    asked = {run: read_json(folder / "evaluation.json")["split"] for run, folder in folders.items()}
+    assert asked == {"autoencoder": "test", "masked": "test", "gamix": "test", "vae": "validation"}
+    for split in ("validation", "test"):
+        assert picture("vae", "reconstructions", "--split", split, "--out", tmp_path / f"{split}.png")[0] == 0
+        first = pixels(tmp_path / f"{split}.png")[::6, ::6][:8, :8]
+        np.testing.assert_array_equal(first, digits.arrays(split, load_model(folders["vae"] / "model.keras").support)[0, ..., 0])
+    written = (folders["vae"] / "reconstructions.png").read_bytes()
+    assert written == (tmp_path / "validation.png").read_bytes() != (tmp_path / "test.png").read_bytes()
 
 
 @pytest.mark.parametrize("run", ["gamix", "vae"])

@@ -166,3 +166,13 @@ def test_record_names_the_paper_s_row(again, tmp_path, monkeypatch):
     write_json(tmp_path / "results" / "tiny.json", [older])
     assert record.main(arguments) == 0
     assert len(read_json(tmp_path / "results" / "tiny.json")) == 1
+
+
+def test_record_takes_the_test_set_alone(again, tmp_path, monkeypatch, capsys):
+    assert again("--epochs", 1, "--rows", "vae")[0] == 0
+    monkeypatch.setattr(record, "RESULTS", tmp_path / "results")
+    folder = tmp_path / "runs" / "tiny" / "vae-seed0"
+    write_json(folder / "evaluation.json", {**read_json(folder / "evaluation.json"), "split": "validation"})
+    assert record.main([str(folder), "tiny", "--verdict", "worse: one epoch"]) == 1
+    assert f"python -m training.evaluate {folder}. Received: split='validation'" in capsys.readouterr().err
+    assert not (tmp_path / "results" / "tiny.json").exists()

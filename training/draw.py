@@ -16,17 +16,22 @@ NUM_ROWS, NUM_NEIGHBORS, NUM_RANKED = 8, 4, 200
 
 
 class Subject(NamedTuple):
-    """What is drawn: the folder, the model and the data of a run, and the attribute or the latents that are asked for, if any."""
+    """What is drawn: the folder, the model and the data of a run, and what is asked for: an attribute, latents, a split of examples."""
 
     folder: Path
     model: Any
     data: Any
     attribute: str | None = None
     latents: tuple | None = None
+    split: str = "test"
 
     def examples(self):
-        """Returns the test examples as the model takes them."""
-        return self.data.arrays("test", self.model.support)
+        """Returns the examples of the split as the model takes them."""
+        return self.data.arrays(self.split, self.model.support)
+
+    def labels(self):
+        """Returns the labels of the examples, or None."""
+        return self.data.labels(self.split)
 
     def masks(self):
         """Returns the mask after each epoch of the run, [T, D], with D = 0 where its history has none."""
@@ -41,14 +46,14 @@ def samples(subject):
 
 
 def reconstructions(subject):
-    """Returns test examples above their reconstructions."""
+    """Returns examples above their reconstructions."""
     x = subject.examples()[:40]
     return plots.pairs(x, subject.model.reconstruct(x))
 
 
 def categories(subject):
-    """Returns the categories of test examples against their labels."""
-    model, labels = subject.model, subject.data.labels("test")
+    """Returns the categories of examples against their labels."""
+    model, labels = subject.model, subject.labels()
     require(labels is not None, "data with a label for each example", dataset=subject.data.name)
     return plots.heat_map(category_table(model.cluster(subject.examples()), labels, model.num_components))
 
@@ -60,7 +65,7 @@ def neighbors(subject):
 
 
 def covariance(subject):
-    """Returns the covariance of codes of test examples; with a mask, that of all latents and beside it that of those in use."""
+    """Returns the covariance of codes of examples; with a mask, that of all latents and beside it that of those in use."""
     models = dict.fromkeys([subject.model, subject.model.exported()])
     return np.concatenate([pictures.covariance_picture(posterior_means(model, subject.examples())) for model in models], axis=1)
 
@@ -73,9 +78,9 @@ def mask(subject):
 
 
 def attribute(subject):
-    """Returns test examples with a label taken away on the left and added on the right."""
+    """Returns examples with a label taken away on the left and added on the right."""
     require(subject.attribute is not None, "--attribute with the label to add and to take away", attribute=None)
-    x, labels = subject.examples(), subject.data.labels("test")
+    x, labels = subject.examples(), subject.labels()
     require(labels is not None, "data with a label for each example", dataset=subject.data.name)
     known = sorted({str(label) for label in labels}, key=int)
     require(subject.attribute in known, f"--attribute to be one of the labels {', '.join(known)}", attribute=subject.attribute)
@@ -88,14 +93,14 @@ def effects(subject):
 
 
 def variants(subject):
-    """Returns a test example with two latents varied: those that are asked for, or those of greatest effect."""
+    """Returns an example with two latents varied: those that are asked for, or those of greatest effect."""
     x = subject.examples()
     latents = subject.latents or np.argsort(-latent_effects(subject.model, x[:NUM_RANKED]), kind="stable")[:2].tolist()
     return pictures.variants(subject.model, x[0], latents)
 
 
 def transitions(subject):
-    """Returns transitions between pairs of test examples, as many as there are up to a number of rows."""
+    """Returns transitions between pairs of examples, as many as there are up to a number of rows."""
     x = subject.examples()[: 2 * NUM_ROWS]
     n = max(1, len(x) // 2)
     return pictures.transitions(subject.model, x[:n], x[-n:])
@@ -126,9 +131,7 @@ PICTURES = {
     "samples": Picture("samples, one row per component", samples),
     "reconstructions": Picture("reconstructions", reconstructions),
     "neighbors": Picture("samples and their nearest training images", neighbors),
-    "categories": Picture(
-        "categories against labels", categories, lambda s: s.model.num_components > 1 and s.data.labels("test") is not None, False
-    ),
+    "categories": Picture("categories against labels", categories, lambda s: s.model.num_components > 1 and s.labels() is not None, False),
     "covariance": Picture("covariance of codes", covariance, lambda s: isinstance(s.model, AutoencodingModel), False),
     "mask": Picture("mask over training", mask, lambda s: s.masks().size > 0, False),
     "effects": Picture("latents by their effect", effects, is_gamix, False),
@@ -147,9 +150,9 @@ def save(path, kind, subject):
         plots.save_png(temporary, image, zoom)
 
 
-def draw(folder, model, data):
+def draw(folder, model, data, split):
     """Writes every picture that suits a run into its folder and returns their paths by title."""
-    subject, made = Subject(Path(folder), model, data), {}
+    subject, made = Subject(Path(folder), model, data, split=split), {}
     for kind, picture in PICTURES.items():
         if picture.suits(subject) and (data.is_images() or not picture.is_grid):
             made[picture.title] = path = subject.folder / f"{kind}.png"

@@ -9,6 +9,7 @@ from training.quiet import import_tensorflow
 
 MATCHED_ON = 10_000  # training examples on which categories are matched with labels
 FEATURES = ("auto", "none", "lenet", "inception")  # auto: lenet for autoencoders of images with labels
+SPLITS = ("validation", "test")  # that can judge a run
 SPLIT_ON = 1000  # examples of the divergence split, which compares all pairs
 
 
@@ -135,7 +136,7 @@ def main(argv=None):
     """Returns the exit status: errors are one line on standard error."""
     parser = argparse.ArgumentParser(prog="python -m training.evaluate", description=__doc__)
     parser.add_argument("run", type=Path, help="run folder")
-    parser.add_argument("--split", default="test", choices=("validation", "test"))
+    parser.add_argument("--split", default="test", choices=SPLITS)
     parser.add_argument("--num-samples", type=int, default=5000, help="importance samples for each example")
     parser.add_argument("--likelihood-examples", type=int, help="log-likelihood of the first so many examples only")
     parser.add_argument("--features", default="auto", choices=FEATURES, help="network whose features judge images (default: %(default)s)")

@@ -4,7 +4,7 @@ import argparse
 import difflib
 import os
 
-from training.evaluate import FEATURES
+from training.evaluate import FEATURES, SPLITS
 
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 MAIN_JOB = "cp_vae_digits"
@@ -31,7 +31,8 @@ def common_flags():
     parser.add_argument("--precision", default="float32", choices=PRECISIONS, help="dtype policy of the networks (default: %(default)s)")
     parser.add_argument("--data-service", nargs="+", default=(), metavar="ADDRESS", help="tf.data services that make the training batches")
     parser.add_argument("--likelihood-samples", type=int, default=1000, help="importance samples of the log-likelihood")
-    parser.add_argument("--likelihood-examples", type=int, help="log-likelihood of the first so many test examples only")
+    parser.add_argument("--likelihood-examples", type=int, help="log-likelihood of the first so many examples only")
+    parser.add_argument("--split", default="test", choices=SPLITS, help="split that judges the run; validation while settings are chosen")
     parser.add_argument("--features", default="auto", choices=FEATURES, help="network whose features judge images (default: %(default)s)")
     return parser
 

@@ -5,6 +5,7 @@ import os
 import sys
 from pathlib import Path
 
+from training.evaluate import SPLITS
 from training.quiet import import_tensorflow
 
 KINDS = (
@@ -28,6 +29,7 @@ def main(argv=None):
     parser.add_argument("--what", required=True, choices=KINDS, help="picture to draw")
     parser.add_argument("--attribute", help="label that --what attribute adds to examples and takes away")
     parser.add_argument("--latents", type=int, nargs=2, metavar="J", help="latents that --what variants varies (default: by effect)")
+    parser.add_argument("--split", default="test", choices=SPLITS, help="split of the examples that are drawn (default: %(default)s)")
     parser.add_argument("--data-dir", default=os.environ.get("VAEMIX_DATA"), help="folder with NAME.npz")
     parser.add_argument("--out", type=Path, help="PNG file (default: WHAT.png in the run folder)")
     args = parser.parse_args(argv)
@@ -50,7 +52,7 @@ def draw_run(args):
     if args.latents is not None and args.what != "variants":
         raise ValueError(f"Expected --latents with --what variants alone. Received: --what {args.what}")
     out, latents = args.out or args.run / f"{args.what}.png", args.latents and tuple(args.latents)
-    draw.save(out, args.what, draw.Subject(args.run, *open_run(args.run, args.data_dir), args.attribute, latents))
+    draw.save(out, args.what, draw.Subject(args.run, *open_run(args.run, args.data_dir), args.attribute, latents, args.split))
     return out
 
 

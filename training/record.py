@@ -20,6 +20,11 @@ def row_of(run, verdict):
     from training.run import best_epoch
 
     config, history = read_json(run / "config.json"), read_history(run / "history.csv")
+    evaluation = read_json(run / "evaluation.json")
+    if evaluation["split"] != "test":
+        raise ValueError(
+            f"Expected a run judged on the test set: python -m training.evaluate {run}. Received: split={evaluation['split']!r}"
+        )
     same = ("preset", "arguments", "dataset", "data_sha256", "seed", "versions")
     return {
         **{key: config[key] for key in same},
@@ -29,7 +34,7 @@ def row_of(run, verdict):
         "best_epoch": best_epoch(history, config.get("monitor", "val_loss")) + 1,
         "date": datetime.date.today().isoformat(),
         "seconds": round(sum(row["seconds"] for row in read_history(run / "timing.csv"))),
-        **read_json(run / "evaluation.json"),
+        **evaluation,
         "paper": PRESETS[config["preset"]].paper,
         "verdict": verdict,
     }

@@ -34,7 +34,7 @@ def train(argv):
         warm_up=experiment.warm_up if args.warm_up is None else args.warm_up,
     )
     cluster.check_batch_size(experiment.batch_size, strategy)
-    check_trainable(data, experiment, args.features)
+    check_trainable(data, experiment, args.features, args.split)
     config = config_of(preset, own, args, experiment, data)
     config |= {"command": "python -m training.train " + shlex.join(argv), "versions": versions()}
     folder, is_chief = Path(args.run_dir or Path("runs") / preset.name), cluster.is_chief(strategy)
@@ -67,7 +67,7 @@ def config_of(preset, own, args, experiment, data):
     }
 
 
-def check_trainable(data, experiment, features):
+def check_trainable(data, experiment, features, judged_on="test"):
     """Raises `ValueError` unless the model can be trained and judged on the data, before anything is written."""
     import numpy as np
 
@@ -79,7 +79,7 @@ def check_trainable(data, experiment, features):
         expected = f"at least one batch of {experiment.batch_size} training examples: pass a smaller --batch-size"
         raise ValueError(f"Expected {expected}. Received: {len(data.train.x)}")
     experiment.model.check_batch_size(experiment.batch_size)
-    judging(features, experiment.model, data)
+    judging(features, experiment.model, data, judged_on)
     for split in ("validation",) if data.binarizes(support) else ("validation", "train"):
         x = data.arrays(split, support)
         is_known = getattr(data, split).x.dtype == np.uint8 and support is not BINARY  # 8 bits over 255 are in every other support
@@ -173,9 +173,9 @@ def finish(run, data, model, args):
     from training.evaluate import describe, evaluate
 
     folder = run.folder
-    report = evaluate(folder, model, data, "test", args.likelihood_samples, args.likelihood_examples, args.features)
+    report = evaluate(folder, model, data, args.split, args.likelihood_samples, args.likelihood_examples, args.features)
     made = {"model": folder / "model.keras", "evaluation": folder / "evaluation.json"}
-    made |= draw(folder, model, data)
+    made |= draw(folder, model, data, args.split)
     made["exported decoder and sampler"] = artifact = export_model(model, folder / "export")
     made["samples by ONNX Runtime"] = sampled = folder / ("exported_samples.png" if data.is_images() else "exported_samples.npy")
     export.sample.main([str(artifact), "--num", "64", "--out", str(sampled)])
