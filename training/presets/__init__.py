@@ -53,8 +53,9 @@ class Preset(NamedTuple):
         return inspect.getdoc(getattr(self.build, "func", self.build)).splitlines()[0]
 
     def flags(self):
-        """Returns the preset's keywords, as parameters of its function."""
-        return [p for p in inspect.signature(self.build).parameters.values() if p.kind is p.KEYWORD_ONLY]
+        """Returns the keywords of the preset's function, as parameters with the preset's defaults."""
+        own = inspect.signature(getattr(self.build, "func", self.build)).parameters
+        return [p for p in inspect.signature(self.build).parameters.values() if own[p.name].kind is p.KEYWORD_ONLY]
 
 
 def preset(dataset, paper):
@@ -68,7 +69,10 @@ def preset(dataset, paper):
 
 
 def family(name, build, **members):
-    """Registers a function for several data sets: NAME_MEMBER for each of `members`, a data set, the paper's row, and other defaults."""
+    """Registers a function for several data sets: NAME_MEMBER for each of `members`, a data set, the paper's row, and other defaults.
+
+    What the function takes before its keywords is no flag: a member may set it too.
+    """
     for member, (dataset, paper, defaults) in members.items():
         PRESETS[f"{name}_{member}"] = Preset(f"{name}_{member}", functools.partial(build, **defaults), dataset, paper)
 

@@ -60,14 +60,25 @@ def gated_vae(data, prior, hidden, objective=None, likelihood=None, posterior=No
     return vae_of(data, functools.partial(mlp_networks, hidden=hidden), prior, objective, likelihood, posterior)
 
 
-def mnist_protocol(model, learning_rate):
-    """Returns the protocol of Tomczak & Welling: Adam, batches of 100, warm-up over 100 epochs, patience of 50."""
-    return Experiment(model, keras.optimizers.Adam(learning_rate))
+class Protocol(NamedTuple):
+    """How wide perceptrons are, and how they are trained.
+
+    Attributes:
+        hidden: Units of their two layers.
+        settings: Those of an `Experiment` that are not its defaults.
+    """
+
+    hidden: tuple
+    settings: dict
+
+    def experiment(self, model, learning_rate, **settings):
+        """Returns the experiment of a model, by Adam, with further settings."""
+        return Experiment(model, keras.optimizers.Adam(learning_rate), **self.settings | settings)
 
 
-def digits_protocol(model, learning_rate):
-    """Returns the protocol cut down to the 1,197 bundled digits: a minute instead of an hour."""
-    return Experiment(model, keras.optimizers.Adam(learning_rate), epochs=400, batch_size=57, warm_up=50, patience=100)
+PAPER = Protocol((300, 300), {})  # Tomczak & Welling's: batches of 100, warm-up over 100 epochs, patience of 50
+DIGITS = Protocol((128, 128), {"epochs": 400, "batch_size": 57, "warm_up": 50, "patience": 100})  # for 1,197 digits: a minute, not an hour
+SMALL = {"protocol": DIGITS, "latent_dim": 16, "learning_rate": 1e-3}
 
 
 def choose(flag, choices, received):
