@@ -30,8 +30,7 @@ def write_saved_model(frozen, path):
     def log_joint(x, *latents):
         return {"log_joint": model.log_joint(x, *latents)}
 
-    archive = keras.export.ExportArchive()
-    archive.track(model)
+    archive = keras.export.ExportArchive()  # it keeps the variables that endpoints use, and so nothing of critics and discriminators
     archive.add_endpoint("sample", sample, [n_spec, seed_spec])
     archive.add_endpoint("sample_component", sample_component, [n_spec, component_spec, seed_spec])
     archive.add_endpoint("decode", decode, frozen.decode_inputs())

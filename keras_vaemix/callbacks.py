@@ -12,6 +12,7 @@ from keras_vaemix.evaluation import category_table, cluster_report, has_kl_ladde
 from keras_vaemix.evaluation.clustering import check_indices, check_labels
 from keras_vaemix.models import GAMIXVAE, AutoencodingModel
 from keras_vaemix.part import check_positive, require
+from keras_vaemix.priors import FittedMixture
 
 
 class Schedule(keras.callbacks.Callback, abc.ABC):
@@ -191,8 +192,9 @@ class TensorBoard(keras.callbacks.TensorBoard):
         with self._train_writer.as_default(epoch):
             if len(shape) == 3 and shape[-1] in (1, 3):
                 self.picture("reconstructions", plots.pairs(self.x[:32], self.model.reconstruct(self.x[:32])))
-                if self.model.can_sample():
-                    self.picture("samples", plots.component_samples(self.model, seed=0))
+                sampled = self.sampled()
+                if sampled.can_sample():
+                    self.picture("samples", plots.component_samples(sampled, seed=0))
                 if hasattr(prior, "pseudo_inputs"):
                     self.picture("pseudo_inputs", plots.grid(prior.pseudo_inputs()[:100], 10))
             if num_components > 1 and self.model.can_sample():
@@ -203,11 +205,19 @@ class TensorBoard(keras.callbacks.TensorBoard):
                 self.write_latents()
             if hasattr(self.model, "soft_mask"):
                 tf.summary.histogram("mask", self.model.soft_mask())
-            if has_kl_ladder(self.model):
+            if self.model.can_sample() and has_kl_ladder(self.model):
                 ladder = {name: np.mean(value) for name, value in kl_ladder(self.model, self.x).items()}
                 estimate = ladder.pop("monte_carlo")
                 for name, value in ladder.items():
                     tf.summary.scalar(f"kl_gap/{name}", value - estimate)
+
+    def sampled(self):
+        """Returns the model whose samples are a picture: of a GAMIX-VAE whose density is fitted later, with the moments of the examples."""
+        if self.model.can_sample() or not isinstance(self.model, GAMIXVAE) or len(self.x) < 2:
+            return self.model
+        sampled = self.model.sampled_by(FittedMixture(self.model.prior.latent_dim, 1))
+        sampled.adapt_sampler(self.x)
+        return sampled
 
     def write_components(self):
         shares = self.model.responsibilities(self.x)  # [N, K]

@@ -28,19 +28,23 @@ class Moments(Part, abc.ABC):
     def variance(self, of_means, mean_variance):
         """Returns the variance [D] of the mixture, from that of the means and the mean of the variances, each [D]."""
 
-    def __call__(self, mean, variance):
-        """Returns mean and variance [D] of the mixture, for means and variances [B, D] of the posteriors of one replica.
+    def __call__(self, mean, variance, otherwise=(0.0, 1.0)):
+        """Returns mean and variance [D] of the mixture, and the part of its variance that is left out, [D].
 
-        Where a last batch of one example is left over, which has no moments, they are the prior's, zero and one.
+        Args:
+            mean, variance: Those of the posteriors of one replica, [B, D].
+            otherwise: Mean and variance where a last batch of one example is left over, which has no moments: the prior's.
         """
         count = tf.ones_like(mean[:, :1])
         packed = tf.concat([count, mean, tf.square(mean), variance], axis=1)
         total = global_sum(tf.reduce_sum(packed, axis=0))  # one sum over replicas
         d = mean.shape[1]
         first, second, within = tf.split(total[1:] / total[0], [d, d, d])
-        spread = tf.maximum(self.variance(tf.maximum(second - first**2, 0.0), within), 0.0) + FLOOR
+        of_means = tf.maximum(second - first**2, 0.0)
+        spread = tf.maximum(self.variance(of_means, within), 0.0) + FLOOR
         has_moments = total[0] > 1
-        return tf.where(has_moments, first, 0.0), tf.where(has_moments, spread, 1.0)
+        moments = (tf.where(has_moments, known, other) for known, other in zip((first, spread), otherwise, strict=True))
+        return *moments, of_means + within - self.variance(of_means, within)
 
     def divergence(self, mean, variance, center, spread):
         """Returns the divergence to the prior, for posteriors [B, D] and the moments [D] of their mixture: eq. 8."""
@@ -83,8 +87,17 @@ class TotalMoments(Moments):
 
 
 @register
-class EachPosterior(TotalMoments):
-    r"""The plain VAE's, :math:`\frac1b \sum_i KL(N(\mu_i, \sigma_i^2) \| N(0, I))`, of each posterior by itself: for ablations."""
+class EachPosterior(Moments):
+    r"""The plain VAE's, :math:`\frac1b \sum_i KL(N(\mu_i, \sigma_i^2) \| N(0, I))`, of each posterior by itself: for ablations.
+
+    Its moments are the aggregate's; the target is without effect.
+    """
+
+    def __init__(self, target_variance=1.0):
+        super().__init__(target_variance)
+
+    def variance(self, of_means, mean_variance):
+        return of_means + mean_variance
 
     def divergence(self, mean, variance, center, spread):
         return tf.reduce_mean(0.5 * tf.reduce_sum(variance + tf.square(mean) - 1.0 - tf.math.log(variance), axis=-1))

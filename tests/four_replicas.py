@@ -37,7 +37,7 @@ def gradients_of(kind):
     def gradients(mean, variance):
         with tf.GradientTape() as tape:
             tape.watch([mean, variance])
-            kl = moments.kl_from_moments(*kind(mean, variance)) / tf.distribute.get_strategy().num_replicas_in_sync
+            kl = moments.kl_from_moments(*kind(mean, variance)[:2]) / tf.distribute.get_strategy().num_replicas_in_sync
         return kl, *tape.gradient(kl, [mean, variance], unconnected_gradients="zero")
 
     return gradients

@@ -37,11 +37,13 @@ def test_moments_are_those_of_the_mixture():
     rng = np.random.default_rng(0)
     mean, variance = rng.normal(1, 2, (50, D)), rng.uniform(0.1, 2, (50, D))
     tensors = tf.constant(mean, tf.float32), tf.constant(variance, tf.float32)
-    center, spread = moments.MeanMoments()(*tensors)
+    center, spread, rest = moments.MeanMoments()(*tensors)
     np.testing.assert_allclose(center, mean.mean(0), rtol=1e-5)
     np.testing.assert_allclose(spread, mean.var(0), rtol=1e-4)
+    np.testing.assert_allclose(rest, variance.mean(0), rtol=1e-4)
     draws = mean[:, None] + np.sqrt(variance)[:, None] * rng.normal(size=(50, 20_000, D))
-    _, spread = moments.TotalMoments()(*tensors)
+    _, spread, rest = moments.TotalMoments()(*tensors)
+    np.testing.assert_array_equal(rest, 0)
     np.testing.assert_allclose(spread, draws.reshape(-1, D).var(0), rtol=0.01)  # a sampled check of the aggregate
 
 
@@ -60,7 +62,7 @@ def test_bias_of_the_moments_is_as_predicted(b):
     kls = []
     for _ in range(400):
         mean = tf.constant(rng.normal(size=(b, 50)), tf.float32)
-        kls.append(float(moments.kl_from_moments(*moments.MeanMoments()(mean, tf.zeros_like(mean)))) / 50)
+        kls.append(float(moments.kl_from_moments(*moments.MeanMoments()(mean, tf.zeros_like(mean))[:2])) / 50)
     predicted = -0.5 * (digamma((b - 1) / 2) + math.log(2) - math.log(b))
     assert abs(np.mean(kls) - predicted) < 4 * np.std(kls) / 20 + 1e-4
     assert predicted == pytest.approx(1 / b, rel=0.4)
@@ -87,7 +89,7 @@ def test_moments_and_their_gradients_are_those_of_the_global_batch(kind, n):
     def gradients(mean, variance):
         with tf.GradientTape() as tape:
             tape.watch([mean, variance])
-            kl = moments.kl_from_moments(*kind()(mean, variance)) / tf.distribute.get_strategy().num_replicas_in_sync
+            kl = moments.kl_from_moments(*kind()(mean, variance)[:2]) / tf.distribute.get_strategy().num_replicas_in_sync
         return kl, *tape.gradient(kl, [mean, variance], unconnected_gradients="zero")
 
     kl, *whole = gradients(mean, variance)
@@ -165,7 +167,7 @@ def test_moments_on_four_replicas_are_those_of_one():
     for kind, figures in received["moments"].items():
         with tf.GradientTape() as tape:
             tape.watch([mean, variance])
-            kl = moments.kl_from_moments(*getattr(moments, kind)()(mean, variance))
+            kl = moments.kl_from_moments(*getattr(moments, kind)()(mean, variance)[:2])
         expected = tape.gradient(kl, [mean, variance], unconnected_gradients="zero")
         assert figures["kl"] == pytest.approx(float(kl), rel=1e-5)
         np.testing.assert_allclose(figures["gradients"], expected, atol=1e-5)
@@ -209,6 +211,92 @@ def test_other_samplers_share_the_networks(x):
     mean, variance = np.split(model.encoder(x).numpy(), 2, axis=1)
     variance = np.exp(np.clip(variance, *model.posterior.log_variance_limits))
     np.testing.assert_allclose(model.aggregate_variance(x, batch_size=7), mean.var(0) + variance.mean(0), rtol=1e-5)
-    many = np.tile(x, (200, 1, 1, 1))
-    other.adapt_sampler(many)
-    np.testing.assert_allclose(np.diag(other.prior.distribution().covariance()), model.aggregate_variance(many), rtol=0.1)  # of 6,000 draws
+    other.adapt_sampler(x)
+    other.adapt_sampler(x)
+    p = other.prior.distribution()
+    np.testing.assert_allclose(p.mean(), mean.mean(0), rtol=1e-4)
+    np.testing.assert_allclose(p.covariance(), np.cov(mean, rowvar=False, bias=True) + np.diag(variance.mean(0)), rtol=1e-4, atol=1e-5)
+    mixture = model.sampled_by(vm.FittedMixture(D, 2))
+    mixture.adapt_sampler(np.tile(x, (200, 1, 1, 1)))
+    variance_of_mixture = np.diag(mixture.prior.distribution().covariance())
+    np.testing.assert_allclose(variance_of_mixture, model.aggregate_variance(x), rtol=0.1)  # of 6,000 draws
+
+
+@pytest.mark.parametrize("num_components", [1, 3])
+def test_too_few_examples_for_the_sampler_are_named(num_components, x):
+    model = gamix(prior=vm.FittedMixture(D, num_components))
+    with pytest.raises(ValueError, match=r"Expected at least .* Received: (examples=1|latents=2)"):
+        model.adapt_sampler(x[: min(2, num_components)])
+    assert not model.can_sample()
+
+
+def test_remembered_moments_are_those_of_a_mixture():
+    """Batches of four from N(0, 1): what is remembered has the right variance, not that within batches alone, 3 / 4."""
+    model, rng, seen = gamix(discriminator=False, moments=moments.MeanMoments(), memory=0.9), np.random.default_rng(0), []
+    for _ in range(300):
+        mean = tf.constant(rng.normal(size=(4, D)), tf.float32)
+        with tf.GradientTape() as tape:
+            tape.watch(mean)
+            center, spread, rest = model.global_moments(mean, tf.fill([4, D], 0.5), training=True)
+            of_all = tf.reduce_sum(center)
+        np.testing.assert_allclose(tape.gradient(of_all, mean), 0.25, rtol=1e-5)  # that of the batch's own
+        np.testing.assert_allclose(rest, 0.5, rtol=1e-5)
+        seen.append(spread)
+    assert np.mean(seen[50:]) == pytest.approx(1, abs=0.05)
+    kept = model.running_mean.numpy(), model.running_variance.numpy()
+    alone = model.global_moments(tf.ones([1, D]), tf.ones([1, D]), training=True)
+    for received, before in zip((*alone[:2], model.running_mean, model.running_variance), 2 * kept, strict=True):
+        np.testing.assert_allclose(received, before, rtol=1e-6)  # one example has no moments
+
+
+def test_validation_judges_the_game_beside_the_objective(x):
+    model = gamix(adversarial_weight=3.0, prior=vm.FittedMixture(D, 1))
+    model.compile("adam")
+    model.fit(x, batch_size=10, epochs=1, verbose=0)
+    before = model.get_weights()
+    report = model.evaluate(x, batch_size=10, verbose=0, return_dict=True)
+    assert report["discriminator_loss"] > 0
+    assert report["adversarial"] > 0
+    assert report["loss"] == pytest.approx(report["moment_kl"] + report["variance_kl"] - report["reconstruction"], rel=1e-5)
+    changed = [w.path for w, old in zip(model.weights, before, strict=True) if not np.array_equal(w, old)]
+    assert [path.split("/")[-1] for path in changed] == ["draw_counter"]
+
+
+def test_warm_up_weighs_the_divergences(x):
+    model = gamix(discriminator=False)
+    parts = []
+    for beta in (1.0, 0.25):
+        model.beta.assign(beta)
+        model.reset_metrics()
+        model.draw_counter.assign(0)
+        loss = float(model.loss_and_record(tf.constant(x)))
+        figures = {name: float(value) for name, value in model.get_metrics_result().items()}
+        assert loss == pytest.approx(beta * (figures["moment_kl"] + figures["variance_kl"]) - figures["reconstruction"], rel=1e-5)
+        parts.append(figures["moment_kl"])
+    assert parts[0] == parts[1] > 0
+
+
+@pytest.mark.parametrize("prior", [vm.StandardNormal(D), vm.FittedMixture(D, 2)])
+def test_export_is_without_the_discriminator(prior, x, tmp_path):
+    from export.artifact import export_model
+
+    model, sizes = gamix(prior=prior), []
+    model.adapt_sampler(x)
+    for one in (model, model.sampled_by(prior)):
+        artifact = export_model(one, tmp_path / str(len(sizes)), formats=("saved_model",))
+        checkpoint = tf.train.load_checkpoint(str(artifact / "saved_model" / "variables" / "variables"))
+        sizes.append(sum(int(np.prod(shape)) for shape in checkpoint.get_variable_to_shape_map().values()))
+    used = sum(int(np.prod(w.shape)) for network in (model.encoder, model.decoder, model.prior) for w in network.weights)
+    assert sizes[0] == sizes[1] <= used + 1  # the graph of objects
+
+
+def test_tensorboard_has_samples_before_the_density_is_fitted(x, tmp_path):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    model = gamix(prior=vm.FittedMixture(D, 4))
+    model.compile("adam")
+    model.fit(x, batch_size=10, epochs=1, verbose=0, callbacks=[vm.callbacks.TensorBoard(tmp_path, x)])
+    events = EventAccumulator(str(tmp_path / "train"))
+    events.Reload()
+    assert {"samples", "reconstructions", "effects", "transitions"} <= set(events.Tags()["tensors"])
+    assert not model.can_sample()

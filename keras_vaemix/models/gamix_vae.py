@@ -1,6 +1,7 @@
 """GAMIX-VAE: a VAE whose posterior counts as one mixture, of which only the moments are held to the prior."""
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from keras_vaemix.games import LeastSquares
@@ -35,7 +36,7 @@ class GAMIXVAE(VAE):
         moment_weight: :math:`\beta_1`.
         variance_weight: :math:`\beta_2`.
         adversarial_weight: :math:`\lambda`.
-        memory: Share of earlier batches in the moments, in [0, 1), for small batches.
+        memory: Share m of earlier batches in the moments, in [0, 1), for small batches; gradients are those of the batch's own.
         seed: Every draw is a function of this integer and of a counter kept as a weight.
 
     Raises:
@@ -101,31 +102,36 @@ class GAMIXVAE(VAE):
         """Returns the objective (13) over the batch, and records its terms."""
         mean, log_variance = self.posterior_params(self.encoder(x, training=training))
         variance = tf.exp(log_variance)
-        center, spread = self.global_moments(mean, variance, training)
-        z, fresh = self.latents(mean, log_variance, center, spread)
+        center, spread, rest = self.global_moments(mean, variance, training)
+        z, fresh = self.latents(mean, log_variance, center, spread + rest)
         params = tf.cast(self.decoder(z, training=training), tf.float32)
         terms = {
             "reconstruction": tf.reduce_mean(self.likelihood.log_prob(params[None], x, training)),
             "moment_kl": self.moment_weight * self.moments.divergence(mean, variance, center, spread),
             "variance_kl": self.variance_weight * self.moments.variance_divergence(variance),
         }
-        loss = terms["moment_kl"] + terms["variance_kl"] - terms["reconstruction"]
-        if self.discriminator is not None and training:
+        beta = tf.convert_to_tensor(self.beta) if training else 1.0  # below one in a warm-up
+        loss = beta * (terms["moment_kl"] + terms["variance_kl"]) - terms["reconstruction"]
+        if self.discriminator is not None:
             fake = tf.concat([self.likelihood.mean(params), self.image(self.decoder(fresh, training=training))], axis=0)
-            self.minimize(lambda: self.discriminator_loss(x, tf.stop_gradient(fake)), self.discriminator_update())
+            if training:
+                self.minimize(lambda: self.discriminator_loss(x, tf.stop_gradient(fake)), self.discriminator_update())
+            else:
+                self.discriminator_loss(x, fake, at_rest=True)
             terms["adversarial"] = self.adversarial_weight * self.game.fooling_loss(self.score(fake))
-            loss += terms["adversarial"]
-        self.record(loss=loss, aggregate_variance=tf.reduce_mean(spread), **terms)
+            loss += terms["adversarial"] if training else 0.0
+        self.record(loss=loss, aggregate_variance=tf.reduce_mean(spread + rest), **terms)
         return loss
 
-    def discriminator_loss(self, x, fake):
+    def discriminator_loss(self, x, fake, at_rest=False):
         """Returns the discriminator's loss for examples against reconstructions and draws of the prior, and records it."""
-        loss = self.game.critic_loss(self.score, x, fake, self.next_seed())
+        score = (lambda images, training: self.score(images)) if at_rest else self.score
+        loss = self.game.critic_loss(score, x, fake, [0, 0] if at_rest else self.next_seed())
         self.record(discriminator_loss=loss)
         return loss
 
     def judge(self, x):
-        """Reports the objective without the adversarial term, which cannot be compared between epochs."""
+        """Reports the objective without the adversarial term, which stands beside it: it cannot be compared between epochs."""
         self.loss_and_record(x, training=False)
 
     def posterior_params(self, params):
@@ -134,19 +140,24 @@ class GAMIXVAE(VAE):
         return mean, tf.clip_by_value(log_variance, *self.posterior.log_variance_limits)
 
     def global_moments(self, mean, variance, training):
-        """Returns mean and variance [D] of the global posterior, with what is remembered of earlier batches."""
-        center, spread = self.moments(mean, variance)
-        if self.memory == 0:
-            return center, spread
-        center = self.memory * self.running_mean + (1 - self.memory) * center
-        spread = self.memory * self.running_variance + (1 - self.memory) * spread
+        """Returns mean and variance [D] of the global posterior, with what is remembered of earlier batches, and the rest of the variance.
+
+        They are those of the mixture of what is remembered, with weight m, and of the batch: variances of both, and of their means.
+        """
+        m = self.memory
+        if m == 0:
+            return self.moments(mean, variance)
+        earlier = tf.convert_to_tensor(self.running_mean), tf.convert_to_tensor(self.running_variance)
+        center, spread, rest = self.moments(mean, variance, otherwise=earlier)
+        apart = tf.square(earlier[0] - center)
+        both = m * earlier[0] + (1 - m) * center, m * earlier[1] + (1 - m) * spread + m * (1 - m) * apart
         if training:
-            self.running_mean.assign(tf.stop_gradient(center))
-            self.running_variance.assign(tf.stop_gradient(spread))
-        return center, spread
+            self.running_mean.assign(tf.stop_gradient(both[0]))
+            self.running_variance.assign(tf.stop_gradient(both[1]))
+        return *(own + tf.stop_gradient(value - own) for own, value in zip((center, spread), both, strict=True)), rest
 
     def latents(self, mean, log_variance, center, spread):
-        """Returns draws of the posteriors (eq. 4) and as many of what is sampled: N(0, I), or the moments until a density is fitted."""
+        """Returns draws of the posteriors (eq. 4) and as many of what is sampled: N(0, I), or the aggregate's moments [D]."""
         seed = self.next_seed()
         noise, other = (tf.random.stateless_normal(tf.shape(mean), fold_in(seed, i)) for i in range(2))
         if isinstance(self.prior, FittedMixture):
@@ -164,8 +175,19 @@ class GAMIXVAE(VAE):
     # The sampler.
 
     def adapt_sampler(self, x, batch_size=500):
-        """Fits a `FittedMixture` to draws of the aggregate posterior over the training examples x [N, *]."""
+        r"""Fits a `FittedMixture` to the aggregate posterior over the training examples x [N, *].
+
+        One component has its moments, :math:`\mathrm{Cov}(\mu_i) + \mathrm{diag}\,E[\sigma_i^2]`; more are fitted to draws.
+
+        Raises:
+            ValueError: There are no two examples, whose moments exist, or fewer than components.
+        """
         if not isinstance(self.prior, FittedMixture):
+            return
+        require(len(x) >= 2, "at least 2 training examples, whose moments exist", examples=len(x))
+        if self.prior.num_components == 1:
+            mean, variance = self.posterior_moments(x, batch_size)
+            self.prior.set_moments(mean.mean(axis=0), np.cov(mean, rowvar=False, bias=True) + np.diag(variance.mean(axis=0)))
             return
         draws = []
         for start, (mean, log_variance) in self.posteriors(x, batch_size):
@@ -175,9 +197,14 @@ class GAMIXVAE(VAE):
 
     def aggregate_variance(self, x, batch_size=500):
         r"""Returns the variance [D] of the aggregate posterior over x [N, *], :math:`\mathrm{Var}(\mu_i) + E[\sigma_i^2]`."""
+        mean, variance = self.posterior_moments(x, batch_size)
+        return mean.var(axis=0) + variance.mean(axis=0)
+
+    def posterior_moments(self, x, batch_size):
+        """Returns means and variances of the posteriors of x, [N, D] each, in float64."""
         params = [params for _, params in self.posteriors(x, batch_size)]
-        mean, log_variance = (tf.concat(part, axis=0) for part in zip(*params, strict=True))
-        return (tf.math.reduce_variance(mean, axis=0) + tf.reduce_mean(tf.exp(log_variance), axis=0)).numpy()
+        mean, log_variance = (np.concatenate(part).astype("float64") for part in zip(*params, strict=True))
+        return mean, np.exp(log_variance)
 
     def posteriors(self, x, batch_size):
         """Yields the first index, and the means and log-variances, of each batch of x [N, *]."""
@@ -188,7 +215,8 @@ class GAMIXVAE(VAE):
 
     def sampled_by(self, prior):
         """Returns a GAMIX-VAE of the same encoder and decoder with another prior, without the discriminator."""
-        return GAMIXVAE(self.encoder, self.decoder, prior, self.likelihood, moments=self.moments, seed=self.seed)
+        weights = {"moment_weight": self.moment_weight, "variance_weight": self.variance_weight}
+        return GAMIXVAE(self.encoder, self.decoder, prior, self.likelihood, moments=self.moments, **weights, seed=self.seed)
 
     def can_sample(self):
         return not isinstance(self.prior, FittedMixture) or bool(self.prior.is_fitted.numpy())

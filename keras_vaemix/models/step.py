@@ -91,7 +91,7 @@ class SteppedModel(keras.Model, abc.ABC):
         gradients = tape.gradient(value, update.variables)
         # Where the loss is scaled, a gradient that is not finite is a step that is skipped.
         is_checked = self.check_gradients and not isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
-        self.not_finite.watch(mean, gradients if is_checked else ())
+        self.not_finite.watch(weighted(mean)[0], gradients if is_checked else ())
         optimizer.apply(gradients, update.variables)
 
     def make_trackers(self):

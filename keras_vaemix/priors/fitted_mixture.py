@@ -59,12 +59,35 @@ class FittedMixture(MixturePrior):
         mixture = fit_mixture(z, self.num_components, self.covariance_type, num_starts, None, seed, max_iter, floor)
         full = self.covariance_type == "full"
         scale = np.linalg.cholesky(mixture.covariances_) if full else np.sqrt(mixture.covariances_)[:, :, None] * np.eye(self.latent_dim)
-        with np.errstate(over="ignore", divide="ignore"):
-            values = [value.astype("float32") for value in (mixture.means_, scale, np.log(mixture.weights_))]
-        require(all(np.isfinite(value).all() for value in values), "latents of a size that float32 holds", largest=float(np.max(np.abs(z))))
+        self.set_weights_of(mixture.means_, scale, mixture.weights_)
+        return mixture
+
+    def set_moments(self, mean, covariance, floor=1e-6):
+        """Makes of one component the normal of a mean [D] and a covariance [D, D], of which "diag" takes the diagonal.
+
+        Raises:
+            ValueError: There are several components, or the covariance is none.
+        """
+        require(self.num_components == 1, "one component, which moments determine", num_components=self.num_components)
+        d = self.latent_dim
+        shapes = np.shape(mean), np.shape(covariance)
+        require(shapes == ((d,), (d, d)), f"a mean [{d}] and a covariance [{d}, {d}]", shapes=shapes)
+        covariance = covariance if self.covariance_type == "full" else np.diag(np.diag(covariance))
+        try:
+            scale = np.linalg.cholesky(covariance + floor * np.eye(d))
+        except np.linalg.LinAlgError as error:
+            raise ValueError(f"Expected a positive definite covariance. Received: {error}") from error
+        self.set_weights_of(np.asarray(mean)[None], scale[None], np.ones(1))
+
+    def set_weights_of(self, mean, scale, share):
+        """Sets means [K, D], scales [K, D, D] and weights [K] of the components; raises `ValueError` unless they are finite in float32."""
+        with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+            values = [value.astype("float32") for value in (mean, scale, np.log(share))]
+        require(
+            all(np.isfinite(value).all() for value in values), "latents of a size that float32 holds", largest=float(np.max(np.abs(mean)))
+        )
         for weight, value in zip((self.loc, self.scale_tril, self.raw_logits, self.is_fitted), (*values, 1.0), strict=True):
             weight.assign(value)
-        return mixture
 
     def check_fitted(self):
         """Raises `ValueError` before `fit`."""
