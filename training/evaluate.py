@@ -61,6 +61,16 @@ def judged(model, data, split, x, features):
     return generation_report(model, x, network, **given)
 
 
+def objective_report(model, x):
+    """Returns the objective of a GAMIX-VAE without its discriminator, which is no bound, and its terms, means over batches of 100."""
+    from training.data.splits import in_order
+
+    judged = model.sampled_by(model.prior)
+    judged.compile(jit_compile=False)
+    figures = judged.evaluate(in_order(x, 100), verbose=0, return_dict=True)
+    return {name: figures[name] for name in ("loss", "reconstruction", "moment_kl", "variance_kl")}
+
+
 def samplers_report(model, data, x, features, known):
     """Returns what a model whose latents are of several densities gives by each, and the variance of its aggregate posterior.
 
@@ -71,7 +81,7 @@ def samplers_report(model, data, x, features, known):
     from keras_vaemix.evaluation import generation_report, sharpness_report
     from training.features import load_features
 
-    report = {"aggregate_variance": float(model.aggregate_variance(x).mean())}
+    report = {"aggregate_variance": float(model.aggregate_variance(x).mean()), "objective": objective_report(model, x)}
     if not data.is_images():
         return report
     d, network = model.prior.latent_dim, None if features == "none" else load_features(features, data)

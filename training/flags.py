@@ -18,7 +18,9 @@ def common_flags():
     parser.add_argument("--list", action="store_true", help="show every preset with its row in its paper, and stop")
     parser.add_argument("--dataset", help="data set instead of the preset's: a name, npz:PATH or folder:PATH")
     parser.add_argument("--data-dir", default=os.environ.get("VAEMIX_DATA"), help="folder with NAME.npz (default: $VAEMIX_DATA)")
-    parser.add_argument("--image-size", type=int, default=64, help="side to which images of folder:PATH, and prepared faces, are brought")
+    parser.add_argument(
+        "--image-size", type=int, help="side to which images of folder:PATH, and prepared faces, are brought (default: the preset's)"
+    )
     parser.add_argument("--run-dir", help="run folder (default: runs/PRESET)")
     parser.add_argument("--resume", action="store_true", help="go on with the run in the run folder")
     parser.add_argument("--epochs", type=int, help="at most so many epochs instead of the preset's")
@@ -65,4 +67,5 @@ def parse(argv):
             raise ValueError(f"Expected --{name.replace('_', '-')} of at least 1. Received: {getattr(args, name)}")
     if args.warm_up is not None and args.warm_up < 0:
         raise ValueError(f"Expected --warm-up of at least 0. Received: {args.warm_up}")
+    args.image_size = args.image_size or preset.image_size
     return preset, args, {flag.name: getattr(args, "own_" + flag.name) for flag in preset.flags()}

@@ -41,12 +41,13 @@ class Experiment(NamedTuple):
 
 
 class Preset(NamedTuple):
-    """A registered preset: its function, the data set that it is for, and the paper's row that it stands for."""
+    """A registered preset: its function, the data set that it is for, the paper's row that it stands for, and the side of its images."""
 
     name: str
     build: Callable
     dataset: str
     paper: str
+    image_size: int = 64
 
     @property
     def summary(self):
@@ -68,13 +69,13 @@ def preset(dataset, paper):
     return register
 
 
-def family(name, build, **members):
+def family(name, build, image_size=64, **members):
     """Registers a function for several data sets: NAME_MEMBER for each of `members`, a data set, the paper's row, and other defaults.
 
     What the function takes before its keywords is no flag: a member may set it too.
     """
     for member, (dataset, paper, defaults) in members.items():
-        PRESETS[f"{name}_{member}"] = Preset(f"{name}_{member}", functools.partial(build, **defaults), dataset, paper)
+        PRESETS[f"{name}_{member}"] = Preset(f"{name}_{member}", functools.partial(build, **defaults), dataset, paper, image_size)
 
 
 from training.presets import categories, cp_vae, gamix, gmmp_vae, grey_vae, hierarchical, mog_vae, regularized, two_modes  # noqa: E402, F401  (they register)
