@@ -139,12 +139,43 @@ def test_verdict_over_seeds():
     )
 
 
+@pytest.mark.parametrize("table", ["gamix_ablation", "mask_aae_synthetic", "rae_table_mnist"])
+def test_measured_rows_keep_their_verdicts_beside_those_of_other_data(table):
+    rows = read_json(RESULTS / f"{table}.json")
+    others = [{**row, "dataset": "folder:other", "fd_generation": 1e3, "active_dimensions": 1e3} for row in rows]
+    for row in rows:
+        assert reproduce.judged(table, rows + others, row["row"], row["dataset"])[: len(rows)] == rows
+
+
+def test_rows_on_other_data_are_judged_by_themselves():
+    figures = {"fd_generation": 2.0, "sharpness_generation": 1.0, "sharpness_real": 1.0, **measured(-1.0)}
+    rows = [{**figures, "row": name, "dataset": "folder:a"} for name in ("vae", "gamix")]
+    rows += [{**row, "dataset": "folder:b", "fd_generation": 1.0 if row["row"] == "gamix" else 9.0} for row in rows]
+    *_, plain, last = reproduce.judged("gamix_ablation", rows, "gamix", "folder:b")
+    assert "samples better by FD" in last["verdict"]
+    assert [row.get("verdict") for row in rows[:2]] == [plain.get("verdict")] * 2 == [None, None]
+    for table, name, own in (("cp_vae_table1", "vae", "mnist"), ("mask_aae_synthetic", "mask16", "manifold16")):
+        other = {"row": name, "dataset": "digits", "active_dimensions": 16, **measured(-20.0)}
+        (row,) = reproduce.judged(table, [other], name, "digits")
+        assert row["verdict"].startswith(f"not comparable: the paper's row is of {own}; ours ")
+
+
+@pytest.mark.parametrize("table", ["mog_toy", "cp_vae_toy"])
+def test_tables_of_one_data_set_take_no_other(table, capsys):
+    assert reproduce.main([table, "--dataset", "digits"]) == 1
+    assert capsys.readouterr().err == (
+        f"error: Expected {table}, whose figures are of one data set, without --dataset. Received: --dataset digits\n"
+    )
+
+
 def test_what_counts_as_measured():
     row = TINY[0]
-    made = {"preset": row.preset, "arguments": {"latent_dim": 3}, "command": "python -m training.train vae_digits"}
+    made = {"preset": row.preset, "arguments": {"latent_dim": 3}, "dataset": "digits", "command": "python -m training.train vae_digits"}
     rows = [{"row": "vae", "seed": 0, "epochs": 371, **made}]
     assert reproduce.is_measured(rows, row, 0, None)
     assert reproduce.is_measured(rows, row, 0, 500)
+    assert reproduce.is_measured(rows, row, 0, None, "digits")
+    assert not reproduce.is_measured(rows, row, 0, None, "folder:mine")
     assert not reproduce.is_measured(rows, row, 1, 10)
     rows[0]["command"] += " --epochs 371"
     assert reproduce.is_measured(rows, row, 0, 371)

@@ -36,6 +36,12 @@ class Row(NamedTuple):
         """Returns all keywords of the preset, with their values in this row."""
         return filled(self.preset, self.flags)
 
+    def own_dataset(self):
+        """Returns the data set of the paper's row."""
+        from training.presets import PRESETS
+
+        return self.dataset or PRESETS[self.preset].dataset
+
     def command_line(self):
         """Returns the arguments of `training.train` for this row."""
         asked = {"--dataset": self.dataset, "--features": None if self.features == "auto" else self.features}
@@ -182,10 +188,9 @@ TABLES = {
 
 
 def row_named(table, measured):
-    """Returns the row of a table that a measured row, with `preset` and `arguments`, stands for; None if there is none."""
-    arguments = filled(measured["preset"], measured["arguments"])
-    is_same = lambda row: (row.preset, row.arguments()) == (measured["preset"], arguments) and row.dataset in (None, measured["dataset"])  # noqa: E731
-    same = [row for row in TABLES.get(table, ()) if is_same(row)]
+    """Returns the row of a table that a measured row, with `preset` and `arguments`, stands for on any data; None if there is none."""
+    stands_for = measured["preset"], filled(measured["preset"], measured["arguments"])
+    same = [row for row in TABLES.get(table, ()) if (row.preset, row.arguments()) == stands_for]
     return same[0] if same else None
 
 

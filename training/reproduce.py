@@ -18,6 +18,7 @@ from training.papers import TABLES, filled, with_paper
 from training.quiet import import_tensorflow
 from training.record import RESULTS
 
+ON_ONE_DATASET = ("cp_vae_toy", "mog_toy")  # tables whose figures are of known densities
 PASSED_ON = ("dataset", "epochs", "warm_up", "data_dir", "likelihood_samples", "likelihood_examples", "strategy")
 
 
@@ -56,9 +57,10 @@ def epochs_asked(row):
     return int(words[words.index("--epochs") + 1]) if "--epochs" in words else math.inf
 
 
-def is_measured(rows, row, seed, epochs):
-    """Returns whether one of the measured rows is of this row, with its settings of today, and seed, with at least as many epochs."""
-    is_same = lambda r: (r.get("row"), r["seed"]) == (row.name, seed) and filled(r["preset"], r["arguments"]) == row.arguments()  # noqa: E731
+def is_measured(rows, row, seed, epochs, dataset=None):
+    """Returns whether one of the measured rows is of this row, with its settings of today, data and seed, with at least as many epochs."""
+    asked = row.name, seed, dataset or row.own_dataset()
+    is_same = lambda r: (r.get("row"), r["seed"], r["dataset"]) == asked and filled(r["preset"], r["arguments"]) == row.arguments()  # noqa: E731
     same = [r for r in rows if is_same(r)]
     return any(max(r["epochs"], epochs_asked(r)) >= (epochs or math.inf) for r in same)
 
@@ -88,24 +90,27 @@ def command(table, row, seed, args):
     return " ".join([f"python -m training.reproduce {table} --rows {row.name} --seeds {seed}", *words])
 
 
-def judged(table, rows, name):
-    """Returns the rows of a table, those of the row called `name` with their computed verdict."""
+def judged(table, rows, name, dataset):
+    """Returns the rows of a table, those of the row called `name` on one data set with their computed verdict."""
     from training import verdicts
     from training.findings import mog_toy, two_modes
 
     if table == "mog_toy":
         return mog_toy.with_verdicts(rows)
+    measured = lambda name: [r for r in rows if (r.get("row"), r["dataset"]) == (name, dataset)]  # noqa: E731
     of_bound = lambda group, row: verdicts.verdict(group, row.paper_elbo, row.caveat)  # noqa: E731
     of_table = {
         "cp_vae_toy": lambda group, row: two_modes.verdict(group),
-        "gamix_ablation": lambda group, row: verdicts.verdict_on_faces(group, [r for r in rows if r.get("row") == "vae"]),
+        "gamix_ablation": lambda group, row: verdicts.verdict_on_faces(group, measured("vae")),
         "mask_aae_synthetic": verdicts.verdict_on_latents,
         "rae_table_mnist": verdicts.verdict_on_generation,
     }
     (row,) = (row for row in TABLES[table] if row.name == name)
-    group = [r for r in rows if r.get("row") == name]
+    if dataset != row.own_dataset():
+        row = row._replace(caveat=f"not comparable: the paper's row is of {row.own_dataset()}")
+    group = measured(name)
     says = of_table.get(table, of_bound)(group, row)
-    return [{**r, "verdict": says} if r.get("row") == name else r for r in rows]
+    return [{**r, "verdict": says} if r in group else r for r in rows]
 
 
 def write(table, rows, out):
@@ -140,10 +145,12 @@ def reproduce(args):
     for name, value in (("epochs", args.epochs), ("likelihood-samples", args.likelihood_samples)):
         if value is not None and value < 1:
             raise ValueError(f"Expected --{name} of at least 1. Received: {value}")
+    if args.dataset and table in ON_ONE_DATASET:
+        raise ValueError(f"Expected {table}, whose figures are of one data set, without --dataset. Received: --dataset {args.dataset}")
     for seed in args.seeds:
         for name in names:
             rows = known_rows(table, args.out)
-            if is_measured(rows, by_name[name], seed, args.epochs):
+            if is_measured(rows, by_name[name], seed, args.epochs, args.dataset):
                 print(f"{table} {name}, seed {seed}: measured already", flush=True)
                 continue
             print(f"{table} {name}, seed {seed}", flush=True)
@@ -153,7 +160,7 @@ def reproduce(args):
                 print(f"{table} {name}, seed {seed}: {error}", file=sys.stderr)
                 failed.append(name)
                 continue
-            write(table, judged(table, place(known_rows(table, args.out), measured), name), args.out)
+            write(table, judged(table, place(known_rows(table, args.out), measured), name, measured["dataset"]), args.out)
     if not failed:
         print(f"\n{args.out / table}.json, {args.out / table}.md")
     return failed

@@ -39,6 +39,8 @@ def verdict(rows, paper_elbo, caveat=None):
 def verdict_on_latents(rows, row):
     """Returns what measured rows say of the number of latents that a row of the paper uses: within one of it, or not."""
     used, paper = statistics.mean(r["active_dimensions"] for r in rows), row.stated["active_dimensions"]
+    if row.caveat:
+        return f"{row.caveat}; ours has {used:g} latents in use after {epochs_of(rows)} epochs"
     word = "reproduced" if abs(used - paper) <= 1 else "worse" if used > paper else "not comparable"
     return f"{word}: {used:g} latents in use after {epochs_of(rows)} epochs, {paper} in the paper"
 
