@@ -282,6 +282,20 @@ def test_resume_with_other_settings_names_them(main, whole):
     assert (whole[0] / "config.json").read_bytes() == before
 
 
+def test_a_run_older_than_a_flag_of_its_preset_goes_on():
+    from training.papers import filled
+    from training.run import check_same_settings
+
+    made = filled("vae_digits", {"latent_dim": 3})
+    new = {"preset": "vae_digits", "arguments": made, "seed": 0}
+    check_same_settings({**new, "arguments": {"latent_dim": 3}}, new)
+    for hostile in ({"latent_dim": 4}, {"latent_dim": 3, "gone": 1}, [], None, "vae", {"preset": "x"}):
+        with pytest.raises(ValueError, match=r"--resume with the settings of the saved run.*Received: arguments was"):
+            check_same_settings({**new, "arguments": hostile}, new)
+    with pytest.raises(ValueError, match="preset was 'absent'"):
+        check_same_settings({**new, "preset": "absent"}, new)
+
+
 def copy_of(whole, tmp_path):
     import shutil
 
