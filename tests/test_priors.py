@@ -131,6 +131,8 @@ def test_component_out_of_range(component):
         lambda: vm.VampPrior(2, value_range=(1, 0)),
         lambda: vm.VampPrior(2, 5, (2, 2)).distribution(),
         lambda: vm.VampPrior(2, 5, (2, 2)).adapt(np.zeros((4, 2, 2))),
+        lambda: vm.VampPrior(2, 2, (2, 2)).adapt(np.full((4, 2, 2), 255)),
+        lambda: vm.VampPrior(2, 2, (2, 2)).adapt(np.full((4, 2, 2), np.nan)),
         lambda: vm.StandardNormal(2).sample(0),
     ],
 )
@@ -171,6 +173,17 @@ def test_pseudo_inputs_start_from_noise_or_from_data():
     x = np.random.default_rng(0).random((400, 5, 5)).astype("float32")
     prior.adapt(x, margin=1e-4)
     np.testing.assert_allclose(np.sort(prior.pseudo_inputs().numpy()[:, 0, 0]), np.sort(x[:, 0, 0]), atol=1e-3)
+
+
+def test_preset_starts_pseudo_inputs_of_8_bit_data_inside_the_range(digits):
+    from training.presets.cp_vae import vamp_prior
+
+    start = lambda data: vamp_prior(data, 5, 2, True, True).raw_pseudo_inputs.numpy()  # noqa: E731
+    plain = vm.VampPrior(2, 5, (8, 8, 1))
+    plain.adapt(digits.train.x)
+    np.testing.assert_array_equal(start(digits), plain.raw_pseudo_inputs)
+    in_8_bits = digits._replace(train=digits.train._replace(x=np.round(255 * digits.train.x).astype("uint8")))
+    np.testing.assert_allclose(start(in_8_bits), plain.raw_pseudo_inputs, atol=0.05)
 
 
 def test_vamp_prior_is_the_mixture_of_its_posteriors():

@@ -58,7 +58,10 @@ class VampPrior(MixturePrior):
         require(len(x) >= self.num_components, f"at least num_components={self.num_components} examples in x", examples=len(x))
         low, high = self.value_range
         chosen = np.random.default_rng(seed).choice(len(x), self.num_components, replace=False)
-        unit = margin + (1 - 2 * margin) * (np.asarray(x)[chosen].astype("float32") - low) / (high - low)
+        examples = np.asarray(x)[chosen].astype("float32")
+        least, most = float(examples.min()), float(examples.max())
+        require(low <= least <= most <= high, f"examples inside value_range={self.value_range}: scale them", least=least, most=most)
+        unit = margin + (1 - 2 * margin) * (examples - low) / (high - low)
         self.raw_pseudo_inputs.assign(np.log(unit / (1 - unit)))
 
     def pseudo_inputs(self):

@@ -1,6 +1,7 @@
 """The baselines of the CP-VAE paper's Table 1, by the VampPrior protocol, and the same on the bundled digits."""
 
 import keras_vaemix as vm
+from keras_vaemix.supports import UNIT_INTERVAL
 from training.presets import family
 from training.presets.parts import PAPER, SMALL, gated_vae
 
@@ -27,7 +28,7 @@ def vamp_prior(data, num_components, latent_dim, learn_weights, from_data):
     """Returns a VampPrior whose pseudo-inputs start from training examples, or from noise."""
     prior = vm.VampPrior(latent_dim, num_components, data.shape, learn_weights)
     if from_data:
-        prior.adapt(data.train.x)
+        prior.adapt(data.arrays("train", UNIT_INTERVAL))
     return prior
 
 
