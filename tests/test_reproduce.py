@@ -207,3 +207,19 @@ def test_record_takes_the_test_set_alone(again, tmp_path, monkeypatch, capsys):
     assert record.main([str(folder), "tiny", "--verdict", "worse: one epoch"]) == 1
     assert f"python -m training.evaluate {folder}. Received: split='validation'" in capsys.readouterr().err
     assert not (tmp_path / "results" / "tiny.json").exists()
+
+
+def test_record_takes_no_run_that_was_trained_on_since_it_was_judged(main, tmp_path, monkeypatch, capsys):
+    def interrupted(*arguments, **keywords):
+        raise OSError("as if interrupted")
+
+    monkeypatch.setattr("keras_vaemix.VAE.fit", interrupted)
+    folder = tmp_path / "run"
+    for _ in range(2):
+        assert main("vae_digits", "--run-dir", folder, "--resume") == (1, "error: as if interrupted")
+        assert not (folder / "evaluation.json").exists()
+        write_json(folder / "evaluation.json", {"split": "test"})
+    (folder / "evaluation.json").unlink()
+    assert record.main([str(folder), "tiny", "--verdict", "worse: no epoch"]) == 1
+    expected = f"Expected a run that was judged: python -m training.evaluate {folder}. Received: {folder}, without evaluation.json"
+    assert capsys.readouterr().err == f"error: {expected}\n"

@@ -20,6 +20,10 @@ def row_of(run, verdict):
     from training.run import best_epoch
 
     config, history = read_json(run / "config.json"), read_history(run / "history.csv")
+    if not (run / "evaluation.json").exists():
+        raise FileNotFoundError(
+            f"Expected a run that was judged: python -m training.evaluate {run}. Received: {run}, without evaluation.json"
+        )
     evaluation = read_json(run / "evaluation.json")
     if evaluation["split"] != "test":
         raise ValueError(

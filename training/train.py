@@ -117,6 +117,8 @@ def fit(run, data, experiment, args, strategy):
         batches = lambda epoch, share=ALL: data.batches(  # noqa: E731
             experiment.batch_size, support, args.seed, epoch, experiment.augment, share, args.data_service
         )
+        if run.writes:  # what was judged is no more
+            (run.folder / "evaluation.json").unlink(missing_ok=True)
         with leaving(recorder, batches, args.dump_bad_batch):
             model.fit(
                 cluster.shared(strategy, lambda share: batches(first, share)),
