@@ -108,6 +108,14 @@ def write_png(path, images, zoom=1):
     Path(path).write_bytes(b"\x89PNG\r\n\x1a\n" + body)
 
 
+def write_samples(path, x):
+    """Writes samples [N, *] to FILE.png, as a grid of images, or FILE.npy."""
+    if path.suffix == ".npy":
+        np.save(path, x)
+    else:
+        write_png(path, x, zoom=max(1, 64 // x.shape[1]))
+
+
 def main(argv=None):
     """Returns the exit status: errors are one line on standard error."""
     parser = argparse.ArgumentParser(prog="python -m export.sample", description=__doc__)
@@ -121,10 +129,7 @@ def main(argv=None):
         if args.out.suffix not in (".png", ".npy"):
             raise ValueError(f"Expected --out FILE.png or FILE.npy. Received: {args.out}")
         x, _ = sample(args.artifact, args.num, args.component, args.seed)
-        if args.out.suffix == ".npy":
-            np.save(args.out, x)
-        else:
-            write_png(args.out, x, zoom=max(1, 64 // x.shape[1]))
+        write_samples(args.out, x)
     except (ValueError, OSError, ArithmeticError, MemoryError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -209,6 +209,24 @@ def test_other_presets_run(main, tmp_path, flags):
     assert (tmp_path / "run" / "evaluation.json").exists()
 
 
+def test_samples_of_the_export_that_fail_fail_the_run(digits, tmp_path, monkeypatch, capsys):
+    from types import SimpleNamespace
+
+    from training import train
+
+    def fail(*arguments):
+        raise ValueError("no samples")
+
+    monkeypatch.setattr("training.evaluate.evaluate", lambda *arguments: {})
+    monkeypatch.setattr("training.draw.draw", lambda *arguments: {})
+    monkeypatch.setattr("export.artifact.export_model", lambda model, folder: folder)
+    monkeypatch.setattr("export.sample.sample", fail)
+    args = SimpleNamespace(split="test", likelihood_samples=2, likelihood_examples=2, features="none")
+    with pytest.raises(ValueError, match="no samples"):
+        train.finish(SimpleNamespace(folder=tmp_path), digits, None, args)
+    assert capsys.readouterr().out == ""
+
+
 def test_unknown_names_suggest_the_nearest(main, tmp_path):
     status, err = main("vamp_digit")
     assert status == 1

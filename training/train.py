@@ -180,7 +180,8 @@ def finish(run, data, model, args):
     made |= draw(folder, model, data, args.split)
     made["exported decoder and sampler"] = artifact = export_model(model, folder / "export")
     made["samples by ONNX Runtime"] = sampled = folder / ("exported_samples.png" if data.is_images() else "exported_samples.npy")
-    export.sample.main([str(artifact), "--num", "64", "--out", str(sampled)])
+    x, _ = export.sample.sample(artifact)
+    export.sample.write_samples(sampled, x)
     print(f"\n{describe(report)}\n")
     for what, where in made.items():
         print(f"{what:42} {where}")
