@@ -1,6 +1,7 @@
 """Tables are reproduced row by row: run, skipped, resumed after a kill, judged."""
 
 import json
+import shlex
 import signal
 
 import numpy as np
@@ -183,6 +184,14 @@ def test_what_counts_as_measured():
     assert not reproduce.is_measured(rows, row, 0, None)
     rows[0]["arguments"] = {"latent_dim": 4}  # the row's settings are others today
     assert not reproduce.is_measured(rows, row, 0, 371)
+
+
+@pytest.mark.parametrize(
+    "own", [["--run-dir", "/my runs"], ["--run-dir=/my runs"], ["--data-dir=/d", "--split", "validation"], ["--split=test"]]
+)
+def test_recorded_commands_leave_out_places_and_split(own):
+    command = lambda *flags: "python -m training.train " + shlex.join(["vae_digits", *flags, "--seed=3", "--dataset", "npz:x y.npz"])  # noqa: E731
+    assert record.portable(command(*own, "--resume")) == command()
 
 
 def test_record_names_the_paper_s_row(again, tmp_path, monkeypatch):
