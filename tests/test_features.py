@@ -174,6 +174,20 @@ def test_inception_without_weights_says_what_to_do(digits, tmp_path, monkeypatch
         load_features("inception", digits)
 
 
+def test_features_are_checked_before_anything_else(digits, tmp_path, monkeypatch):
+    from training.evaluate import evaluate
+
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    monkeypatch.setattr(module, "online", lambda: False)
+    monkeypatch.setattr(module, "INCEPTION_FEATURES", 300)  # of 400 test images
+    for name, error, message in (("inception", FileNotFoundError, "no such file, and no network"), ("lenet", ValueError, "classes")):
+        data = digits if name == "inception" else digits._replace(train=digits.train._replace(y=None))
+        with pytest.raises(error, match=message):
+            module.judging(name, None, data)
+        with pytest.raises(error, match=message):
+            evaluate(tmp_path, None, data, "test", 5000, features=name)
+
+
 def test_inception_whose_download_fails_says_what_to_do(digits, tmp_path, monkeypatch):
     def fail(**_):
         raise Exception("URL fetch failure")

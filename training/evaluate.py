@@ -20,7 +20,7 @@ def evaluate(folder, model, data, split, num_samples, num_likelihood_examples=No
     from training.features import judging
     from training.files import write_json
 
-    x = data.arrays(split, model.support)
+    features, x = judging(features, model, data, split), data.arrays(split, model.support)
     if isinstance(model, LatentModel):
         report = bound_report(model, x, num_samples, num_likelihood_examples)
     else:
@@ -28,7 +28,6 @@ def evaluate(folder, model, data, split, num_samples, num_likelihood_examples=No
     report["split"] = split
     if model.num_components > 1:
         report |= component_report(model, data, split)
-    features = judging(features, model, data, split)
     if features != "none":
         report |= judged(model, data, split, x, features)
     if isinstance(model, GAMIXVAE):

@@ -82,12 +82,18 @@ class InceptionFeatures(NetworkFeatures):
         return 2 * np.asarray(resized) - 1
 
 
-def inception_network():
-    """Returns InceptionV3 without its classifier; raises `FileNotFoundError` with the remedy where its weights cannot be had."""
+def check_inception():
+    """Returns what is expected of Inception's weights; raises `FileNotFoundError` where there is neither the file nor a network."""
     folder = Path(os.environ.get("KERAS_HOME") or "~/.keras").expanduser() / "models"
     expected = f"the weights of Inception: choose the features lenet, or put {INCEPTION_FILE} into {folder}"
     if not (folder / INCEPTION_FILE).exists() and not online():
         raise FileNotFoundError(f"Expected {expected}. Received: no such file, and no network")
+    return expected
+
+
+def inception_network():
+    """Returns InceptionV3 without its classifier; raises `FileNotFoundError` with the remedy where its weights cannot be had."""
+    expected = check_inception()
     try:
         network = keras.applications.InceptionV3(include_top=False, weights="imagenet", pooling="avg")
     except Exception as error:  # Keras raises a plain Exception where a download fails
@@ -108,6 +114,7 @@ def judging(name, model, data, split="test"):
 
     Raises:
         ValueError: There are no images, no labels for lenet, or no more images than features, which a Frechet distance needs.
+        FileNotFoundError: Inception's weights are neither on this machine nor to be had from the network.
     """
     if name == "none":
         return name
@@ -118,6 +125,8 @@ def judging(name, model, data, split="test"):
     require(name != "lenet" or has_classes(data), LABELS_EXPECTED, dataset=data.name)
     n, most = len(getattr(data, split).x), num_features(name, data.shape)
     require(n > most, f"more {split} images than the {most} features of {name}: add images, or choose --features none", num_images=n)
+    if name == "inception":
+        check_inception()
     return name
 
 
