@@ -88,6 +88,34 @@ def test_a_kill_between_any_two_steps_of_a_checkpoint_leaves_the_last_one(tmp_pa
     assert n > 12
 
 
+@pytest.mark.parametrize("resume", [True, False])
+def test_a_kill_at_the_very_beginning_leaves_a_folder_to_begin_in(resume, tmp_path):
+    n, is_killed = 0, True
+    while is_killed:
+        folder = tmp_path / str(n)
+        is_killed, n = killed_at(n, lambda folder=folder: Run(folder, CONFIG)), n + 1
+        assert Run(folder, CONFIG, resume or (folder / "config.json").exists()).restore(Checkpointed()) == 0
+    assert n > 2
+
+
+@pytest.mark.parametrize("resume", [True, False])
+@pytest.mark.parametrize("name", ["history.csv", "checkpoint/epoch-000001.weights.h5"])
+def test_a_folder_that_is_no_run_is_left_alone(name, resume, tmp_path):
+    path = tmp_path / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("mine")
+    with pytest.raises(FileExistsError, match=rf"another --run-dir\. Received: {tmp_path}, with {Path(name).parts[0]}"):
+        Run(tmp_path, CONFIG, resume)
+    assert [other for other in tmp_path.rglob("*") if other.is_file()] == [path]
+
+
+def test_a_worker_that_does_not_write_removes_nothing(tmp_path):
+    epochs_to(Run(tmp_path, CONFIG), Checkpointed(), 1)
+    (tmp_path / "checkpoint" / "epoch-000000.weights.h5").touch()
+    assert Run(tmp_path, CONFIG, True, writes=False).restore(Checkpointed()) == 1
+    assert (tmp_path / "checkpoint" / "epoch-000000.weights.h5").exists()
+
+
 @pytest.mark.parametrize("can_exchange", [True, False])
 def test_a_kill_while_a_folder_is_replaced_leaves_a_whole_one(can_exchange, tmp_path, monkeypatch):
     if not can_exchange:

@@ -73,7 +73,7 @@ class Run:
         writes: Whether this process writes; of several workers the chief does.
 
     Raises:
-        FileExistsError: The folder holds something and `resume` is false.
+        FileExistsError: The folder holds something that is no run, or a run and `resume` is false.
         ValueError: The earlier run had other settings.
     """
 
@@ -82,9 +82,13 @@ class Run:
         self.config, old = config, self.folder / "config.json"
         if resume and old.exists():
             check_same_settings(read_config(old), config)
-        elif writes and self.folder.exists() and any(self.folder.iterdir()) and not resume:
+        elif writes and old.exists():
             raise FileExistsError(
                 f"Expected an empty run folder: pass --resume to go on with it, or another --run-dir. Received: {self.folder}, not empty"
+            )
+        elif writes and self.folder.exists() and (found := foreign(self.folder)):
+            raise FileExistsError(
+                f"Expected an empty run folder, or one with config.json: pass another --run-dir. Received: {self.folder}, with {found[0]}"
             )
         if writes:
             self.checkpoints.mkdir(parents=True, exist_ok=True)
@@ -107,7 +111,8 @@ class Run:
             raise ValueError(f"Expected {epochs} epochs in {history}, as in the checkpoint. Received: {len(self.history)}")
         best = self.checkpoints / f"best-{self.best_epoch():06d}.npz"
         self.best = read_checkpoint(best, read_arrays)
-        self.remove_all_but(best, saved[-1])
+        if self.writes:
+            self.remove_all_but(best, saved[-1])
         return epochs
 
     def past(self, name):
@@ -140,6 +145,12 @@ class Run:
         for old in self.checkpoints.iterdir():
             if old not in files:
                 old.unlink()
+
+
+def foreign(folder):
+    """Returns the names of what a folder holds beside what a run killed at its very beginning leaves: hidden files, no checkpoint."""
+    names = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
+    return [name for name in names if name != "checkpoint" or any((folder / name).iterdir())]
 
 
 def room_for(variables):
