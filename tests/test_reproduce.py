@@ -82,6 +82,12 @@ def test_unknown_names_suggest_the_nearest(again, capsys):
     assert error_line(again("--epochs", 0)[2]) == "error: Expected --epochs of at least 1. Received: 0"
 
 
+def test_tables_are_of_one_machine(capsys):
+    with pytest.raises(SystemExit):
+        reproduce.main(["cp_vae_table1", "--strategy", "multiworker"])
+    assert "invalid choice: 'multiworker'" in capsys.readouterr().err
+
+
 def test_list_shows_rows_with_their_figures(capsys):
     assert reproduce.main(["--list"]) == 0
     out = capsys.readouterr().out

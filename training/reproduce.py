@@ -36,7 +36,7 @@ def flags():
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder of TABLE.json and TABLE.md")
     parser.add_argument("--likelihood-samples", type=int, default=5000, help="importance samples of the log-likelihood")
     parser.add_argument("--likelihood-examples", type=int, help="log-likelihood of the first so many test examples only")
-    parser.add_argument("--strategy", default="auto", choices=("auto", "none", "mirrored", "multiworker"), help="tf.distribute strategy")
+    parser.add_argument("--strategy", default="auto", choices=("auto", "none", "mirrored"), help="tf.distribute strategy, of one machine")
     parser.add_argument("--list", action="store_true", help="show the rows, of all tables or of one, and stop")
     return parser
 
