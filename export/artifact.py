@@ -3,11 +3,10 @@
 import hashlib
 from pathlib import Path
 
-import numpy as np
 import tensorflow as tf
 
 from export.freeze import freeze
-from export.onnx import OPSET, ExportError
+from export.onnx import OPSET, TOLERANCE, ExportError, relative_error
 from export.precision import in_float32
 from export.saved_model import write_saved_model
 from keras_vaemix import supports
@@ -62,9 +61,10 @@ def write_artifact(model, folder, formats):
 def check_saved_model(frozen, path):
     """Raises `ExportError` unless the reloaded SavedModel decodes as the model does."""
     inputs = {name: tf.constant(value) for name, value in frozen.examples(frozen.decode_inputs(), 8).items()}
-    error = np.max(np.abs(tf.saved_model.load(str(path)).signatures["decode"](**inputs)["x"] - frozen.decode(*inputs.values())))
-    if not error <= 1e-5:
-        raise ExportError(f"Expected the SavedModel to decode as the model does, to 1e-5. Received: error {error}")
+    received = tf.saved_model.load(str(path)).signatures["decode"](**inputs)["x"]
+    error = relative_error(received, frozen.decode(*inputs.values()))
+    if not error <= TOLERANCE:
+        raise ExportError(f"Expected the SavedModel to decode as the model does, to {TOLERANCE}. Received: error {error}")
 
 
 def manifest(frozen, folder):

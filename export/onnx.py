@@ -92,6 +92,11 @@ def session(graph):
     return onnxruntime.InferenceSession(graph if isinstance(graph, bytes) else str(graph), providers=["CPUExecutionProvider"])
 
 
+def relative_error(received, expected):
+    """Returns the largest error, relative to values beyond one."""
+    return np.max(np.abs(received - expected) / np.maximum(1, np.abs(expected)))
+
+
 def compare(path, inputs, expected):
     """Raises `ExportError` unless ONNX Runtime gives what TensorFlow gives, to 1e-5 of the larger of one and the value.
 
@@ -100,7 +105,7 @@ def compare(path, inputs, expected):
     names = list(expected)
     for name, received in zip(names, session(path).run(names, inputs), strict=True):
         wanted = np.asarray(expected[name])
-        error = np.max(np.abs(received - wanted) / np.maximum(1, np.abs(wanted)))
+        error = relative_error(received, wanted)
         if received.shape != wanted.shape or not error <= TOLERANCE:
             raise ExportError(
                 f"Expected {name} of {path.name} to equal TensorFlow's to {TOLERANCE}. Received: {received.shape}, error {error}"

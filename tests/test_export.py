@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -161,6 +162,16 @@ def test_a_graph_of_something_else_is_found(exported, tmp_path):
     folder, _ = exported
     with pytest.raises(export.onnx.ExportError, match="to equal TensorFlow's"):
         export.onnx.compare(folder / "decoder.onnx", {"z": np.zeros((2, 3), "float32")}, {"x": np.ones((2, 4, 4, 1))})
+
+
+def test_a_saved_model_errs_relative_to_its_values(tmp_path):
+    spec = tf.TensorSpec([None, 2], name="z")
+    tf.saved_model.save(tf.Module(), tmp_path, {"decode": tf.function(lambda z: {"x": 1000 * z}, [spec])})
+    ones = lambda specs, n: {"z": np.ones((n, 2), "float32")}  # noqa: E731
+    frozen = lambda scale: SimpleNamespace(decode_inputs=lambda: [spec], examples=ones, decode=lambda z: scale * z)  # noqa: E731
+    export.artifact.check_saved_model(frozen(1000.005), tmp_path)
+    with pytest.raises(export.onnx.ExportError, match="the SavedModel to decode as the model does, to 1e-05"):
+        export.artifact.check_saved_model(frozen(1000.05), tmp_path)
 
 
 WITHOUT_TENSORFLOW = """
