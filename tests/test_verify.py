@@ -7,6 +7,8 @@ import tensorflow as tf
 import keras_vaemix as vm
 from keras_vaemix.verify import BoundExceeded, check_bound
 from tests import catalogue
+from training import evaluate
+from training.data.sets import from_arrays
 from training.findings.averaged_samples import LATENTS, RATIO, averaged, examples, model_of
 
 
@@ -73,6 +75,14 @@ def test_bad_arguments(binary):
     for exact in (np.zeros(3), np.full(len(binary), np.nan)):
         with pytest.raises(ValueError, match="exact log p"):
             check_bound(catalogue.make(), binary, exact)
+
+
+def test_the_command_checks_no_autoencoder(binary, monkeypatch, capsys):
+    data = from_arrays("binary", {"x": binary})
+    monkeypatch.setattr("training.run.open_run", lambda *_: (catalogue.AUTOENCODERS["mmd"](), data))
+    assert evaluate.main(["run", "--check"]) == 1
+    expected = "a model with a bound for --check: evaluate an autoencoder, which has no likelihood, without it"
+    assert capsys.readouterr().err == f"error: Expected {expected}. Received: model='Autoencoder'\n"
 
 
 def test_ladder_of_a_model(binary):

@@ -164,10 +164,14 @@ def main(argv=None):
 def evaluate_run(args):
     """Loads the model and the data of a run, evaluates or checks it, and returns what to print."""
     from keras_vaemix import verify
+    from keras_vaemix.models import LatentModel
+    from keras_vaemix.part import require
     from training.run import open_run
 
     model, data = open_run(args.run, args.data_dir)
     if args.check:
+        expected = "a model with a bound for --check: evaluate an autoencoder, which has no likelihood, without it"
+        require(isinstance(model, LatentModel), expected, model=type(model).__name__)
         x = data.arrays(args.split, model.support)
         return verify.check_bound(model, x[: args.likelihood_examples or 200], num_samples=args.num_samples)
     return describe(evaluate(args.run, model, data, args.split, args.num_samples, args.likelihood_examples, args.features))
