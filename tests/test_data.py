@@ -274,6 +274,17 @@ def test_no_file_and_no_network_is_said_at_once(monkeypatch, tmp_path):
         data.load("mnist", tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("name", "missing"),
+    [("mnist", "x_test"), ("fashion_mnist", "x_test"), ("omniglot", "x_test"), ("frey_faces", "x_all"), ("cifar10", "x_test")],
+)
+def test_prepared_file_without_an_array_is_named(name, missing, tmp_path):
+    np.savez(tmp_path / f"{name}.npz", x_train=np.zeros((12, 28, 28), "uint8"), y_train=np.zeros(12, int))
+    message = rf"Expected an array {missing} in .*/{name}\.npz\. Received: \['x_train', 'y_train'\]"
+    with pytest.raises(ValueError, match=message):
+        data.load(name, tmp_path)
+
+
 @pytest.mark.skipif(not (REAL / "mnist.npz").exists(), reason="no real data: VAEMIX_DATA")
 @pytest.mark.parametrize(
     ("name", "sizes", "shape"),

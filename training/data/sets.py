@@ -43,7 +43,11 @@ def load(name, data_dir=None, image_size=64):
         raise ValueError(f"Expected a known data set, npz:PATH or folder:PATH: {hint} Received: dataset={name!r}")
     local = Path(data_dir) / f"{name}.npz" if data_dir else None
     arrays = read(name, local, image_size)
-    return validated(NAMES[name](arrays)._replace(name=name))
+    try:
+        data = NAMES[name](arrays)
+    except KeyError as missing:
+        raise ValueError(f"Expected an array {missing.args[0]} in {local or name}. Received: {sorted(arrays)}") from None
+    return validated(data._replace(name=name))
 
 
 def read(name, local, image_size):
