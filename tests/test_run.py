@@ -283,6 +283,18 @@ def test_bad_values_in_a_file_are_refused(main, tmp_path, value):
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize("split", ["test", "validation"])
+def test_bad_values_of_the_split_that_judges_are_refused(main, tmp_path, split):
+    arrays = {f"x_{name}": np.zeros((300, 4, 4), "uint8") for name in ("train", "validation", "test")}
+    arrays[f"x_{split}"][7] = 100
+    np.savez(tmp_path / "bad.npz", **arrays)
+    status, err = main("vae_digits", "--dataset", f"npz:{tmp_path / 'bad.npz'}", "--run-dir", tmp_path / "run", "--split", split)
+    assert status == 1
+    assert "in {0, 1}" in err
+    assert split in err
+    assert not (tmp_path / "run").exists()
+
+
 def test_folder_in_use_is_left_alone(main, whole):
     before = (whole[0] / "config.json").read_bytes()
     status, err = main(*QUICK, "--run-dir", whole[0])

@@ -80,7 +80,7 @@ def check_trainable(data, experiment, features, judged_on="test"):
         raise ValueError(f"Expected {expected}. Received: {len(data.train.x)}")
     experiment.model.check_batch_size(experiment.batch_size)
     judging(features, experiment.model, data, judged_on)
-    for split in ("validation",) if data.binarizes(support) else ("validation", "train"):
+    for split in sorted({"validation", judged_on} | (set() if data.binarizes(support) else {"train"})):
         x = data.arrays(split, support)
         is_known = getattr(data, split).x.dtype == np.uint8 and support is not BINARY  # 8 bits over 255 are in every other support
         experiment.model.check(x[:1] if is_known else x, f"{data.name} {split}")
