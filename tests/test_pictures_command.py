@@ -165,6 +165,13 @@ def test_errors_are_one_line(picture, run, flags, message):
     assert message in err
 
 
+@pytest.mark.parametrize("what", pictures.WITHOUT_EXAMPLES)
+def test_pictures_without_examples_take_no_split(what, capsys):
+    assert pictures.main(["absent", "--what", what, "--split", "test"]) == 1
+    expected = "--split with a picture of examples, none of samples, neighbors, mask"
+    assert capsys.readouterr().err == f"error: Expected {expected}. Received: --what {what}\n"
+
+
 def test_other_data_are_refused(picture, folders, tmp_path):
     folder = shutil.copytree(folders["vae"], tmp_path / "copy")
     config = folder / "config.json"

@@ -20,6 +20,7 @@ KINDS = (
     "transitions",
     "attribute",
 )  # those of `draw.PICTURES`
+WITHOUT_EXAMPLES = ("samples", "neighbors", "mask")
 
 
 def main(argv=None):
@@ -29,7 +30,7 @@ def main(argv=None):
     parser.add_argument("--what", required=True, choices=KINDS, help="picture to draw")
     parser.add_argument("--attribute", help="label that --what attribute adds to examples and takes away")
     parser.add_argument("--latents", type=int, nargs=2, metavar="J", help="latents that --what variants varies (default: by effect)")
-    parser.add_argument("--split", default="test", choices=SPLITS, help="split of the examples that are drawn (default: %(default)s)")
+    parser.add_argument("--split", choices=SPLITS, help="split of the examples that are drawn (default: test)")
     parser.add_argument("--data-dir", default=os.environ.get("VAEMIX_DATA"), help="folder with NAME.npz")
     parser.add_argument("--out", type=Path, help="PNG file (default: WHAT.png in the run folder)")
     args = parser.parse_args(argv)
@@ -51,8 +52,12 @@ def draw_run(args):
         raise ValueError(f"Expected --attribute with --what attribute alone. Received: --what {args.what}")
     if args.latents is not None and args.what != "variants":
         raise ValueError(f"Expected --latents with --what variants alone. Received: --what {args.what}")
+    if args.split is not None and args.what in WITHOUT_EXAMPLES:
+        raise ValueError(
+            f"Expected --split with a picture of examples, none of {', '.join(WITHOUT_EXAMPLES)}. Received: --what {args.what}"
+        )
     out, latents = args.out or args.run / f"{args.what}.png", args.latents and tuple(args.latents)
-    draw.save(out, args.what, draw.Subject(args.run, *open_run(args.run, args.data_dir), args.attribute, latents, args.split))
+    draw.save(out, args.what, draw.Subject(args.run, *open_run(args.run, args.data_dir), args.attribute, latents, args.split or "test"))
     return out
 
 
