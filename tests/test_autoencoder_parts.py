@@ -93,3 +93,33 @@ def test_games():
     game = vm.games.NonSaturating()
     assert float(game.critic_loss(blind, real, fake, None)) == pytest.approx(2 * math.log(2))
     assert float(game.fooling_loss(blind(fake))) == pytest.approx(math.log(2)) == float(game.yielding_loss(blind(real)))
+
+
+# Each by NumPy, for scores of real and fake: the critic's loss, and those of who makes either.
+BY_HAND = {
+    "LeastSquares": (
+        lambda real, fake: np.mean((real - 1) ** 2) / 2 + np.mean(fake**2) / 2,
+        lambda fake: np.mean((fake - 1) ** 2) / 2,
+        lambda real: np.mean(real**2) / 2,
+    ),
+    "Hinge": (
+        lambda real, fake: np.mean(np.maximum(1 - real, 0)) + np.mean(np.maximum(1 + fake, 0)),
+        lambda fake: -np.mean(fake),
+        np.mean,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BY_HAND)
+def test_games_of_means(name):
+    """There are more of the fake than of the real: each is a mean of its own."""
+    real, fake = (np.random.default_rng(i).normal(size=(6 + 6 * i, D)).astype("float32") for i in range(2))
+    direction = np.array([[3.0], [0.0], [4.0]], "float32")
+    critic, game = linear(D, direction), getattr(vm.games, name)()
+    on_real, on_fake = real @ direction, fake @ direction
+    assert max(on_real.min(), on_fake.min()) < -1  # both sides of a hinge
+    assert min(on_real.max(), on_fake.max()) > 1
+    critic_loss, fooling_loss, yielding_loss = BY_HAND[name]
+    assert float(game.critic_loss(critic, tf.constant(real), tf.constant(fake), None)) == pytest.approx(critic_loss(on_real, on_fake))
+    assert float(game.fooling_loss(tf.constant(on_fake))) == pytest.approx(fooling_loss(on_fake))
+    assert float(game.yielding_loss(tf.constant(on_real))) == pytest.approx(yielding_loss(on_real))
