@@ -13,7 +13,7 @@ from training.files import read_json, write_json
 from training.papers import TABLES, Row
 from training.presets import PRESETS
 from training.record import RESULTS, VERDICTS
-from training.verdicts import error_of, verdict
+from training.verdicts import error_of, verdict, verdict_on_faces
 
 TINY = [Row("vae", "vae_digits", {"latent_dim": 3}, -24.0), Row("mg2", "mog_prior_digits", {"num_components": 2, "latent_dim": 3}, -10.0)]
 
@@ -173,6 +173,38 @@ def test_tables_of_one_data_set_take_no_other(table, capsys):
     assert capsys.readouterr().err == (
         f"error: Expected {table}, whose figures are of one data set, without --dataset. Received: --dataset digits\n"
     )
+
+
+def faces(distance, sharpness, epochs=200):
+    """Returns the measured row of an arm; images of the data have a sharpness of 3."""
+    return {"fd_generation": distance, "sharpness_generation": sharpness, "sharpness_real": 3.0, "epochs": epochs}
+
+
+PLAIN = [faces(90.0, 1.0), faces(110.0, 3.0)]  # 100, and 1 from the data's sharpness
+
+
+@pytest.mark.parametrize(
+    ("rows", "word", "distance", "sharpness"),
+    [
+        ([faces(80.0, 2.5)], "reproduced", "better", "better"),
+        ([faces(80.0, 3.5)], "reproduced", "better", "better"),
+        ([faces(105.0, 2.5, 180), faces(85.0, 3.0)], "reproduced", "better", "better"),
+        ([faces(80.0, 4.5)], "not comparable", "better", "no better"),  # too sharp
+        ([faces(120.0, 2.5)], "not comparable", "no better", "better"),
+        ([faces(120.0, 1.5)], "worse", "no better", "no better"),
+        ([faces(100.0, 2.0)], "worse", "no better", "no better"),  # the same is no better
+    ],
+)
+def test_verdict_on_faces(rows, word, distance, sharpness):
+    epochs = "180 to 200" if len(rows) > 1 else "200"
+    expected = f"{word}: after {epochs} epochs samples {distance} by FD than the plain VAE's, and {sharpness} by sharpness"
+    assert verdict_on_faces(rows, PLAIN) == expected
+    assert word in VERDICTS
+
+
+@pytest.mark.parametrize(("rows", "plain"), [(PLAIN, PLAIN), ([faces(80.0, 2.5)], [])], ids=["itself", "not measured"])
+def test_faces_without_others_are_not_judged(rows, plain):
+    assert verdict_on_faces(rows, plain) == "not comparable: what the other arms are held against, after 200 epochs"
 
 
 def test_what_counts_as_measured():
