@@ -15,7 +15,7 @@ from tests.benchmarks.flex_ae_rival import Player
 
 LATENT_DIM, FILTERS, SIDE = 128, (16, 32, 64, 128), 4  # of the last map, to which four stages halve 64
 DISCRIMINATOR_FILTERS = 16, 32, 64
-SCALE, TARGET_VARIANCE, ADVERSARIAL_WEIGHT, LIMITS = 0.05, 0.1, 100.0, (-6.0, 2.0)
+SCALE, TARGET_VARIANCE, LIMITS = 0.05, 0.1, (-6.0, 2.0)
 FLOOR, EPSILON = 1e-6, 1e-3
 
 
@@ -91,7 +91,8 @@ def divergence(mean, variance):
 class GAMIX:
     """The three networks, two players, and their step. Where it is compiled, what each loss needs is one graph."""
 
-    def __init__(self, is_compiled=False):
+    def __init__(self, adversarial_weight, is_compiled=False):
+        self.adversarial_weight = adversarial_weight
         networks = encoder(), decoder(), discriminator()
         self.encoder, self.decoder, self.discriminator = (network.to(memory_format=torch.channels_last) for network in networks)
         adam = 2e-4, 0.5, 0.999
@@ -131,7 +132,7 @@ class GAMIX:
         images, reconstruction, loss = self.images_and_loss(x, torch.randn(2, len(x), LATENT_DIM))
         discriminator_loss = self.players["discriminator"].minimize(self.discriminator_loss(x, images.detach()))
         self.discriminator.requires_grad_(False)  # where compiled, its gradients would be taken in the model's move too
-        self.players["model"].minimize(loss + ADVERSARIAL_WEIGHT * self.fooling_loss(images))
+        self.players["model"].minimize(loss + self.adversarial_weight * self.fooling_loss(images))
         self.discriminator.requires_grad_(True)
         return torch.stack([reconstruction.detach(), discriminator_loss])
 
