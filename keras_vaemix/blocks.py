@@ -1,8 +1,12 @@
 """Arrays that may be larger than memory, as those mapped from disk: taken as they come, and read a block at a time."""
 
+import math
+
 import numpy as np
 
 BLOCK_BYTES = 2**26
+SMALL = 64 * 64 * 3  # values of an example
+MOST_VALUES = 2**20  # of larger ones, for each of which networks hold hundreds
 
 
 def as_array(x):
@@ -15,3 +19,11 @@ def blocks(x, num_bytes=BLOCK_BYTES):
     size = max(1, num_bytes // max(1, np.asarray(x[:1]).nbytes))
     for start in range(0, len(x), size):
         yield start, np.asarray(x[start : start + size])
+
+
+def at_once(batch_size, shape, most):
+    """Returns how many examples of a shape go through a network at once: `batch_size`, or for None `most`, fewer if they are large."""
+    if batch_size is not None:
+        return batch_size
+    size = math.prod(shape)
+    return most if size <= SMALL else max(1, min(most, MOST_VALUES // size))

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_vaemix.blocks import at_once
 from keras_vaemix.objectives import ImportanceWeighted, log_importance
 from keras_vaemix.part import check_positive
 from keras_vaemix.seeds import fold_in, stateless_seed
@@ -42,7 +43,8 @@ class LikelihoodEstimator:
         batch_size = min(batch_size, len(x))
         strata = self.model.num_strata
         # As many draws in each stratum as make up a chunk; the number of samples counts those of all strata.
-        chunk_size = max(1, (chunk_size or min(num_samples, self.model.decoded_at_once // batch_size)) // strata)
+        decoded = at_once(None, x.shape[1:], self.model.decoded_at_once)
+        chunk_size = max(1, (chunk_size or min(num_samples, decoded // batch_size)) // strata)
         num_chunks = tf.constant(-(-num_samples // (chunk_size * strata)))
         starts = range(0, len(x), batch_size)
         progress = keras.utils.Progbar(len(starts), verbose=verbose, unit_name="batch")

@@ -3,8 +3,9 @@
 import numpy as np
 import tensorflow as tf
 
-from keras_vaemix.blocks import as_array
+from keras_vaemix.blocks import as_array, at_once
 from keras_vaemix.evaluation import posterior_means
+from keras_vaemix.evaluation.generation import batched
 from keras_vaemix.part import check_positive, require
 from keras_vaemix.plots import grid, rendered
 
@@ -53,7 +54,7 @@ def attribute_line(model, x, has_attribute, examples, steps=9, reach=2.0):
     difference = codes[has_attribute].mean(axis=0) - codes[~has_attribute].mean(axis=0)  # [D]
     line = np.linspace(-reach, reach, steps)[:, None] * difference  # [steps, D]
     z = posterior_means(model, examples)[:, None] + line  # [R, steps, D]
-    return grid(model.decode(tf.constant(z.reshape(-1, z.shape[-1]), tf.float32)), steps)
+    return grid(decoded(model, z.reshape(-1, z.shape[-1]), np.shape(examples)[1:]), steps)
 
 
 def variants(model, example, latents, values=(-6.0, 0.0, 6.0)):
@@ -77,7 +78,7 @@ def variants(model, example, latents, values=(-6.0, 0.0, 6.0)):
     right, down = np.meshgrid(values, values)
     varied = np.repeat(z[None], right.size, axis=0)  # [len(values)^2, D]
     varied[:, latents[0]], varied[:, latents[1]] = right.ravel(), down.ravel()
-    return grid(model.decode(tf.constant(varied, tf.float32)), len(values))
+    return grid(decoded(model, varied, np.shape(example)), len(values))
 
 
 def transitions(model, first, second, steps=6):
@@ -100,7 +101,12 @@ def transitions(model, first, second, steps=6):
     z1, z2 = (posterior_means(model, x)[:, None] for x in (first, second))  # [R, 1, D]
     alpha = np.linspace(0, 1, steps)[:, None]
     z = (1 - alpha) * z1 + alpha * z2  # [R, steps, D]
-    return grid(model.decode(tf.constant(z.reshape(-1, z.shape[-1]), tf.float32)), steps)
+    return grid(decoded(model, z.reshape(-1, z.shape[-1]), np.shape(first)[1:]), steps)
+
+
+def decoded(model, z, shape):
+    """Returns the images of latents z [N, D], decoded few at a time where images of this shape are large."""
+    return batched(model.decode, tf.constant(z, tf.float32), at_once(None, shape, len(z)))
 
 
 def check_one_latent(model):

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_vaemix.blocks import at_once
 from keras_vaemix.gaussian_mixture import fit_mixture
 from keras_vaemix.models import CPVAE, VAE
 from keras_vaemix.part import require
@@ -25,7 +26,7 @@ def without_mixture(model):
 
 
 @functools.singledispatch
-def adapt(model, x, num_starts=10, batch_size=200, seed=0):
+def adapt(model, x, num_starts=10, batch_size=None, seed=0):
     """Starts a model's mixture from a Gaussian mixture fitted to the latents of examples, with the networks as they are.
 
     The prior takes the moments of its components. Of a `VAE` they are diagonal. Of a `CPVAE` they are full, which follow clusters of any
@@ -35,7 +36,7 @@ def adapt(model, x, num_starts=10, batch_size=200, seed=0):
         model: A `VAE` or a `CPVAE` whose prior is a `NormalMixture`.
         x: Examples [N, *].
         num_starts: Starts of the Gaussian mixture, of which the likeliest counts.
-        batch_size: Number of examples at a time.
+        batch_size: Number of examples at a time; 200, or fewer large ones, if None.
         seed: Integer; the start is a function of it, and of Keras's global seed where q(c|x) is taught.
 
     Reference: Z. Jiang et al., *Variational Deep Embedding*, 2017, Section 4.2.
@@ -59,8 +60,9 @@ def _(model: CPVAE):
 
 
 @adapt.register
-def _(model: VAE, x, num_starts=10, batch_size=200, seed=0):
+def _(model: VAE, x, num_starts=10, batch_size=None, seed=0):
     check(model, x)
+    batch_size = at_once(batch_size, model.example_shape, 200)
     encoded = [model.encoded(x[i : i + batch_size]) for i in range(0, len(x), batch_size)]
     z, stddev = (np.concatenate([one[name] for one in encoded]) for name in ("mean", "stddev"))
     mixture = fit_mixture(z, model.num_components, "diag", num_starts, seed=seed)
@@ -68,8 +70,9 @@ def _(model: VAE, x, num_starts=10, batch_size=200, seed=0):
 
 
 @adapt.register
-def _(model: CPVAE, x, num_starts=10, batch_size=200, seed=0):
+def _(model: CPVAE, x, num_starts=10, batch_size=None, seed=0):
     check(model, x)
+    batch_size = at_once(batch_size, model.example_shape, 200)
     k, d = model.num_components, model.prior.latent_dim
     params = np.concatenate([model.encoder(x[i : i + batch_size], training=False) for i in range(0, len(x), batch_size)])
     z, variance = params[:, k : k + d], np.exp(np.clip(params[:, k + d :], *model.heads.log_variance_limits))

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from keras_vaemix.blocks import at_once
 from keras_vaemix.divergences import MonteCarlo
 from keras_vaemix.evaluation.ladder import bounds_of
 from keras_vaemix.objectives import ELBO, ImportanceWeighted
@@ -61,7 +62,7 @@ class BoundReport(NamedTuple):
         return "\n".join(lines)
 
 
-def check_bound(model, x, exact=None, num_samples=5000, repetitions=20, batch_size=100, seed=0):
+def check_bound(model, x, exact=None, num_samples=5000, repetitions=20, batch_size=None, seed=0):
     r"""Compares every bound that a model reports with log p(x), and raises if one lies above it.
 
     The bounds are the model's own objective at beta = 1, the ELBO by Monte Carlo and with every upper bound of the divergence that
@@ -74,7 +75,7 @@ def check_bound(model, x, exact=None, num_samples=5000, repetitions=20, batch_si
         exact: Exact log p(x) [N], where it is known.
         num_samples: Importance samples for each example where it is not.
         repetitions: Number of times that each bound is drawn, at least two.
-        batch_size: Number of examples at a time.
+        batch_size: Number of examples at a time; 100, or fewer large ones, if None.
         seed: Integer; the report is a function of it.
 
     Returns:
@@ -86,6 +87,7 @@ def check_bound(model, x, exact=None, num_samples=5000, repetitions=20, batch_si
     """
     model.check(x)
     x = np.asarray(x)
+    batch_size = at_once(batch_size, x.shape[1:], 100)
     check_positive(num_samples=num_samples, repetitions=repetitions, batch_size=batch_size)
     require(repetitions > 1, "repetitions of at least 2: their spread is the noise of a bound", repetitions=repetitions)
     if exact is None:

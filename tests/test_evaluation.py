@@ -2,12 +2,13 @@
 
 import math
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 import keras_vaemix as vm
-from keras_vaemix import plots
+from keras_vaemix import pictures, plots
 from tests import catalogue
 
 
@@ -79,3 +80,69 @@ def test_component_samples_have_a_row_for_each_component():
     assert picture.shape == (5 * 5 - 1, 6 * 5 - 1, 1)
     heaviest = int(np.argmax(model.prior.log_weights()))
     np.testing.assert_allclose(picture[:4, :4], model.sample(6, heaviest, seed=0)[0], atol=1e-6)
+
+
+class Counted(keras.layers.Layer):
+    """Keeps the sizes of the batches that it sees."""
+
+    def __init__(self):
+        super().__init__()
+        self.sizes = []
+
+    def call(self, x):
+        if x.shape[0] is not None:
+            self.sizes.append(x.shape[0])
+        return x
+
+
+@pytest.fixture(scope="module")
+def large():
+    """A GAMIX-VAE of 256x256 pixels with the least networks, what counts in both, and 24 images."""
+    shape, seen = (256, 256, 3), [Counted(), Counted()]
+    encoder = keras.Sequential([keras.Input(shape), seen[0], keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(4)])
+    up = [keras.layers.Dense(3), keras.layers.Reshape((1, 1, 3)), keras.layers.UpSampling2D(256)]
+    decoder = keras.Sequential([keras.Input((2,)), *up, seen[1]])
+    levels = np.random.default_rng(0).random((24, 1, 1, 3), "float32")
+    return vm.GAMIXVAE(encoder, decoder, vm.FittedMixture(2, 2), vm.Laplace(0.05)), seen, np.broadcast_to(levels, (24, *shape))
+
+
+class Colour:
+    """Features of images that are their mean colours."""
+
+    name = "colour"
+
+    def __call__(self, images):
+        return np.mean(images, axis=(1, 2))
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda model, x: model.adapt_sampler(x),
+        lambda model, x: model.aggregate_variance(x),
+        lambda model, x: model.responsibilities(x),
+        lambda model, x: model.reconstruct(x),
+        lambda model, x: vm.evaluation.likelihood_report(model, x, 3),
+        lambda model, x: vm.evaluation.kl_ladder(model, x, 1),
+        lambda model, x: vm.evaluation.posterior_means(model, x),
+        lambda model, x: vm.evaluation.latent_effects(model, x),
+        lambda model, x: vm.evaluation.generation_report(model, x, Colour()),
+        lambda model, x: vm.evaluation.sharpness_report(model, x),
+        lambda model, x: plots.component_samples(model),
+        lambda model, x: pictures.transitions(model, x[:4], x[4:8]),
+    ],
+)
+def test_large_examples_go_through_networks_few_at_a_time(use, large):
+    model, seen, x = large
+    model.adapt_sampler(x)
+    for one in seen:
+        one.sizes.clear()
+    use(model, x)
+    assert 1 <= max(seen[0].sizes + seen[1].sizes) <= 5
+
+
+def test_large_draws_are_those_of_one_batch(large):
+    model, _, x = large
+    model.adapt_sampler(x)
+    z = model.sample_latents(7, None, model.seed_for(3))
+    np.testing.assert_allclose(model.sample(7, seed=3), model.decode(*z), rtol=1e-6)

@@ -11,7 +11,7 @@ from PIL import Image
 
 import keras_vaemix as vm
 from keras_vaemix import supports
-from keras_vaemix.blocks import blocks
+from keras_vaemix.blocks import at_once, blocks
 from keras_vaemix.evaluation import nearest_neighbors
 from training import data, draw
 from training import flags as flags_of
@@ -161,6 +161,23 @@ def test_blocks_are_the_whole():
     assert [start for start, _ in parts] == [0, 3, 6, 9]
     np.testing.assert_array_equal(np.concatenate([block for _, block in parts]), x)
     assert len(list(blocks(x, 1))) == 10
+
+
+@pytest.mark.parametrize(
+    ("batch_size", "shape", "most", "size"),
+    [
+        (None, (64, 64, 3), 500, 500),
+        (None, (64, 64, 3), 1000, 1000),
+        (None, (28, 28, 1), 100, 100),
+        (None, (256, 256, 3), 500, 5),
+        (None, (256, 256, 3), 2, 2),
+        (None, (1024, 1024, 3), 500, 1),
+        (7, (256, 256, 3), 500, 7),
+        (0, (28, 28, 1), 500, 0),
+    ],
+)
+def test_large_examples_are_few_at_once(batch_size, shape, most, size):
+    assert at_once(batch_size, shape, most) == size
 
 
 def test_a_check_by_blocks_names_the_example(monkeypatch):

@@ -3,11 +3,12 @@
 import numpy as np
 import tensorflow as tf
 
+from keras_vaemix.blocks import at_once
 from keras_vaemix.evaluation.latent import posterior_means
 from keras_vaemix.part import check_positive, require
 
 
-def latent_effects(model, x, reach=1.0, num_examples=8, batch_size=500):
+def latent_effects(model, x, reach=1.0, num_examples=8, batch_size=None):
     r"""Returns how much each latent changes what is decoded, [D]:
 
     .. math:: e_j = \frac1n \sum_i \frac1m \|\hat x(z_i + a s_j e_j) - \hat x(z_i - a s_j e_j)\|_1
@@ -20,9 +21,10 @@ def latent_effects(model, x, reach=1.0, num_examples=8, batch_size=500):
         x: Examples [N, *].
         reach: Standard deviations to either side.
         num_examples: At most so many of x, the first, are varied.
-        batch_size: Number of latents that are decoded at a time.
+        batch_size: Number of latents that are decoded at a time; 500, or fewer of large examples, if None.
     """
     require(reach > 0, "reach > 0", reach=reach)
+    batch_size = at_once(batch_size, np.shape(x)[1:], 500)
     check_positive(num_examples=num_examples, batch_size=batch_size)
     codes = posterior_means(model, x)
     steps = reach * np.diag(codes.std(axis=0))  # [D, D], one latent each

@@ -2,12 +2,13 @@
 
 import numpy as np
 
+from keras_vaemix.blocks import as_array, at_once
 from keras_vaemix.evaluation.frechet import Moments, frechet_distance
 from keras_vaemix.evaluation.precision_recall import improved_precision_recall, precision_recall_distributions
 from keras_vaemix.part import check_positive, require
 
 
-def generation_report(model, x, features, num_samples=10_000, batch_size=500, seed=0, real=None):
+def generation_report(model, x, features, num_samples=10_000, batch_size=None, seed=0, real=None):
     """Judges generated and reconstructed images against real ones, as many of each: n = min(num_samples, len(x)).
 
     Args:
@@ -15,7 +16,7 @@ def generation_report(model, x, features, num_samples=10_000, batch_size=500, se
         x: Real examples [N, *] that the model reconstructs.
         features: Has a `name`, and maps images [n, *] to features [n, F].
         num_samples: At most so many images of each kind.
-        batch_size: Number of images at a time.
+        batch_size: Number of images at a time; 500, or fewer large ones, if None.
         seed: Integer; the images that are taken and drawn are a function of it.
         real: Features [N, F] of the real images where they are not those of x, as the grey images of an x that is binarised;
             or `Moments` of n of them, with which the two distances are taken, and those of x for the rest.
@@ -28,12 +29,14 @@ def generation_report(model, x, features, num_samples=10_000, batch_size=500, se
     Raises:
         ValueError: `real` is of another number of samples, there are too few samples, or features are not finite.
     """
+    x = as_array(x)
+    batch_size = at_once(batch_size, x.shape[1:], 500)
     check_positive(num_samples=num_samples, batch_size=batch_size)
     index = sample_of(len(x), num_samples, seed)
     real_features, moments = real_side(x, features, index, batch_size, real)
-    x, n = np.asarray(x)[index], len(index)
+    n = len(index)
     fake = np.concatenate([np.asarray(features(model.sample(size, seed=draw))) for size, draw in draws_of(n, batch_size, seed)])
-    reconstructed = batched(lambda batch: features(model.reconstruct(batch)), x, batch_size)
+    reconstructed = batched(lambda i: features(model.reconstruct(x[i])), index, batch_size)
     curve = precision_recall_distributions(real_features, fake, seed=seed)
     precision, recall = improved_precision_recall(real_features, fake, batch_size=batch_size)
     return {
@@ -51,7 +54,7 @@ def generation_report(model, x, features, num_samples=10_000, batch_size=500, se
 def real_side(x, features, index, batch_size, real):
     """Returns the features [n, F] of the real images that are taken and their `Moments`; see `generation_report`."""
     if real is None or isinstance(real, Moments):
-        taken = batched(features, np.asarray(x)[index], batch_size)
+        taken = batched(lambda i: features(x[i]), index, batch_size)
     else:
         require(len(real) == len(x), f"features of {len(x)} real images, one for each of x", real=len(real))
         taken = np.asarray(real)[index]

@@ -4,6 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_vaemix import divergences
+from keras_vaemix.blocks import at_once
 from keras_vaemix.mixtures import NormalComponents, is_normal_mixture
 from keras_vaemix.models import VAE
 from keras_vaemix.objectives import ELBO
@@ -37,17 +38,18 @@ def bounds_of(model):
     return {name: bound for name, bound in LADDER.items() if one_to_one or not isinstance(bound, divergences.MatchedBound)}
 
 
-def kl_ladder(model, x, num_samples=10, batch_size=100, seed=0):
+def kl_ladder(model, x, num_samples=10, batch_size=None, seed=0):
     """Returns the Monte Carlo estimate and every bound of KL(q(z|x) || p(z)) for each example: a dict of arrays [N] in nats.
 
     Args:
         model: A model with one posterior and one prior.
         x: Examples [N, *].
         num_samples: Draws (in each stratum) of the estimate `monte_carlo`.
-        batch_size: Number of examples at a time.
+        batch_size: Number of examples at a time; 100, or fewer large ones, if None.
         seed: Integer; the estimate is a function of it.
     """
     model.check(x)
+    batch_size = at_once(batch_size, model.example_shape, 100)
     check_positive(num_samples=num_samples, batch_size=batch_size)
     bounds, objective = bounds_of(model), ELBO(num_samples, kl=divergences.MonteCarlo())
 

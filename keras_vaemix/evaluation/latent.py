@@ -4,6 +4,7 @@ import numpy as np
 import tensorflow as tf
 from scipy.spatial.distance import cdist
 
+from keras_vaemix.blocks import at_once
 from keras_vaemix.evaluation.features import check_features
 from keras_vaemix.evaluation.frechet import frechet_distance
 from keras_vaemix.part import check_positive, require
@@ -12,13 +13,14 @@ ACTIVE_STDDEV = 0.01  # of a code that moves
 MMD_SCALES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 
 
-def posterior_means(model, x, batch_size=500):
+def posterior_means(model, x, batch_size=None):
     """Returns the means of the latents given each of x [N, *], [N, D]."""
+    batch_size = at_once(batch_size, np.shape(x)[1:], 500)
     means = [model.latent_means(tf.cast(x[i : i + batch_size], tf.float32)) for i in range(0, len(x), batch_size)]
     return np.concatenate([np.asarray(batch) for batch in means])
 
 
-def active_units(model, x, threshold=0.01, batch_size=500):
+def active_units(model, x, threshold=0.01, batch_size=None):
     r"""Returns the number of latents j with :math:`\mathrm{Var}_x(E_{q(z|x)}[z_j]) > 0.01`.
 
     Reference: Y. Burda, R. Grosse, R. Salakhutdinov, *Importance Weighted Autoencoders*, 2016, Section 5.2.

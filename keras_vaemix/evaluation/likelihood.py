@@ -5,16 +5,17 @@ import math
 import numpy as np
 import tensorflow as tf
 
+from keras_vaemix.blocks import at_once
 from keras_vaemix.evaluation.ladder import has_kl_ladder, kl_ladder
 from keras_vaemix.evaluation.latent import active_units
 from keras_vaemix.objectives import ELBO
 from keras_vaemix.seeds import fold_in, stateless_seed
 
 
-def bound_parts(model, x, batch_size=100, seed=0):
+def bound_parts(model, x, batch_size=None, seed=0):
     """Returns the ELBO with beta = 1 and its parts for each example, one draw each: a dict of arrays [N] in nats."""
     model.check(x)
-    objective = ELBO()
+    objective, batch_size = ELBO(), at_once(batch_size, model.example_shape, 100)
 
     @tf.function
     def parts(batch, seed):
@@ -25,14 +26,14 @@ def bound_parts(model, x, batch_size=100, seed=0):
     return {name: np.concatenate([r[name] for r in results]) for name in results[0]}
 
 
-def likelihood_report(model, x, num_samples=5000, batch_size=100, seed=0, num_likelihood_examples=None, verbose=0):
+def likelihood_report(model, x, num_samples=5000, batch_size=None, seed=0, num_likelihood_examples=None, verbose=0):
     """Evaluates a model on examples.
 
     Args:
         model: A model that gives draws.
         x: Examples [N, *].
         num_samples: Importance samples for each example.
-        batch_size: Number of examples at a time.
+        batch_size: Number of examples at a time; 100, or fewer large ones, if None.
         seed: Integer; every figure is a function of it.
         num_likelihood_examples: The log-likelihood, which is the long part, is of the first so many; None for all.
         verbose: 1 shows a progress bar.
@@ -46,7 +47,7 @@ def likelihood_report(model, x, num_samples=5000, batch_size=100, seed=0, num_li
     name = model.figure_name
     report = {key: float(np.mean(value)) for key, value in parts.items()}
     report[name("elbo") + "_se"] = standard_error(parts[name("elbo")])
-    some = x[:num_likelihood_examples]
+    some = x if num_likelihood_examples is None else x[:num_likelihood_examples]
     estimate = model.estimate_log_likelihood(some, num_samples, batch_size, seed, verbose=verbose)
     report[name("log_likelihood")] = float(np.mean(estimate.log_likelihood))
     report[name("log_likelihood") + "_se"] = standard_error(estimate.log_likelihood)

@@ -3,24 +3,26 @@
 import numpy as np
 import tensorflow as tf
 
+from keras_vaemix.blocks import at_once
 from keras_vaemix.evaluation.latent import latent_report, posterior_means
 from keras_vaemix.part import check_positive
 from keras_vaemix.seeds import stateless_seed
 
 
-def autoencoder_report(model, x, batch_size=500, seed=0):
+def autoencoder_report(model, x, batch_size=None, seed=0):
     """Returns the figures of an autoencoder on examples x [N, *], none of them a bound of a likelihood.
 
     Args:
         model: An `AutoencodingModel`.
         x: Examples.
-        batch_size: Number of examples at a time.
+        batch_size: Number of examples at a time; 500, or fewer large ones, if None.
         seed: Integer, of the draws of the prior.
 
     Returns:
         A dict: `cost`, the mean cost of a reconstruction, with `cost_se`, its standard error; `mean_squared_error` of a value of x;
         `num_examples`; and where codes can be set against the prior, `latent_report` of the latents that are not masked.
     """
+    batch_size = at_once(batch_size, model.example_shape, 500)
     check_positive(batch_size=batch_size)
     model.check(x)
     batches = [tf.cast(x[i : i + batch_size], tf.float32) for i in range(0, len(x), batch_size)]

@@ -3,6 +3,7 @@
 import numpy as np
 from scipy import ndimage
 
+from keras_vaemix.blocks import as_array, at_once
 from keras_vaemix.evaluation.generation import batched, draws_of, sample_of
 from keras_vaemix.part import check_positive, require
 
@@ -45,14 +46,14 @@ def l1(x, y):
     return np.mean(np.abs(x - y), axis=tuple(range(1, x.ndim)), dtype=float)
 
 
-def sharpness_report(model, x, num_samples=1000, batch_size=100, seed=0):
+def sharpness_report(model, x, num_samples=1000, batch_size=None, seed=0):
     """Returns how sharp samples, reconstructions and real images are, and how near reconstructions come: means over n images of each.
 
     Args:
         model: Has `sample(n, seed=)` and `reconstruct(x)`, both of which return images in the range of x.
         x: Real images [N, H, W, C]; n = min(num_samples, N) of them are taken.
         num_samples: At most so many images of each kind.
-        batch_size: Number of images at a time.
+        batch_size: Number of images at a time; 100, or fewer large ones, if None.
         seed: Integer; the images that are taken and drawn are a function of it.
 
     Returns:
@@ -62,8 +63,10 @@ def sharpness_report(model, x, num_samples=1000, batch_size=100, seed=0):
     Raises:
         ValueError: The examples are no images.
     """
+    x = as_array(x)
+    batch_size = at_once(batch_size, x.shape[1:], 100)
     check_positive(num_samples=num_samples, batch_size=batch_size)
-    real = np.asarray(x)[sample_of(len(x), num_samples, seed)]
+    real = x[sample_of(len(x), num_samples, seed)]
     reconstructed = batched(model.reconstruct, real, batch_size)
     fake = np.concatenate([np.asarray(model.sample(size, seed=draw)) for size, draw in draws_of(len(real), batch_size, seed)])
     sharp = {"generation": fake, "reconstruction": reconstructed, "real": real}

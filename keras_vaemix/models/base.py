@@ -3,9 +3,9 @@
 import abc
 
 import keras
-import numpy as np
 import tensorflow as tf
 
+from keras_vaemix.blocks import as_array, at_once
 from keras_vaemix.importance import LikelihoodEstimator
 from keras_vaemix.models.generative import GenerativeModel
 from keras_vaemix.models.step import Update
@@ -21,7 +21,8 @@ class LatentModel(GenerativeModel):
         seed: Every draw is a function of this integer, a counter kept as a weight, and the replica.
 
     Attributes:
-        decoded_at_once: How many latents the likelihood estimator decodes at once: less for a decoder that needs much memory.
+        decoded_at_once: How many latents the likelihood estimator decodes at once, of small examples: less for a decoder that needs much
+            memory.
         num_strata: Draws of each example for each that an objective asks for: components or categories that are enumerated.
     """
 
@@ -109,13 +110,13 @@ class LatentModel(GenerativeModel):
 
     # Likelihoods.
 
-    def estimate_log_likelihood(self, x, num_samples=5000, batch_size=100, seed=0, chunk_size=None, verbose=0):
+    def estimate_log_likelihood(self, x, num_samples=5000, batch_size=None, seed=0, chunk_size=None, verbose=0):
         r"""Estimates :math:`\log p(x)` by importance sampling, :math:`\log \frac1S \sum_s p(x, z_s) / q(z_s|x)`.
 
         Args:
             x: Examples [N, *].
             num_samples: Number of samples S for each example, over all strata.
-            batch_size: Number of examples at a time.
+            batch_size: Number of examples at a time; 100, or fewer large ones, if None.
             seed: Integer; the estimate is a function of it.
             chunk_size: Number of samples at a time; chosen by the batch's size if None. S is rounded up to whole chunks and strata.
             verbose: 1 shows a progress bar.
@@ -123,10 +124,11 @@ class LatentModel(GenerativeModel):
         Returns:
             A `LikelihoodEstimate` of NumPy arrays [N], in nats.
         """
-        x = np.asarray(x)
+        x = as_array(x)
         self.check(x)
+        batch_size = at_once(batch_size, self.example_shape, 100)
         return self._estimator(x, num_samples, batch_size, seed, chunk_size, verbose)
 
-    def log_likelihood(self, x, num_samples=5000, batch_size=100, seed=0):
+    def log_likelihood(self, x, num_samples=5000, batch_size=None, seed=0):
         """Returns `estimate_log_likelihood(...).log_likelihood`, [N] in nats."""
         return self.estimate_log_likelihood(x, num_samples, batch_size, seed).log_likelihood

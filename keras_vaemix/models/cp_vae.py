@@ -7,6 +7,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from keras_vaemix import categories
+from keras_vaemix.blocks import at_once
 from keras_vaemix.divergences import ClosedForm, MonteCarlo
 from keras_vaemix.heads import CategoricalNormal, GatedHeads
 from keras_vaemix.mixtures import is_normal
@@ -203,8 +204,9 @@ class CPVAE(LatentModel):
         batch = tf.stop_gradient(global_mean(tf.exp(log_q), axis=0))
         self.aggregate.assign_add(self.aggregate_rate * (batch - self.aggregate))
 
-    def adapt_aggregate(self, x, batch_size=500):
+    def adapt_aggregate(self, x, batch_size=None):
         """Sets `aggregate` to the mean of q(c|x) over the examples x [N, *]: the training set (eq. 14)."""
+        batch_size = at_once(batch_size, self.example_shape, 500)
         check_positive(batch_size=batch_size)
         self.aggregate.assign(np.mean(self.responsibilities(x, batch_size=batch_size), axis=0, dtype="float64"))
 

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_vaemix.blocks import at_once
 from keras_vaemix.games import LeastSquares
 from keras_vaemix.models.step import Update
 from keras_vaemix.models.vae import VAE
@@ -174,7 +175,7 @@ class GAMIXVAE(VAE):
 
     # The sampler.
 
-    def adapt_sampler(self, x, batch_size=500):
+    def adapt_sampler(self, x, batch_size=None):
         r"""Fits a `FittedMixture` to the aggregate posterior over the training examples x [N, *].
 
         One component has its moments, :math:`\mathrm{Cov}(\mu_i) + \mathrm{diag}\,E[\sigma_i^2]`; more are fitted to draws.
@@ -187,7 +188,7 @@ class GAMIXVAE(VAE):
         require(len(x) >= 2, "at least 2 training examples, whose moments exist", examples=len(x))
         if self.prior.num_components == 1:
             mean, variance = self.posterior_moments(x, batch_size)
-            self.prior.set_moments(mean.mean(axis=0), np.cov(mean, rowvar=False, bias=True) + np.diag(variance.mean(axis=0)))
+            self.prior.set_moments(mean.mean(axis=0), np.atleast_2d(np.cov(mean, rowvar=False, bias=True)) + np.diag(variance.mean(axis=0)))
             return
         draws = []
         for start, (mean, log_variance) in self.posteriors(x, batch_size):
@@ -195,7 +196,7 @@ class GAMIXVAE(VAE):
             draws.append(mean + tf.exp(0.5 * log_variance) * noise)
         self.prior.fit(tf.concat(draws, axis=0).numpy(), seed=self.seed)
 
-    def aggregate_variance(self, x, batch_size=500):
+    def aggregate_variance(self, x, batch_size=None):
         r"""Returns the variance [D] of the aggregate posterior over x [N, *], :math:`\mathrm{Var}(\mu_i) + E[\sigma_i^2]`."""
         mean, variance = self.posterior_moments(x, batch_size)
         return mean.var(axis=0) + variance.mean(axis=0)
@@ -209,6 +210,7 @@ class GAMIXVAE(VAE):
     def posteriors(self, x, batch_size):
         """Yields the first index, and the means and log-variances, of each batch of x [N, *]."""
         self.check(x)
+        batch_size = at_once(batch_size, self.example_shape, 500)
         for start in range(0, len(x), batch_size):
             batch = tf.cast(x[start : start + batch_size], tf.float32)
             yield start, self.posterior_params(self.encoder(batch, training=False))

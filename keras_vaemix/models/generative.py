@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_vaemix.blocks import at_once
 from keras_vaemix.models.step import SteppedModel
 from keras_vaemix.part import check_positive, constructor_config, require
 from keras_vaemix.seeds import fold_in, stateless_seed
@@ -110,7 +111,7 @@ class GenerativeModel(SteppedModel):
 
     def reconstruct(self, x):
         """Returns `predict(x)` for a batch, as a tensor."""
-        return self(tf.cast(x, tf.float32))
+        return self.in_parts(self, tf.cast(x, tf.float32))
 
     def sample(self, n, component=None, seed=None):
         """Returns the means [n, *] of n draws from the model's own prior.
@@ -123,7 +124,15 @@ class GenerativeModel(SteppedModel):
         Raises:
             ValueError: n is less than one, or there is no such component.
         """
-        return self.decode(*self.sample_latents(n, component, self.seed_for(seed)))
+        return self.in_parts(self.decode, *self.sample_latents(n, component, self.seed_for(seed)))
+
+    def in_parts(self, function, *inputs):
+        """Returns a function of tensors [N, *], taken few at a time where examples are large."""
+        n = inputs[0].shape[0]  # None in a graph for any number
+        size = at_once(None, self.example_shape, n or 1)
+        if n is None or n <= size:
+            return function(*inputs)
+        return tf.concat([function(*(x[i : i + size] for x in inputs)) for i in range(0, n, size)], axis=0)
 
     def sample_latents(self, n, component, seed):
         """Returns n draws from the prior of all that `decode` takes, for a stateless seed [2]; see `sample`."""
@@ -142,7 +151,7 @@ class GenerativeModel(SteppedModel):
         """Returns the log-weights with which `sample` chooses components, [K]."""
         return tf.math.log(self.mixture().weights())
 
-    def responsibilities(self, x, num_samples=10, batch_size=100, seed=0):
+    def responsibilities(self, x, num_samples=10, batch_size=None, seed=0):
         r"""Returns :math:`q(k|x)`, the share of each component in each example, [N, K].
 
         Where the model has a posterior of categories it is that; else :math:`E_{q(z|x)}\, p(k|z)`.
@@ -150,15 +159,16 @@ class GenerativeModel(SteppedModel):
         Args:
             x: Examples [N, *].
             num_samples: Number of draws of z for each example, where the share is an expectation.
-            batch_size: Number of examples at a time.
+            batch_size: Number of examples at a time; 100, or fewer large ones, if None.
             seed: Integer; the estimate is a function of it.
         """
         self.check(x)
+        batch_size = at_once(batch_size, self.example_shape, 100)
         check_positive(num_samples=num_samples, batch_size=batch_size)
         batches = ((start, tf.cast(x[start : start + batch_size], tf.float32)) for start in range(0, len(x), batch_size))
         return np.concatenate([self.shares(batch, num_samples, fold_in([seed, 0], start)) for start, batch in batches])
 
-    def cluster(self, x, num_samples=10, batch_size=100, seed=0):
+    def cluster(self, x, num_samples=10, batch_size=None, seed=0):
         """Returns the component with the largest share in each example, [N]. Args as in `responsibilities`."""
         return np.argmax(self.responsibilities(x, num_samples, batch_size, seed), axis=1)
 
