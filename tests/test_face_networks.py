@@ -9,6 +9,7 @@ from keras_vaemix import networks
 from keras_vaemix.networks.normalizations import NORMALIZATIONS
 from keras_vaemix.networks.resnet_v2 import stage_filters
 from keras_vaemix.networks.upsampling import UPSAMPLINGS
+from tests.benchmarks import full_size
 
 
 def images(n, side, seed=0):
@@ -214,3 +215,16 @@ def test_spectral_normalization_holds_in_a_critics_step(tmp_path):
     x = images(3, 16, 2)
     np.testing.assert_array_equal(loaded(x), critic(x))
     np.testing.assert_array_equal(loaded(x, training=True), critic(x, training=True))
+
+
+# All of it.
+
+
+@pytest.mark.slow
+def test_the_preset_of_256_pixels_goes_all_the_way_to_an_image():
+    report = full_size.through(width=4, latent_dim=8, discriminator_filters=4)  # depth and layers are the preset's
+    assert list(report["phases"]) == ["build", "step", "save", "export", "decode"]
+    assert report["shape"] == (1, 256, 256, 3)
+    assert np.isfinite(list(report["losses"].values())).all()
+    assert {"loss", "discriminator_loss"} <= set(report["losses"])
+    assert report["error"] <= 1e-5
