@@ -77,6 +77,25 @@ def test_a_folder_is_the_same_from_disk(folder, streamed):
     np.testing.assert_array_equal(stack(mapped.batches(7, supports.LEVELS, 0), 12), stack(whole.batches(7, supports.LEVELS, 0), 12))
 
 
+def test_celeb_a_hq_of_a_folder_trains_on_the_first_in_alphanumeric_order(tmp_path, monkeypatch, streamed):
+    monkeypatch.setenv("VAEMIX_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "celeb_a_hq").mkdir()
+    for i in range(50):
+        Image.new("RGB", (12, 10), (i, i, i)).save(tmp_path / "celeb_a_hq" / f"{i}.png")
+    whole = data.load("celeb_a_hq", tmp_path, 8)
+    streamed()
+    mapped = data.load("celeb_a_hq", tmp_path, 8)
+    assert len(cached_files(tmp_path / "celeb_a_hq")) == 1
+    order = [int(name) for name in sorted(str(i) for i in range(50))]
+    for loaded in (whole, mapped):
+        level = {split: getattr(loaded, split).x[:][:, 0, 0, 0].tolist() for split in splits.SPLITS}
+        assert sorted(level["train"] + level["validation"]) == sorted(order[:40])
+        assert (level["test"], len(level["validation"])) == (order[40:], 4)
+    assert isinstance(mapped.train.x, rows.Rows)
+    assert mapped.name == "celeb_a_hq"
+    assert mapped.sha256() == whole.sha256()
+
+
 def test_the_second_opening_decodes_nothing(folder, streamed, monkeypatch, capsys):
     (folder / "cut.png").write_bytes(b"")
     Image.new("L", (8, 8), 9).save(folder / "grey.png")

@@ -1,6 +1,8 @@
-"""The faces of CelebA and CelebA-HQ from copies that TensorFlow Datasets has prepared, brought to one size."""
+"""The faces of CelebA and CelebA-HQ from a folder, or from copies that TensorFlow Datasets has prepared, brought to one size."""
 
 import numpy as np
+
+from training.data.sources import read_folder
 
 RESOLUTIONS = (32, 64, 128, 256, 512, 1024)
 
@@ -12,7 +14,12 @@ def read_celeb_a(local, image_size):
 
 
 def read_celeb_a_hq(local, image_size):
-    """Returns CelebA-HQ and the names of its files, from the least prepared resolution that is no smaller than image_size."""
+    """Returns CelebA-HQ in the order of the names of its files, of the folder celeb_a_hq beside the local file where there is one.
+
+    Else it comes with these names, from the least prepared resolution that is no smaller than image_size.
+    """
+    if local and local.with_suffix("").is_dir():
+        return read_folder(local.with_suffix(""), image_size)
     builder = prepared([f"celeb_a_hq/{resolution}" for resolution in RESOLUTIONS if resolution >= image_size], local)
     x, names = squares(builder, "train", image_size)
     return {"x": x, "filename": names}

@@ -66,7 +66,7 @@ def decode(path, files, images):
 
 
 def image_files(path):
-    """Returns the files below `path` that are called like images, in the order of their names."""
+    """Returns the files below `path` that are called like images, in the order of their paths below it."""
     if not path.is_dir():
         raise FileNotFoundError(f"Expected a folder with images ({', '.join(IMAGES)}). Received: {path}, no folder")
     files = sorted(file for file in path.rglob("*") if file.is_file())

@@ -23,7 +23,7 @@ def load(name, data_dir=None, image_size=64):
 
     Args:
         name: One of `BUNDLED` or `NAMES`, or `npz:PATH`, or `folder:PATH`.
-        data_dir: Folder of prepared files: NAME.npz there comes before TensorFlow Datasets.
+        data_dir: Folder of prepared files: NAME.npz there, or the folder celeb_a_hq, comes before TensorFlow Datasets.
         image_size: Side to which the images of a folder, and prepared faces, are resized and cropped; files of arrays stay as they are.
 
     Raises:
@@ -176,7 +176,7 @@ def cifar10(arrays):
 def celeb_a_hq(arrays):
     """Returns CelebA-HQ as in the GAMIX-VAE paper: the first four fifths, 24,000 of 30,000, train, less a tenth to validate; the rest test.
 
-    First is in the order of the names of the files as strings, with an array `filename`, and else in that of the array `x`.
+    First is in the order of the names of the files as strings, with an array `filename` and in a folder, and else in that of the array `x`.
     """
     if "x" not in arrays:
         return from_arrays("celeb_a_hq", arrays)
