@@ -15,7 +15,7 @@ from keras_vaemix.blocks import at_once, blocks
 from keras_vaemix.evaluation import nearest_neighbors
 from training import data, draw
 from training import flags as flags_of
-from training.data import image_cache, images, rows, splits
+from training.data import faces, image_cache, images, rows, splits
 from training.data.augment import flipped
 from training.presets import Experiment
 from training.train import check_trainable
@@ -94,6 +94,25 @@ def test_celeb_a_hq_of_a_folder_trains_on_the_first_in_alphanumeric_order(tmp_pa
     assert isinstance(mapped.train.x, rows.Rows)
     assert mapped.name == "celeb_a_hq"
     assert mapped.sha256() == whole.sha256()
+
+
+def test_prepared_faces_are_the_same_from_disk(tmp_path, monkeypatch, streamed):
+    monkeypatch.setenv("VAEMIX_CACHE", str(tmp_path / "cache"))
+    examples = {"image": np.random.default_rng(0).integers(0, 256, (5, 10, 8, 3), "uint8"), "image/filename": list("edcba")}
+    builder = SimpleNamespace(data_dir=str(tmp_path / "hq"), as_dataset=lambda split: tf.data.Dataset.from_tensor_slices(examples))
+    x, names = faces.squares(builder, "train", 6)
+    assert (x.shape, names.tolist()) == ((5, 6, 6, 3), list("edcba"))
+    streamed()
+    with pytest.raises(ValueError, match=r"files of a large set on this machine"):
+        faces.squares(builder, "train", 6)
+    (tmp_path / "hq").mkdir()
+    (tmp_path / "hq" / "hq-train.tfrecord-0-of-1").write_bytes(b"")
+    for _ in range(2):
+        mapped, again = faces.squares(builder, "train", 6)
+        assert isinstance(mapped, np.memmap)
+        np.testing.assert_array_equal(mapped, x)
+        np.testing.assert_array_equal(again, names)
+    assert len(cached_files(tmp_path / "hq")) == 1
 
 
 def test_the_second_opening_decodes_nothing(folder, streamed, monkeypatch, capsys):

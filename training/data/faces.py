@@ -1,7 +1,10 @@
 """The faces of CelebA and CelebA-HQ from a folder, or from copies that TensorFlow Datasets has prepared, brought to one size."""
 
+from pathlib import Path
+
 import numpy as np
 
+from training.data.image_cache import cached
 from training.data.sources import read_folder
 
 RESOLUTIONS = (32, 64, 128, 256, 512, 1024)
@@ -56,6 +59,15 @@ def squares(builder, split, image_size):
         resized = tf.image.resize(cropped, (image_size, image_size), "lanczos3", antialias=True)
         return tf.saturate_cast(tf.round(resized), tf.uint8), name
 
-    dataset = builder.as_dataset(split=split).map(square, num_parallel_calls=tf.data.AUTOTUNE).batch(1000)
-    images, names = zip(*tfds.as_numpy(dataset), strict=True)
-    return np.concatenate(images), np.concatenate(names).astype(bytes)
+    dataset = builder.as_dataset(split=split).map(square, num_parallel_calls=tf.data.AUTOTUNE)
+
+    def decode(images):
+        names = []
+        for image, name in tfds.as_numpy(dataset):
+            images[len(names)] = image
+            names.append(name.decode())
+        return {"names": names}
+
+    folder = Path(builder.data_dir)
+    images, notes = cached(folder, sorted(folder.glob(f"*-{split}.*")), (len(dataset), image_size, image_size, 3), decode)
+    return images, np.array(notes["names"])

@@ -1,4 +1,4 @@
-"""Decoded images of large folders, kept on disk between runs and mapped from there."""
+"""Decoded images of large sets, kept on disk between runs and mapped from there."""
 
 import hashlib
 import json
@@ -8,14 +8,15 @@ import shutil
 import numpy as np
 
 from keras_vaemix.part import require
+from training.data import rows
 from training.files import atomically, cache_root, write_json
 
 
 def cached(path, files, shape, decode):
-    """Returns decoded images as a read-only memory map, and what was noted of them; they are decoded only if the cache has none of them.
+    """Returns decoded images and what was noted of them: a read-only memory map of more than `rows.LARGE` bytes, else an array.
 
-    They are kept in the folder images of the cache, which may be removed at any time that no run uses it. A folder is known by the
-    names, sizes and times of its files: after a change it is decoded anew.
+    The former are decoded only if the cache has none of them. They are kept in its folder images, which may be removed at any time that
+    no run uses it. A folder is known by the names, sizes and times of its files: after a change it is decoded anew.
 
     Args:
         path: The folder.
@@ -24,8 +25,12 @@ def cached(path, files, shape, decode):
         decode: Function that writes the images into an 8-bit array of this shape and returns what JSON can hold.
 
     Raises:
-        ValueError: There is no room for them, or what was kept is damaged.
+        ValueError: There is no room for them, there are no files to know them by, or what was kept is damaged.
     """
+    if math.prod(shape) <= rows.LARGE:
+        images = np.empty(shape, "uint8")
+        return images, decode(images)
+    require(files, "files of a large set on this machine, by which its decoded images are known: copy them to it", folder=str(path))
     kept = cache_root() / "images" / f"{key_of(path, files, shape)}.npy"
     if not kept.exists():
         kept.parent.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,6 @@
 """Folders of images: brought to one size and to RGB, those that cannot be read skipped up to a limit."""
 
 import functools
-import math
 import sys
 import warnings
 from collections import Counter
@@ -10,7 +9,6 @@ from pathlib import PurePosixPath
 import numpy as np
 
 from keras_vaemix.part import check_positive, require
-from training.data import rows
 from training.data.image_cache import cached
 
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP")  # whatever a file is called, Pillow tries no other, some of which start programs
@@ -36,11 +34,7 @@ def read_images(path, image_size):
     check_positive(image_size=image_size)
     files = image_files(path)
     shape = (len(files), image_size, image_size, 3)
-    if math.prod(shape) > rows.LARGE:
-        images, notes = cached(path, files, shape, functools.partial(decode, path, files))
-    else:
-        images = np.empty(shape, "uint8")
-        notes = decode(path, files, images)
+    images, notes = cached(path, files, shape, functools.partial(decode, path, files))
     kept = notes["kept"]
     tell(path, notes["skipped"], notes["converted"], len(files))
     return {"x": images[: len(kept)], "folder": np.array([PurePosixPath(name).parent.as_posix() for name in kept])}
