@@ -32,7 +32,8 @@ class NonSaturating(Game):
     """
 
     def critic_loss(self, critic, real, fake, seed):
-        return tf.reduce_mean(tf.nn.softplus(-critic(real, training=True)) + tf.nn.softplus(critic(fake, training=True)))
+        on_real, on_fake = critic(real, training=True), critic(fake, training=True)
+        return tf.reduce_mean(tf.nn.softplus(-on_real)) + tf.reduce_mean(tf.nn.softplus(on_fake))
 
     def fooling_loss(self, score):
         return tf.reduce_mean(tf.nn.softplus(-score))

@@ -107,7 +107,7 @@ def test_moments_and_their_gradients_are_those_of_the_global_batch(kind, n):
 
 
 @pytest.mark.parametrize(
-    "settings", [{}, {"moments": moments.MeanMoments(), "memory": 0.5, "game": vm.games.Hinge()}, {"discriminator": False}]
+    "settings", [{}, {"moments": moments.MeanMoments(), "memory": 0.5, "game": vm.games.NonSaturating()}, {"discriminator": False}]
 )
 def test_training_lowers_the_objective(settings, x):
     model = gamix(**settings)
@@ -196,6 +196,7 @@ def test_a_batch_of_one_is_refused_and_a_last_one_without_moments(x, tmp_path, m
         (lambda: gamix(memory=1.0), "memory"),
         (lambda: gamix(adversarial_weight=-1), "weights >= 0"),
         (lambda: gamix(prior=vm.LearnedNormal(D)), "nothing to train"),
+        (lambda: gamix(game=vm.games.Wasserstein()), "no pairs of real and fake"),
     ],
 )
 def test_bad_input_is_named(make, message):

@@ -61,13 +61,13 @@ def judged(model, data, split, x, features):
 
 
 def objective_report(model, x):
-    """Returns the objective of a GAMIX-VAE without its discriminator, which is no bound, and its terms, means over batches of 100."""
+    """Returns the objective of a GAMIX-VAE without its discriminator, which is no bound, and its terms, means over batches of 64."""
     from training.data.splits import in_order
 
     judged = model.sampled_by(model.prior)
     judged.compile(jit_compile=False)
-    figures = judged.evaluate(in_order(x, 100), verbose=0, return_dict=True)
-    return {name: figures[name] for name in ("loss", "reconstruction", "moment_kl", "variance_kl")}
+    figures = judged.evaluate(in_order(x, 64), verbose=0, return_dict=True)
+    return {name: figures[name] for name in ("loss", model.figure_name("reconstruction"), "moment_kl", "variance_kl")}
 
 
 def samplers_report(model, data, x, features, known):

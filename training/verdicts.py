@@ -56,7 +56,9 @@ def verdict_on_generation(rows, row):
 
 def verdict_on_faces(rows, plain):
     """Returns what measured rows say of a paper's claim, sharper and more varied faces than those of the rows of the plain VAE."""
-    if rows == plain or not plain:
+    if not plain:
+        return "not comparable: the plain VAE is not measured on these data"
+    if rows == plain:
         return f"not comparable: what the other arms are held against, after {epochs_of(rows)} epochs"
     ours, theirs = ({key: statistics.mean(r[key] for r in group) for key in FACES} for group in (rows, plain))
     off = [abs(figures["sharpness_generation"] - figures["sharpness_real"]) for figures in (ours, theirs)]

@@ -5,7 +5,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_vaemix.blocks import at_once
-from keras_vaemix.games import LeastSquares
+from keras_vaemix.games import LeastSquares, Wasserstein
 from keras_vaemix.models.step import Update
 from keras_vaemix.models.vae import VAE
 from keras_vaemix.moments import TotalMoments
@@ -33,7 +33,7 @@ class GAMIXVAE(VAE):
         likelihood: `Laplace(scale)` in the paper, with :math:`\beta_3` = 1 / scale (eq. 12 with the sign that raises the likelihood).
         discriminator: Network from examples to scores of patches [B, *, *, 1], or None.
         moments: `TotalMoments()` by default; `MeanMoments()` is the paper's, `EachPosterior()` the plain VAE.
-        game: The game with the discriminator; `LeastSquares()` by default.
+        game: The game with the discriminator; `LeastSquares()` by default, not `Wasserstein`, which pairs real and fake.
         moment_weight: :math:`\beta_1`.
         variance_weight: :math:`\beta_2`.
         adversarial_weight: :math:`\lambda`.
@@ -70,6 +70,8 @@ class GAMIXVAE(VAE):
         weights = {"moment_weight": moment_weight, "variance_weight": variance_weight, "adversarial_weight": adversarial_weight}
         require(min(weights.values()) >= 0, "weights >= 0", **weights)
         require(0 <= memory < 1, "memory in [0, 1)", memory=memory)
+        expected = "a game that needs no pairs of real and fake: LeastSquares, Hinge or NonSaturating"
+        require(not isinstance(self.game, Wasserstein), expected, game=type(self.game).__name__)
         is_free = not prior.trainable_variables
         require(is_free, "a prior with nothing to train: StandardNormal or FittedMixture", prior=type(prior).__name__)
         if discriminator is not None:
@@ -97,7 +99,7 @@ class GAMIXVAE(VAE):
 
     def metric_names(self):
         adversarial = [] if self.discriminator is None else ["adversarial", "discriminator_loss"]
-        return ["loss", "reconstruction", "moment_kl", "variance_kl", "aggregate_variance", *adversarial]
+        return ["loss", self.figure_name("reconstruction"), "moment_kl", "variance_kl", "aggregate_variance", *adversarial]
 
     def loss_and_record(self, x, training=True):
         """Returns the objective (13) over the batch, and records its terms."""
@@ -106,13 +108,14 @@ class GAMIXVAE(VAE):
         center, spread, rest = self.global_moments(mean, variance, training)
         z, fresh = self.latents(mean, log_variance, center, spread + rest)
         params = tf.cast(self.decoder(z, training=training), tf.float32)
+        reconstruction = tf.reduce_mean(self.likelihood.log_prob(params[None], x, training))
         terms = {
-            "reconstruction": tf.reduce_mean(self.likelihood.log_prob(params[None], x, training)),
+            self.figure_name("reconstruction"): reconstruction,
             "moment_kl": self.moment_weight * self.moments.divergence(mean, variance, center, spread),
             "variance_kl": self.variance_weight * self.moments.variance_divergence(variance),
         }
         beta = tf.convert_to_tensor(self.beta) if training else 1.0  # below one in a warm-up
-        loss = beta * (terms["moment_kl"] + terms["variance_kl"]) - terms["reconstruction"]
+        loss = beta * (terms["moment_kl"] + terms["variance_kl"]) - reconstruction
         if self.discriminator is not None:
             fake = tf.concat([self.likelihood.mean(params), self.image(self.decoder(fresh, training=training))], axis=0)
             if training:
