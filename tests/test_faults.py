@@ -291,7 +291,7 @@ def test_a_scaled_gradient_that_is_not_finite_is_a_step_that_is_skipped(binary):
 @pytest.mark.slow
 def test_kills_at_random_moments():
     result = subprocess.run(
-        [sys.executable, "-m", "tests.kills", "--kills", "2", "--presets", "two_stage_mnist"], cwd=ROOT, capture_output=True, text=True
+        [sys.executable, "-m", "tests.kills", "--kills", "1", "--presets", "two_stage_mnist"], cwd=ROOT, capture_output=True, text=True
     )
     assert result.returncode == 0, result.stderr
 

@@ -232,7 +232,7 @@ def test_recorded_commands_leave_out_places_and_split(own):
     assert record.portable(command(*own, "--resume")) == command()
 
 
-def test_record_names_the_paper_s_row(again, tmp_path, monkeypatch):
+def test_record_names_the_paper_s_row_and_takes_the_test_set_alone(again, tmp_path, monkeypatch, capsys):
     assert again("--epochs", 1, "--rows", "vae")[0] == 0
     monkeypatch.setattr(record, "RESULTS", tmp_path / "results")
     (tmp_path / "results").mkdir()
@@ -243,17 +243,12 @@ def test_record_names_the_paper_s_row(again, tmp_path, monkeypatch):
     older = {**row, "arguments": {"latent_dim": 3}}
     write_json(tmp_path / "results" / "tiny.json", [older])
     assert record.main(arguments) == 0
-    assert len(read_json(tmp_path / "results" / "tiny.json")) == 1
-
-
-def test_record_takes_the_test_set_alone(again, tmp_path, monkeypatch, capsys):
-    assert again("--epochs", 1, "--rows", "vae")[0] == 0
-    monkeypatch.setattr(record, "RESULTS", tmp_path / "results")
+    assert len(rows := read_json(tmp_path / "results" / "tiny.json")) == 1
     folder = tmp_path / "runs" / "tiny" / "vae-seed0"
     write_json(folder / "evaluation.json", {**read_json(folder / "evaluation.json"), "split": "validation"})
-    assert record.main([str(folder), "tiny", "--verdict", "worse: one epoch"]) == 1
+    assert record.main(arguments) == 1
     assert f"python -m training.evaluate {folder}. Received: split='validation'" in capsys.readouterr().err
-    assert not (tmp_path / "results" / "tiny.json").exists()
+    assert read_json(tmp_path / "results" / "tiny.json") == rows
 
 
 def test_record_takes_no_run_that_was_trained_on_since_it_was_judged(main, tmp_path, monkeypatch, capsys):

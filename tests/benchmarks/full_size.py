@@ -20,7 +20,7 @@ from training.presets import PRESETS
 BATCH_SIZE = 2
 
 
-def through(**flags):
+def through(formats=("onnx", "saved_model"), **flags):
     """Builds the preset with these flags, takes a step, saves, loads, exports and decodes a latent, and returns what that took.
 
     `error` is the largest difference of the image by ONNX Runtime from the model's own, over the largest value of that.
@@ -47,7 +47,7 @@ def through(**flags):
         model.save(Path(folder) / "model.keras")
         loaded = keras.saving.load_model(Path(folder) / "model.keras", safe_mode=True)
         done("save")
-        export_model(loaded, Path(folder) / "export")
+        export_model(loaded, Path(folder) / "export", formats)
         done("export")
         z = np.random.default_rng(0).standard_normal((1, model.prior.latent_dim)).astype("float32")
         (image,) = session(Path(folder) / "export" / "decoder.onnx").run(["x"], {"z": z})
