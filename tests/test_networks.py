@@ -113,6 +113,39 @@ def test_gated_convolution_is_a_product():
     np.testing.assert_allclose(received, value * tf.sigmoid(gate), atol=1e-6)
 
 
+GATED = {  # a gated layer with its inputs, the fan of its inputs, and that of one half of its outputs
+    "dense": (lambda start: networks.GatedDense(200, kernel_initializer=start), (100,), 100, 200),
+    "conv": (lambda start: networks.GatedConv2D(60, 5, kernel_initializer=start), (4, 4, 20), 500, 1500),
+    "pixel": (lambda start: networks.PixelCNN(2, (4, 4, 1), 1, 60, 1, 3, 5, (4,), 1, start).convolutions[1], (4, 4, 60), 900, 900),
+}
+
+
+@pytest.mark.parametrize("start", ["glorot_uniform", "glorot_normal", "he_normal", "lecun_uniform"])
+@pytest.mark.parametrize("name", GATED)
+def test_each_half_of_a_gate_starts_at_its_own_scale(name, start):
+    make, shape, fan_in, fan_out = GATED[name]
+    keras.utils.set_random_seed(0)
+    layer = make(start)
+    layer(tf.zeros((1, *shape)))
+    value, gate = tf.split(layer.kernel, 2, axis=-1)
+    variance = {"glorot": 2 / (fan_in + fan_out), "he": 2 / fan_in, "lecun": 1 / fan_in}[start.split("_")[0]]
+    for half in (value, gate):
+        np.testing.assert_allclose(np.std(half), variance**0.5, rtol=4 / (2 * np.size(half)) ** 0.5)
+    assert np.any(value.numpy() != gate.numpy())
+
+
+def test_scale_of_halves_comes_back_once():
+    layer = networks.GatedDense(2, kernel_initializer=keras.initializers.GlorotUniform(seed=1))
+    once = networks.GatedDense.from_config(layer.get_config())
+    again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(once), safe_mode=True)
+    for other in (layer, once, again):
+        other.build((None, 3))
+        np.testing.assert_array_equal(other.kernel, layer.kernel)
+    np.testing.assert_allclose(layer.kernel, keras.initializers.GlorotUniform(seed=1)((3, 4)) * (7 / 5) ** 0.5, rtol=1e-6)
+    plain = keras.initializers.RandomNormal(seed=1)
+    np.testing.assert_array_equal(networks.Halves(plain)((3, 4)), plain((3, 4)))
+
+
 @pytest.mark.parametrize("name", one_input_networks())
 def test_networks_train_under_xla_save_and_export(name, tmp_path):
     model = one_input_networks()[name]

@@ -326,6 +326,44 @@ def test_a_run_older_than_a_flag_of_its_preset_goes_on():
         check_same_settings({**new, "preset": "absent"}, new)
 
 
+def test_a_run_older_than_the_start_of_its_weights_started_by_he():
+    from training.papers import filled, row_named
+    from training.run import check_same_settings
+
+    (old, new) = ({"preset": "vae_mnist", "arguments": arguments} for arguments in ({"latent_dim": 40}, filled("vae_mnist", {})))
+    check_same_settings(old, {**new, "arguments": {**new["arguments"], "init": "he"}})
+    with pytest.raises(ValueError, match=r"'init': 'he'.*now.*'init': 'glorot'"):
+        check_same_settings(old, new)
+    assert row_named("cp_vae_table1", new).name == "vae"
+    assert row_named("cp_vae_table1", old) is None
+
+
+BY_GLOROT = ("vae", "learned_prior", "mog_prior", "vamp", "cp_vae", "hvae", "hvamp")
+
+
+@pytest.mark.parametrize(
+    ("name", "flags"),
+    [(name, {}) for name in (*BY_GLOROT, "gmmp", "iwae", "vade", "gmvae")]
+    + [("hvae", {"networks": kind}) for kind in ("conv", "pixel")]
+    + [("gmmp", {"decoder": kind}) for kind in ("conv", "pixel")],
+)
+def test_every_kernel_starts_as_init_says(name, flags, digits):
+    from training.presets import PRESETS
+
+    starts = lambda layer: getattr(start := layer.kernel_initializer, "initializer", start)  # noqa: E731
+    kinds = lambda model: {  # noqa: E731
+        type(starts(layer)).__name__ for layer in model._flatten_layers() if hasattr(getattr(layer, "kernel_initializer", ""), "get_config")
+    }
+    preset, glorot = PRESETS[f"{name}_mnist"], "glorot" if name in BY_GLOROT else "he"
+    built = {init: kinds(preset.build(digits, **flags, init=init).model) for init in ("he", "glorot")}
+    assert built == {"he": {"HeNormal"}, "glorot": {"GlorotUniform"}}
+    assert kinds(preset.build(digits, **flags).model) == built[glorot]
+    if not flags:
+        assert kinds(PRESETS[f"{name}_digits"].build(digits).model) == built["he"]
+    with pytest.raises(ValueError, match="Expected --init"):
+        preset.build(digits, **flags, init="xavier")
+
+
 def copy_of(whole, tmp_path):
     import shutil
 

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 OTHER_SPLIT = "not comparable: the paper's split of Omniglot is another"
 NO_BOUND = "not a valid bound: the paper's figure, as far as can be told (`training.findings.averaged_samples`)"
+EARLIER = {"init": "he"}  # what was done before there was a flag for it, where its default is another now
 LIKELIHOOD = "not comparable: the paper's -82.38 is an importance-sampled log-likelihood"
 
 
@@ -54,6 +55,12 @@ def filled(preset, arguments):
     from training.presets import PRESETS
 
     return {flag.name: flag.default for flag in PRESETS[preset].flags()} | dict(arguments)
+
+
+def as_run(preset, arguments):
+    """Returns the arguments of a run or a measured row as it was, which may be older than some of its preset's flags."""
+    given = filled(preset, arguments)
+    return {name: EARLIER.get(name, value) if name not in arguments else value for name, value in given.items()}
 
 
 def by_components(name, preset, figures, caveat=None, **flags):
@@ -189,7 +196,7 @@ TABLES = {
 
 def row_named(table, measured):
     """Returns the row of a table that a measured row, with `preset` and `arguments`, stands for on any data; None if there is none."""
-    stands_for = measured["preset"], filled(measured["preset"], measured["arguments"])
+    stands_for = measured["preset"], as_run(measured["preset"], measured["arguments"])
     same = [row for row in TABLES.get(table, ()) if (row.preset, row.arguments()) == stands_for]
     return same[0] if same else None
 

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from training.files import read_history, read_json, write_json
-from training.papers import filled, with_paper
+from training.papers import as_run, with_paper
 from training.quiet import import_tensorflow
 
 RESULTS = Path(__file__).parent / "results"
@@ -52,7 +52,7 @@ def portable(command):
 
 def experiment(row):
     """Returns what rows of one experiment have in common, whatever their seed; a row may be older than some of its preset's flags."""
-    return row["preset"], sorted(filled(row["preset"], row["arguments"]).items()), row["dataset"]
+    return row["preset"], sorted(as_run(row["preset"], row["arguments"]).items()), row["dataset"]
 
 
 def place(rows, row):

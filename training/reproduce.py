@@ -14,7 +14,7 @@ import shlex
 import sys
 from pathlib import Path
 
-from training.papers import TABLES, filled, with_paper
+from training.papers import TABLES, as_run, with_paper
 from training.quiet import import_tensorflow
 from training.record import RESULTS
 
@@ -60,7 +60,7 @@ def epochs_asked(row):
 def is_measured(rows, row, seed, epochs, dataset=None):
     """Returns whether one of the measured rows is of this row, with its settings of today, data and seed, with at least as many epochs."""
     asked = row.name, seed, dataset or row.own_dataset()
-    is_same = lambda r: (r.get("row"), r["seed"], r["dataset"]) == asked and filled(r["preset"], r["arguments"]) == row.arguments()  # noqa: E731
+    is_same = lambda r: (r.get("row"), r["seed"], r["dataset"]) == asked and as_run(r["preset"], r["arguments"]) == row.arguments()  # noqa: E731
     same = [r for r in rows if is_same(r)]
     return any(max(r["epochs"], epochs_asked(r)) >= (epochs or math.inf) for r in same)
 

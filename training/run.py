@@ -14,7 +14,7 @@ from keras_vaemix.part import require
 from training import data as data_module
 from training.archives import check_arrays, check_keras_file
 from training.files import atomically, read_config, read_history, reserve, write_history, write_json
-from training.papers import filled
+from training.papers import as_run
 
 RESUMABLE = {"epochs", "command", "versions"}  # may differ between a run and its resumption
 PACKAGES = ("keras", "tensorflow", "tensorflow-probability", "numpy", "onnx", "onnxruntime", "tf2onnx", "keras_vaemix")
@@ -183,7 +183,7 @@ def read_arrays(path):
 def check_same_settings(old, new):
     """Raises `ValueError` unless two runs have the same settings; the old one may be older than some of its preset's flags."""
     if old["preset"] == new["preset"] and isinstance(old.get("arguments"), dict):
-        old, new = ({**config, "arguments": filled(config["preset"], config["arguments"])} for config in (old, new))
+        old, new = ({**config, "arguments": as_run(config["preset"], config["arguments"])} for config in (old, new))
     different = [key for key in sorted({*old, *new} - RESUMABLE) if old.get(key) != new.get(key)]
     if different:
         changes = "; ".join(f"{key} was {old.get(key)!r}, now {new.get(key)!r}" for key in different)

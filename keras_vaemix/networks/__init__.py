@@ -3,6 +3,7 @@
 from keras_vaemix.networks.conv import dcgan_decoder, dcgan_encoder, info_gan_decoder, info_gan_encoder
 from keras_vaemix.networks.gated_conv import GatedConv2D, gated_conv_decoder, gated_conv_encoder
 from keras_vaemix.networks.gated_mlp import GatedDense, gated_mlp
+from keras_vaemix.networks.halves import Halves
 from keras_vaemix.networks.joint_conv import joint_conv_decoder, joint_conv_encoder
 from keras_vaemix.networks.joint_mlp import joint_gated_mlp
 from keras_vaemix.networks.mlp import mlp
@@ -16,6 +17,7 @@ __all__ = [
     "DepthToSpace",
     "GatedConv2D",
     "GatedDense",
+    "Halves",
     "MaskedConv2D",
     "PixelCNN",
     "dcgan_decoder",

@@ -5,6 +5,7 @@ import math
 import keras
 
 from keras_vaemix.networks.gated_mlp import GatedDense, gated
+from keras_vaemix.networks.halves import halves
 from keras_vaemix.part import check_positive, register, require
 
 VAMP_LAYERS = ((32, 7, 1), (32, 3, 2), (64, 5, 1), (64, 3, 2), (6, 3, 1))
@@ -19,12 +20,13 @@ class GatedConv2D(keras.layers.Conv2D):
         kernel_size: Side or sides of the kernel.
         strides: Step or steps of the kernel.
         padding: `"same"` or `"valid"`.
+        kernel_initializer: Any Keras initializer, by which W and V start each at its own scale.
         **kwargs: Those of `keras.layers.Conv2D`.
     """
 
-    def __init__(self, filters, kernel_size, strides=1, padding="same", **kwargs):
+    def __init__(self, filters, kernel_size, strides=1, padding="same", kernel_initializer="glorot_uniform", **kwargs):
         check_positive(filters=filters)
-        super().__init__(2 * filters, kernel_size, strides, padding, **kwargs)
+        super().__init__(2 * filters, kernel_size, strides, padding, kernel_initializer=halves(kernel_initializer), **kwargs)
 
     def call(self, inputs):
         return gated(super().call(inputs))

@@ -5,6 +5,7 @@ import math
 import keras
 import tensorflow as tf
 
+from keras_vaemix.networks.halves import halves
 from keras_vaemix.part import check_positive, register
 
 
@@ -20,11 +21,12 @@ class GatedDense(keras.layers.Dense):
 
     Args:
         units: Size of h.
+        kernel_initializer: Any Keras initializer, by which W and V start each at its own scale.
         **kwargs: Those of `keras.layers.Dense`.
     """
 
-    def __init__(self, units, **kwargs):
-        super().__init__(2 * units, **kwargs)
+    def __init__(self, units, kernel_initializer="glorot_uniform", **kwargs):
+        super().__init__(2 * units, kernel_initializer=halves(kernel_initializer), **kwargs)
 
     def call(self, inputs):
         return gated(super().call(inputs))

@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from keras_vaemix.networks.gated_conv import check_image_shape, latent_map
 from keras_vaemix.networks.gated_mlp import GatedDense, gated
+from keras_vaemix.networks.halves import halves
 from keras_vaemix.part import check_positive, constructor_config, register, require
 
 
@@ -119,12 +120,13 @@ class PixelCNN(keras.Model):
         self.latent_dim, self.example_shape, self.num_params = latent_dim, tuple(example_shape), num_params
         self.filters, self.num_layers, self.first_kernel_size, self.kernel_size = filters, num_layers, first_kernel_size, kernel_size
         self.hidden, self.map_channels, self.kernel_initializer = tuple(hidden), map_channels, kernel_initializer
-        given = {"kernel_initializer": kernel_initializer}
+        given, each = {"kernel_initializer": kernel_initializer}, range(num_layers)
         height, width, _ = self.example_shape
         self.context = latent_map((latent_dim,), (height, width, map_channels), self.hidden, kernel_initializer)
         self.convolutions = [MaskedConv2D(filters, first_kernel_size, False, **given)]
-        self.convolutions += [MaskedConv2D(2 * filters, kernel_size, True, **given) for _ in range(num_layers)]
-        self.mixers = [keras.layers.Dense(layer.filters, use_bias=False, **given) for layer in self.convolutions]
+        self.convolutions += [MaskedConv2D(2 * filters, kernel_size, True, halves(kernel_initializer)) for _ in each]
+        self.mixers = [keras.layers.Dense(filters, use_bias=False, **given)]
+        self.mixers += [keras.layers.Dense(2 * filters, use_bias=False, kernel_initializer=halves(kernel_initializer)) for _ in each]
         self.norms = [keras.layers.LayerNormalization() for _ in range(num_layers)]
         self.head = keras.Sequential(
             [keras.layers.LayerNormalization(), GatedDense(filters, **given), keras.layers.Dense(num_params, **given)]

@@ -1,9 +1,11 @@
 """CP-VAE, and the mixture VAEs that its related work sets it against: VaDE and GMVAE."""
 
+import functools
+
 import keras_vaemix as vm
 from keras_vaemix.part import check_positive
 from training.presets import family
-from training.presets.parts import DIGITS, PAPER, SMALL, MixtureStart, choose, gated_vae
+from training.presets.parts import DIGITS, PAPER, SMALL, MixtureStart, choose, gated_vae, start_of
 
 HEADS = {"gated": vm.GatedHeads, "amortized": vm.SharedHeads}
 ESTIMATORS = {"auto": lambda: None, "enumerated": vm.categories.Enumerated, "straight_through": vm.categories.StraightThrough}
@@ -29,15 +31,16 @@ def cp_vae(
     decoder_sees_category: bool = True,
     pretraining: int = 0,
     learning_rate: float = 5e-4,
+    init: str = "glorot",
 ):
     """CP-VAE: a category, and a latent whose prior depends on it."""
-    networks, (first, second) = vm.networks, protocol.hidden
+    networks, (first, second), given = vm.networks, protocol.hidden, {"kernel_initializer": start_of(init)}
     weights, follow = choose("category-prior", CATEGORY_PRIORS, category_prior)
     prior = vm.NormalMixture(latent_dim, num_components, initial_stddev=SPREAD, **weights)
-    seen = networks.joint_gated_mlp([(latent_dim,), (num_components,)], data.shape, (first,), (second,))
-    unseen = networks.gated_mlp((latent_dim,), data.shape, protocol.hidden)
+    seen = networks.joint_gated_mlp([(latent_dim,), (num_components,)], data.shape, (first,), (second,), **given)
+    unseen = networks.gated_mlp((latent_dim,), data.shape, protocol.hidden, **given)
     model = vm.CPVAE(
-        encoder=networks.gated_mlp(data.shape, num_components + 2 * latent_dim, protocol.hidden),
+        encoder=networks.gated_mlp(data.shape, num_components + 2 * latent_dim, protocol.hidden, **given),
         decoder=seen if decoder_sees_category else unseen,
         prior=prior,
         likelihood=vm.Bernoulli(),
@@ -49,24 +52,42 @@ def cp_vae(
     return experiment._replace(callbacks=(vm.callbacks.TemperatureAnnealing(0.5, experiment.warm_up),))
 
 
-def vade(data, protocol=PAPER, *, num_components: int = 10, latent_dim: int = 10, pretraining: int = 50, learning_rate: float = 5e-4):
+def vade(
+    data,
+    protocol=PAPER,
+    *,
+    num_components: int = 10,
+    latent_dim: int = 10,
+    pretraining: int = 50,
+    learning_rate: float = 5e-4,
+    init: str = "he",
+):
     """VaDE: a VAE with a learned Gaussian mixture, started from one that is fitted to the latents of a trained VAE.
 
     The category sums out under the exact q(c|x) = p(c|z).
     """
-    model = gated_vae(data, vm.NormalMixture(latent_dim, num_components, learn_weights=True), protocol.hidden)
+    model = gated_vae(data, vm.NormalMixture(latent_dim, num_components, learn_weights=True), protocol.hidden, init)
     return protocol.experiment(model, learning_rate, warm_up=0, start=MixtureStart(pretraining))
 
 
-def gmvae(data, protocol=PAPER, *, num_components: int = 10, latent_dim: int = 40, noise_dim: int = 20, learning_rate: float = 5e-4):
+def gmvae(
+    data,
+    protocol=PAPER,
+    *,
+    num_components: int = 10,
+    latent_dim: int = 40,
+    noise_dim: int = 20,
+    learning_rate: float = 5e-4,
+    init: str = "he",
+):
     """GMVAE: a mixture prior that a second latent makes, of gated perceptrons q(w|x), q(z|x), p(z|w), p(x|z)."""
-    networks, hidden = vm.networks, protocol.hidden
+    gated_mlp, hidden = functools.partial(vm.networks.gated_mlp, kernel_initializer=start_of(init)), protocol.hidden
     check_positive(num_components=num_components, latent_dim=latent_dim, noise_dim=noise_dim)
     model = vm.GMVAE(
-        top_encoder=networks.gated_mlp(data.shape, 2 * noise_dim, hidden),
-        encoder=networks.gated_mlp(data.shape, 2 * latent_dim, hidden),
-        conditional=networks.gated_mlp((noise_dim,), num_components * 2 * latent_dim, hidden[:1]),
-        decoder=networks.gated_mlp((latent_dim,), data.shape, hidden),
+        top_encoder=gated_mlp(data.shape, 2 * noise_dim, hidden),
+        encoder=gated_mlp(data.shape, 2 * latent_dim, hidden),
+        conditional=gated_mlp((noise_dim,), num_components * 2 * latent_dim, hidden[:1]),
+        decoder=gated_mlp((latent_dim,), data.shape, hidden),
         prior=vm.StandardNormal(noise_dim),
         likelihood=vm.Bernoulli(),
         num_components=num_components,

@@ -4,7 +4,7 @@ import functools
 
 import keras_vaemix as vm
 from training.presets import family
-from training.presets.parts import PAPER, SMALL, choose, conv_networks, gated_vae, mlp_networks, pixel_networks, vae_of
+from training.presets.parts import PAPER, SMALL, choose, conv_networks, gated_vae, mlp_networks, pixel_networks, start_of, vae_of
 
 DIVERGENCES = {
     "mc": vm.divergences.MonteCarlo(),
@@ -16,12 +16,12 @@ DIVERGENCES = {
 }
 
 
-def networks_of(hidden):
-    """Returns networks and model of each decoder, perceptrons with `hidden` units."""
+def networks_of(hidden, start):
+    """Returns networks and model of each decoder, perceptrons with `hidden` units, whose kernels start by `start`."""
     return {
-        "mlp": (functools.partial(mlp_networks, hidden=hidden), vm.VAE),
-        "conv": (conv_networks, vm.VAE),
-        "pixel": (pixel_networks, vm.PixelVAE),
+        "mlp": (functools.partial(mlp_networks, hidden=hidden, start=start), vm.VAE),
+        "conv": (functools.partial(conv_networks, start=start), vm.VAE),
+        "pixel": (functools.partial(pixel_networks, start=start), vm.PixelVAE),
     }
 
 
@@ -29,7 +29,7 @@ def gmmp(
     data,
     protocol=PAPER,
     likelihood=vm.Bernoulli,
-    start=None,
+    pseudo_inputs=None,
     *,
     num_posterior_components: int = 2,
     num_pseudo_inputs: int = 100,
@@ -37,23 +37,33 @@ def gmmp(
     decoder: str = "mlp",
     latent_dim: int = 40,
     learning_rate: float = 5e-4,
+    init: str = "he",
 ):
     """VAE with a mixture of M normals as posterior, and as prior the mixture of the posteriors of K pseudo-inputs."""
-    networks, model = choose("decoder", networks_of(protocol.hidden), decoder)
-    prior = vm.VampPrior(latent_dim, num_pseudo_inputs, data.shape, **start or {})
+    networks, model = choose("decoder", networks_of(protocol.hidden, start_of(init)), decoder)
+    prior = vm.VampPrior(latent_dim, num_pseudo_inputs, data.shape, **pseudo_inputs or {})
     objective = vm.ELBO(kl=choose("kl", DIVERGENCES, kl))
     vae = vae_of(data, networks, prior, objective, likelihood(), vm.NormalMixturePosterior(num_posterior_components), model)
     return protocol.experiment(vae, learning_rate)
 
 
-def iwae(data, protocol=PAPER, *, num_samples: int = 50, dreg: bool = False, latent_dim: int = 40, learning_rate: float = 5e-4):
+def iwae(
+    data,
+    protocol=PAPER,
+    *,
+    num_samples: int = 50,
+    dreg: bool = False,
+    latent_dim: int = 40,
+    learning_rate: float = 5e-4,
+    init: str = "he",
+):
     """VAE with a standard normal prior, trained with the importance-weighted bound by its plain or doubly reparameterised gradient."""
     objective = (vm.DoublyReparameterized if dreg else vm.ImportanceWeighted)(num_samples)
-    model = gated_vae(data, vm.StandardNormal(latent_dim), protocol.hidden, objective)
+    model = gated_vae(data, vm.StandardNormal(latent_dim), protocol.hidden, init, objective)
     return protocol.experiment(model, learning_rate, warm_up=0)
 
 
-FREY = {"likelihood": vm.DiscretizedLogistic, "start": {"initial_mean": 0.5, "initial_stddev": 0.02}}
+FREY = {"likelihood": vm.DiscretizedLogistic, "pseudo_inputs": {"initial_mean": 0.5, "initial_stddev": 0.02}}
 TABLE_1 = "GMMpVAE Table 1, K = 100: -ELBO 85.90 / 78.63 / 74.69 (MLPs), 83.82 / 76.15 / 71.10 (CNN) for M = 1 / 2 / 3"
 family(
     "gmmp",

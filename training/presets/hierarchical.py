@@ -5,37 +5,38 @@ import functools
 import keras_vaemix as vm
 from training.presets import family
 from training.presets.cp_vae import FIFTY, SMALL_VAMP, vamp_prior
-from training.presets.parts import PAPER, SMALL, choose
+from training.presets.parts import PAPER, SMALL, choose, start_of
 
 
-def mlp_levels(shape, size, hidden):
+def mlp_levels(shape, size, start, hidden):
     """Returns the gated perceptrons of Tomczak & Welling's HVAE, by the names of the model's arguments."""
-    networks, (first, second) = vm.networks, hidden
+    networks, (first, second), given = vm.networks, hidden, {"kernel_initializer": start}
     return {
-        "top_encoder": networks.gated_mlp(shape, 2 * size, hidden),
-        "encoder": networks.joint_gated_mlp([shape, (size,)], 2 * size, (first,), (second,)),
-        "conditional": networks.gated_mlp((size,), 2 * size, hidden),
-        "decoder": networks.joint_gated_mlp([(size,), (size,)], shape, (first,), (second,)),
+        "top_encoder": networks.gated_mlp(shape, 2 * size, hidden, **given),
+        "encoder": networks.joint_gated_mlp([shape, (size,)], 2 * size, (first,), (second,), **given),
+        "conditional": networks.gated_mlp((size,), 2 * size, hidden, **given),
+        "decoder": networks.joint_gated_mlp([(size,), (size,)], shape, (first,), (second,), **given),
     }
 
 
-def conv_levels(shape, size):
+def conv_levels(shape, size, start):
     """Returns the gated convolutions of their ConvHVAE."""
-    networks = vm.networks
+    networks, given = vm.networks, {"kernel_initializer": start}
     return {
-        "top_encoder": networks.gated_conv_encoder(shape, 2 * size),
-        "encoder": networks.joint_conv_encoder(shape, size, 2 * size),
-        "conditional": networks.gated_mlp((size,), 2 * size),
-        "decoder": networks.joint_conv_decoder((size, size), shape),
+        "top_encoder": networks.gated_conv_encoder(shape, 2 * size, **given),
+        "encoder": networks.joint_conv_encoder(shape, size, 2 * size, **given),
+        "conditional": networks.gated_mlp((size,), 2 * size, **given),
+        "decoder": networks.joint_conv_decoder((size, size), shape, **given),
     }
 
 
-def pixel_levels(shape, size):
+def pixel_levels(shape, size, start):
     """Returns the same with a PixelCNN as decoder: their PixelHVAE."""
-    return {**conv_levels(shape, size), "decoder": vm.networks.PixelCNN(2 * size, shape, shape[-1])}
+    decoder = vm.networks.PixelCNN(2 * size, shape, shape[-1], kernel_initializer=start)
+    return {**conv_levels(shape, size, start), "decoder": decoder}
 
 
-def two_levels(data, prior, networks, hidden):
+def two_levels(data, prior, networks, hidden, init):
     """Returns a two-level VAE with as many latents in each level, and a Bernoulli likelihood."""
     choices = {
         "mlp": (functools.partial(mlp_levels, hidden=hidden), vm.HierarchicalVAE),
@@ -43,12 +44,12 @@ def two_levels(data, prior, networks, hidden):
         "pixel": (pixel_levels, vm.PixelHierarchicalVAE),
     }
     levels, model = choose("networks", choices, networks)
-    return model(**levels(data.shape, prior.latent_dim), prior=prior, likelihood=vm.Bernoulli())
+    return model(**levels(data.shape, prior.latent_dim, start_of(init)), prior=prior, likelihood=vm.Bernoulli())
 
 
-def hvae(data, protocol=PAPER, *, networks: str = "mlp", latent_dim: int = 40, learning_rate: float = 5e-4):
+def hvae(data, protocol=PAPER, *, networks: str = "mlp", latent_dim: int = 40, learning_rate: float = 5e-4, init: str = "glorot"):
     """Two-level VAE with a standard normal prior on the upper level."""
-    return protocol.experiment(two_levels(data, vm.StandardNormal(latent_dim), networks, protocol.hidden), learning_rate)
+    return protocol.experiment(two_levels(data, vm.StandardNormal(latent_dim), networks, protocol.hidden, init), learning_rate)
 
 
 def hvamp(
@@ -61,10 +62,11 @@ def hvamp(
     learn_weights: bool = False,
     networks: str = "mlp",
     learning_rate: float = 5e-4,
+    init: str = "glorot",
 ):
     """Two-level VAE with a VampPrior on the upper level."""
     prior = vamp_prior(data, num_components, latent_dim, learn_weights, from_data)
-    return protocol.experiment(two_levels(data, prior, networks, protocol.hidden), learning_rate)
+    return protocol.experiment(two_levels(data, prior, networks, protocol.hidden, init), learning_rate)
 
 
 family(

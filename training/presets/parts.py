@@ -20,22 +20,23 @@ def compilation(networks):
     return False if networks in ("dcgan", "resnet_v2") and not tf.config.list_physical_devices("GPU") else "auto"
 
 
-def mlp_networks(example_shape, num_outputs, latent_dim, output_shape, hidden=(300, 300)):
-    """Returns gated perceptrons as encoder and decoder."""
-    networks = vm.networks
-    return networks.gated_mlp(example_shape, num_outputs, hidden), networks.gated_mlp((latent_dim,), output_shape, hidden)
+def mlp_networks(example_shape, num_outputs, latent_dim, output_shape, hidden, start):
+    """Returns gated perceptrons as encoder and decoder, of which `start` is the initializer of all kernels."""
+    gated_mlp = functools.partial(vm.networks.gated_mlp, hidden=hidden, kernel_initializer=start)
+    return gated_mlp(example_shape, num_outputs), gated_mlp((latent_dim,), output_shape)
 
 
-def conv_networks(example_shape, num_outputs, latent_dim, output_shape):
+def conv_networks(example_shape, num_outputs, latent_dim, output_shape, start):
     """Returns the gated convolutions of Tomczak & Welling's ConvHVAE as encoder and decoder."""
-    networks = vm.networks
-    return networks.gated_conv_encoder(example_shape, num_outputs), networks.gated_conv_decoder(latent_dim, output_shape)
+    networks, given = vm.networks, {"kernel_initializer": start}
+    return networks.gated_conv_encoder(example_shape, num_outputs, **given), networks.gated_conv_decoder(latent_dim, output_shape, **given)
 
 
-def pixel_networks(example_shape, num_outputs, latent_dim, output_shape):
+def pixel_networks(example_shape, num_outputs, latent_dim, output_shape, start):
     """Returns gated convolutions as encoder and a PixelCNN as decoder."""
-    networks = vm.networks
-    return networks.gated_conv_encoder(example_shape, num_outputs), networks.PixelCNN(latent_dim, example_shape, output_shape[-1])
+    networks, given = vm.networks, {"kernel_initializer": start}
+    decoder = networks.PixelCNN(latent_dim, example_shape, output_shape[-1], **given)
+    return networks.gated_conv_encoder(example_shape, num_outputs, **given), decoder
 
 
 def vae_of(data, networks, prior, objective=None, likelihood=None, posterior=None, model=vm.VAE):
@@ -55,9 +56,10 @@ def vae_of(data, networks, prior, objective=None, likelihood=None, posterior=Non
     return model(encoder, decoder, prior, likelihood, posterior, objective)
 
 
-def gated_vae(data, prior, hidden, objective=None, likelihood=None, posterior=None):
-    """Returns `vae_of` gated perceptrons of `hidden` units."""
-    return vae_of(data, functools.partial(mlp_networks, hidden=hidden), prior, objective, likelihood, posterior)
+def gated_vae(data, prior, hidden, init, objective=None, likelihood=None, posterior=None):
+    """Returns `vae_of` gated perceptrons of `hidden` units, whose weights start as `--init` says."""
+    networks = functools.partial(mlp_networks, hidden=hidden, start=start_of(init))
+    return vae_of(data, networks, prior, objective, likelihood, posterior)
 
 
 class Protocol(NamedTuple):
@@ -78,7 +80,8 @@ class Protocol(NamedTuple):
 
 PAPER = Protocol((300, 300), {})  # Tomczak & Welling's: batches of 100, warm-up over 100 epochs, patience of 50
 DIGITS = Protocol((128, 128), {"epochs": 400, "batch_size": 57, "warm_up": 50, "patience": 100})  # for 1,197 digits: a minute, not an hour
-SMALL = {"protocol": DIGITS, "latent_dim": 16, "learning_rate": 1e-3}
+SMALL = {"protocol": DIGITS, "latent_dim": 16, "learning_rate": 1e-3, "init": "he"}
+STARTS = {"he": "he_normal", "glorot": "glorot_uniform"}  # initializers of kernels, by the name that `--init` has for them
 
 
 def choose(flag, choices, received):
@@ -87,6 +90,11 @@ def choose(flag, choices, received):
         close = difflib.get_close_matches(received, choices, 1) or sorted(choices)
         raise ValueError(f"Expected --{flag}: {' or '.join(close)}? One of {', '.join(choices)}. Received: {received!r}")
     return choices[received]
+
+
+def start_of(init):
+    """Returns the initializer of kernels that `--init` names."""
+    return choose("init", STARTS, init)
 
 
 def train_first(model, experiment, data, seed, epochs, warm_up):
