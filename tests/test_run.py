@@ -338,6 +338,26 @@ def test_a_run_older_than_the_start_of_its_weights_started_by_he():
     assert row_named("cp_vae_table1", old) is None
 
 
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("vae_mnist", (2000, 100, 100, 50)),
+        ("cp_vae_omniglot", (2000, 100, 100, 50)),
+        ("hvamp_mnist", (2000, 100, 100, 50)),
+        ("gmmp_mnist", (5000, 100, 200, 100)),
+        ("gmmp_omniglot", (5000, 100, 200, 100)),
+        ("gmmp_frey_faces", (5000, 100, 200, 100)),
+        ("iwae_mnist", (5000, 100, 0, 100)),
+        ("gmmp_digits", (400, 57, 50, 100)),
+    ],
+)
+def test_presets_follow_the_protocol_of_their_paper(name, settings, digits):
+    from training.presets import PRESETS
+
+    made = PRESETS[name].build(digits)
+    assert (made.epochs, made.batch_size, made.warm_up, made.patience) == settings
+
+
 BY_GLOROT = ("vae", "learned_prior", "mog_prior", "vamp", "cp_vae", "hvae", "hvamp")
 
 

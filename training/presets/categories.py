@@ -5,7 +5,7 @@ import functools
 import keras_vaemix as vm
 from keras_vaemix.part import check_positive
 from training.presets import family
-from training.presets.parts import DIGITS, PAPER, SMALL, MixtureStart, choose, gated_vae, start_of
+from training.presets.parts import DIGITS, SMALL, VAMP_PROTOCOL, MixtureStart, choose, gated_vae, start_of
 
 HEADS = {"gated": vm.GatedHeads, "amortized": vm.SharedHeads}
 ESTIMATORS = {"auto": lambda: None, "enumerated": vm.categories.Enumerated, "straight_through": vm.categories.StraightThrough}
@@ -21,7 +21,7 @@ SPREAD = 0.05  # of the initial means: with distant ones a single category takes
 
 def cp_vae(
     data,
-    protocol=PAPER,
+    protocol=VAMP_PROTOCOL,
     *,
     num_components: int = 10,
     latent_dim: int = 40,
@@ -54,7 +54,7 @@ def cp_vae(
 
 def vade(
     data,
-    protocol=PAPER,
+    protocol=VAMP_PROTOCOL,
     *,
     num_components: int = 10,
     latent_dim: int = 10,
@@ -72,7 +72,7 @@ def vade(
 
 def gmvae(
     data,
-    protocol=PAPER,
+    protocol=VAMP_PROTOCOL,
     *,
     num_components: int = 10,
     latent_dim: int = 40,

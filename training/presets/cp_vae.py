@@ -6,22 +6,22 @@ Weights start by Glorot, as the paper says; Tomczak & Welling's code, and the bu
 import keras_vaemix as vm
 from keras_vaemix.supports import UNIT_INTERVAL
 from training.presets import family
-from training.presets.parts import PAPER, SMALL, gated_vae
+from training.presets.parts import SMALL, VAMP_PROTOCOL, gated_vae
 
 
-def vae(data, protocol=PAPER, *, latent_dim: int = 40, learning_rate: float = 5e-4, init: str = "glorot"):
+def vae(data, protocol=VAMP_PROTOCOL, *, latent_dim: int = 40, learning_rate: float = 5e-4, init: str = "glorot"):
     """VAE with a standard normal prior."""
     return protocol.experiment(gated_vae(data, vm.StandardNormal(latent_dim), protocol.hidden, init), learning_rate)
 
 
-def learned_prior(data, protocol=PAPER, *, latent_dim: int = 40, learning_rate: float = 5e-4, init: str = "glorot"):
+def learned_prior(data, protocol=VAMP_PROTOCOL, *, latent_dim: int = 40, learning_rate: float = 5e-4, init: str = "glorot"):
     """VAE with one learned normal as prior."""
     return protocol.experiment(gated_vae(data, vm.LearnedNormal(latent_dim), protocol.hidden, init), learning_rate)
 
 
 def mog_prior(
     data,
-    protocol=PAPER,
+    protocol=VAMP_PROTOCOL,
     *,
     num_components: int = 10,
     latent_dim: int = 40,
@@ -44,7 +44,7 @@ def vamp_prior(data, num_components, latent_dim, learn_weights, from_data):
 
 def vamp(
     data,
-    protocol=PAPER,
+    protocol=VAMP_PROTOCOL,
     from_data=False,
     *,
     num_components: int = 500,

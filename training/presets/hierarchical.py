@@ -5,7 +5,7 @@ import functools
 import keras_vaemix as vm
 from training.presets import family
 from training.presets.cp_vae import FIFTY, SMALL_VAMP, vamp_prior
-from training.presets.parts import PAPER, SMALL, choose, start_of
+from training.presets.parts import SMALL, VAMP_PROTOCOL, choose, start_of
 
 
 def mlp_levels(shape, size, start, hidden):
@@ -47,14 +47,14 @@ def two_levels(data, prior, networks, hidden, init):
     return model(**levels(data.shape, prior.latent_dim, start_of(init)), prior=prior, likelihood=vm.Bernoulli())
 
 
-def hvae(data, protocol=PAPER, *, networks: str = "mlp", latent_dim: int = 40, learning_rate: float = 5e-4, init: str = "glorot"):
+def hvae(data, protocol=VAMP_PROTOCOL, *, networks: str = "mlp", latent_dim: int = 40, learning_rate: float = 5e-4, init: str = "glorot"):
     """Two-level VAE with a standard normal prior on the upper level."""
     return protocol.experiment(two_levels(data, vm.StandardNormal(latent_dim), networks, protocol.hidden, init), learning_rate)
 
 
 def hvamp(
     data,
-    protocol=PAPER,
+    protocol=VAMP_PROTOCOL,
     from_data=False,
     *,
     num_components: int = 10,

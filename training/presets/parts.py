@@ -78,7 +78,9 @@ class Protocol(NamedTuple):
         return Experiment(model, keras.optimizers.Adam(learning_rate), **self.settings | settings)
 
 
-PAPER = Protocol((300, 300), {})  # Tomczak & Welling's: batches of 100, warm-up over 100 epochs, patience of 50
+# Both have batches of 100. Tomczak & Welling's, which the CP-VAE paper takes over, is what an `Experiment` has by default.
+VAMP_PROTOCOL = Protocol((300, 300), {"epochs": 2000, "warm_up": 100, "patience": 50})
+GMMP_PROTOCOL = Protocol((300, 300), {"epochs": 5000, "warm_up": 200, "patience": 100})  # the GMMpVAE paper's Section V-A
 DIGITS = Protocol((128, 128), {"epochs": 400, "batch_size": 57, "warm_up": 50, "patience": 100})  # for 1,197 digits: a minute, not an hour
 SMALL = {"protocol": DIGITS, "latent_dim": 16, "learning_rate": 1e-3, "init": "he"}
 STARTS = {"he": "he_normal", "glorot": "glorot_uniform"}  # initializers of kernels, by the name that `--init` has for them
