@@ -82,6 +82,21 @@ def test_unknown_names_suggest_the_nearest(again, capsys):
     assert error_line(again("--epochs", 0)[2]) == "error: Expected --epochs of at least 1. Received: 0"
 
 
+def test_patience_is_passed_on_and_recorded(again, monkeypatch):
+    asked = []
+
+    def train(argv):
+        asked.extend(argv)
+        raise FloatingPointError("as if")
+
+    monkeypatch.setattr("training.train.train", train)
+    assert again("--rows", "vae", "--patience", 7)[0] == 1
+    assert "--patience=7" in asked
+    args = reproduce.flags().parse_args(["tiny", "--patience", "7", "--data-dir", "/here"])
+    assert reproduce.command("tiny", TINY[0], 0, args).endswith("--rows vae --seeds 0 --patience 7 --likelihood-samples 5000")
+    assert error_line(again("--patience", 0)[2]) == "error: Expected --patience of at least 1. Received: 0"
+
+
 def test_tables_are_of_one_machine(capsys):
     with pytest.raises(SystemExit):
         reproduce.main(["cp_vae_table1", "--strategy", "multiworker"])

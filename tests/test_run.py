@@ -248,6 +248,7 @@ def test_unknown_names_suggest_the_nearest(main, tmp_path):
         (("--latent-dim", 0), "latent_dim to be an integer of at least 1. Received: latent_dim=0"),
         (("--likelihood-samples", 0), "--likelihood-samples of at least 1. Received: 0"),
         (("--warm-up", -1), "--warm-up of at least 0. Received: -1"),
+        (("--patience", 0), "--patience of at least 1. Received: 0"),
         (("--epochs", -1), "--epochs of at least 1. Received: -1"),
         (("--batch-size", 5000), "at least one batch of 5000 training examples: pass a smaller --batch-size. Received: 1197"),
         (("--dataset", "npz:absent.npz"), "an .npz file at absent.npz. Received: no such file"),
@@ -324,6 +325,24 @@ def test_a_run_older_than_a_flag_of_its_preset_goes_on():
             check_same_settings({**new, "arguments": hostile}, new)
     with pytest.raises(ValueError, match="preset was 'absent'"):
         check_same_settings({**new, "preset": "absent"}, new)
+
+
+def test_patience_is_a_setting_that_older_runs_do_not_name(main, tmp_path):
+    from training.files import read_history
+    from training.run import check_same_settings
+
+    folder = tmp_path / "run"
+    flags = ("vae_digits", "--learning-rate", 0.05, "--warm-up", 0, "--epochs", 40, "--likelihood-samples", 2, "--run-dir", folder)
+    assert main(*flags, "--patience", 1, "--features", "none") == (0, "")
+    losses = [row["val_loss"] for row in read_history(folder / "history.csv")]
+    assert 1 < len(losses) < 40
+    assert losses[:-1] == sorted(losses[:-1], reverse=True)
+    assert losses[-1] >= losses[-2]
+    assert "patience was 1, now 2" in main(*flags, "--patience", 2, "--resume")[1]
+    config = json.loads((folder / "config.json").read_text())
+    check_same_settings({name: value for name, value in config.items() if name != "patience"}, config)
+    with pytest.raises(ValueError, match="warm_up was None, now 0"):
+        check_same_settings({name: value for name, value in config.items() if name != "warm_up"}, config)
 
 
 def test_a_run_older_than_the_start_of_its_weights_started_by_he():

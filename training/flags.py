@@ -26,6 +26,7 @@ def common_flags():
     parser.add_argument("--epochs", type=int, help="at most so many epochs instead of the preset's")
     parser.add_argument("--batch-size", type=int, help="examples in a step; beta_vae_* lower learning rates after the preset's steps")
     parser.add_argument("--warm-up", type=int, help="epochs over which beta rises; cp_vae_* anneal temperatures over the preset's")
+    parser.add_argument("--patience", type=int, help="epochs without a better validation figure after which training stops")
     parser.add_argument("--seed", type=int, default=0, help="seed of weights, order, binarisation and noise")
     parser.add_argument("--checkpoint-seconds", type=float, default=15.0, help="time between checkpoints; they fall on ends of epochs")
     parser.add_argument("--dump-bad-batch", action="store_true", help="check gradients, and write the batch of a step that is not finite")
@@ -62,7 +63,7 @@ def parse(argv):
     args = parser.parse_args(argv)
     if args.preset != name:
         raise ValueError(f"Expected the preset before its flags. Received: {args.preset!r} after them")
-    for name in ("epochs", "batch_size", "likelihood_samples", "image_size", "likelihood_examples"):
+    for name in ("epochs", "batch_size", "patience", "likelihood_samples", "image_size", "likelihood_examples"):
         if getattr(args, name) is not None and getattr(args, name) < 1:
             raise ValueError(f"Expected --{name.replace('_', '-')} of at least 1. Received: {getattr(args, name)}")
     if args.warm_up is not None and args.warm_up < 0:

@@ -19,7 +19,7 @@ from training.quiet import import_tensorflow
 from training.record import RESULTS
 
 ON_ONE_DATASET = ("cp_vae_toy", "mog_toy")  # tables whose figures are of known densities
-PASSED_ON = ("dataset", "epochs", "warm_up", "data_dir", "likelihood_samples", "likelihood_examples", "strategy")
+PASSED_ON = ("dataset", "epochs", "warm_up", "patience", "data_dir", "likelihood_samples", "likelihood_examples", "strategy")
 
 
 def flags():
@@ -31,6 +31,7 @@ def flags():
     parser.add_argument("--dataset", help="data set instead of the presets': a name, npz:PATH or folder:PATH")
     parser.add_argument("--epochs", type=int, help="at most so many epochs instead of the presets'")
     parser.add_argument("--warm-up", type=int, help="epochs over which beta rises, instead of the presets'")
+    parser.add_argument("--patience", type=int, help="epochs without a better validation figure after which a row stops")
     parser.add_argument("--data-dir", default=os.environ.get("VAEMIX_DATA"), help="folder with NAME.npz (default: $VAEMIX_DATA)")
     parser.add_argument("--run-dir", type=Path, default=Path("runs/reproduce"), help="folder of the run folders")
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder of TABLE.json and TABLE.md")
@@ -85,7 +86,8 @@ def measure(table, row, seed, args):
 
 def command(table, row, seed, args):
     """Returns the command that measures a row, without the places of one machine."""
-    options = [(name, getattr(args, name)) for name in ("dataset", "epochs", "warm_up", "likelihood_samples", "likelihood_examples")]
+    shown = [name for name in PASSED_ON if name not in ("data_dir", "strategy")]
+    options = [(name, getattr(args, name)) for name in shown]
     words = [f"--{name.replace('_', '-')} {value}" for name, value in options if value is not None]
     return " ".join([f"python -m training.reproduce {table} --rows {row.name} --seeds {seed}", *words])
 
@@ -142,7 +144,7 @@ def reproduce(args):
     (table,) = choose("a table", list(TABLES), [args.table or ""])
     by_name = {row.name: row for row in TABLES[table]}
     names, failed = choose(f"a row of {table}", list(by_name), args.rows or list(by_name)), []
-    for name, value in (("epochs", args.epochs), ("likelihood-samples", args.likelihood_samples)):
+    for name, value in (("epochs", args.epochs), ("patience", args.patience), ("likelihood-samples", args.likelihood_samples)):
         if value is not None and value < 1:
             raise ValueError(f"Expected --{name} of at least 1. Received: {value}")
     if args.dataset and table in ON_ONE_DATASET:

@@ -17,6 +17,7 @@ from training.files import atomically, read_config, read_history, reserve, write
 from training.papers import as_run
 
 RESUMABLE = {"epochs", "command", "versions"}  # may differ between a run and its resumption
+ADDED = {"patience"}  # settings that older runs do not name
 PACKAGES = ("keras", "tensorflow", "tensorflow-probability", "numpy", "onnx", "onnxruntime", "tf2onnx", "keras_vaemix")
 
 
@@ -181,10 +182,11 @@ def read_arrays(path):
 
 
 def check_same_settings(old, new):
-    """Raises `ValueError` unless two runs have the same settings; the old one may be older than some of its preset's flags."""
+    """Raises `ValueError` unless two runs have the same settings; the old one may be older than some settings and flags."""
     if old["preset"] == new["preset"] and isinstance(old.get("arguments"), dict):
         old, new = ({**config, "arguments": as_run(config["preset"], config["arguments"])} for config in (old, new))
-    different = [key for key in sorted({*old, *new} - RESUMABLE) if old.get(key) != new.get(key)]
+    unnamed = ADDED - set(old)
+    different = [key for key in sorted({*old, *new} - RESUMABLE - unnamed) if old.get(key) != new.get(key)]
     if different:
         changes = "; ".join(f"{key} was {old.get(key)!r}, now {new.get(key)!r}" for key in different)
         raise ValueError(

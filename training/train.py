@@ -32,6 +32,7 @@ def train(argv):
         epochs=args.epochs or experiment.epochs,
         batch_size=args.batch_size or experiment.batch_size,
         warm_up=experiment.warm_up if args.warm_up is None else args.warm_up,
+        patience=args.patience or experiment.patience,
     )
     cluster.check_batch_size(experiment.batch_size, strategy)
     check_trainable(data, experiment, args.features, args.split)
@@ -61,6 +62,7 @@ def config_of(preset, own, args, experiment, data):
         "epochs": experiment.epochs,
         "batch_size": experiment.batch_size,
         "warm_up": experiment.warm_up,
+        "patience": experiment.patience,
         "monitor": experiment.monitor,
         "strategy": args.strategy,
         "precision": args.precision,
