@@ -6,12 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tensorflow as tf
 import tensorflow_datasets as tfds
 from PIL import Image
 
 from keras_vaemix import supports
 from training import data
 from training.data import images, sources
+from training.data.binarization import binarize
 
 REAL = Path(os.environ.get("VAEMIX_DATA") or "absent")
 
@@ -64,6 +66,37 @@ def test_an_epoch_holds_every_example_once(digits):
 def test_training_binarisation_has_the_right_probabilities(digits):
     ink = np.mean([batches(digits, supports.BINARY, 21, first_epoch=e).mean((0, 1)) for e in range(10)], axis=0)
     np.testing.assert_allclose(ink, digits.train.x.mean(0), atol=0.03)
+
+
+GREYS, DRAWS = np.array([0, 1, 2, 100, 127, 128, 129, 254, 255], "uint8"), 1_000_001
+
+
+@pytest.mark.parametrize("kind", ["uint8", "float32"])
+def test_binarisation_has_the_probability_of_the_grey_value(kind):
+    for i, grey in enumerate(GREYS):
+        x = np.full(DRAWS, grey, "uint8") if kind == "uint8" else np.full(DRAWS, grey / np.float32(255))
+        p, ones = grey / 255, np.sum(binarize(x, [5, i]), dtype=float)
+        assert abs(ones - DRAWS * p) <= 4 * (DRAWS * p * (1 - p)) ** 0.5
+
+
+@pytest.mark.parametrize("kind", ["uint8", "float32"])
+@pytest.mark.parametrize("shape", [(7, 3, 3, 1), (4, 2), (5,), (0, 3)])
+def test_binarisation_is_a_function_of_its_seed_under_xla_too(kind, shape):
+    x = np.random.default_rng(0).integers(0, 256, shape).astype("uint8")
+    x = x if kind == "uint8" else x / np.float32(255)
+    b = binarize(x, [1, 2])
+    assert (b.dtype, b.shape) == (tf.float32, shape)
+    np.testing.assert_array_equal(b, binarize(x, [1, 2]))
+    np.testing.assert_array_equal(b, tf.function(binarize, jit_compile=True)(tf.constant(x), tf.constant([1, 2])))
+    assert b.shape[0] == 0 or np.any(b != binarize(x, [1, 3]))
+
+
+def test_parts_of_a_binarised_batch_are_those_of_the_whole(digits):
+    from training.cluster import Share
+
+    eight_bits = digits._replace(train=digits.train._replace(x=np.uint8(digits.train.x * 255)))
+    parts = batches(eight_bits, supports.BINARY, 6, share=Share(0, 3, 3)).reshape(2, 57, 8, 8, 1)
+    np.testing.assert_array_equal(parts, batches(eight_bits, supports.BINARY, 2))
 
 
 @pytest.mark.parametrize(

@@ -11,13 +11,14 @@ from keras_vaemix.blocks import blocks
 from keras_vaemix.part import require
 from keras_vaemix.seeds import fold_in
 from training.cluster import Share
+from training.data.binarization import binarize
 from training.data.rows import gatherer, scale, scaled
 from training.service import check_served, serve
 
 SPLITS = ("train", "validation", "test")
 BINARIZATION_SEED = 777
 ALL = Share()
-AUGMENTATION = 1  # folded into the seed of a step, which else is that of its ink
+AUGMENTATION = 1  # folded into the seed of a step, which else is that of its binarisation
 
 
 class Split(NamedTuple):
@@ -102,7 +103,7 @@ class Data(NamedTuple):
             ValueError: Services are to make batches of data that are read from disk.
         """
         check_served(self.train.x, services)
-        gather, binarize = gatherer(self.train.x), self.binarizes(support)
+        gather, binarizes = gatherer(self.train.x), self.binarizes(support)
 
         def epoch_steps(epoch):
             epoch_seed = tf.stack([tf.constant(seed, tf.int64), epoch])
@@ -111,14 +112,12 @@ class Data(NamedTuple):
             return indices.enumerate().map(lambda step, index: (fold_in(epoch_seed, step), index))
 
         def batch(step_seed, index, own=whole):
-            if augment is None:
-                examples = scale(gather(own(index)))
-            else:  # drawn for the batch, of which a part is taken
-                examples = own(augment(scale(gather(index)), fold_in(step_seed, AUGMENTATION)))
-            if not binarize:
-                return examples
-            ink = own(tf.random.stateless_uniform((batch_size, *self.shape), step_seed, alg="philox"))
-            return tf.cast(ink < examples, tf.float32)
+            if augment is None and not binarizes:
+                return scale(gather(own(index)))
+            examples = gather(index)  # what is drawn is drawn for the batch, of which a part is taken
+            if augment is not None:
+                examples = augment(scale(examples), fold_in(step_seed, AUGMENTATION))
+            return own(binarize(examples, step_seed) if binarizes else examples)
 
         steps = tf.data.Dataset.counter(first_epoch).flat_map(epoch_steps)
         if share.count > 1:
