@@ -39,14 +39,8 @@ class LikelihoodEstimator:
 
     def __call__(self, x, num_samples, batch_size, seed, chunk_size, verbose):
         """Returns a `LikelihoodEstimate` of NumPy arrays; see `LatentModel.estimate_log_likelihood`."""
-        check_positive(num_samples=num_samples, batch_size=batch_size)
-        batch_size = min(batch_size, len(x))
-        strata = self.model.num_strata
-        # As many draws in each stratum as make up a chunk; the number of samples counts those of all strata.
-        decoded = at_once(None, x.shape[1:], self.model.decoded_at_once)
-        chunk_size = max(1, (chunk_size or min(num_samples, decoded // batch_size)) // strata)
-        num_chunks = tf.constant(-(-num_samples // (chunk_size * strata)))
-        starts = range(0, len(x), batch_size)
+        batch_size, chunk_size, num_chunks = self.sizes(x.shape, num_samples, batch_size, chunk_size)
+        num_chunks, starts = tf.constant(num_chunks), range(0, len(x), batch_size)
         progress = keras.utils.Progbar(len(starts), verbose=verbose, unit_name="batch")
         results = []
         for i, start in enumerate(starts):
@@ -57,6 +51,15 @@ class LikelihoodEstimator:
             results.append([figure.numpy()[: len(batch)] for figure in estimate])
             progress.update(i + 1)
         return LikelihoodEstimate(*(np.concatenate(figures) for figures in zip(*results, strict=True)))
+
+    def sizes(self, shape, num_samples, batch_size, chunk_size=None):
+        """Returns how examples of a shape [N, *] are estimated: so many at a time, draws in each stratum at a time, and how often."""
+        check_positive(num_samples=num_samples, batch_size=batch_size)
+        batch_size, strata = min(batch_size, shape[0]), self.model.num_strata
+        # As many draws in each stratum as make up a chunk; the number of samples counts those of all strata.
+        decoded = at_once(None, shape[1:], self.model.decoded_at_once)
+        chunk_size = max(1, (chunk_size or min(num_samples, decoded // batch_size)) // strata)
+        return batch_size, chunk_size, -(-num_samples // (chunk_size * strata))
 
     def estimate(self, x, num_chunks, seed, chunk_size):
         """Returns the estimate for one batch; only another `chunk_size` or batch size compiles anew."""

@@ -13,8 +13,11 @@ SPLITS = ("validation", "test")  # that can judge a run
 SPLIT_ON = 1000  # examples of the divergence split, which compares all pairs
 
 
-def evaluate(folder, model, data, split, num_samples, num_likelihood_examples=None, features="auto"):
-    """Evaluates `model` on a split of the data, writes `evaluation.json` into the run folder, and returns the report."""
+def evaluate(folder, model, data, split, num_samples, num_likelihood_examples=None, features="auto", estimate=None):
+    """Evaluates `model` on a split of the data, writes `evaluation.json` into the run folder, and returns the report.
+
+    A `LikelihoodEstimate` that is given is taken for what would be estimated.
+    """
     from keras_vaemix.evaluation import autoencoder_report
     from keras_vaemix.models import GAMIXVAE, LatentModel
     from training.features import judging
@@ -22,7 +25,7 @@ def evaluate(folder, model, data, split, num_samples, num_likelihood_examples=No
 
     features, x = judging(features, model, data, split), data.arrays(split, model.support)
     if isinstance(model, LatentModel):
-        report = bound_report(model, x, num_samples, num_likelihood_examples)
+        report = bound_report(model, x, num_samples, num_likelihood_examples, estimate)
     else:
         report = autoencoder_report(model, x)
     report["split"] = split
@@ -36,12 +39,12 @@ def evaluate(folder, model, data, split, num_samples, num_likelihood_examples=No
     return report
 
 
-def bound_report(model, x, num_samples, num_likelihood_examples):
+def bound_report(model, x, num_samples, num_likelihood_examples, estimate=None):
     """Returns bound and log-likelihood, those of the model that is sampled too where a paper's bound has another prior."""
     from keras_vaemix.evaluation import likelihood_report
 
     asked = {"num_likelihood_examples": num_likelihood_examples, "verbose": int(sys.stdout.isatty())}
-    report, sampled = likelihood_report(model, x, num_samples, **asked), model.as_sampled()
+    report, sampled = likelihood_report(model, x, num_samples, estimate=estimate, **asked), model.as_sampled()
     if sampled is not model:
         other = likelihood_report(sampled, x, num_samples, **asked)
         report["sampled"] = {name: value for name, value in other.items() if isinstance(value, float)}

@@ -1,25 +1,45 @@
 """Train a preset: fit, evaluate, draw, export, and sample what was exported."""
 
+import argparse
 import shlex
 import sys
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from training.flags import parse
 from training.quiet import import_tensorflow
 from training.signals import Signals
 
 
-def train(argv):
-    """Runs the whole job and returns the run folder."""
+class Job(NamedTuple):
+    """What the command line asks for, made: nothing is written or trained yet.
+
+    Attributes:
+        preset: The `Preset`.
+        args: The flags that every preset has.
+        strategy: The `tf.distribute` strategy.
+        data: The `Data`.
+        experiment: The `Experiment`.
+        config: Everything needed to run it again.
+    """
+
+    preset: Any
+    args: argparse.Namespace
+    strategy: Any
+    data: Any
+    experiment: Any
+    config: dict
+
+
+def prepare(argv):
+    """Returns the `Job` of a command line; raises `ValueError` for one that cannot be trained and judged."""
     preset, args, own = parse(argv)
 
     import keras
 
-    from keras_vaemix.replicas import is_multiworker
     from training import cluster
     from training import data as data_module
-    from training.files import room_in
-    from training.run import Run, load_model, versions
+    from training.run import versions
     from training.strategy import make_strategy
 
     keras.config.set_dtype_policy(args.precision)
@@ -38,10 +58,25 @@ def train(argv):
     check_trainable(data, experiment, args.features, args.split)
     config = config_of(preset, own, args, experiment, data)
     config |= {"command": "python -m training.train " + shlex.join(argv), "versions": versions()}
-    folder, is_chief = Path(args.run_dir or Path("runs") / preset.name), cluster.is_chief(strategy)
+    return Job(preset, args, strategy, data, experiment, config)
+
+
+def train(argv):
+    """Runs the whole job and returns the run folder."""
+    job = prepare(argv)
+
+    import keras
+
+    from keras_vaemix.replicas import is_multiworker
+    from training import cluster
+    from training.files import room_in
+    from training.run import Run, load_model
+
+    args, data, experiment, strategy = job.args, job.data, job.experiment, job.strategy
+    folder, is_chief = Path(args.run_dir or Path("runs") / job.preset.name), cluster.is_chief(strategy)
     with room_in(folder, "make some, and pass --resume to go on from the last checkpoint"):
         with cluster.lost_workers(strategy):
-            run = Run(folder, config, args.resume, experiment.monitor, is_chief)
+            run = Run(folder, job.config, args.resume, experiment.monitor, is_chief)
             fit(run, data, experiment, args, strategy)
         keras.config.set_dtype_policy("float32")  # of the networks that judge
         if is_chief:  # of several workers, by itself
@@ -101,10 +136,8 @@ def fit(run, data, experiment, args, strategy):
     model, support = experiment.model, experiment.model.support
     steps = len(data.train.x) // experiment.batch_size
     validation = data.arrays("validation", support)
-    how = {"check_gradients": args.dump_bad_batch, "steps_per_execution": steps_at_once(steps)}
     with strategy.scope():
-        model.seed = args.seed
-        model.compile(experiment.optimizer, experiment.players, experiment.jit_compile, **how)
+        compile_model(experiment, args, steps_per_execution=steps_at_once(steps))
     first = run.restore(model)
     settings = {key: value for key, value in run.config.items() if key not in RESUMABLE}
     cluster.check_alike(strategy, settings=settings, epochs=experiment.epochs, checkpoint=(first, run.history))
@@ -136,6 +169,13 @@ def fit(run, data, experiment, args, strategy):
         return
     model.set_weights(run.best)
     save(run.folder / "model.keras", model, data)
+
+
+def compile_model(experiment, args, **kwargs):
+    """Compiles the model of an experiment, which draws by the seed of the command line."""
+    model = experiment.model
+    model.seed = args.seed
+    model.compile(experiment.optimizer, experiment.players, experiment.jit_compile, check_gradients=args.dump_bad_batch, **kwargs)
 
 
 def callbacks_of(run, data, experiment, recorder):

@@ -26,7 +26,7 @@ def bound_parts(model, x, batch_size=None, seed=0):
     return {name: np.concatenate([r[name] for r in results]) for name in results[0]}
 
 
-def likelihood_report(model, x, num_samples=5000, batch_size=None, seed=0, num_likelihood_examples=None, verbose=0):
+def likelihood_report(model, x, num_samples=5000, batch_size=None, seed=0, num_likelihood_examples=None, verbose=0, estimate=None):
     """Evaluates a model on examples.
 
     Args:
@@ -37,6 +37,7 @@ def likelihood_report(model, x, num_samples=5000, batch_size=None, seed=0, num_l
         seed: Integer; every figure is a function of it.
         num_likelihood_examples: The log-likelihood, which is the long part, is of the first so many; None for all.
         verbose: 1 shows a progress bar.
+        estimate: A `LikelihoodEstimate` of those examples that was made before, or None.
 
     Returns:
         A dict of figures: means over examples in nats, each `*_se` the standard error of that mean over examples; the names begin
@@ -48,7 +49,7 @@ def likelihood_report(model, x, num_samples=5000, batch_size=None, seed=0, num_l
     report = {key: float(np.mean(value)) for key, value in parts.items()}
     report[name("elbo") + "_se"] = standard_error(parts[name("elbo")])
     some = x if num_likelihood_examples is None else x[:num_likelihood_examples]
-    estimate = model.estimate_log_likelihood(some, num_samples, batch_size, seed, verbose=verbose)
+    estimate = estimate or model.estimate_log_likelihood(some, num_samples, batch_size, seed, verbose=verbose)
     report[name("log_likelihood")] = float(np.mean(estimate.log_likelihood))
     report[name("log_likelihood") + "_se"] = standard_error(estimate.log_likelihood)
     report["log_likelihood_sampling_error"] = float(np.sqrt(np.sum(estimate.standard_error**2)) / len(some))

@@ -84,6 +84,31 @@ class Data(NamedTuple):
         """Returns whether the examples are binarised at random for a likelihood with this support."""
         return support is supports.BINARY and self.is_intensity
 
+    def epoch(self, seed, epoch):
+        """Returns the seed [2] of an epoch, an int64 tensor, and the order in which it takes the training examples, integers [N]."""
+        epoch_seed = tf.stack([tf.constant(seed, tf.int64), epoch])
+        keys = tf.random.stateless_uniform([len(self.train.x)], epoch_seed, None, None, tf.int32, alg="philox")
+        return epoch_seed, tf.argsort(keys, stable=True)  # XLA cannot shuffle
+
+    def batch_maker(self, batch_size, support, gather, augment=None):
+        """Returns a function from a step's seed [2], the indices [B] of a batch, and the part of it to make, to training examples.
+
+        Args:
+            batch_size, support, augment: As in `batches`.
+            gather: Function from indices [B] to those training examples.
+        """
+        binarizes = self.binarizes(support)
+
+        def batch(step_seed, index, own=whole):
+            if augment is None and not binarizes:
+                return scale(gather(own(index)))
+            examples = gather(index)  # what is drawn is drawn for the batch, of which a part is taken
+            if augment is not None:
+                examples = augment(scale(examples), fold_in(step_seed, AUGMENTATION))
+            return own(binarize(examples, step_seed) if binarizes else examples)
+
+        return batch
+
     def batches(self, batch_size, support, seed, first_epoch=0, augment=None, share=ALL, services=()):
         """Returns an endless `tf.data.Dataset` of training batches.
 
@@ -103,21 +128,12 @@ class Data(NamedTuple):
             ValueError: Services are to make batches of data that are read from disk.
         """
         check_served(self.train.x, services)
-        gather, binarizes = gatherer(self.train.x), self.binarizes(support)
+        batch = self.batch_maker(batch_size, support, gatherer(self.train.x), augment)
 
         def epoch_steps(epoch):
-            epoch_seed = tf.stack([tf.constant(seed, tf.int64), epoch])
-            order = tf.random.experimental.stateless_shuffle(tf.range(len(self.train.x)), epoch_seed)
+            epoch_seed, order = self.epoch(seed, epoch)
             indices = tf.data.Dataset.from_tensor_slices(order).batch(batch_size, drop_remainder=True)
             return indices.enumerate().map(lambda step, index: (fold_in(epoch_seed, step), index))
-
-        def batch(step_seed, index, own=whole):
-            if augment is None and not binarizes:
-                return scale(gather(own(index)))
-            examples = gather(index)  # what is drawn is drawn for the batch, of which a part is taken
-            if augment is not None:
-                examples = augment(scale(examples), fold_in(step_seed, AUGMENTATION))
-            return own(binarize(examples, step_seed) if binarizes else examples)
 
         steps = tf.data.Dataset.counter(first_epoch).flat_map(epoch_steps)
         if share.count > 1:

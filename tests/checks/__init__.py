@@ -1,0 +1,1 @@
+"""Checks that are commands: longer or of other machines than the tests."""
