@@ -1,8 +1,8 @@
 """Train a preset where there is no TensorFlow: on a machine with JAX alone, by the programs that XLA compiles of its steps.
 
-    python -m tests.checks.portable dump DIR NAME PRESET [flags of training.train]    where TensorFlow is: DIR/NAME.zip
-    python -m tests.checks.portable run DIR/NAME.zip OUT [--minutes N]                where JAX is: OUT/NAME.zip
-    python -m tests.checks.portable load DIR/NAME.zip OUT/NAME.zip RUN                where TensorFlow is: a run folder, evaluated
+python -m tests.checks.portable dump DIR NAME PRESET [flags of training.train]    where TensorFlow is: DIR/NAME.npz
+python -m tests.checks.portable run DIR/NAME.npz OUT [--minutes N]                where JAX is: OUT/NAME.npz
+python -m tests.checks.portable load DIR/NAME.npz OUT/NAME.npz RUN                where TensorFlow is: a run folder, evaluated
 """
 
 import argparse
@@ -17,6 +17,7 @@ def flags():
     )
     commands = parser.add_subparsers(dest="command", required=True)
     dump = commands.add_parser("dump", help="write the programs of a preset")
+    dump.add_argument("--timing", action="store_true", help="the train steps alone, to be timed; state and data are drawn where they run")
     dump.add_argument("folder", type=Path, help="folder of the programs, and of the data that they share")
     dump.add_argument("name", help="name of the programs")
     dump.add_argument("argv", nargs=argparse.REMAINDER, metavar="PRESET ...", help="arguments of training.train")
@@ -51,7 +52,7 @@ def main(argv=None):
             from tests.checks.portable import programs
 
             if args.command == "dump":
-                programs.dump(args.folder, args.name, args.argv)
+                programs.dump(args.folder, args.name, args.argv, args.timing)
             else:
                 programs.load(args.programs, args.trained, args.run)
     except (ValueError, OSError, ArithmeticError) as error:

@@ -1,13 +1,12 @@
 """Writes what XLA makes of a preset's epochs as programs over one list of arrays, and reads what they trained.
 
-An epoch is two programs, of train steps and of validation; a third estimates log p(x). Each takes its own inputs and the arrays of the state
-that it uses (weights, optimizers, figures, counters), and gives its figures and the arrays that it changed. Batches are drawn and binarised
-inside, in the order and with the noise of `training.train`.
+An epoch is two programs, of train steps and of validation; a third estimates log p(x). Each takes its own inputs and those arrays of the
+state that it uses (weights, optimizers, figures, counters), and gives its figures and the arrays that it changed. Batches are drawn and
+binarised inside, in the order and with the noise of `training.train`.
 """
 
 import json
 import re
-from pathlib import Path
 from typing import NamedTuple
 
 import keras
@@ -27,6 +26,7 @@ from training.files import atomically
 from training.run import Run
 
 NUM_SAMPLES = 5000  # of the protocol
+SMALL = 1000  # values of an array that travels as it is
 CHECKED_ON = 100  # examples on which an estimate that was made elsewhere is held against one that is made here
 TOLERANCE = 0.01  # nats, of the mean of those: other hardware sums float32 in another order
 
@@ -79,7 +79,7 @@ def train_program(model, data, experiment, seed):
             return i + 1
 
         model.reset_metrics()
-        tf.while_loop(lambda i: i < num_steps, lambda i: [step(i)], [tf.constant(0)], maximum_iterations=num_steps)
+        tf.while_loop(lambda i: i < num_steps, lambda i: [step(i)], [tf.constant(0)])
         return stacked(model.get_metrics_result())
 
     return Program(compiled(epoch), {"x": tf.TensorSpec(x.shape, x.dtype), "epoch": tf.TensorSpec([], tf.int64)})
@@ -97,7 +97,7 @@ def validation_program(model, x, batch_size):
             return i + 1
 
         model.reset_metrics()
-        tf.while_loop(lambda i: i < whole, lambda i: [step(i)], [tf.constant(0)], maximum_iterations=whole)
+        tf.while_loop(lambda i: i < whole, lambda i: [step(i)], [tf.constant(0)])
         if rest:
             model.test_step(x[whole * batch_size :])
         return stacked(model.get_metrics_result())
@@ -141,8 +141,15 @@ def schedule_of(model, experiment):
     return changes, scalars
 
 
-def dump(folder, name, argv):
-    """Writes FOLDER/NAME.npz, the programs of a preset with their state at the start, and FOLDER/DATA.npz, once."""
+def dump(folder, name, argv, timing=False):
+    """Writes FOLDER/NAME.npz, the programs of a preset with their state at the start, and FOLDER/DATA.npz, once.
+
+    Args:
+        folder: The folder.
+        name: Name of the programs.
+        argv: Arguments of `training.train`.
+        timing: Whether they are to be timed alone: the train steps, and of state and data what they are drawn from, which takes no room.
+    """
     tf.config.experimental.enable_tensor_float_32_execution(False)  # matrix products of float32 are of float32 on GPUs too
     job = train.prepare(argv)
     model, data, experiment = job.experiment.model, job.data, job.experiment
@@ -162,8 +169,8 @@ def dump(folder, name, argv):
         programs["likelihood"], likelihood = likelihood_program(model, x["test"], NUM_SAMPLES)
     state = State([variable.value for variable in model.all_variables()])
     record, arrays = {"config": job.config, "argv": argv, "programs": {}}, {}
-    for what, program in programs.items():
-        serialized, record["programs"][what] = program.record(state.place)
+    for what in ["train"] if timing else programs:
+        serialized, record["programs"][what] = programs[what].record(state.place)
         arrays[f"program_{what}"] = np.frombuffer(serialized, np.uint8)
     record |= {
         "figures": sorted(model.get_metrics_result()),
@@ -176,17 +183,26 @@ def dump(folder, name, argv):
         "weights": [state.place(variable.value) for variable in model.weights],
         "variables": [state.place(variable.value) for variable in model.all_variables()],
         "schedule": [[epoch, state.place(scheduled[i].value), value] for epoch, i, value in changes],
-        "data": f"{data.name}-{data.sha256()[:8]}-{'binary' if data.binarizes(model.support) else 'scaled'}.npz",
+        "data": None if timing else f"{data.name}-{data.sha256()[:8]}-{'binary' if data.binarizes(model.support) else 'scaled'}.npz",
+        "drawn": {},
     }
-    arrays |= {f"state_{i:04d}": value for i, value in enumerate(state.values())}
+    values = {f"state_{i:04d}": value for i, value in enumerate(state.values())}
+    if timing:
+        values["train"] = data.train.x
+        record["drawn"] = {key: source_of(value) for key, value in values.items() if value.size > SMALL}
+    arrays |= {key: value for key, value in values.items() if key not in record["drawn"]}
     arrays["record"] = np.frombuffer(json.dumps(record).encode(), np.uint8)
     folder.mkdir(parents=True, exist_ok=True)
-    shared = folder / record["data"]
-    if not shared.exists():
-        write(shared, {"train": data.train.x, **x}, np.savez_compressed)
+    if not timing and not (folder / record["data"]).exists():
+        write(folder / record["data"], {"train": data.train.x, **x}, np.savez_compressed)
     write(folder / f"{name}.npz", arrays, np.savez_compressed)
-    sizes = ", ".join(f"{what} {arrays[f'program_{what}'].size / 2**20:.1f} MiB" for what in programs)
-    print(f"{folder / name}.npz: {len(state.held)} arrays, {sum(a.nbytes for a in state.values()) / 2**20:.1f} MiB; {sizes}")
+    sizes = ", ".join(f"{what} {arrays[f'program_{what}'].size / 2**20:.1f} MiB" for what in record["programs"])
+    print(f"{folder / name}.npz: {len(state.held)} arrays, {sum(value.nbytes for value in values.values()) / 2**20:.1f} MiB; {sizes}")
+
+
+def source_of(value):
+    """Returns what an array is drawn from where its values do not matter: shape, type, mean and standard deviation."""
+    return [value.shape, value.dtype.str, float(value.mean()), float(value.std())]
 
 
 class State:
@@ -224,7 +240,9 @@ def load(programs, trained, folder):
     job = train.prepare(record["argv"])
     model = job.experiment.model
     train.compile_model(job.experiment, job.args)
-    run = Run(folder, record["config"] | {"route": "portable", "device": outcome["device"], "jax": outcome["jax"]}, monitor=record["monitor"])
+    run = Run(
+        folder, record["config"] | {"route": "portable", "device": outcome["device"], "jax": outcome["jax"]}, monitor=record["monitor"]
+    )
     run.history, run.timing = outcome["history"], outcome["timing"]
     run.best = [arrays[f"best_{place:04d}"] for place in record["weights"]]
     if "last" in outcome:

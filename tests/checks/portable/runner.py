@@ -26,10 +26,14 @@ class Programs:
         with np.load(path, allow_pickle=False) as file:
             arrays = dict(file)
         self.record = json.loads(arrays["record"].tobytes())
+        arrays |= {name: drawn(*source) for name, source in self.record["drawn"].items()}
         self.arrays, self.device, self.compiled, self.seconds = arrays, jax.devices()[0], {}, {}
         self.state = [self.put(arrays[name]) for name in sorted(arrays) if name.startswith("state_")]
-        with np.load(Path(path).parent / self.record["data"], allow_pickle=False) as file:
-            self.data = dict(file)
+        if self.record["data"] is None:
+            self.data = {"train": arrays["train"]}
+        else:
+            with np.load(Path(path).parent / self.record["data"], allow_pickle=False) as file:
+                self.data = dict(file)
 
     def put(self, value):
         return jax.device_put(value, self.device)
@@ -64,8 +68,18 @@ class Programs:
                 self.state[place] = self.put(np.float32(value))
 
 
+def drawn(shape, dtype, mean, spread):
+    """Returns an array of which only this is known: what is constant as it is, 8-bit integers of all values, and normal numbers."""
+    rng, dtype = np.random.default_rng(0), np.dtype(dtype)
+    if spread == 0:
+        return np.full(shape, mean, dtype)
+    if dtype == np.uint8:
+        return rng.integers(0, 256, shape, dtype)
+    return (mean + spread * rng.standard_normal(shape, "float32")).astype(dtype)
+
+
 def is_over(values, patience, warm_up):
-    """Returns whether the last `patience` epochs, none of them in the warm-up, brought nothing better, as `callbacks.EarlyStopping` does."""
+    """Returns whether the last `patience` epochs, none in the warm-up, brought nothing better: the rule of `callbacks.EarlyStopping`."""
     best = int(np.argmin(values)) if values else 0
     return len(values) - max(best + 1, warm_up) >= patience
 
@@ -119,7 +133,7 @@ class Training:
         self.history.append({"epoch": epoch, **figures})
         self.timing.append({"epoch": epoch, "seconds": time.monotonic() - began})
         values = self.values()
-        if not values or values[-1] == min(values) and values.index(values[-1]) == len(values) - 1:
+        if not values or int(np.argmin(values)) == epoch:
             self.best = {place: np.asarray(programs.state[place]) for place in self.record["weights"]}
 
     def write(self, **more):
