@@ -11,7 +11,7 @@ from keras_vaemix.blocks import blocks
 from keras_vaemix.part import require
 from keras_vaemix.seeds import fold_in
 from training.cluster import Share
-from training.data.binarization import binarize
+from training.data.binarization import binarize, random_bits
 from training.data.rows import gatherer, scale, scaled
 from training.service import check_served, serve
 
@@ -87,7 +87,7 @@ class Data(NamedTuple):
     def epoch(self, seed, epoch):
         """Returns the seed [2] of an epoch, an int64 tensor, and the order in which it takes the training examples, integers [N]."""
         epoch_seed = tf.stack([tf.constant(seed, tf.int64), epoch])
-        keys = tf.random.stateless_uniform([len(self.train.x)], epoch_seed, None, None, tf.int32, alg="philox")
+        keys = tf.bitcast(random_bits(len(self.train.x), epoch_seed), tf.int32)
         return epoch_seed, tf.argsort(keys, stable=True)  # XLA cannot shuffle
 
     def batch_maker(self, batch_size, support, gather, augment=None):
