@@ -95,6 +95,7 @@ class Training:
     def __init__(self, path, out):
         self.programs, self.path = Programs(path), Path(out) / Path(path).name
         self.record, self.history, self.timing, self.best = self.programs.record, [], [], None
+        self.judged = False
         self.x, self.validation = (self.programs.put(self.programs.data[split]) for split in ("train", "validation"))
         if self.path.exists():
             self.restore()
@@ -106,7 +107,7 @@ class Training:
         outcome = json.loads(arrays["outcome"].tobytes())
         if outcome["record"] != self.record:
             raise ValueError(f"Expected what these programs wrote. Received: {self.path}, of other programs")
-        self.history, self.timing = outcome["history"], outcome["timing"]
+        self.history, self.timing, self.judged = outcome["history"], outcome["timing"], "log_likelihood" in arrays
         self.best = {place: arrays[f"best_{place:04d}"] for place in self.record["weights"]}
         for place in range(len(self.programs.state)):
             if f"last_{place:04d}" in arrays:
@@ -147,6 +148,9 @@ class Training:
             arrays |= {f"last_{place:04d}": np.asarray(value) for place, value in enumerate(self.programs.state)}
         arrays["outcome"] = np.frombuffer(json.dumps(outcome).encode(), np.uint8)
         write(self.path, arrays)
+        state = {"stopped": stopped, "epochs": len(self.history), "best": min(self.values(), default=None)}
+        state |= {"seconds": round(sum(row["seconds"] for row in self.timing), 1), "judged": "log_likelihood" in more}
+        self.path.with_suffix(".json").write_text(json.dumps(state))
 
     def log_likelihood(self):
         """Returns the estimates [3, N] of the best weights for the test set: log p(x), its standard error, effective sample size."""
@@ -175,6 +179,8 @@ def train(path, out, minutes, seconds_between):
     """Trains until early stopping, the last epoch, or the time is over; then estimates log p(x) of a run that is."""
     began = written = time.monotonic()
     run = Training(path, out)
+    if run.judged:
+        return
     while run.stopped() == "unfinished" and time.monotonic() - began < 60 * minutes:
         run.epoch()
         if time.monotonic() - written > seconds_between:

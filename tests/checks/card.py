@@ -1,0 +1,157 @@
+"""One command for a GPU: trains the programs of `tests.checks.portable` side by side, then times train steps, ours and PyTorch's.
+
+    python -m tests.checks.card DIR OUT --rows 8 --benchmarks 2         begins, or goes on; stops after so many minutes for each part
+    python -m tests.checks.card DIR OUT --pack PACKED --most 60         packs what is new in OUT into files of 15 MiB, at most so many MiB
+
+DIR holds what `dump` wrote, and in `rows.txt` and `timing.txt` the names of programs to train and to time, most valuable first. It needs
+JAX and PyTorch, and neither TensorFlow nor a network. Every result is a file in OUT as soon as there is one.
+"""
+
+import argparse
+import contextlib
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import time
+from pathlib import Path
+
+PART = 15 * 2**20  # bytes of a packed file
+SHARE = Path(os.environ.get("CUDA_MPS_PIPE_DIRECTORY", "/tmp/mps"))  # of the service that lets processes use a GPU at the same time
+ENVIRONMENT = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false", "PYTHONUNBUFFERED": "1", "TORCHINDUCTOR_COMPILE_THREADS": "8"}
+
+
+def start_sharing():
+    """Starts NVIDIA's multi-process service where it is installed, and returns the environment of those that use it."""
+    control = shutil.which("nvidia-cuda-mps-control", path=os.environ["PATH"] + ":/usr/local/nvidia/bin:/usr/bin")
+    if control is None:
+        return {}
+    SHARE.mkdir(parents=True, exist_ok=True)
+    sharing = {"CUDA_MPS_PIPE_DIRECTORY": str(SHARE), "CUDA_MPS_LOG_DIRECTORY": str(SHARE)}
+    with contextlib.suppress(subprocess.SubprocessError, OSError):
+        subprocess.run([control, "-d"], env=os.environ | sharing, timeout=10, check=True)
+        return sharing
+    return {}
+
+
+def names_in(path):
+    """Returns the names in a file, one a line."""
+    return path.read_text().split() if path.exists() else []
+
+
+def start(module, *arguments, log, environment):
+    """Starts `python -m module` and returns the process."""
+    with open(log, "a") as file:
+        command = [sys.executable, "-m", module, *map(str, arguments)]
+        return subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT, env=os.environ | ENVIRONMENT | environment)
+
+
+def train_rows(folder, out, minutes, workers, environment):
+    """Trains the rows in their order, as many at a time as there are workers, each until it is over or the time is."""
+    end, waiting, running = time.monotonic() + 60 * minutes, names_in(folder / "rows.txt"), {}
+    while (waiting or running) and time.monotonic() < end + 30:
+        for name in [name for name, process in running.items() if process.poll() is not None]:
+            print(f"{time.strftime('%X')} {name}: ended with {running.pop(name).returncode}", flush=True)
+        while waiting and len(running) < workers and time.monotonic() < end - 20:
+            name, left = waiting.pop(0), (end - time.monotonic()) / 60
+            arguments = "run", folder / f"{name}.npz", out, "--minutes", left
+            running[name] = start("tests.checks.portable", *arguments, log=out / f"{name}.log", environment=environment)
+        if time.monotonic() >= end - 20:
+            waiting = []
+        time.sleep(0.5)
+    for process in running.values():
+        process.kill()
+
+
+def time_steps(folder, out, minutes):
+    """Times the train steps of programs, one at a time, and then those of PyTorch on the same card."""
+    end = time.monotonic() + 60 * minutes
+    for name in names_in(folder / "timing.txt"):
+        if time.monotonic() < end and not (out / f"{name}.json").exists():
+            wait(
+                start("tests.checks.portable", "run", folder / f"{name}.npz", out, "--time", 2, log=out / "timing.log", environment={}), 60
+            )
+
+
+def rival_steps(folder, out, minutes, kinds, rows):
+    """Times PyTorch's."""
+    arguments = "--data", folder / "rivals_data.npz", "--out", out / "rivals.json", "--rows", rows, "--kinds", kinds
+    arguments += "--seconds", 1.5, "--limit", 60 * minutes
+    wait(start("tests.benchmarks.gpu_rivals", *arguments, log=out / "rivals.log", environment={}), 60 * minutes + 20)
+
+
+def wait(process, seconds):
+    """Waits for a process, and ends it after so many seconds."""
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        process.kill()
+
+
+def states(out):
+    """Returns what is known of the rows in training, by name."""
+    return {path.stem: json.loads(path.read_text()) for path in sorted(out.glob("*.json")) if path.with_suffix(".npz").exists()}
+
+
+def pack(out, packed, most, everything):
+    """Packs the files of OUT that were not packed as they are now, small ones first, into PACKED/part-0, part-1 and so on.
+
+    Of rows that are not over, which are large, and change, there is nothing but their state, unless everything is asked for.
+    """
+    stream, taken, sent = io.BytesIO(), [], out / "sent"
+    sent.mkdir(parents=True, exist_ok=True)
+    left_out = set() if everything else {f"{name}.npz" for name, state in states(out).items() if state["stopped"] == "unfinished"}
+    files = [path for path in out.iterdir() if path.is_file() and not path.name.startswith(".") and path.name not in left_out]
+    with tarfile.open(fileobj=stream, mode="w") as tar:
+        for path in sorted(files, key=lambda path: path.stat().st_size):
+            mark = sent / path.name
+            is_new = not mark.exists() or mark.stat().st_mtime < path.stat().st_mtime
+            if is_new and stream.tell() + path.stat().st_size < most * 2**20:
+                tar.add(path, path.name)
+                taken.append(mark)
+    packed.mkdir(parents=True, exist_ok=True)
+    content = stream.getvalue()
+    for i in range(0, len(content), PART):
+        (packed / f"part-{i // PART}").write_bytes(content[i : i + PART])
+    for mark in taken:
+        mark.touch()
+    print(f"packed {len(taken)} files, {len(content) / 2**20:.1f} MiB")
+
+
+def main(argv=None):
+    """Runs the parts that are asked for."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.checks.card", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--timing", type=float, default=0, metavar="MINUTES", help="time train steps for so long, first")
+    parser.add_argument("--rows", type=float, default=0, metavar="MINUTES", help="train rows for so long")
+    parser.add_argument("--workers", type=int, default=0, help="rows that are trained at a time (default: 8 that share the card, or 3)")
+    parser.add_argument("--rivals", type=float, default=0, metavar="MINUTES", help="time PyTorch's steps for so long")
+    parser.add_argument("--kinds", default="eager,graph,compiled", help="kinds of PyTorch's steps (default: %(default)s)")
+    parser.add_argument("--rival-rows", default="vae_mnist,vamp_mnist_500,cp_vae_mnist_10,gamix_faces", help="rows that PyTorch times")
+    parser.add_argument("--pack", type=Path, help="folder of packed files")
+    parser.add_argument("--everything", action="store_true", help="pack the whole state of rows that are not over, too")
+    parser.add_argument("--most", type=float, default=60, help="MiB to pack (default: %(default)s)")
+    args = parser.parse_args(argv)
+    args.out.mkdir(parents=True, exist_ok=True)
+    if args.timing:
+        time_steps(args.folder, args.out, args.timing)
+    if args.rows:
+        sharing = start_sharing()
+        print(f"processes share the card: {bool(sharing)}", flush=True)
+        train_rows(args.folder, args.out, args.rows, args.workers or (8 if sharing else 3), sharing)
+    if args.rivals:
+        rival_steps(args.folder, args.out, args.rivals, args.kinds, args.rival_rows)
+    if args.pack:
+        pack(args.out, args.pack, args.most, args.everything)
+    for name, state in states(args.out).items():
+        print(name, state)
+
+
+if __name__ == "__main__":
+    main()
