@@ -87,7 +87,10 @@ def test_binarisation_is_a_function_of_its_seed_under_xla_too(kind, shape):
     b = binarize(x, [1, 2])
     assert (b.dtype, b.shape) == (tf.float32, shape)
     np.testing.assert_array_equal(b, binarize(x, [1, 2]))
-    np.testing.assert_array_equal(b, tf.function(binarize, jit_compile=True)(tf.constant(x), tf.constant([1, 2])))
+    for seed in ([1, 2], [-5, 3], [2**62 + 12345, 2**40]):  # folded seeds are large
+        seed = tf.constant(seed, tf.int64)
+        expected = binarize(x, seed)
+        np.testing.assert_array_equal(expected, tf.function(binarize, jit_compile=True)(tf.constant(x), seed))
     assert b.shape[0] == 0 or np.any(b != binarize(x, [1, 3]))
 
 

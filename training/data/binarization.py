@@ -32,5 +32,6 @@ def binarize(examples, seed):
 
 
 def random_bits(size, seed):
-    """Returns random integers [size] of 32 bits."""
+    """Returns random integers [size] of 32 bits, the same under XLA, which takes 32 bits of a seed: so of all seeds 31 are taken."""
+    seed = tf.cast(tf.cast(seed, tf.int64) & 0x7FFFFFFF, tf.int32)
     return tf.random.stateless_uniform([size], seed, None, None, tf.uint32, "philox")
