@@ -41,8 +41,8 @@ class Posterior(Part, abc.ABC):
     def sample(self, q, num_samples, seed):
         """Draws from `q` with gradients to every parameter.
 
-        A mixture of M components may draw `num_samples` times in each stratum: then S = M * num_samples and the weights
-        are :math:`\\log \\pi_m - \\log T`. They sum to one over S for each example.
+        A mixture of M components may draw `num_samples` times in each stratum: then S = T * M, T independent rows of all M strata, and
+        row t's draw of stratum m is s = t * M + m with weight :math:`\\log \\pi_m - \\log T`. They sum to one over S for each example.
 
         Args:
             q: What `distribution` returned.

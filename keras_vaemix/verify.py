@@ -1,9 +1,10 @@
-"""Bounds on log p(x) held against log p(x) itself, for your own models too."""
+"""Bounds on log p(x) held against log p(x) itself, and its standard error against repeats: for your own models too."""
 
 from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
+from scipy.special import logsumexp
 
 from keras_vaemix.blocks import at_once
 from keras_vaemix.divergences import MonteCarlo
@@ -14,10 +15,15 @@ from keras_vaemix.seeds import fold_in, stateless_seed
 
 ERRORS = 4.0  # a bound may exceed log p(x) by so many standard errors
 ROUNDING = 1e-5  # and by this share of it, which is float32's
+NORMAL_95 = 1.96  # of a normal's draws, 95 % lie within so many standard deviations
 
 
 class BoundExceeded(ArithmeticError):
     """What is called a bound on log p(x) lies above it."""
+
+
+class StandardErrorWrong(ArithmeticError):
+    """The standard error that an estimator reports is not the spread of its repeats."""
 
 
 class Compared(NamedTuple):
@@ -106,6 +112,66 @@ def check_bound(model, x, exact=None, num_samples=5000, repetitions=20, batch_si
     report = BoundReport(float(log_p.mean()), source, compared)
     if any(bound.is_exceeded() for bound in compared):
         raise BoundExceeded(f"Expected every bound at or below log p(x), within {ERRORS:g} standard errors. Received:\n{report}")
+    return report
+
+
+class StandardErrorReport(NamedTuple):
+    """A reported standard error beside the spread of independent repeats; printing it gives a line.
+
+    Attributes:
+        standard_error: The reported one, its root mean square over examples and repeats.
+        spread: Standard deviation of the repeats, its root mean square over examples.
+        excess: Squared spread minus squared standard error, a mean.
+        excess_error: The standard error of that mean.
+        coverage: Share of estimates whose interval of 1.96 standard errors covers log p(x): 0.95 for a normal.
+    """
+
+    standard_error: float
+    spread: float
+    excess: float
+    excess_error: float
+    coverage: float
+
+    def is_wrong(self):
+        """Returns whether the two differ by a quarter, and by more than noise, four standard errors, explains."""
+        is_other = max(self.spread, self.standard_error) > 1.25 * min(self.spread, self.standard_error)
+        return is_other and abs(self.excess) > ERRORS * self.excess_error
+
+    def __str__(self):
+        return f"standard error {self.standard_error:.4g} nats, spread of repeats {self.spread:.4g}, coverage {100 * self.coverage:.1f} %"
+
+
+def check_standard_error(model, x, repeats=20, num_samples=1000, batch_size=None, seed=0):
+    r"""Compares the standard error of the estimate of log p(x) with the spread of independent repeats, and raises if it is another.
+
+    Args:
+        model: A model with `estimate_log_likelihood` (see `LatentModel`), yours or ours.
+        x: Examples [N, *].
+        repeats: Number of repeats R, at least two, each with a seed of its own.
+        num_samples: Importance samples for each example in each repeat.
+        batch_size: Number of examples at a time; 100, or fewer large ones, if None.
+        seed: Integer; the report is a function of it.
+
+    Returns:
+        A `StandardErrorReport`.
+
+    Raises:
+        StandardErrorWrong: The standard error and the spread differ by a quarter, and by more than noise explains.
+    """
+    check_positive(repeats=repeats)
+    require(repeats > 1, "repeats of at least 2: their spread is compared", repeats=repeats)
+    seeds = np.random.default_rng(seed).integers(2**31, size=repeats)
+    estimates = [model.estimate_log_likelihood(x, num_samples, batch_size, int(one)) for one in seeds]
+    log_p, error = (np.asarray([getattr(e, name) for e in estimates], "float64") for name in ("log_likelihood", "standard_error"))  # [R, N]
+    of_all = logsumexp(log_p, axis=0) - np.log(repeats)  # [N], whose own noise is in every difference from it
+    squares = np.square(log_p - of_all) * repeats / (repeats - 1)
+    excess = squares - np.square(error)
+    noise = np.std(excess, ddof=1) / np.sqrt(excess.size) + np.mean(np.square(ROUNDING * log_p))
+    coverage = np.mean(squares <= np.square(NORMAL_95 * error) + np.square(ROUNDING * log_p))
+    mean = [float(np.sqrt(np.mean(values))) for values in (np.square(error), squares)]
+    report = StandardErrorReport(*mean, float(np.mean(excess)), float(noise), float(coverage))
+    if report.is_wrong():
+        raise StandardErrorWrong(f"Expected the standard error to be the spread of {repeats} repeats. Received: {report}")
     return report
 
 

@@ -1,11 +1,14 @@
 """The checker of bounds: silent about bounds, loud about what only looks like one."""
 
+import warnings
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
 import keras_vaemix as vm
-from keras_vaemix.verify import BoundExceeded, check_bound
+from keras_vaemix.importance import FewEffectiveSamples
+from keras_vaemix.verify import BoundExceeded, StandardErrorWrong, check_bound, check_standard_error
 from tests import catalogue
 from training import evaluate
 from training.data.sets import from_arrays
@@ -69,7 +72,71 @@ def test_a_users_model_with_draws_only(binary):
         check_bound(Wrapped(), binary, num_samples=500)
 
 
+EXACT = -np.log(1 + RATIO)  # log-variance of the exact posterior
+UNEQUAL = {"weights": (0.98, 0.01, 0.01)}
+
+
+def test_exact_posterior_has_no_standard_error():
+    """Strata of unequal weights differ, and that is not noise."""
+    x, exact = examples(20)
+    estimate = optimal(vm.NormalMixturePosterior(3, **UNEQUAL), EXACT).estimate_log_likelihood(x, 1200)
+    np.testing.assert_allclose(estimate.log_likelihood, exact, rtol=1e-5)
+    np.testing.assert_allclose(estimate.effective_sample_size, 400, rtol=1e-3)
+    assert np.all(estimate.standard_error < 1e-3)
+
+
+def test_standard_error_is_the_spread_of_repeats():
+    x, _ = examples(25)
+    report = check_standard_error(optimal(vm.NormalMixturePosterior(3, **UNEQUAL), EXACT + 0.12), x, 40, 1200)
+    assert report.standard_error == pytest.approx(report.spread, rel=0.1)
+    assert report.coverage == pytest.approx(0.95, abs=0.02)
+    assert str(report).startswith("standard error 0.0")
+
+
+def test_standard_error_of_categories(binary):
+    prior = vm.NormalMixture(2, 10, initial_stddev=0.3)
+    model = vm.CPVAE(vm.networks.mlp((4, 4, 1), 14, (8,)), vm.networks.mlp((2,), (4, 4, 1), (8,)), prior, vm.Bernoulli())
+    bias = model.encoder.weights[-1]
+    bias.assign(tf.concat([[4.0], bias[1:]], 0))
+    assert model.num_strata == 10
+    check_standard_error(model, binary[:10], 20, 4000)
+
+
+def test_wrong_standard_errors_are_caught():
+    """Negative control."""
+    model, (x, _) = optimal(vm.NormalMixturePosterior(3, **UNEQUAL), EXACT + 0.12), examples(20)
+
+    class Pessimist:
+        def estimate_log_likelihood(self, *arguments):
+            estimate = model.estimate_log_likelihood(*arguments)
+            return estimate._replace(standard_error=np.hypot(estimate.standard_error, 0.04))
+
+    with pytest.raises(StandardErrorWrong, match=r"spread of 20 repeats. Received: standard error 0\.04"):
+        check_standard_error(Pessimist(), x, num_samples=1200)
+
+
+@pytest.mark.parametrize("name", ["posterior-NormalMixturePosterior", "prior-VampPrior"])
+def test_rows_of_draws_hold_every_stratum(name, binary):
+    model = catalogue.make(**catalogue.COMBINATIONS[name])
+    log_weight = model.draws(binary, vm.ImportanceWeighted(4), [0, 0]).log_weight
+    rows = tf.reshape(log_weight, [4, model.num_strata, len(binary)])
+    np.testing.assert_allclose(rows, np.broadcast_to(rows[:1], rows.shape), rtol=1e-6)
+
+
+@pytest.mark.parametrize(("log_variance", "num_samples", "is_warned"), [(-2.0, 1000, True), (EXACT, 1000, False), (EXACT, 2, False)])
+def test_few_effective_samples_are_said(log_variance, num_samples, is_warned):
+    model, (x, _) = optimal(vm.NormalMixturePosterior(2), log_variance), examples(20)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        estimate = model.estimate_log_likelihood(x, num_samples)
+    few = np.sum(estimate.effective_sample_size < 200)
+    assert [w.category for w in caught] == [FewEffectiveSamples] * is_warned
+    assert all(f"Received: {few} of 20 examples with less" in str(w.message) and w.filename == __file__ for w in caught)
+
+
 def test_bad_arguments(binary):
+    with pytest.raises(ValueError, match=r"repeats of at least 2.* Received: repeats=1"):
+        check_standard_error(catalogue.make(), binary, 1)
     with pytest.raises(ValueError, match=r"repetitions of at least 2.* Received: repetitions=1"):
         check_bound(catalogue.make(), binary, repetitions=1)
     for exact in (np.zeros(3), np.full(len(binary), np.nan)):

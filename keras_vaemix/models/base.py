@@ -23,7 +23,8 @@ class LatentModel(GenerativeModel):
     Attributes:
         decoded_at_once: How many latents the likelihood estimator decodes at once, of small examples: less for a decoder that needs much
             memory.
-        num_strata: Draws of each example for each that an objective asks for: components or categories that are enumerated.
+        num_strata: Draws M of each example for each of the T that an objective asks for: components or categories that are enumerated.
+            The S = T * M rows of `draws` are in the order s = t * M + m, and independent for different t.
     """
 
     decoded_at_once = 1000
@@ -115,7 +116,7 @@ class LatentModel(GenerativeModel):
 
         Args:
             x: Examples [N, *].
-            num_samples: Number of samples S for each example, over all strata.
+            num_samples: Number of samples S for each example, over all M strata: S / M independent draws of each.
             batch_size: Number of examples at a time; 100, or fewer large ones, if None.
             seed: Integer; the estimate is a function of it.
             chunk_size: Number of samples at a time; chosen by the batch's size if None. S is rounded up to whole chunks and strata.
@@ -123,6 +124,9 @@ class LatentModel(GenerativeModel):
 
         Returns:
             A `LikelihoodEstimate` of NumPy arrays [N], in nats.
+
+        Warns:
+            FewEffectiveSamples: The effective sample size of an example is below 200, and below half of its draws.
         """
         x = as_array(x)
         self.check(x)
