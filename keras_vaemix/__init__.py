@@ -18,6 +18,7 @@ from keras_vaemix import (
     costs,
     discrepancies,
     divergences,
+    embeddings,
     evaluation,
     games,
     moments,
@@ -26,6 +27,7 @@ from keras_vaemix import (
     starts,
     verify,
 )
+from keras_vaemix.category_posteriors import CategoryPosterior, EncodedCategories, HeldCategories
 from keras_vaemix.heads import GatedHeads, Heads, SharedHeads
 from keras_vaemix.likelihoods import (
     Bernoulli,
@@ -65,15 +67,18 @@ __all__ = [
     "AdversarialAutoencoder",
     "Autoencoder",
     "Bernoulli",
+    "CategoryPosterior",
     "ContinuousBernoulli",
     "DiagonalNormal",
     "DiscretizedLogistic",
     "DoublyReparameterized",
     "Draws",
+    "EncodedCategories",
     "FittedMixture",
     "FlexAE",
     "GatedHeads",
     "Heads",
+    "HeldCategories",
     "HierarchicalVAE",
     "ImportanceWeighted",
     "Laplace",
@@ -101,6 +106,7 @@ __all__ = [
     "costs",
     "discrepancies",
     "divergences",
+    "embeddings",
     "evaluation",
     "games",
     "moments",

@@ -70,6 +70,22 @@ class TemperatureAnnealing(Schedule):
         self.model.temperature.assign(initial * (self.final / initial) ** min(1.0, epochs_done / self.epochs))
 
 
+class HoldCategories(Schedule):
+    """Holds q(c|x) of a `CPVAE` with `HeldCategories` for its first epochs, then releases it.
+
+    Args:
+        epochs: Epochs for which it is held; `math.inf` for ever, 0 for none.
+    """
+
+    def __init__(self, epochs):
+        super().__init__()
+        require(epochs >= 0, "epochs >= 0", epochs=epochs)
+        self.epochs = epochs
+
+    def set(self, epochs_done):
+        self.model.category_posterior.held.assign(float(epochs_done < self.epochs))
+
+
 class EarlyStopping(keras.callbacks.Callback):
     """Stops when the validation bound with beta = 1 has not risen for `patience` epochs, none of them in the warm-up.
 

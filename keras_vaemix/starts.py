@@ -26,11 +26,12 @@ def without_mixture(model):
 
 
 @functools.singledispatch
-def adapt(model, x, num_starts=10, batch_size=None, seed=0):
+def adapt(model, x, num_starts=10, batch_size=None, seed=0, embedding=None):
     """Starts a model's mixture from a Gaussian mixture fitted to the latents of examples, with the networks as they are.
 
     The prior takes the moments of its components. Of a `VAE` they are diagonal. Of a `CPVAE` they are full, which follow clusters of any
-    orientation, and q(c|x) is taught their responsibilities, while the latents stay as they are.
+    orientation, and q(c|x) is taught their responsibilities, while the latents stay as they are. With an embedding the mixture is fitted
+    to that, with full covariances; the prior takes the moments of the latents under its responsibilities.
 
     Args:
         model: A `VAE` or a `CPVAE` whose prior is a `NormalMixture`.
@@ -38,6 +39,8 @@ def adapt(model, x, num_starts=10, batch_size=None, seed=0):
         num_starts: Starts of the Gaussian mixture, of which the likeliest counts.
         batch_size: Number of examples at a time; 200, or fewer large ones, if None.
         seed: Integer; the start is a function of it, and of Keras's global seed where q(c|x) is taught.
+        embedding: Function of the latents' means [N, D] and `seed`, such as `embeddings.UMAP()`, that returns points [N, E]; None for
+            the latents themselves.
 
     Reference: Z. Jiang et al., *Variational Deep Embedding*, 2017, Section 4.2.
     """
@@ -60,25 +63,28 @@ def _(model: CPVAE):
 
 
 @adapt.register
-def _(model: VAE, x, num_starts=10, batch_size=None, seed=0):
+def _(model: VAE, x, num_starts=10, batch_size=None, seed=0, embedding=None):
     check(model, x)
     batch_size = at_once(batch_size, model.example_shape, 200)
     encoded = [model.encoded(x[i : i + batch_size]) for i in range(0, len(x), batch_size)]
     z, stddev = (np.concatenate([one[name] for one in encoded]) for name in ("mean", "stddev"))
-    mixture = fit_mixture(z, model.num_components, "diag", num_starts, seed=seed)
-    model.prior.adapt(z, mixture.predict_proba(z), np.mean(stddev**2, axis=0))
+    points, covariance = (z, "diag") if embedding is None else (embedding(z, seed), "full")
+    shares = fit_mixture(points, model.num_components, covariance, num_starts, seed=seed).predict_proba(points)
+    model.prior.adapt(z, shares, np.mean(stddev**2, axis=0))
 
 
 @adapt.register
-def _(model: CPVAE, x, num_starts=10, batch_size=None, seed=0):
+def _(model: CPVAE, x, num_starts=10, batch_size=None, seed=0, embedding=None):
     check(model, x)
     batch_size = at_once(batch_size, model.example_shape, 200)
     k, d = model.num_components, model.prior.latent_dim
     params = np.concatenate([model.encoder(x[i : i + batch_size], training=False) for i in range(0, len(x), batch_size)])
     z, variance = params[:, k : k + d], np.exp(np.clip(params[:, k + d :], *model.heads.log_variance_limits))
-    shares = fit_mixture(z, k, "full", num_starts, seed=seed).predict_proba(z).astype("float32")
+    points = z if embedding is None else embedding(z, seed)
+    shares = fit_mixture(points, k, "full", num_starts, seed=seed).predict_proba(points).astype("float32")
     model.prior.adapt(z, shares, variance.mean(axis=0))
     teach(model, x, shares, params[:, k:], batch_size, seed)
+    model.category_posterior.keep(model.encoder)
     model.adapt_aggregate(x)
 
 

@@ -62,12 +62,15 @@ NOT_PARTS = {
     "AdversarialAutoencoder",
     "Autoencoder",
     "CPVAE",
+    "CategoryPosterior",
     "Draws",
+    "EncodedCategories",
     "FlexAE",
     "GAMIXVAE",
     "GMVAE",
     "GatedHeads",
     "Heads",
+    "HeldCategories",
     "HierarchicalVAE",
     "MaskAAE",
     "MixturePrior",
@@ -91,16 +94,18 @@ COMBINATIONS = {
 }
 
 
-def cp_vae(objective, seed, sees=True, **settings):
-    """Returns a small CP-VAE of four categories."""
+def cp_vae(objective, seed, sees=True, held=False, **settings):
+    """Returns a small CP-VAE of four categories, which are held or not."""
+    encoder = networks.gated_mlp(SHAPE, 4 + 2 * LATENT_DIM, (8,))
     both = networks.joint_gated_mlp([(LATENT_DIM,), (4,)], SHAPE, (8,), (8,))
     return vm.CPVAE(
-        encoder=networks.gated_mlp(SHAPE, 4 + 2 * LATENT_DIM, (8,)),
+        encoder=encoder,
         decoder=both if sees else networks.gated_mlp((LATENT_DIM,), SHAPE, (8,)),
         prior=vm.NormalMixture(LATENT_DIM, 4, learn_weights=not {"follow_aggregate", "sample_aggregate"} & set(settings)),
         likelihood=vm.Bernoulli(),
         objective=objective,
         seed=seed,
+        category_posterior=vm.HeldCategories.of(encoder) if held else None,
         **settings,
     )
 
@@ -148,6 +153,7 @@ MODELS = {
     "CPVAE": cp_vae,
     "CPVAE-straight-through": lambda *a: cp_vae(*a, estimator=vm.categories.StraightThrough(0.5), heads=vm.SharedHeads(LATENT_DIM, 4)),
     "CPVAE-aggregate": lambda *a: cp_vae(*a, sees=False, follow_aggregate=True),
+    "CPVAE-held": lambda *a: cp_vae(*a, held=True),
     "CPVAE-paper": lambda *a: cp_vae(*a, sample_aggregate=True),
     "HierarchicalVAE": lambda *a: hierarchical_vae(*a, "StandardNormal"),
     "HierarchicalVAE-vamp": lambda *a: hierarchical_vae(*a, "VampPrior"),

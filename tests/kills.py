@@ -26,7 +26,7 @@ from training.files import read_config, read_history
 DIGITS = ["--dataset", "digits", "--networks", "mlp", "--hidden", "16", "--latent-dim", "4"]
 RUNS = {  # one of each kind of model
     "mog_prior_digits": ["--num-components", "3", "--latent-dim", "2"],
-    "cp_vae_digits": ["--num-components", "5", "--latent-dim", "3", "--pretraining", "1"],
+    "cp_vae_digits": ["--num-components", "5", "--latent-dim", "3", "--pretraining", "1", "--hold-categories", "1"],
     "hvae_digits": ["--latent-dim", "3"],
     "mask_aae_mnist": [*DIGITS, "--critic-units", "16", "--growth-steps", "5"],
     "flex_ae_mnist": [*DIGITS, "--critic-units", "16"],

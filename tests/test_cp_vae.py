@@ -27,11 +27,13 @@ def shaken(model, scale=0.5):
     return model
 
 
-def one_dimensional(k=3, sees=True, **arguments):
-    """Returns a CP-VAE of four binary pixels and one latent, whose log p(x) is a sum of k integrals."""
+def one_dimensional(k=3, sees=True, held=False, **arguments):
+    """Returns a CP-VAE of four binary pixels and one latent, whose log p(x) is a sum of k integrals; `held` has any q(c|x)."""
+    encoder = gated_mlp((4,), k + 2, (6,))
     decoder = joint_gated_mlp([(1,), (k,)], (4,), (6,), (6,)) if sees else gated_mlp((1,), (4,), (6,))
     prior = vm.NormalMixture(1, k, learn_weights=True)
-    return shaken(vm.CPVAE(gated_mlp((4,), k + 2, (6,)), decoder, prior, vm.Bernoulli(), **arguments))
+    arguments |= {"category_posterior": vm.HeldCategories.of(encoder)} if held else {}
+    return shaken(vm.CPVAE(encoder, decoder, prior, vm.Bernoulli(), **arguments))
 
 
 def exact_log_likelihood(model, x):
@@ -53,9 +55,9 @@ EVERY = np.array(list(itertools.product([0, 1], repeat=4)), "float32")  # every 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("sees", [True, False])
-def test_every_bound_is_below_the_exact_likelihood_and_importance_sampling_meets_it(sees, fitted):
-    model = fitted(one_dimensional(sees=sees), EVERY)
+@pytest.mark.parametrize(("sees", "held"), [(True, False), (False, False), (True, True)])
+def test_every_bound_is_below_the_exact_likelihood_and_importance_sampling_meets_it(sees, held, fitted):
+    model = fitted(one_dimensional(sees=sees, held=held), EVERY)
     exact = exact_log_likelihood(model, EVERY)
     assert logsumexp(exact) == pytest.approx(0, abs=1e-3)  # p(x) sums to one over all examples
     vm.verify.check_bound(model, EVERY, exact=exact)

@@ -59,13 +59,14 @@ def test_two_levels_on_two_replicas_equal_one(name, noiseless, binary):
         np.testing.assert_allclose(a, b, atol=1e-5)
 
 
-def test_categories_on_two_replicas_equal_one(binary):
+@pytest.mark.parametrize("held", [False, True])
+def test_categories_on_two_replicas_equal_one(binary, held):
     """Enumerated categories and a posterior of no width have no noise; the aggregate posterior is that of the global batch."""
     weights, results = None, []
     for strategy in ("none", "mirrored"):
         with make_strategy(strategy).scope():
             heads = vm.GatedHeads(catalogue.LATENT_DIM, 4, log_variance_limits=(-25, -24))
-            model = catalogue.cp_vae(None, 0, heads=heads, aggregate_rate=0.5)
+            model = catalogue.cp_vae(None, 0, heads=heads, aggregate_rate=0.5, held=held)
             weights = weights or model.get_weights()
             model.set_weights(weights)
             model.compile(keras.optimizers.SGD(0.001))

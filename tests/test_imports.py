@@ -9,9 +9,9 @@ ROOT = Path(__file__).parents[1]
 # A module may import those of its own layer and of the layers above it in this list.
 LAYERS = [
     ["blocks", "part", "replicas", "seeds", "shapes", "version"],
-    ["supports", "mixtures", "gaussian_mixture", "categories"],
+    ["supports", "mixtures", "gaussian_mixture", "categories", "embeddings"],
     ["networks", "likelihoods", "posteriors", "priors", "divergences"],
-    ["heads", "costs", "discrepancies", "games", "moments", "penalties"],
+    ["heads", "category_posteriors", "costs", "discrepancies", "games", "moments", "penalties"],
     ["objectives"],
     ["importance"],
     ["models"],

@@ -8,7 +8,14 @@ from keras_vaemix import models
 from tests import catalogue, parity
 from training.files import read_json
 
-KINDS = ("posterior-NormalMixturePosterior", "model-CPVAE", "model-HierarchicalVAE-vamp", "autoencoder-fitted", "autoencoder-mask")
+KINDS = (
+    "posterior-NormalMixturePosterior",
+    "model-CPVAE",
+    "model-CPVAE-held",
+    "model-HierarchicalVAE-vamp",
+    "autoencoder-fitted",
+    "autoencoder-mask",
+)
 OF_TRAINING = ("objective-", "kl-")  # these train models whose artifacts are those of others
 
 

@@ -62,6 +62,24 @@ def checkpoints(folder):
     return sorted((folder / "checkpoint").glob("epoch-*"))
 
 
+def arrays(path):
+    """The arrays of an HDF5 file by name."""
+    import h5py
+
+    found = {}
+    with h5py.File(path) as file:
+        file.visititems(lambda name, item: found.__setitem__(name, item[()]) if isinstance(item, h5py.Dataset) else None)
+    return found
+
+
+def assert_same_checkpoint(folder, other_folder):
+    one, other = arrays(checkpoints(folder)[-1]), arrays(checkpoints(other_folder)[-1])
+    assert one.keys() == other.keys()
+    assert any("optimizer" in name for name in one)
+    for name in one:
+        np.testing.assert_array_equal(one[name], other[name], err_msg=name)
+
+
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     """A run that was never interrupted."""
@@ -89,19 +107,7 @@ def test_killed_and_resumed_run_has_the_same_bits(whole, tmp_path):
     assert status == 0, err
     assert history(folder) == history(whole[0])
     assert len(history(folder)) == 60
-    import h5py
-
-    def arrays(path):
-        found = {}
-        with h5py.File(path) as file:
-            file.visititems(lambda name, item: found.__setitem__(name, item[()]) if isinstance(item, h5py.Dataset) else None)
-        return found
-
-    one, other = arrays(checkpoints(folder)[-1]), arrays(checkpoints(whole[0])[-1])
-    assert one.keys() == other.keys()
-    assert any("optimizer" in name for name in one)
-    for name in one:
-        np.testing.assert_array_equal(one[name], other[name], err_msg=name)
+    assert_same_checkpoint(folder, whole[0])
 
 
 @pytest.mark.slow

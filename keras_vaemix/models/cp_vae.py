@@ -8,6 +8,7 @@ import tensorflow_probability as tfp
 
 from keras_vaemix import categories
 from keras_vaemix.blocks import at_once
+from keras_vaemix.category_posteriors import EncodedCategories
 from keras_vaemix.divergences import ClosedForm, MonteCarlo
 from keras_vaemix.heads import CategoricalNormal, GatedHeads
 from keras_vaemix.mixtures import is_normal
@@ -54,9 +55,11 @@ class CPVAE(LatentModel):
         aggregate_rate: Share of a step's mean of q(c|x) in the running one.
         objective: `ELBO()`: under an importance-weighted bound q(c|x) cancels and would not be trained.
         seed: Every draw is a function of this integer and of a counter kept as a weight.
+        category_posterior: Where q(c|x) comes from: `EncodedCategories()`, the encoder, by default, or `HeldCategories.of(encoder)`.
 
     Raises:
-        ValueError: The encoder's outputs, the decoder's inputs or the heads do not fit the prior; the objective is no plain ELBO.
+        ValueError: The encoder's outputs, the decoder's inputs or the heads do not fit the prior, or held categories the encoder; the
+            objective is no plain ELBO.
 
     Reference: F. Lavda, M. Gregorova, A. Kalousis, *Improving VAE generations of multimodal data through data-dependent conditional
     priors*, 2020, Eq. 3 to 14.
@@ -75,12 +78,14 @@ class CPVAE(LatentModel):
         aggregate_rate=0.01,
         objective=None,
         seed=0,
+        category_posterior=None,
         **kwargs,
     ):
         super().__init__(likelihood, objective, seed, **kwargs)
         self.encoder, self.decoder, self.prior = encoder, decoder, prior
         k, d = prior.num_components, prior.latent_dim
         self.heads = GatedHeads(d, k) if heads is None else heads
+        self.category_posterior = EncodedCategories() if category_posterior is None else category_posterior
         self.estimator = estimator or (categories.Enumerated() if k <= 16 else categories.StraightThrough())
         self.follow_aggregate, self.sample_aggregate, self.aggregate_rate = follow_aggregate, sample_aggregate, aggregate_rate
         self.check_parts()
@@ -102,6 +107,7 @@ class CPVAE(LatentModel):
         require(fits, f"heads of {k} categories and {d} latents", heads=(self.heads.num_categories, self.heads.latent_dim))
         received = self.encoder.output_shape
         require(received == (None, k + 2 * d), f"encoder with output shape {(None, k + 2 * d)}: K logits and 2 D", shape=received)
+        self.category_posterior.check(self.encoder)
         received = [tuple(one.shape) for one in self.decoder.inputs]
         alone, both = [(None, d)], [(None, d), (None, k)]
         require(received in (alone, both), f"decoder with inputs {alone}, or {both} to see the category", inputs=received)
@@ -147,9 +153,13 @@ class CPVAE(LatentModel):
 
     def infer(self, x, training=False):
         """Returns log q(c|x) [B, K], and the mean and the scale of z that the heads share, [B, D]."""
+        logits, rest = self.encoder_outputs(x, training)
+        return self.category_posterior.log_probs(x, logits), *self.heads.split(rest)
+
+    def encoder_outputs(self, x, training=False):
+        """Returns the encoder's own logits of c, [B, K], and its parameters of z, [B, 2 D]."""
         params = tf.cast(self.encoder(x, training=training), tf.float32)
-        logits, rest = params[:, : self.num_components], params[:, self.num_components :]
-        return tf.nn.log_softmax(logits), *self.heads.split(rest)
+        return params[:, : self.num_components], params[:, self.num_components :]
 
     def encode(self, x):
         """Returns q(z, c|x), a TFP distribution of z [D] and one-hot c [K]."""
@@ -170,7 +180,8 @@ class CPVAE(LatentModel):
     def draws(self, x, objective, seed, training=False):
         if training:
             self.estimator.check(self.num_components, self.values_of_example(), x.shape[0] or 100)
-        log_q, loc, scale = self.infer(x, training)  # [B, K], [B, D], [B, D]
+        logits, rest = self.encoder_outputs(x, training)  # [B, K], [B, 2 D]
+        log_q, (loc, scale) = self.category_posterior.log_probs(x, logits), self.heads.split(rest)
         estimator = self.estimator if training else categories.hard(self.num_components)
         c, log_weight = estimator.sample(log_q, objective.num_samples, fold_in(seed, 0), self.temperature)  # [S, B, K], [S, B]
         q_z, p_z, log_pc = self.heads.select(loc, scale, c), self.conditional_prior(c), self.category_log_probs()
@@ -186,6 +197,7 @@ class CPVAE(LatentModel):
             log_pz=tf.reduce_sum(c * log_pc, axis=-1) + p_z.log_prob(z),
             log_qz=tf.reduce_sum(c * log_q, axis=-1) + q_z.log_prob(z),
             kl=objective.kl(q, CategoricalNormal(log_pc)) if objective.kl else None,
+            distillation=self.category_posterior.distillation(log_q, logits),
         )
 
     def decode_params(self, z, c, training=False):
@@ -217,8 +229,8 @@ class CPVAE(LatentModel):
         """Returns the model whose p(c) is that of the sampler: this one, or one with the same layers and the aggregate q(c) as p(c)."""
         if not self.sample_aggregate or self.follow_aggregate:
             return self
-        parts = {name: getattr(self, name) for name in ("encoder", "decoder", "prior", "likelihood", "heads", "estimator", "objective")}
-        other = CPVAE(**parts, follow_aggregate=True, seed=self.seed)
+        names = ("encoder", "decoder", "prior", "likelihood", "heads", "estimator", "objective", "category_posterior")
+        other = CPVAE(**{name: getattr(self, name) for name in names}, follow_aggregate=True, seed=self.seed)
         other.aggregate.assign(self.aggregate)
         return other
 

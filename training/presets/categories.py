@@ -1,9 +1,10 @@
 """CP-VAE, and the mixture VAEs that its related work sets it against: VaDE and GMVAE."""
 
 import functools
+import math
 
 import keras_vaemix as vm
-from keras_vaemix.part import check_positive
+from keras_vaemix.part import check_positive, require
 from training.presets import family
 from training.presets.parts import DIGITS, SMALL, VAMP_PROTOCOL, MixtureStart, choose, gated_vae, start_of
 
@@ -16,6 +17,7 @@ CATEGORY_PRIORS = {
     "aggregate": ({"learn_weights": False}, {"follow_aggregate": True}),
     "paper": ({"learn_weights": False}, {"sample_aggregate": True}),
 }
+EMBEDDINGS = {"mixture": lambda: None, "umap": vm.embeddings.UMAP}  # of the latents, by the name of the start
 SPREAD = 0.05  # of the initial means: with distant ones a single category takes every example before the encoder can tell them apart
 
 
@@ -30,26 +32,38 @@ def cp_vae(
     estimator: str = "straight_through",
     decoder_sees_category: bool = True,
     pretraining: int = 0,
+    start: str = "mixture",
+    hold_categories: int = 0,
     learning_rate: float = 5e-4,
     init: str = "glorot",
 ):
-    """CP-VAE: a category, and a latent whose prior depends on it."""
+    """CP-VAE: a category, and a latent whose prior depends on it.
+
+    `--hold-categories N` holds q(c|x) for N epochs as the start taught it, -1 for ever.
+    """
+    require(hold_categories >= -1, "--hold-categories of at least 0, or -1 for ever", hold_categories=hold_categories)
+    is_started = pretraining or (start == "mixture" and not hold_categories)
+    require(is_started, "--pretraining of at least 1 with --start umap or --hold-categories", pretraining=pretraining)
+    embedding = choose("start", EMBEDDINGS, start)()
     networks, (first, second), given = vm.networks, protocol.hidden, {"kernel_initializer": start_of(init)}
     weights, follow = choose("category-prior", CATEGORY_PRIORS, category_prior)
     prior = vm.NormalMixture(latent_dim, num_components, initial_stddev=SPREAD, **weights)
     seen = networks.joint_gated_mlp([(latent_dim,), (num_components,)], data.shape, (first,), (second,), **given)
     unseen = networks.gated_mlp((latent_dim,), data.shape, protocol.hidden, **given)
+    encoder = networks.gated_mlp(data.shape, num_components + 2 * latent_dim, protocol.hidden, **given)
     model = vm.CPVAE(
-        encoder=networks.gated_mlp(data.shape, num_components + 2 * latent_dim, protocol.hidden, **given),
+        encoder=encoder,
         decoder=seen if decoder_sees_category else unseen,
         prior=prior,
         likelihood=vm.Bernoulli(),
         heads=choose("heads", HEADS, heads)(latent_dim, num_components),
         estimator=choose("estimator", ESTIMATORS, estimator)(),
+        category_posterior=vm.HeldCategories.of(encoder) if hold_categories else None,
         **follow,
     )
-    experiment = protocol.experiment(model, learning_rate, start=MixtureStart(pretraining) if pretraining else None)
-    return experiment._replace(callbacks=(vm.callbacks.TemperatureAnnealing(0.5, experiment.warm_up),))
+    experiment = protocol.experiment(model, learning_rate, start=MixtureStart(pretraining, embedding) if pretraining else None)
+    holding = (vm.callbacks.HoldCategories(math.inf if hold_categories < 0 else hold_categories),) if hold_categories else ()
+    return experiment._replace(callbacks=(vm.callbacks.TemperatureAnnealing(0.5, experiment.warm_up), *holding))
 
 
 def vade(
@@ -59,6 +73,7 @@ def vade(
     num_components: int = 10,
     latent_dim: int = 10,
     pretraining: int = 50,
+    start: str = "mixture",
     learning_rate: float = 5e-4,
     init: str = "he",
 ):
@@ -66,8 +81,9 @@ def vade(
 
     The category sums out under the exact q(c|x) = p(c|z).
     """
+    embedding = choose("start", EMBEDDINGS, start)()
     model = gated_vae(data, vm.NormalMixture(latent_dim, num_components, learn_weights=True), protocol.hidden, init)
-    return protocol.experiment(model, learning_rate, warm_up=0, start=MixtureStart(pretraining))
+    return protocol.experiment(model, learning_rate, warm_up=0, start=MixtureStart(pretraining, embedding))
 
 
 def gmvae(

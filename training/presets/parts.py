@@ -2,6 +2,7 @@
 
 import difflib
 import functools
+from collections.abc import Callable
 from typing import NamedTuple
 
 import keras
@@ -117,15 +118,17 @@ class MixtureStart(NamedTuple):
 
     Attributes:
         epochs: Epochs of the plain VAE, of which the first half is its warm-up.
+        embedding: Function of the latents to whose values the mixture is fitted, as `starts.adapt` takes it; None for the latents.
     """
 
     epochs: int
+    embedding: Callable | None = None
 
     def __call__(self, experiment, data, seed):
         """Trains, fits, and leaves the experiment's model with what was found."""
         model = experiment.model
         train_first(vm.starts.without_mixture(model), experiment, data, seed, self.epochs, self.epochs // 2)
-        vm.starts.adapt(model, data.fixed("train", model.support), seed=seed)
+        vm.starts.adapt(model, data.fixed("train", model.support), seed=seed, embedding=self.embedding)
 
 
 class FirstStage(NamedTuple):
