@@ -13,6 +13,7 @@ README = Path(__file__).parents[1] / "README.md"
 SETTINGS = (
     *("num_components", "num_samples", "num_posterior_components", "num_pseudo_inputs", "kl"),
     *("decoder", "category_prior", "pretraining", "beta", "likelihood", "prior"),
+    *("growth_steps", "decay_steps"),
 )
 FURTHER = {
     "posterior_kl": "KL(q, exact posterior)",
