@@ -29,6 +29,19 @@ def test_resumed_run_has_the_same_bits(main, tmp_path):
 
 
 @pytest.mark.slow
+def test_clocks_of_the_run_s_length_hold_when_it_is_resumed(main, tmp_path, capsys):
+    flags = ["mask_aae_mnist", *DIGITS, "--critic-units", 16, "--features", "none", "--run-dir", tmp_path / "run"]
+    assert main(*flags, "--epochs", 2) == (0, "")
+    steps = json.loads((tmp_path / "run" / "config.json").read_text())["schedule_steps"]
+    model = load_model(tmp_path / "run" / "model.keras")
+    assert (model.growth_steps, model.decay_steps) == vm.models.mask_aae.clocks(4, steps)
+    status, err = main(*flags, "--epochs", 4, "--resume")
+    assert status == 1
+    assert f"schedule_steps was {steps}, now {2 * steps}" in err
+    assert main(*flags, "--epochs", 2, "--resume") == (0, "")
+
+
+@pytest.mark.slow
 def test_judged_run(main, tmp_path):
     flags = ["mask_aae_mnist", *DIGITS, "--critic-units", 16, "--growth-steps", 5]
     assert main(*flags, "--epochs", 3, "--run-dir", tmp_path / "run") == (0, "")

@@ -211,6 +211,7 @@ def test_fitted_density(x):
         (lambda: catalogue.autoencoder(vm.Autoencoder, prior=vm.FittedMixture(D), discrepancy=vm.discrepancies.MMD()), "before training"),
         (lambda: catalogue.autoencoder(vm.MaskAAE, catalogue.critic(), threshold=1.0), "threshold"),
         (lambda: catalogue.autoencoder(vm.MaskAAE, catalogue.critic(), growth_steps=0), "growth_steps"),
+        (lambda: catalogue.autoencoder(vm.MaskAAE, catalogue.critic(), decay_steps=0), "decay_steps"),
         (
             lambda: catalogue.autoencoder(vm.FlexAE, catalogue.critic(), vm.networks.mlp((2,), D, ()), prior=vm.StandardNormal(2)),
             "noise of",

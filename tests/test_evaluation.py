@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from scipy.special import softmax
 
 import keras_vaemix as vm
 from keras_vaemix import pictures, plots
@@ -146,3 +147,50 @@ def test_large_draws_are_those_of_one_batch(large):
     model.adapt_sampler(x)
     z = model.sample_latents(7, None, model.seed_for(3))
     np.testing.assert_allclose(model.sample(7, seed=3), model.decode(*z), rtol=1e-6)
+
+
+def paper_bound(q, others):
+    """Returns U of the GMMpVAE paper (Eq. 13, 21, 22) : a mixture is weights [M], means and variances [M, D]; K of equal weights."""
+    total, size = 0.0, len(q[0])
+    for other in others:
+        left = list(range(size))
+        for m in sorted(range(size), key=lambda m: -q[0][m]):
+            (pi, mean, variance), here = (part[m] for part in q), [tuple(part[n] for part in other) for n in range(size)]
+            kl = [0.5 * np.sum(np.log(t / variance) + (variance + (mean - nu) ** 2) / t - 1) for _, nu, t in here]
+            chosen = left.pop(int(np.argmin([kl[n] - np.log(here[n][0]) for n in left])))
+            total += pi * (np.log(pi / here[chosen][0]) + kl[chosen]) / len(others)
+    return total
+
+
+def mixtures_of(posterior, params):
+    """Returns weights, means and variances of each of the posteriors, in float64."""
+    loc, log_variance, logits = (np.asarray(part, "float64") for part in posterior.split(params))
+    return list(zip(softmax(logits, axis=1), loc, np.exp(log_variance.clip(*posterior.log_variance_limits)), strict=True))
+
+
+@pytest.mark.parametrize("kl", [None, "Mean", "Softmin"])
+def test_the_gmmpvae_paper_s_bound(kl, binary):
+    model = catalogue.make("VampPrior", posterior="NormalMixturePosterior", kl=kl)
+    kernel = model.encoder.weights[-2]
+    kernel.assign(8 * kernel)  # components that differ
+    report = vm.evaluation.likelihood_report(model, binary, num_samples=10)
+    assert report["paper_bound"] == pytest.approx(report["reconstruction"] - report["paper_bound_kl"], abs=1e-4)
+    assert report["paper_bound"] < report["elbo"]
+    q, others = (mixtures_of(model.posterior, model.encoder(x)) for x in (binary, model.prior.pseudo_inputs()))
+    u = np.array([paper_bound(one, others) for one in q])
+    np.testing.assert_allclose(vm.evaluation.paper_kl(model, binary, batch_size=7), u, rtol=1e-4)
+    assert report["paper_bound_kl"] == pytest.approx(u.mean(), rel=1e-4)
+    assert report["paper_bound_kl_se"] == pytest.approx(u.std(ddof=1) / len(u) ** 0.5, rel=1e-3)
+    assert {"elbo_se", "reconstruction_se", "kl_se", "paper_bound_se"} <= set(report)
+
+
+def test_which_models_have_the_gmmpvae_paper_s_bound(binary):
+    has = vm.evaluation.has_paper_kl
+    assert has(catalogue.make("VampPrior", posterior="NormalMixturePosterior"))
+    assert has(catalogue.make("NormalMixture", kl="Mean"))
+    assert not has(catalogue.make("NormalMixture"))
+    assert not has(catalogue.make("VampPrior"))
+    assert not has(catalogue.make("NormalMixture", posterior="NormalMixturePosterior", kl="Variational"))  # nothing matches its components
+    assert not has(catalogue.make(model="CPVAE"))
+    assert not has(catalogue.AUTOENCODERS["mmd"]())
+    assert "paper_bound" not in vm.evaluation.likelihood_report(catalogue.make("VampPrior"), binary, num_samples=3)

@@ -9,6 +9,7 @@ from scipy.special import logit
 import keras_vaemix as vm
 from keras_vaemix import moments
 from tests.catalogue import linear
+from training.presets import PRESETS
 
 D, PATCHES, SCALE = 3, 2, 0.5
 PRIORS = {"standard": lambda: vm.StandardNormal(D), "moments": lambda: vm.FittedMixture(D, 1)}
@@ -88,13 +89,15 @@ def x():
     return np.random.default_rng(1).random((20, D), "float32")
 
 
+@pytest.mark.parametrize("discriminate_samples", [True, False])
 @pytest.mark.parametrize("game", GAMES)
-def test_loss_is_the_sum_of_its_terms(game, x):
+def test_loss_is_the_sum_of_its_terms(game, discriminate_samples, x):
     """The images are judged by the discriminator as it is after its move."""
     game, slopes, fooling_loss, _ = GAMES[game]
     rate, weights = 0.3, {"moment_weight": 2.0, "variance_weight": 3.0, "adversarial_weight": 50.0}
-    judged = Judged(game=game, rates=(0.0, rate), **weights)
+    judged = Judged(game=game, rates=(0.0, rate), discriminate_samples=discriminate_samples, **weights)
     loss, fake = judged.loss(x)
+    assert len(fake) == (1 + discriminate_samples) * len(x)
     mean, log_variance = judged.posteriors(x)
     variance = np.exp(log_variance)
     center, spread = mean.mean(0), mean.var(0) + variance.mean(0) + moments.FLOOR
@@ -142,12 +145,13 @@ def test_each_player_moves_its_own_weights_once_in_a_step(rates, moved, x):
     assert [int(judged.model.optimizer_of(player).iterations) for player in ("model", "discriminator")] == [4, 4]
 
 
+@pytest.mark.parametrize("discriminate_samples", [True, False])
 @pytest.mark.parametrize("game", GAMES)
 @pytest.mark.parametrize("prior", PRIORS)
-def test_gradients_reach_encoder_and_decoder(prior, game, x):
+def test_gradients_reach_encoder_and_decoder(prior, game, discriminate_samples, x):
     """The decoder by all images, the encoder by reconstructions alone: draws of what is sampled are constants."""
     game, _, _, slopes = GAMES[game]
-    judged = Judged(prior, game, moment_weight=0.0, variance_weight=0.0)
+    judged = Judged(prior, game, moment_weight=0.0, variance_weight=0.0, discriminate_samples=discriminate_samples)
     variables = judged.model.encoder.trainable_variables + judged.model.decoder.trainable_variables
 
     def gradients(weight):
@@ -164,6 +168,18 @@ def test_gradients_reach_encoder_and_decoder(prior, game, x):
     expected = x.T @ by_params, by_params.sum(0), z.T @ by_image, by_image.sum(0)
     for gradient, other, difference in zip(received, without, expected, strict=True):
         np.testing.assert_allclose(gradient - other, difference, atol=1e-3)
+
+
+@pytest.mark.parametrize("likelihood", ["Laplace", "Bernoulli"])
+def test_the_paper_s_discriminator_sees_reconstructions_alone(likelihood, x):
+    x = np.round(x)
+    shown = []
+    for discriminate_samples in (True, False):
+        judged = Judged(likelihood=getattr(vm, likelihood)(), discriminate_samples=discriminate_samples)
+        shown.append(judged.loss(x)[1])
+    np.testing.assert_array_equal(shown[0][: len(x)], shown[1])
+    preset = PRESETS["gamix_faces_paper"]
+    assert {flag.name: flag.default for flag in preset.flags()}["discriminate_samples"] is False
 
 
 def test_evaluation_has_no_adversarial_term(x):

@@ -6,8 +6,12 @@ import pytest
 import tensorflow as tf
 
 import keras_vaemix as vm
+from keras_vaemix import supports
 from tests import catalogue
 from tests.catalogue import linear
+from training.data.splits import Data, Split
+from training.presets import PRESETS
+from training.train import train_steps
 
 SHAPE, D = catalogue.SHAPE, catalogue.LATENT_DIM
 
@@ -52,16 +56,74 @@ def test_losses_of_the_mask(x):
         assert float(model.polarity()) == pytest.approx(min(2 / D * 2.0**doublings, 2048))
 
 
-def test_recipe_of_the_mask():
-    sizes = {16: 75, 32: 3600, 64: 7200, 256: 10_000}
-    for m, r in sizes.items():
-        networks = vm.networks.mlp((4,), m, ()), vm.networks.mlp((m,), 4, ()), vm.networks.mlp((m,), 1, ())
-        model = vm.MaskAAE(*networks, vm.StandardNormal(m), vm.costs.CrossEntropy())
-        assert model.growth() == r
-        rate = model.recipe_optimizer().learning_rate if callable(model.recipe_optimizer().learning_rate) else None
-        schedule = rate or model.recipe_optimizer()._learning_rate
-        assert float(schedule(5 * r)) == pytest.approx(5e-4)
-        assert float(schedule(5 * r + 1)) == pytest.approx(1e-4)
+SIZES = {16: 75, 20: 75, 21: 2362, 32: 3600, 64: 7200, 256: 10_000}  # R of the code for D latents
+
+
+def of_latents(latent_dim, **settings):
+    networks = (vm.networks.mlp((4,), latent_dim, ()), vm.networks.mlp((latent_dim,), 4, ()), vm.networks.mlp((latent_dim,), 1, ()))
+    return vm.MaskAAE(*networks, vm.StandardNormal(latent_dim), vm.costs.CrossEntropy(), **settings)
+
+
+def first_steps(model):
+    """Returns the first steps at which the weight of the hardening is doubled, and at which the learning rate is a fifth."""
+    model.compile(model.recipe_optimizer())
+    rate, least = model.optimizer._learning_rate, float(model.polarity())
+
+    def first(holds):
+        low, high = 0, 10**6
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (low, middle) if holds(middle) else (middle, high)
+        return high
+
+    def is_doubled(step):
+        model.optimizer.iterations.assign(step)
+        return float(model.polarity()) > 1.5 * least
+
+    return first(is_doubled), first(lambda step: float(rate(step)) < 2e-4)
+
+
+@pytest.mark.parametrize(("latent_dim", "r"), SIZES.items())
+def test_clocks_of_the_code(latent_dim, r):
+    assert first_steps(of_latents(latent_dim)) == (4 * r, 5 * r + 1)
+
+
+def test_each_clock_by_itself():
+    assert first_steps(of_latents(16, growth_steps=10)) == (40, 376)
+    assert first_steps(of_latents(16, decay_steps=10)) == (300, 11)
+    assert first_steps(of_latents(32, growth_steps=7, decay_steps=900)) == (28, 901)
+
+
+@pytest.mark.parametrize(
+    ("flags", "epochs", "expected"),
+    [
+        ({}, 640, (4 * 7200, 36_001)),  # the code's length, to a thousandth
+        ({}, 40, (4 * 450, 2251)),
+        ({"growth_steps": 150}, 40, (600, 2251)),
+        ({"decay_steps": 750}, 40, (4 * 450, 751)),
+        ({"growth_steps": 150, "decay_steps": 750}, 40, (600, 751)),
+    ],
+)
+def test_presets_scale_clocks_by_the_length_of_the_run(flags, epochs, expected):
+    x = Split(np.zeros((50_000, 1, 1, 1), "float32"), None)
+    data = Data("fake", x, x, x, supports.UNIT_INTERVAL)
+    experiment = PRESETS["mask_aae_mnist"].build(data, hidden=4, critic_units=4, **flags)._replace(epochs=epochs)
+    if experiment.paced is not None:
+        experiment = experiment.paced(experiment, train_steps(experiment, data))
+    model = experiment.model
+    assert first_steps(model) == pytest.approx(expected, rel=1e-3)
+    assert float(experiment.optimizer._learning_rate(expected[1] + 50)) == pytest.approx(1e-4)
+    again = type(model).from_config(model.get_config())
+    assert (again.growth_steps, again.decay_steps) == (model.growth_steps, model.decay_steps)
+
+
+def test_a_model_of_one_clock_loads():
+    """A configuration from before the clocks were two has the growth alone."""
+    model = of_latents(16, growth_steps=10)
+    config = model.get_config()
+    del config["decay_steps"]
+    again = vm.MaskAAE.from_config(config)
+    assert (again.growth_steps, again.decay_steps) == (10, None)
 
 
 def test_mask_stays_in_range_and_is_in_the_history(x):

@@ -13,6 +13,7 @@ README = Path(__file__).parents[1] / "README.md"
 SETTINGS = (
     *("num_components", "num_samples", "num_posterior_components", "num_pseudo_inputs", "kl"),
     *("decoder", "category_prior", "pretraining", "beta", "likelihood", "prior"),
+    *("growth_steps", "decay_steps"),
 )
 FURTHER = {
     "posterior_kl": "KL(q, exact posterior)",
@@ -20,7 +21,8 @@ FURTHER = {
     "wasserstein": "Wasserstein-1 of samples",
     "cluster_accuracy": "cluster accuracy",
 }
-BOUNDS = {"elbo": "test ELBO", "log_likelihood": "test log-likelihood"}
+BOUNDS = {"elbo": "test ELBO", "paper_bound": "test bound with U (eq. 23)", "log_likelihood": "test log-likelihood"}
+PARTS = {"reconstruction": "-RE", "kl": "KL", "paper_bound_kl": "U"}  # where papers state bounds
 FIGURES = {  # of autoencoders: those that papers state, and ours beside them
     "active_dimensions": "latents in use",
     "nac": "NAC",
@@ -42,6 +44,7 @@ FIGURES = {  # of autoencoders: those that papers state, and ours beside them
 }
 DIGITS = {"active_dimensions": 0, "nac": 3, "precision": 3, "recall": 3, "prd_f8": 3, "prd_f1_8": 3, "mmd": 4, "l1": 4}
 DIGITS |= dict.fromkeys(("sharpness_generation", "sharpness_reconstruction", "sharpness_real"), 4)
+INVALID = "†"
 MARKED = re.compile(r"(<!-- (results|benchmark|checks): (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -59,7 +62,21 @@ def markdown(rows, is_full=False):
     lines = [{name: cell for name, cell in cells(group, rows, is_full).items() if cell is not None} for group in repeats(rows)]
     names = list(dict.fromkeys(name for line in lines for name in line))
     text = [names, ["---"] * len(names), *([line[name] for name in names] for line in lines)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in text).replace("| --- |", "|---|").replace(" --- |", "---|")
+    lines = "\n".join(f"| {' | '.join(line)} |" for line in text).replace("| --- |", "|---|").replace(" --- |", "---|")
+    return "\n\n".join([lines, *footnotes(rows)])
+
+
+def footnotes(rows):
+    """Returns a line for each reason for which figures of measured rows are `invalid`: a fault that was found after they were measured."""
+    figures = {}
+    for key, reason in {item: None for row in rows for item in row.get("invalid", {}).items()}:
+        figures.setdefault(reason, []).append(f"`{key}`")
+    return [f"{INVALID} Not valid: {', '.join(keys)}; {reason}." for reason, keys in figures.items()]
+
+
+def mark(rows, key=None):
+    """Returns a mark where a figure of rows is invalid; for no key, where any of their figures is."""
+    return f" {INVALID}" if any(key in row["invalid"] if key else row["invalid"] for row in rows if "invalid" in row) else ""
 
 
 def repeats(rows):
@@ -78,13 +95,14 @@ def cells(group, rows, is_full):
     is_named, digits = any(other.get("paper_elbo") is not None for other in rows), 4 if is_exact else 2
     settings = [f"{key}={value}" for key, value in row["arguments"].items() if key in SETTINGS]
     return {
-        "row": f"`{row['row']}`" if "row" in row else "-" if has("row") else None,
-        "preset": None if has("row") else f"`{row['preset']}`",
+        "row": f"`{row['row']}`{mark(group)}" if "row" in row else "-" if has("row") else None,
+        "preset": None if has("row") else f"`{row['preset']}`{mark(group)}",
         "settings": ", ".join(settings) or "-",
         "epochs": f"{min(r['epochs'] for r in group)}",
         "seeds": f"{len(group)}",
         "paper's -ELBO, as stated": stated_elbo(row) if is_named else None,
         **{title: figure(group, key, digits) if has(key) and (is_full or not is_judged) else None for key, title in BOUNDS.items()},
+        **{title: figure(group, key, digits) if has(key) and is_named else None for key, title in PARTS.items()},
         **{f"paper's {title}": stated(row, key) if has(f"paper_{key}") else None for key, title in FIGURES.items()},
         **{title: figure(group, key, DIGITS.get(key, 2)) if has(key) and is_judged else None for key, title in FIGURES.items()},
         "seconds per epoch": f"{seconds_per_epoch(group):.0f}" if is_judged else None,
@@ -123,7 +141,7 @@ def figure(rows, key, digits):
         return "-"
     values = [row[key] for row in rows]
     spread = statistics.stdev(values) if len(rows) > 1 else rows[0].get(f"{key}_se")
-    return f"{statistics.mean(values):.{digits}f}" + (f" ± {spread:.{digits}f}" if spread is not None else "")
+    return f"{statistics.mean(values):.{digits}f}" + (f" ± {spread:.{digits}f}" if spread is not None else "") + mark(rows, key)
 
 
 def benchmark(name):

@@ -54,6 +54,9 @@ def prepare(argv):
         warm_up=experiment.warm_up if args.warm_up is None else args.warm_up,
         patience=args.patience or experiment.patience,
     )
+    if experiment.paced is not None:
+        with strategy.scope():
+            experiment = experiment.paced(experiment, train_steps(experiment, data))
     cluster.check_batch_size(experiment.batch_size, strategy)
     check_trainable(data, experiment, args.features, args.split)
     config = config_of(preset, own, args, experiment, data)
@@ -86,8 +89,9 @@ def train(argv):
 
 
 def config_of(preset, own, args, experiment, data):
-    """Returns the settings of a run, of which its resumption may change the epochs alone."""
+    """Returns the settings of a run, of which its resumption may change the epochs alone: not even these where schedules depend on them."""
     return {
+        **({} if experiment.paced is None else {"schedule_steps": train_steps(experiment, data)}),
         "preset": preset.name,
         "arguments": own,
         "dataset": args.dataset or preset.dataset,
@@ -102,6 +106,11 @@ def config_of(preset, own, args, experiment, data):
         "strategy": args.strategy,
         "precision": args.precision,
     }
+
+
+def train_steps(experiment, data):
+    """Returns the number of train steps of a whole run."""
+    return experiment.epochs * (len(data.train.x) // experiment.batch_size)
 
 
 def check_trainable(data, experiment, features, judged_on="test"):

@@ -5,7 +5,7 @@ from keras_vaemix.evaluation.clustering import Matching, category_table, cluster
 from keras_vaemix.evaluation.effects import latent_effects
 from keras_vaemix.evaluation.frechet import Moments, frechet_distance
 from keras_vaemix.evaluation.generation import generation_report, sample_of
-from keras_vaemix.evaluation.ladder import has_kl_ladder, kl_ladder
+from keras_vaemix.evaluation.ladder import has_kl_ladder, has_paper_kl, kl_ladder, paper_kl
 from keras_vaemix.evaluation.latent import (
     active_dimensions,
     active_units,
@@ -38,6 +38,7 @@ __all__ = [
     "generation_report",
     "has_divergence_split",
     "has_kl_ladder",
+    "has_paper_kl",
     "improved_precision_recall",
     "kl_ladder",
     "l1",
@@ -48,6 +49,7 @@ __all__ = [
     "mmd",
     "nearest_neighbors",
     "normalized_absolute_correlation",
+    "paper_kl",
     "posterior_kl",
     "posterior_means",
     "prd_curve",

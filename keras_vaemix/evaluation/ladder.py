@@ -9,6 +9,8 @@ from keras_vaemix.mixtures import NormalComponents, is_normal_mixture
 from keras_vaemix.models import VAE
 from keras_vaemix.objectives import ELBO
 from keras_vaemix.part import check_positive
+from keras_vaemix.posteriors import MixturePosterior
+from keras_vaemix.priors import VampPrior
 from keras_vaemix.seeds import fold_in, stateless_seed
 
 LADDER = {
@@ -19,6 +21,7 @@ LADDER = {
     "softmin": divergences.Softmin(),
     "mean": divergences.Mean(),
 }
+PAPER_KL = divergences.Mean(divergences.Greedy())  # U of the GMMpVAE paper, by its own matching
 
 
 def has_kl_ladder(model):
@@ -36,6 +39,32 @@ def bounds_of(model):
         return {}
     one_to_one = NormalComponents.of(q).loc.shape[-2] == NormalComponents.of(p).group_size
     return {name: bound for name, bound in LADDER.items() if one_to_one or not isinstance(bound, divergences.MatchedBound)}
+
+
+def has_paper_kl(model):
+    """Returns whether `paper_kl` is defined: of a GMMpVAE, and of any model that is trained by a bound, where both mixtures match."""
+    if not isinstance(model, VAE):
+        return False
+    is_gmmp = isinstance(model.posterior, MixturePosterior) and isinstance(model.prior, VampPrior)
+    return (is_gmmp or not model.has_unbiased_kl()) and "mean" in bounds_of(model)
+
+
+def paper_kl(model, x, batch_size=None):
+    r"""Returns the GMMpVAE paper's bound of KL(q(z|x) || p(z)) for each example, [N] in nats.
+
+    .. math:: U = \sum_k w_k \sum_m \pi_m \left[\log \frac{\pi_m}{\pi'_{\beta(m)}} + KL(q_m \| p_{k \beta(m)})\right] \quad (\text{Eq. 22})
+
+    with the greedy matching :math:`\beta` of Eq. 13. The reconstruction minus U is the bound that the paper's tables print (Eq. 23).
+
+    Args:
+        model: A model with `has_paper_kl`.
+        x: Examples [N, *].
+        batch_size: Number of examples at a time; 100, or fewer large ones, if None.
+    """
+    model.check(x)
+    batch_size = at_once(batch_size, model.example_shape, 100)
+    bound = tf.function(lambda batch: PAPER_KL(model.encode(batch), model.prior.distribution(model.encode)))
+    return np.concatenate([bound(tf.cast(x[i : i + batch_size], tf.float32)) for i in range(0, len(x), batch_size)])
 
 
 def kl_ladder(model, x, num_samples=10, batch_size=None, seed=0):

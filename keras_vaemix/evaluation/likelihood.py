@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_vaemix.blocks import at_once
-from keras_vaemix.evaluation.ladder import has_kl_ladder, kl_ladder
+from keras_vaemix.evaluation.ladder import has_kl_ladder, has_paper_kl, kl_ladder, paper_kl
 from keras_vaemix.evaluation.latent import active_units
 from keras_vaemix.objectives import ELBO
 from keras_vaemix.seeds import fold_in, stateless_seed
@@ -41,13 +41,17 @@ def likelihood_report(model, x, num_samples=5000, batch_size=None, seed=0, num_l
 
     Returns:
         A dict of figures: means over examples in nats, each `*_se` the standard error of that mean over examples; the names begin
-        with `pseudo_` where the likelihood is no density. `bits_per_dim` for 8-bit data; `kl_ladder` where posterior or prior are
-        mixtures, over the examples of the log-likelihood.
+        with `pseudo_` where the likelihood is no density. `paper_bound` is that of the GMMpVAE paper, `reconstruction` minus
+        `paper_bound_kl` (Eq. 23), for its models and others that are trained by a bound of the divergence. `bits_per_dim` for 8-bit
+        data; `kl_ladder` where posterior or prior are mixtures, over the examples of the log-likelihood.
     """
     parts = bound_parts(model, x, batch_size, seed)
     name = model.figure_name
+    if has_paper_kl(model):
+        kl = paper_kl(model, x, batch_size)
+        parts |= {name("paper_bound"): parts[name("reconstruction")] - kl, name("paper_bound_kl"): kl}
     report = {key: float(np.mean(value)) for key, value in parts.items()}
-    report[name("elbo") + "_se"] = standard_error(parts[name("elbo")])
+    report |= {f"{key}_se": standard_error(value) for key, value in parts.items()}
     some = x if num_likelihood_examples is None else x[:num_likelihood_examples]
     estimate = estimate or model.estimate_log_likelihood(some, num_samples, batch_size, seed, verbose=verbose)
     report[name("log_likelihood")] = float(np.mean(estimate.log_likelihood))

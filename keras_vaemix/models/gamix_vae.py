@@ -37,6 +37,8 @@ class GAMIXVAE(VAE):
         moment_weight: :math:`\beta_1`.
         variance_weight: :math:`\beta_2`.
         adversarial_weight: :math:`\lambda`.
+        discriminate_samples: Whether the discriminator sees decoded draws of what is sampled beside the reconstructions, as many. The
+            paper's sees reconstructions alone (Section 3.2), and says nothing of latents between those of examples.
         memory: Share m of earlier batches in the moments, in [0, 1), for small batches; gradients are those of the batch's own.
         seed: Every draw is a function of this integer and of a counter kept as a weight.
 
@@ -59,13 +61,14 @@ class GAMIXVAE(VAE):
         variance_weight=1.0,
         adversarial_weight=0.1,
         memory=0.0,
+        discriminate_samples=True,
         seed=0,
         **kwargs,
     ):
         self.discriminator, self.moments = discriminator, TotalMoments() if moments is None else moments
         self.game = LeastSquares() if game is None else game
         self.moment_weight, self.variance_weight, self.adversarial_weight = moment_weight, variance_weight, adversarial_weight
-        self.memory = memory
+        self.memory, self.discriminate_samples = memory, discriminate_samples
         super().__init__(encoder, decoder, prior, likelihood, DiagonalNormal(), seed=seed, **kwargs)
         weights = {"moment_weight": moment_weight, "variance_weight": variance_weight, "adversarial_weight": adversarial_weight}
         require(min(weights.values()) >= 0, "weights >= 0", **weights)
@@ -117,7 +120,9 @@ class GAMIXVAE(VAE):
         beta = tf.convert_to_tensor(self.beta) if training else 1.0  # below one in a warm-up
         loss = beta * (terms["moment_kl"] + terms["variance_kl"]) - reconstruction
         if self.discriminator is not None:
-            fake = tf.concat([self.likelihood.mean(params), self.image(self.decoder(fresh, training=training))], axis=0)
+            fake = self.likelihood.mean(params)
+            if self.discriminate_samples:
+                fake = tf.concat([fake, self.image(self.decoder(fresh, training=training))], axis=0)
             if training:
                 self.minimize(lambda: self.discriminator_loss(x, tf.stop_gradient(fake)), self.discriminator_update())
             else:
@@ -128,7 +133,7 @@ class GAMIXVAE(VAE):
         return loss
 
     def discriminator_loss(self, x, fake, at_rest=False):
-        """Returns the discriminator's loss for examples against reconstructions and draws of the prior, and records it."""
+        """Returns the discriminator's loss for examples against the images `fake`, and records it."""
         score = (lambda images, training: self.score(images)) if at_rest else self.score
         loss = self.game.critic_loss(score, x, fake, [0, 0] if at_rest else self.next_seed())
         self.record(discriminator_loss=loss)

@@ -16,6 +16,18 @@ from keras_vaemix.priors import StandardNormal
 from keras_vaemix.replicas import global_mean
 
 LAST_POLARITY = 2048.0
+CODE_STEPS = 500_000  # of a run of the paper's code
+
+
+def clocks(latent_dim, num_steps=CODE_STEPS):
+    r"""Returns `growth_steps` and `decay_steps` of the paper's code for D latents, R and 5 R, scaled to a run of `num_steps` steps.
+
+    .. math:: R = \begin{cases} 75 & D \le 20 \\ \min(10000, \lfloor 1125\,D / 10 \rfloor) & D > 20 \end{cases}
+
+    in the code, whose runs have 500,000 steps: both are multiplied by `num_steps` / 500,000, rounded, and at least one.
+    """
+    growth = 75 if latent_dim <= 20 else min(10_000, math.floor(1125 * latent_dim / 10))
+    return tuple(max(1, round(steps * num_steps / CODE_STEPS)) for steps in (growth, 5 * growth))
 
 
 @register
@@ -31,7 +43,9 @@ class MaskAAE(JudgedAutoencoder):
 
     where :math:`c_t = \min(2 / D \cdot 2^{\lfloor t / 4R \rfloor}, 2048)` polarises the mask. Samples, reconstructions and the export have
     only the latents with :math:`a_j \ge 0.1`. The code of the paper divides the losses of autoencoder and mask by five after 5 R
-    steps; here `default_players` and `recipe_optimizer` divide their learning rates, which adaptive steps would undo.
+    steps; here `default_players` and `recipe_optimizer` divide their learning rates, which adaptive steps would undo. Both clocks count
+    steps of the code's runs of 500,000: for a shorter run, scale them by its length (`clocks`). The code draws a fresh batch for each of
+    the eight moves of a step (one of the autoencoder, five of the critic, one of the encoder, one of the mask); here they share one.
 
     Args:
         encoder: Network E from examples [B, *] to latents [B, D].
@@ -39,7 +53,8 @@ class MaskAAE(JudgedAutoencoder):
         critic: Network H from latents [B, D] to a score [B, 1].
         prior: `StandardNormal(D)`: as many latents as the model may use.
         cost: A `Cost` c, in the paper the mean cross-entropy of a pixel.
-        growth_steps: R; the code's for D latents if None.
+        growth_steps: R, in steps: the weight of the mask's hardening doubles every 4 R; the code's for D latents if None.
+        decay_steps: Steps after which the learning rates of autoencoder and mask fall to a fifth; the code's, 5 R, if None.
         fidelity: Factor f of the cost in the mask's loss.
         masked_variance: Factor v of the variance of masked latents.
         threshold: Where a latent counts as active.
@@ -63,26 +78,24 @@ class MaskAAE(JudgedAutoencoder):
         threshold=0.1,
         game=None,
         critic_steps=5,
+        decay_steps=None,
         seed=0,
         **kwargs,
     ):
         super().__init__(encoder, decoder, critic, prior, cost, Wasserstein() if game is None else game, critic_steps, seed, **kwargs)
         require(isinstance(prior, StandardNormal), "StandardNormal as prior", prior=type(prior).__name__)
-        require(growth_steps is None or growth_steps >= 1, "growth_steps of at least 1, or None", growth_steps=growth_steps)
+        for name, steps in {"growth_steps": growth_steps, "decay_steps": decay_steps}.items():
+            require(steps is None or steps >= 1, f"{name} of at least 1, or None", **{name: steps})
         require(fidelity >= 0 and masked_variance >= 0, "weights >= 0", fidelity=fidelity, masked_variance=masked_variance)
         require(0 < threshold < 1, "threshold in (0, 1)", threshold=threshold)
-        self.growth_steps, self.fidelity, self.masked_variance, self.threshold = growth_steps, fidelity, masked_variance, threshold
+        self.growth_steps, self.decay_steps = growth_steps, decay_steps
+        self.fidelity, self.masked_variance, self.threshold = fidelity, masked_variance, threshold
         self.raw_mask = self.add_weight(
             (self.latent_dim(),), keras.initializers.RandomUniform(0.0, 5.0, seed), name="mask", constraint="non_neg", dtype="float32"
         )
         self.finish()
 
     # The mask.
-
-    def growth(self):
-        """Returns R, after the code where it is not given."""
-        m = self.latent_dim()
-        return self.growth_steps or (75 if m <= 20 else min(10_000, math.floor(1125 * m / 10)))
 
     def soft_mask(self):
         """Returns a, [D]."""
@@ -99,14 +112,15 @@ class MaskAAE(JudgedAutoencoder):
 
     def polarity(self):
         """Returns :math:`c_t`."""
-        doublings = tf.cast(self.optimizer.iterations // (4 * self.growth()), tf.float32)
+        growth = self.growth_steps or clocks(self.latent_dim())[0]
+        doublings = tf.cast(self.optimizer.iterations // (4 * growth), tf.float32)
         return tf.minimum(2.0 / self.latent_dim() * 2.0 ** tf.minimum(doublings, 30.0), LAST_POLARITY)
 
     # Training.
 
     def recipe_optimizer(self):
-        """Returns the optimizer of autoencoder and mask in the code: RMSprop whose rate falls to a fifth after 5 R steps."""
-        rate = keras.optimizers.schedules.PiecewiseConstantDecay([5 * self.growth()], [5e-4, 1e-4])
+        """Returns the optimizer of autoencoder and mask in the code: RMSprop whose rate falls to a fifth after `decay_steps`."""
+        rate = keras.optimizers.schedules.PiecewiseConstantDecay([self.decay_steps or clocks(self.latent_dim())[1]], [5e-4, 1e-4])
         return keras.optimizers.RMSprop(rate, epsilon=1e-10)
 
     def default_players(self):

@@ -23,6 +23,8 @@ class Experiment(NamedTuple):
         players: Optimizers of further players, by name, beside those that the model gives them.
         jit_compile: XLA, as `compile` takes it; see `parts.compilation`.
         augment: Function of a training batch [B, *] and a stateless seed [2] that returns the batch that is trained on; None for as it is.
+        paced: Function of the experiment and the number of its train steps that returns it with schedules of that length; None where none
+            depends on it.
         start: Function of the experiment, the data and a seed that is called once, before the first epoch.
     """
 
@@ -38,6 +40,7 @@ class Experiment(NamedTuple):
     players: dict | None = None
     jit_compile: bool | str = "auto"
     augment: Callable | None = None
+    paced: Callable | None = None
 
 
 class Preset(NamedTuple):

@@ -1,0 +1,65 @@
+"""Tables of measured rows: the parts of bounds, and marks on figures that are known to be wrong."""
+
+import pytest
+
+from training import tables
+from training.files import read_json
+from training.record import RESULTS
+
+ROW = {
+    "row": "vae",
+    "preset": "vae_mnist",
+    "arguments": {},
+    "dataset": "mnist",
+    "seed": 0,
+    "epochs": 2,
+    "seconds": 3600,
+    "elbo": -90.0,
+    "elbo_se": 0.25,
+    "reconstruction": -65.5,
+    "kl": 24.5,
+    "log_likelihood": -85.0,
+    "log_likelihood_se": 0.5,
+    "paper_elbo": -88.75,
+    "paper": "a table",
+    "verdict": "worse: of course",
+    "command": "python -m training.reproduce t --seeds 0",
+}
+
+
+def cells_of(text):
+    """Returns the lines of a Markdown table as dicts, and what stands under it."""
+    table, *notes = text.split("\n\n")
+    names, _, *lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()]
+    return [dict(zip(names, line, strict=True)) for line in lines], notes
+
+
+def test_parts_of_bounds():
+    gmmp = {**ROW, "preset": "gmmp_mnist", "paper_bound": -93.0, "paper_bound_se": 0.3, "paper_bound_kl": 27.5, "paper_bound_kl_se": 0.1}
+    (plain, own), notes = cells_of(tables.markdown([ROW, gmmp]))
+    assert (plain["test ELBO"], plain["-RE"], plain["KL"]) == ("-90.00 ± 0.25", "-65.50", "24.50")
+    assert (plain["test bound with U (eq. 23)"], plain["U"]) == ("-", "-")
+    assert (own["test bound with U (eq. 23)"], own["U"]) == ("-93.00 ± 0.30", "27.50 ± 0.10")
+    assert notes == []
+
+
+@pytest.mark.parametrize("is_full", [False, True])
+def test_figures_that_are_not_valid_are_marked(is_full):
+    strata, batches = "a fault of strata", "a fault of batches"
+    wrong = {**ROW, "preset": "gmmp_mnist", "invalid": {"effective_sample_size": strata, "elbo": strata, "kl": batches}}
+    (valid, marked), notes = cells_of(tables.markdown([ROW, wrong], is_full))
+    assert "†" not in "".join(valid.values())
+    assert {name for name, cell in marked.items() if cell.endswith(" †")} == {"row", "test ELBO", "KL"}
+    assert marked["test ELBO"] == "-90.00 ± 0.25 †"
+    assert notes == ["† Not valid: `effective_sample_size`, `elbo`; a fault of strata.", "† Not valid: `kl`; a fault of batches."]
+
+
+def test_what_is_not_valid_is_a_figure_of_its_row():
+    paths = [path for path in RESULTS.glob("*.json") if path.stem != "reliability"]
+    marked = [row for path in paths for row in read_json(path) if "invalid" in row]
+    for row in marked:
+        for key, reason in row["invalid"].items():
+            figure = row
+            for name in key.split("."):
+                figure = figure[name]
+            assert reason
