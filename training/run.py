@@ -16,7 +16,8 @@ from training.archives import check_arrays, check_keras_file
 from training.files import atomically, read_config, read_history, reserve, write_history, write_json
 from training.papers import as_run
 
-RESUMABLE = {"epochs", "command", "versions"}  # may differ between a run and its resumption
+ROUTE = {"route", "device", "jax"}  # where a run was trained, if not here
+RESUMABLE = {"epochs", "command", "versions", *ROUTE}  # may differ between a run and its resumption
 ADDED = {"patience"}  # settings that older runs do not name
 PACKAGES = ("keras", "tensorflow", "tensorflow-probability", "numpy", "onnx", "onnxruntime", "tf2onnx", "keras_vaemix")
 
@@ -82,7 +83,9 @@ class Run:
         self.folder, self.checkpoints, self.monitor, self.writes = Path(folder), Path(folder) / "checkpoint", monitor, writes
         self.config, old = config, self.folder / "config.json"
         if resume and old.exists():
-            check_same_settings(read_config(old), config)
+            earlier = read_config(old)
+            check_same_settings(earlier, config)
+            self.config = config = {**config, **{key: earlier[key] for key in ROUTE if key in earlier}}
         elif writes and old.exists():
             raise FileExistsError(
                 f"Expected an empty run folder: pass --resume to go on with it, or another --run-dir. Received: {self.folder}, not empty"
@@ -102,6 +105,9 @@ class Run:
         """Brings `model` to the last checkpoint, cuts the history there, and returns the number of epochs done."""
         saved = sorted(self.checkpoints.glob("epoch-*.weights.h5"))
         if not saved:
+            if self.config.get("route"):
+                kept = "a run of whose training the state was kept: train it anew, in another --run-dir"
+                raise ValueError(f"Expected {kept}. Received: {self.folder}, trained elsewhere and over")
             self.history, self.timing = [], []
             return 0
         read_checkpoint(saved[-1], model.load_weights)
@@ -129,8 +135,7 @@ class Run:
         if not self.writes:
             return
         epoch = len(self.history)
-        write_history(self.folder / "history.csv", self.history)
-        write_history(self.folder / "timing.csv", self.timing)
+        self.write_history()
         best = self.checkpoints / f"best-{self.best_epoch():06d}.npz"
         if not best.exists():
             with atomically(best) as temporary, open(temporary, "wb") as file:
@@ -140,6 +145,10 @@ class Run:
             reserve(temporary, room_for(model.all_variables()))
             model.save_weights(temporary, overwrite=True)
         self.remove_all_but(best, last)
+
+    def write_history(self):
+        write_history(self.folder / "history.csv", self.history)
+        write_history(self.folder / "timing.csv", self.timing)
 
     def remove_all_but(self, *files):
         """Removes older checkpoints, and what a killed process left unfinished."""

@@ -97,7 +97,8 @@ def validation_program(model, x, batch_size):
             return i + 1
 
         model.reset_metrics()
-        tf.while_loop(lambda i: i < whole, lambda i: [step(i)], [tf.constant(0)])
+        if whole:
+            tf.while_loop(lambda i: i < whole, lambda i: [step(i)], [tf.constant(0)])
         if rest:
             model.test_step(x[whole * batch_size :])
         return stacked(model.get_metrics_result())
@@ -248,7 +249,8 @@ def load(programs, trained, folder):
     if "last" in outcome:
         for variable, place in zip(model.all_variables(), record["variables"], strict=True):
             variable.assign(arrays[f"last_{place:04d}"])
-    run.save(model)
+        run.save(model)
+    run.write_history()
     model.set_weights(run.best)
     train.save(folder / "model.keras", model, job.data)
     estimate = None

@@ -181,7 +181,7 @@ def train(path, out, minutes, seconds_between):
     run = Training(path, out)
     if run.judged:
         return
-    while run.stopped() == "unfinished" and time.monotonic() - began < 60 * minutes:
+    while run.stopped() == "unfinished" and (not run.history or time.monotonic() - began < 60 * minutes):
         run.epoch()
         if time.monotonic() - written > seconds_between:
             run.write()
