@@ -1,6 +1,7 @@
 """Imports go one way."""
 
 import ast
+import sys
 from pathlib import Path
 
 import pytest
@@ -58,3 +59,16 @@ def test_export_sample_stands_alone():
     }
     tops = {name.split(".")[0] for name in names} - {"export"}
     assert tops <= {"argparse", "hashlib", "json", "struct", "sys", "zlib", "pathlib", "numpy", "onnxruntime"}
+
+
+def test_rivals_on_a_gpu_need_pytorch_and_numpy_alone():
+    seen, left = set(), ["tests.benchmarks.gpu_rivals"]
+    while left:
+        name = left.pop()
+        path = ROOT / f"{name.replace('.', '/')}.py"
+        if name not in seen and path.is_file():
+            seen.add(name)
+            left += imported(path)
+    outside = {name.split(".")[0] for module in seen for name in imported(ROOT / f"{module.replace('.', '/')}.py")}
+    assert len(seen) > 8
+    assert outside - set(sys.stdlib_module_names) == {"tests", "numpy", "torch"}

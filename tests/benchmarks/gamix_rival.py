@@ -1,11 +1,14 @@
-"""The rival: GAMIX-VAE with its discriminator as a user of plain PyTorch writes it, for images of 64x64.
+"""The rival: GAMIX-VAE with its discriminator as a user of plain PyTorch writes it, for images of 64x64 or 256x256.
 
-It is measured by `python -m tests.benchmarks.gamix_speed`. Where PyTorch offers a faster idiom at no cost to the reader, the rival has
-it: fused optimizers, gradients of what a player moves alone, one call of the decoder for reconstructions and draws, and maps with their
-channels last, which take two thirds of the time. Its strided convolutions pad both sides alike: it is our network of mirrored images.
+It is measured by `python -m tests.benchmarks.gamix_speed`, and on a GPU by `gpu_rivals`. Where PyTorch offers a faster idiom at no cost
+to the reader, the rival has it: fused optimizers, gradients of what a player moves alone, one call of the decoder for reconstructions
+and draws, and maps with their channels last, which take two thirds of the time. Its strided convolutions pad both sides alike: it is our
+network of mirrored images.
 """
 
+import itertools
 import math
+from typing import NamedTuple
 
 import torch
 from torch import nn
@@ -13,10 +16,29 @@ from torch.nn import functional as F
 
 from tests.benchmarks.flex_ae_rival import Player
 
-LATENT_DIM, FILTERS, SIDE = 128, (16, 32, 64, 128), 4  # of the last map, to which four stages halve 64
-DISCRIMINATOR_FILTERS = 16, 32, 64
+SIDE = 4  # of the last map
 SCALE, TARGET_VARIANCE, LIMITS = 0.05, 0.1, (-6.0, 2.0)
 FLOOR, EPSILON = 1e-6, 1e-3
+
+
+class Sizes(NamedTuple):
+    """How large the networks are.
+
+    Attributes:
+        latent_dim: Number of latents D.
+        filters: Channels of each stage of encoder and decoder, which halves the map or doubles it.
+        depth: Residual blocks of a stage.
+        discriminator_filters: Channels of its convolutions but the scores; all but the last halve the map.
+    """
+
+    latent_dim: int
+    filters: tuple
+    depth: int
+    discriminator_filters: tuple
+
+
+FACES = Sizes(128, (16, 32, 64, 128), 1, (16, 32, 64))
+CELEBA_HQ = Sizes(256, (64, 128, 256, 512, 512, 512), 2, (64, 128, 256, 512))
 
 
 class Residual(nn.Module):
@@ -42,45 +64,53 @@ def projection(size_in, size_out):
     return [] if size_in == size_out else [nn.Conv2d(size_in, size_out, 1)]
 
 
+def second_half(channels):
+    return *pre_activation(channels), convolution(channels, channels)
+
+
 def down(size_in, size_out):
     """Returns the block that halves a map: f by its stride, the shortcut by averages."""
     first = *pre_activation(size_in), convolution(size_in, size_out, 2)
-    second = *pre_activation(size_out), convolution(size_out, size_out)
-    return Residual([nn.AvgPool2d(2), *projection(size_in, size_out)], [*first, *second])
+    return Residual([nn.AvgPool2d(2), *projection(size_in, size_out)], [*first, *second_half(size_out)])
 
 
 def up(size_in, size_out):
     """Returns the block that doubles a map by repeating its pixels."""
     first = *pre_activation(size_in), nn.Upsample(scale_factor=2), convolution(size_in, size_out)
-    second = *pre_activation(size_out), convolution(size_out, size_out)
-    return Residual([*projection(size_in, size_out), nn.Upsample(scale_factor=2)], [*first, *second])
+    return Residual([*projection(size_in, size_out), nn.Upsample(scale_factor=2)], [*first, *second_half(size_out)])
 
 
-def encoder():
-    """Returns the ResNetV2 from images [B, 3, 64, 64] to means and log-variances."""
-    sizes = FILTERS[0], *FILTERS
-    blocks = [down(sizes[i], sizes[i + 1]) for i in range(len(FILTERS))]
-    last = nn.Flatten(), nn.Linear(FILTERS[-1] * SIDE**2, 2 * LATENT_DIM)
-    return nn.Sequential(convolution(3, FILTERS[0]), *blocks, *pre_activation(FILTERS[-1]), *last)
+def stages(first_block, filters, depth):
+    """Returns the residual blocks of all stages, of which `first_block` makes the first."""
+    blocks = []
+    for size_in, size_out in itertools.pairwise((filters[0], *filters)):
+        same = [Residual([], [*second_half(size_out), *second_half(size_out)]) for _ in range(depth - 1)]
+        blocks += [first_block(size_in, size_out), *same]
+    return blocks
 
 
-def decoder():
+def encoder(sizes):
+    """Returns the ResNetV2 from images [B, 3, H, W] to means and log-variances."""
+    first, last = sizes.filters[0], sizes.filters[-1]
+    outputs = nn.Flatten(), nn.Linear(last * SIDE**2, 2 * sizes.latent_dim)
+    return nn.Sequential(convolution(3, first), *stages(down, sizes.filters, sizes.depth), *pre_activation(last), *outputs)
+
+
+def decoder(sizes):
     """Returns the ResNetV2 from latents to images."""
-    sizes = FILTERS[-1], *FILTERS[::-1]
-    blocks = [up(sizes[i], sizes[i + 1]) for i in range(len(FILTERS))]
-    first = nn.Linear(LATENT_DIM, FILTERS[-1] * SIDE**2), nn.Unflatten(1, (FILTERS[-1], SIDE, SIDE))
-    return nn.Sequential(*first, *blocks, *pre_activation(FILTERS[0]), convolution(FILTERS[0], 3), nn.Sigmoid())
+    last, first = sizes.filters[0], sizes.filters[-1]
+    inputs = nn.Linear(sizes.latent_dim, first * SIDE**2), nn.Unflatten(1, (first, SIDE, SIDE))
+    outputs = *pre_activation(last), convolution(last, 3), nn.Sigmoid()
+    return nn.Sequential(*inputs, *stages(up, sizes.filters[::-1], sizes.depth), *outputs)
 
 
-def discriminator():
-    """Returns the PatchGAN of two strided layers, with instance normalisation in all but the first and the scores."""
-    first, second, third = DISCRIMINATOR_FILTERS
-    return nn.Sequential(
-        *(nn.Conv2d(3, first, 4, 2, 1), nn.LeakyReLU(0.2)),
-        *(nn.Conv2d(first, second, 4, 2, 1, bias=False), nn.GroupNorm(second, second, EPSILON), nn.LeakyReLU(0.2)),
-        *(nn.Conv2d(second, third, 4, 1, 1, bias=False), nn.GroupNorm(third, third, EPSILON), nn.LeakyReLU(0.2)),
-        nn.Conv2d(third, 1, 4, 1, 1),
-    )
+def discriminator(sizes):
+    """Returns the PatchGAN, with instance normalisation in all but the first layer and the scores."""
+    first, *rest = sizes.discriminator_filters
+    layers = [nn.Conv2d(3, first, 4, 2, 1), nn.LeakyReLU(0.2)]
+    for size_in, size_out, stride in zip((first, *rest), rest, (*(2,) * (len(rest) - 1), 1), strict=False):
+        layers += [nn.Conv2d(size_in, size_out, 4, stride, 1, bias=False), nn.GroupNorm(size_out, size_out, EPSILON), nn.LeakyReLU(0.2)]
+    return nn.Sequential(*layers, nn.Conv2d(rest[-1], 1, 4, 1, 1))
 
 
 def divergence(mean, variance):
@@ -91,9 +121,9 @@ def divergence(mean, variance):
 class GAMIX:
     """The three networks, two players, and their step. Where it is compiled, what each loss needs is one graph."""
 
-    def __init__(self, adversarial_weight, is_compiled=False):
-        self.adversarial_weight = adversarial_weight
-        networks = encoder(), decoder(), discriminator()
+    def __init__(self, adversarial_weight, is_compiled=False, sizes=FACES):
+        self.adversarial_weight, self.latent_dim = adversarial_weight, sizes.latent_dim
+        networks = encoder(sizes), decoder(sizes), discriminator(sizes)
         self.encoder, self.decoder, self.discriminator = (network.to(memory_format=torch.channels_last) for network in networks)
         adam = 2e-4, 0.5, 0.999
         self.players = {"model": Player([self.encoder, self.decoder], *adam), "discriminator": Player([self.discriminator], *adam)}
@@ -106,7 +136,7 @@ class GAMIX:
         return sum(parameter.numel() for player in self.players.values() for parameter in player.parameters)
 
     def images_and_loss(self, x, noise):
-        """Returns reconstructions and draws [2 B, 3, 64, 64], the reconstruction term, and the loss (13) but for the adversarial term."""
+        """Returns reconstructions and draws [2 B, 3, H, W], the reconstruction term, and the loss (13) but for the adversarial term."""
         mean, log_variance = self.encoder(x).chunk(2, dim=1)
         log_variance = F.hardtanh(log_variance, *LIMITS)
         variance, center = log_variance.exp(), mean.mean(dim=0)
@@ -128,8 +158,8 @@ class GAMIX:
         return 0.5 * (self.discriminator(fake) - 1).square().mean()
 
     def step(self, x):
-        """Takes a training step on x [B, 3, 64, 64] and returns the reconstruction term and the discriminator's loss."""
-        images, reconstruction, loss = self.images_and_loss(x, torch.randn(2, len(x), LATENT_DIM))
+        """Takes a training step on x [B, 3, H, W] and returns the reconstruction term and the discriminator's loss."""
+        images, reconstruction, loss = self.images_and_loss(x, torch.randn(2, len(x), self.latent_dim, device=x.device))
         discriminator_loss = self.players["discriminator"].minimize(self.discriminator_loss(x, images.detach()))
         self.discriminator.requires_grad_(False)  # where compiled, its gradients would be taken in the model's move too
         self.players["model"].minimize(loss + self.adversarial_weight * self.fooling_loss(images))
