@@ -50,18 +50,24 @@ def start(module, *arguments, log, environment):
 
 
 def train_rows(folder, out, minutes, workers, environment):
-    """Trains the rows in their order, as many at a time as there are workers, each until it is over or the time is."""
-    end, waiting, running = time.monotonic() + 60 * minutes, names_in(folder / "rows.txt"), {}
-    while (waiting or running) and time.monotonic() < end + 30:
+    """Trains rows in their order, as many at a time as there are workers, until there are none, the time is over, or OUT/stop is there.
+
+    Names that are added to `rows.txt` meanwhile are trained too.
+    """
+    end, begun, running = time.monotonic() + 60 * minutes, set(), {}
+    while time.monotonic() < end + 30:
         for name in [name for name, process in running.items() if process.poll() is not None]:
             print(f"{time.strftime('%X')} {name}: ended with {running.pop(name).returncode}", flush=True)
-        while waiting and len(running) < workers and time.monotonic() < end - 20:
-            name, left = waiting.pop(0), (end - time.monotonic()) / 60
+        waiting = [name for name in names_in(folder / "rows.txt") if name not in begun and (folder / f"{name}.npz").exists()]
+        is_over = time.monotonic() > end - 20 or (out / "stop").exists()
+        if not running and (is_over or not waiting):
+            break
+        if waiting and not is_over and len(running) < workers:
+            name, left = waiting[0], (end - time.monotonic()) / 60
+            begun.add(name)
             arguments = "run", folder / f"{name}.npz", out, "--minutes", left
             running[name] = start("tests.checks.portable", *arguments, log=out / f"{name}.log", environment=environment)
-        if time.monotonic() >= end - 20:
-            waiting = []
-        time.sleep(0.5)
+        time.sleep(0.3)
     for process in running.values():
         process.kill()
 
@@ -76,10 +82,9 @@ def time_steps(folder, out, minutes):
             )
 
 
-def rival_steps(folder, out, minutes, kinds, rows):
+def rival_steps(out, minutes, kinds, rows):
     """Times PyTorch's."""
-    arguments = "--data", folder / "rivals_data.npz", "--out", out / "rivals.json", "--rows", rows, "--kinds", kinds
-    arguments += "--seconds", 1.5, "--limit", 60 * minutes
+    arguments = "--out", out / "rivals.json", "--rows", rows, "--kinds", kinds, "--seconds", 1.5, "--limit", 60 * minutes
     wait(start("tests.benchmarks.gpu_rivals", *arguments, log=out / "rivals.log", environment={}), 60 * minutes + 20)
 
 
@@ -146,7 +151,7 @@ def main(argv=None):
         print(f"processes share the card: {bool(sharing)}", flush=True)
         train_rows(args.folder, args.out, args.rows, args.workers or (8 if sharing else 3), sharing)
     if args.rivals:
-        rival_steps(args.folder, args.out, args.rivals, args.kinds, args.rival_rows)
+        rival_steps(args.out, args.rivals, args.kinds, args.rival_rows)
     if args.pack:
         pack(args.out, args.pack, args.most, args.everything)
     for name, state in states(args.out).items():

@@ -176,12 +176,13 @@ def write(path, arrays):
 
 
 def train(path, out, minutes, seconds_between):
-    """Trains until early stopping, the last epoch, or the time is over; then estimates log p(x) of a run that is."""
+    """Trains until early stopping, the last epoch, the time is over, or OUT/stop is there; estimates log p(x) of a run that is over."""
     began = written = time.monotonic()
     run = Training(path, out)
     if run.judged:
         return
-    while run.stopped() == "unfinished" and (not run.history or time.monotonic() - began < 60 * minutes):
+    stop = Path(out) / "stop"
+    while run.stopped() == "unfinished" and (not run.history or (time.monotonic() - began < 60 * minutes and not stop.exists())):
         run.epoch()
         if time.monotonic() - written > seconds_between:
             run.write()
