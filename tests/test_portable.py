@@ -79,7 +79,7 @@ def test_what_was_trained_by_other_programs_is_refused(tmp_path):
     for seed in "01":
         programs.dump(tmp_path, f"it{seed}", [*argv, "--seed", seed])
     run(tmp_path / "it0.npz", tmp_path / "out")
-    with pytest.raises(ValueError, match="what .*it1.npz trained"):
+    with pytest.raises(ValueError, match=r"what .*it1.npz trained"):
         programs.load(tmp_path / "it1.npz", tmp_path / "out" / "it0.npz", tmp_path / "run")
 
 
