@@ -45,23 +45,34 @@ def theirs(variable, value):
 
 
 @pytest.fixture
-def same_noise(monkeypatch):
-    """Draws the same on both sides: mean + scale / 2, and the likeliest category."""
-    draw = lambda q, *_, **__: q.loc + NOISE * q.scale  # noqa: E731
-    monkeypatch.setattr(tfp.distributions.Normal, "_sample_n", lambda q, n, seed=None: tf.repeat(draw(q)[None], n, axis=0))
-    monkeypatch.setattr(torch.distributions.Normal, "rsample", draw)
-    monkeypatch.setattr(tf.random, "stateless_uniform", lambda shape, *_, **__: tf.fill(shape, NOISE))
-    monkeypatch.setattr(torch.Tensor, "exponential_", lambda value: value.fill_(-np.log(NOISE)))
+def both(monkeypatch):
+    """A function of a row that returns our model and the rival with the same weights, and the same draws from then on."""
+
+    def build(row):
+        ours, rival = experiment_of(row).model, row.build(is_compiled=False).model
+        rng = np.random.default_rng(0)
+        for variable, parameter in pairs(ours, rival):
+            variable.assign_add(0.05 * rng.normal(size=variable.shape))  # what starts from zeros, too, has to be told apart
+            parameter.data = theirs(variable, variable)
+        draw = lambda q, *_, **__: q.loc + NOISE * q.scale  # noqa: E731
+        monkeypatch.setattr(tfp.distributions.Normal, "_sample_n", lambda q, n, seed=None: tf.repeat(draw(q)[None], n, axis=0))
+        monkeypatch.setattr(torch.distributions.Normal, "rsample", draw)
+        monkeypatch.setattr(tf.random, "stateless_uniform", lambda shape, *_, **__: tf.fill(shape, NOISE))
+        monkeypatch.setattr(torch.Tensor, "exponential_", lambda value: value.fill_(-np.log(NOISE)))
+        return ours, rival
+
+    return build
+
+
+@pytest.fixture
+def x():
+    """Binary digits."""
+    return (np.random.default_rng(0).random((7, 28, 28, 1)) < 0.2).astype("float32")
 
 
 @pytest.mark.parametrize("name", ELBOS)
-def test_loss_and_gradients_are_ours(same_noise, name):
-    ours, rival = experiment_of(ROWS[name]).model, ROWS[name].build(is_compiled=False).model
-    rng = np.random.default_rng(0)
-    for variable, parameter in pairs(ours, rival):
-        variable.assign_add(0.05 * rng.normal(size=variable.shape))  # what starts from zeros, too, has to be told apart
-        parameter.data = theirs(variable, variable)
-    x = (rng.random((7, 28, 28, 1)) < 0.2).astype("float32")
+def test_loss_and_gradients_are_ours(both, x, name):
+    ours, rival = both(ROWS[name])
     with counted(x), tf.GradientTape() as tape:
         expected = ours.loss_and_record(tf.constant(x))
     variables = [variable for variable, _ in pairs(ours, rival)]
@@ -74,11 +85,8 @@ def test_loss_and_gradients_are_ours(same_noise, name):
         np.testing.assert_allclose(parameter.grad.numpy(), expected, rtol=0, atol=1e-5 * np.abs(expected).max(), err_msg=variable.path)
 
 
-def test_aggregate_of_cp_vae_is_ours(same_noise):
-    ours, rival = experiment_of(ROWS["cp_vae_mnist_10"]).model, ROWS["cp_vae_mnist_10"].build(is_compiled=False).model
-    for variable, parameter in pairs(ours, rival):
-        parameter.data = theirs(variable, variable)
-    x = (np.random.default_rng(0).random((7, 28, 28, 1)) < 0.2).astype("float32")
+def test_aggregate_of_cp_vae_is_ours(both, x):
+    ours, rival = both(ROWS["cp_vae_mnist_10"])
     with counted(x):
         ours.loss_and_record(tf.constant(x))
     rival(torch.tensor(x.reshape(7, -1)))

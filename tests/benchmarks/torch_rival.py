@@ -18,7 +18,7 @@ NUM_PIXELS, HIDDEN, LATENT_DIM = 784, 300, 40
 
 
 class Linear(nn.Linear):
-    """A linear layer that starts as ours do."""
+    """A linear layer that starts by He, as ours do with `--init he`."""
 
     def reset_parameters(self):
         nn.init.kaiming_normal_(self.weight)
