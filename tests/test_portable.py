@@ -42,7 +42,6 @@ def assert_same_history(a, b):
 def _few_samples():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(programs, "NUM_SAMPLES", 20)
-        patch.setattr(programs, "CHECKED_ON", 20)
         yield
 
 
