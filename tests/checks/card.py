@@ -20,6 +20,7 @@ import time
 from pathlib import Path
 
 PART = 15 * 2**20  # bytes of a packed file
+TOGETHER = 12  # programs that compile at a time
 SHARE = Path(os.environ.get("CUDA_MPS_PIPE_DIRECTORY", "/tmp/mps"))  # of the service that lets processes use a GPU at the same time
 ENVIRONMENT = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false", "PYTHONUNBUFFERED": "1", "TORCHINDUCTOR_COMPILE_THREADS": "8"}
 
@@ -73,13 +74,22 @@ def train_rows(folder, out, minutes, workers, environment):
 
 
 def time_steps(folder, out, minutes):
-    """Times the train steps of programs, one at a time, and then those of PyTorch on the same card."""
-    end = time.monotonic() + 60 * minutes
-    for name in names_in(folder / "timing.txt"):
-        if time.monotonic() < end and not (out / f"{name}.json").exists():
-            wait(
-                start("tests.checks.portable", "run", folder / f"{name}.npz", out, "--time", 2, log=out / "timing.log", environment={}), 60
-            )
+    """Times the train steps of programs, which compile side by side, and then have the card one at a time."""
+    end, names = time.monotonic() + 60 * minutes, names_in(folder / "timing.txt")
+    missing = [name for name in names if (folder / f"{name}.npz").exists() and not (out / f"{name}.json").exists()]
+    (out / "wait").touch()
+    (out / "go").unlink(missing_ok=True)
+    for group in [missing[i : i + TOGETHER] for i in range(0, len(missing), TOGETHER)]:
+        arguments = [("run", folder / f"{name}.npz", out, "--time", 1.5) for name in group]
+        processes = [start("tests.checks.portable", *given, log=out / "timing.log", environment={}) for given in arguments]
+        while time.monotonic() < end and any(
+            p.poll() is None and not (out / f"{n}.ready").exists() for n, p in zip(group, processes, strict=True)
+        ):
+            time.sleep(0.1)
+        (out / "go").touch()
+        for process in processes:
+            wait(process, max(0.0, end - time.monotonic()))
+        (out / "go").unlink()
 
 
 def rival_steps(out, minutes, kinds, rows):

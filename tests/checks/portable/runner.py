@@ -1,5 +1,6 @@
 """Runs the programs of `dump` by JAX's client on whatever device JAX has; imports JAX and NumPy alone."""
 
+import fcntl
 import json
 import math
 import os
@@ -195,22 +196,35 @@ def train(path, out, minutes, seconds_between):
 
 
 def measure(path, out, seconds):
-    """Times train steps for about so many seconds, after an epoch that compiles and warms up, and writes OUT/NAME.json."""
-    programs = Programs(path)
+    """Times train steps for about so many seconds and writes OUT/NAME.json.
+
+    It compiles at once, and then waits for OUT/go, where there is OUT/wait, and for the others: of many one has the device at a time.
+    """
+    programs, name, out = Programs(path), Path(path).stem, Path(out)
     x, epochs = programs.put(programs.data["train"]), []
-    first = programs.figures("train", x=x, epoch=programs.put(np.int64(0)))
-    while sum(epochs) < seconds or len(epochs) < 3:
-        began = time.monotonic()
-        last = programs.figures("train", x=x, epoch=programs.put(np.int64(len(epochs) + 1)))
-        epochs.append(time.monotonic() - began)
+    programs.executable("train")
+    out.mkdir(parents=True, exist_ok=True)
+    (out / f"{name}.ready").touch()
+    while (out / "wait").exists() and not (out / "go").exists():
+        time.sleep(0.05)
+    with open(out / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        first = programs.figures("train", x=x, epoch=programs.put(np.int64(0)))  # warms up
+        while sum(epochs) < seconds or len(epochs) < 3:
+            began = time.monotonic()
+            last = programs.figures("train", x=x, epoch=programs.put(np.int64(len(epochs) + 1)))
+            epochs.append(time.monotonic() - began)
     memory = programs.device.memory_stats() or {}
     figures = {
         "milliseconds": 1e3 * float(np.median(epochs)) / programs.record["steps"],
+        "steps": len(epochs) * programs.record["steps"],
+        "batch_size": programs.record["config"]["batch_size"],
         "compile_seconds": programs.seconds["train"],
         "peak_mib": memory.get("peak_bytes_in_use", 0) / 2**20,
         "device": programs.device.device_kind,
+        "command": programs.record["config"]["command"],
+        "jax": jax.__version__,
         "loss": [first["loss"], last["loss"]],
     }
-    Path(out).mkdir(parents=True, exist_ok=True)
-    (Path(out) / f"{Path(path).stem}.json").write_text(json.dumps(figures))
+    (out / f"{name}.json").write_text(json.dumps(figures))
     print(path, figures, flush=True)
