@@ -12,6 +12,7 @@ from keras_vaemix.objectives import ImportanceWeighted, log_importance
 from keras_vaemix.part import check_positive
 from keras_vaemix.seeds import fold_in, stateless_seed
 
+RESOLVED = 2.0**30  # nats, beyond which the float32 of log p(x|z) is so coarse, 64 nats and more, that draws no longer differ in it
 FEW = 200  # effective samples, below which bias and standard error are not those of the delta method
 
 
@@ -24,6 +25,9 @@ class LikelihoodEstimate(NamedTuple):
 
     It is the mean of T independent rows :math:`v_t = \sum_m \omega_m w_{tm}`, where m counts the strata: the components or categories
     of which each row draws every one. Strata differ, and that is not noise; so the errors are those of the rows.
+
+    A figure that cannot be had is NaN: all of them where the weights of an example are all zero or not all numbers, the standard error
+    and the effective sample size where :math:`|\log p(x)| > 2^{30}`, beyond what float32 resolves, and the standard error of one row.
 
     Attributes:
         log_likelihood: :math:`\log \frac1T \sum_t v_t` in nats; in expectation a lower bound, which tightens with T.
@@ -79,12 +83,12 @@ class LikelihoodEstimator:
         """Returns the estimate for one batch; only another `chunk_size` or batch size compiles anew."""
         objective = ImportanceWeighted(chunk_size)
 
-        def log_rows(seed):
-            log_w = log_importance(self.model.draws(x, objective, seed))  # [S, B]
-            strata = tf.reshape(log_w, [chunk_size, self.model.num_strata, len(x)])
-            return tf.reduce_logsumexp(strata, axis=1)  # [T, B]
+        def log_weights(seed):
+            d = self.model.draws(x, objective, seed)
+            wide = {name: tf.cast(getattr(d, name), tf.float64) for name in ("log_weight", "log_px", "log_pz", "log_qz")}
+            return tf.reshape(log_importance(d._replace(**wide)), [chunk_size, self.model.num_strata, len(x)])
 
-        return summarize(*stream(log_rows, num_chunks, len(x), seed))
+        return summarize(*stream(log_weights, num_chunks, len(x), seed), num_chunks, chunk_size)
 
 
 def warn_of_few_samples(effective_sample_size, num_rows):
@@ -105,33 +109,44 @@ def warn_of_few_samples(effective_sample_size, num_rows):
         )
 
 
-def stream(log_rows, num_chunks, batch_size, seed):
-    r"""Averages rows of importance weights over chunks, in one loop in the graph.
+def stream(log_weights, num_chunks, batch_size, seed):
+    r"""Sums rows of importance weights and their squares over chunks, in one loop in the graph.
+
+    The sums are relative to the largest weight so far: log-weights of a million nats differ by a few, and it is these that count.
 
     Args:
-        log_rows: Function of a seed that returns the logarithms of fresh independent rows, [T, B], whose sum estimates p(x).
-        num_chunks: Number of chunks C, a tensor.
+        log_weights: Function of a seed that returns :math:`\log \omega_m w_{tm}` of fresh draws, [T, M, B] in float64.
+        num_chunks: Number of chunks, a tensor.
         batch_size: Number of examples B.
         seed: Stateless seed [2].
 
     Returns:
-        :math:`\log \hat p(x)`, :math:`\log \sum v^2` over the rows v whose sum is the estimate, and the number of rows.
+        The largest log-weight c, :math:`\sum_t v_t e^{-c}` and :math:`\sum_t (v_t e^{-c})^2` over the rows of all chunks, [B] in float64.
     """
-    empty = tf.fill([batch_size], -float("inf"))
+    zeros = tf.zeros([batch_size], tf.float64)
 
-    def body(chunk, total, squares, count):
-        log_v = log_rows(fold_in(seed, chunk))  # [T, B]
-        total = tf.reduce_logsumexp(tf.stack([total, tf.reduce_logsumexp(log_v, axis=0)]), axis=0)
-        squares = tf.reduce_logsumexp(tf.stack([squares, tf.reduce_logsumexp(2 * log_v, axis=0)]), axis=0)
-        return chunk + 1, total, squares, count + tf.shape(log_v)[0]
+    def body(chunk, largest, total, squares):
+        log_w = log_weights(fold_in(seed, chunk))  # [T, M, B]
+        higher = tf.maximum(largest, tf.reduce_max(log_w, axis=[0, 1]))
+        shift = tf.where(tf.math.is_finite(higher), higher, 0.0)  # else nothing is left, or nothing can be summed
+        rows, scale = tf.reduce_sum(tf.exp(log_w - shift), axis=1), tf.exp(largest - shift)
+        total = scale * total + tf.reduce_sum(rows, axis=0)
+        squares = tf.square(scale) * squares + tf.reduce_sum(tf.square(rows), axis=0)
+        return chunk + 1, higher, total, squares
 
-    _, total, squares, count = tf.while_loop(lambda chunk, *_: chunk < num_chunks, body, (0, empty, empty, 0))
-    log_chunks = tf.math.log(tf.cast(num_chunks, tf.float32))
-    return total - log_chunks, squares - 2 * log_chunks, count
+    start = (0, zeros - float("inf"), zeros, zeros)
+    return tf.while_loop(lambda chunk, *_: chunk < num_chunks, body, start)[1:]
 
 
-def summarize(log_p, log_squares, count):
-    """Returns the `LikelihoodEstimate` of what `stream` summed."""
-    inverse_size = tf.exp(log_squares - 2 * log_p)  # sum v^2 / (sum v)^2
-    variance = tf.maximum(inverse_size - 1 / tf.cast(count, tf.float32), 0.0)
-    return LikelihoodEstimate(log_p, tf.sqrt(variance), 1 / inverse_size)
+def summarize(largest, total, squares, num_chunks, chunk_size):
+    """Returns the `LikelihoodEstimate` of what `stream` summed; what cannot be had is NaN."""
+    num_chunks = tf.cast(num_chunks, tf.float64)
+    num_rows = num_chunks * chunk_size
+    log_p = largest + tf.math.log(total / num_chunks)
+    inverse_size = squares / tf.square(total)
+    error = tf.sqrt(tf.maximum(inverse_size - 1 / num_rows, 0.0))
+    has_size = tf.math.is_finite(log_p) & (tf.abs(log_p) < RESOLVED)
+    known = (tf.math.is_finite(log_p), has_size & (num_rows > 1), has_size)
+    return LikelihoodEstimate(
+        *(tf.where(is_known, figure, np.nan) for is_known, figure in zip(known, (log_p, error, 1 / inverse_size), strict=True))
+    )

@@ -27,6 +27,10 @@ class Draws(NamedTuple):
         r"""Returns :math:`\sum_s \omega_s \log p(x|z_s)`, [B]."""
         return tf.reduce_sum(tf.exp(self.log_weight) * self.log_px, axis=0)
 
+    def divergence(self):
+        r"""Returns `kl` where it is given, else :math:`\sum_s \omega_s (\log q(z_s|x) - \log p(z_s))`, [B]."""
+        return self.kl if self.kl is not None else tf.reduce_sum(tf.exp(self.log_weight) * (self.log_qz - self.log_pz), axis=0)
+
 
 class Objective(Part):
     """Abstract: a bound on log p(x); it also says how a model draws for it.
@@ -69,8 +73,7 @@ class ELBO(Objective):
 
     def __call__(self, d, beta=1.0):
         """Returns the bound for each example, [B]."""
-        kl = d.kl if d.kl is not None else tf.reduce_sum(tf.exp(d.log_weight) * (d.log_qz - d.log_pz), axis=0)
-        return d.reconstruction() - beta * kl
+        return d.reconstruction() - beta * d.divergence()
 
 
 @register

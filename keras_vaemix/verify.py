@@ -34,12 +34,14 @@ class Compared(NamedTuple):
         value: The bound.
         excess: The bound minus log p(x): negative where it is one.
         standard_error: That of the excess: the noise of the bound's draws and of the estimate of log p(x).
+        num_left_out: Number of examples that these means leave out: the bound, or log p(x), is not finite.
     """
 
     name: str
     value: float
     excess: float
     standard_error: float
+    num_left_out: int = 0
 
     def is_exceeded(self):
         """Returns whether the bound exceeds log p(x) by more than four standard errors (and by more than rounding)."""
@@ -62,9 +64,9 @@ class BoundReport(NamedTuple):
     def __str__(self):
         lines = [f"log p(x) {self.log_likelihood:.3f} nats, {self.source}"]
         lines += [f"{'bound':24} {'value':>10} {'minus log p(x)':>15} {'error':>8}"]
-        lines += [
-            f"{b.name:24} {b.value:10.3f} {b.excess:15.4f} {b.standard_error:8.4f}{'  NOT A BOUND' * b.is_exceeded()}" for b in self.bounds
-        ]
+        for b in self.bounds:
+            left_out = f"  {b.num_left_out} examples left out" * (b.num_left_out > 0)
+            lines += [f"{b.name:24} {b.value:10.3f} {b.excess:15.4f} {b.standard_error:8.4f}{'  NOT A BOUND' * b.is_exceeded()}{left_out}"]
         return "\n".join(lines)
 
 
@@ -89,7 +91,7 @@ def check_bound(model, x, exact=None, num_samples=5000, repetitions=20, batch_si
 
     Raises:
         BoundExceeded: A "bound" exceeds log p(x) by more than four standard errors.
-        ValueError: `exact` has another shape than [N], or is not finite.
+        ValueError: `exact` has another shape than [N], or is not finite; or nothing is finite that could be compared.
     """
     model.check(x)
     x = np.asarray(x)
@@ -98,18 +100,22 @@ def check_bound(model, x, exact=None, num_samples=5000, repetitions=20, batch_si
     require(repetitions > 1, "repetitions of at least 2: their spread is the noise of a bound", repetitions=repetitions)
     if exact is None:
         estimate = model.estimate_log_likelihood(x, num_samples, batch_size, seed)
-        log_p = estimate.log_likelihood + 0.5 * estimate.standard_error**2
-        error = np.sqrt(np.sum(np.square(estimate.standard_error))) / len(x)
-        source = f"estimated with {num_samples} importance samples, standard error {error:.4f}"
+        errors = np.asarray(estimate.standard_error, "float64")
+        log_p = estimate.log_likelihood + 0.5 * errors**2
+        source = f"estimated with {num_samples} importance samples, standard error {root_sum(errors[np.isfinite(errors)]):.4f}"
     else:
-        log_p, error, source = np.asarray(exact, "float64"), 0.0, "exact"
+        log_p, errors, source = np.asarray(exact, "float64"), np.zeros(len(x)), "exact"
         require(log_p.shape == (len(x),) and np.isfinite(log_p).all(), f"exact log p(x) of shape ({len(x)},), finite", shape=log_p.shape)
     compared = []
     for name, objective in objectives_of(model).items():
         values = repeat(model, objective, x, repetitions, batch_size, seed)  # [R, N]
-        noise = np.sqrt(np.sum(np.var(values, axis=0, ddof=1)) / repetitions) / len(x)
-        compared.append(Compared(name, float(values.mean()), float(np.mean(values.mean(0) - log_p)), float(np.hypot(noise, error))))
-    report = BoundReport(float(log_p.mean()), source, compared)
+        known = np.isfinite(log_p) & np.isfinite(values).all(axis=0)
+        require(known.any(), f"log p(x) and {name}, each finite for the same example at least", num_finite=0)
+        values, excess = values[:, known], values[:, known].mean(axis=0) - log_p[known]
+        noise = root_sum(np.std(values, axis=0, ddof=1)) / np.sqrt(repetitions)
+        error = float(np.hypot(noise, root_sum(errors[known])))
+        compared.append(Compared(name, float(values.mean()), float(excess.mean()), error, int(np.sum(~known))))
+    report = BoundReport(float(np.mean(log_p[np.isfinite(log_p)])), source, compared)
     if any(bound.is_exceeded() for bound in compared):
         raise BoundExceeded(f"Expected every bound at or below log p(x), within {ERRORS:g} standard errors. Received:\n{report}")
     return report
@@ -163,6 +169,8 @@ def check_standard_error(model, x, repeats=20, num_samples=1000, batch_size=None
     seeds = np.random.default_rng(seed).integers(2**31, size=repeats)
     estimates = [model.estimate_log_likelihood(x, num_samples, batch_size, int(one)) for one in seeds]
     log_p, error = (np.asarray([getattr(e, name) for e in estimates], "float64") for name in ("log_likelihood", "standard_error"))  # [R, N]
+    known = np.isfinite(log_p + error).all(axis=0)
+    require(known.all(), "x of which log p(x) and its standard error are finite: leave out the others", num_not_finite=int(np.sum(~known)))
     of_all = logsumexp(log_p, axis=0) - np.log(repeats)  # [N], whose own noise is in every difference from it
     squares = np.square(log_p - of_all) * repeats / (repeats - 1)
     excess = squares - np.square(error)
@@ -184,6 +192,11 @@ def objectives_of(model):
         **{f"elbo, {name}": ELBO(kl=bound) for name, bound in bounds.items() if bound.is_upper_bound},
         **{f"importance_weighted, {k}": ImportanceWeighted(k) for k in (5, 50)},
     }
+
+
+def root_sum(errors):
+    """Returns the standard error of a mean whose terms have these standard errors, [N]."""
+    return float(np.sqrt(np.sum(np.square(errors))) / max(1, len(errors)))
 
 
 def repeat(model, objective, x, repetitions, batch_size, seed):

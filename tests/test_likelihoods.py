@@ -62,10 +62,38 @@ def test_continuous_densities_integrate_to_one_and_have_their_mean(name, low, hi
     assert np.trapezoid(density * grid, grid) == pytest.approx(float(likelihood.mean(tf.constant(param))), abs=1e-3)
 
 
+@pytest.mark.parametrize(("params", "mean"), [((-6.0, -2.0), 0.0943), ((-2.0, 0.0), 0.408), ((3.0, -1.0), 0.747)])
+def test_discretized_logistic_mean_counts_what_the_ends_hold(params, mean):
+    assert float(vm.DiscretizedLogistic().mean(tf.constant(params))[0]) == pytest.approx(mean, abs=5e-4)
+
+
+@settings(deadline=None, max_examples=40)
+@given(loc=st.floats(-12, 12), log_scale=st.floats(-9, 1))
+def test_discretized_logistic_mean_is_the_sum_over_levels(loc, log_scale):
+    likelihood = vm.DiscretizedLogistic((-8.0, 0.0))
+    p = np.exp(log_density(likelihood, [loc, log_scale], LEVELS))
+    assert float(likelihood.mean(tf.constant([loc, log_scale]))[0]) == pytest.approx(np.sum(p * LEVELS) / p.sum(), abs=1e-5)
+
+
+@pytest.mark.parametrize("name", ["Bernoulli", "PseudoBernoulli"])
+@pytest.mark.parametrize("logit", [-30.0, -1.0, 0.0, 2.5, 30.0])
+def test_mean_of_binary_values_is_the_sum(name, logit):
+    likelihood = catalogue.LIKELIHOODS[name]()
+    assert float(likelihood.mean(tf.constant(logit))) == pytest.approx(np.exp(log_density(likelihood, [logit], [1]))[0], rel=1e-5)
+
+
 @pytest.mark.parametrize("logit", [-8.0, -0.11, -0.09, 1e-4, 0.09, 0.11, 8.0])
 def test_continuous_bernoulli_mean_is_that_of_tfp(logit):
     likelihood = vm.ContinuousBernoulli()
     assert float(likelihood.mean(tf.constant(logit))) == pytest.approx(float(likelihood.distribution(tf.constant(logit)).mean()), abs=2e-4)
+
+
+@pytest.mark.parametrize("logit", [-200.0, -30.0, -3.0, -0.11, -0.09, 0.0, 0.09, 0.11, 3.0, 30.0, 200.0])
+def test_continuous_bernoulli_mean_is_the_integral(logit):
+    u = (np.arange(400_000) + 0.5) / 400_000
+    density = np.exp(logit * u - max(logit, 0.0))
+    mean = float(vm.ContinuousBernoulli().mean(tf.constant(logit)))
+    assert mean == pytest.approx(np.sum(u * density) / np.sum(density), rel=2e-5)
 
 
 @pytest.mark.parametrize("name", catalogue.LIKELIHOODS)

@@ -1,6 +1,7 @@
 """The likelihood report: ELBO with its parts, importance-sampled log-likelihood, and how far to trust them."""
 
 import math
+import warnings
 
 import numpy as np
 import tensorflow as tf
@@ -43,25 +44,34 @@ def likelihood_report(model, x, num_samples=5000, batch_size=None, seed=0, num_l
         A dict of figures: means over examples in nats, each `*_se` the standard error of that mean over examples; the names begin
         with `pseudo_` where the likelihood is no density. `paper_bound` is that of the GMMpVAE paper, `reconstruction` minus
         `paper_bound_kl` (Eq. 23), for its models and others that are trained by a bound of the divergence. `bits_per_dim` for 8-bit
-        data; `kl_ladder` where posterior or prior are mixtures, over the examples of the log-likelihood.
+        data; `kl_ladder` where posterior or prior are mixtures, over the examples of the log-likelihood. `num_left_out` has the number
+        of examples that a mean leaves out, because their figure is not finite, for each mean that leaves out any.
+
+    Warns:
+        UserWarning: A mean leaves out examples.
+        FewEffectiveSamples: See `estimate_log_likelihood`.
     """
-    parts = bound_parts(model, x, batch_size, seed)
-    name = model.figure_name
+    name, some = model.figure_name, x if num_likelihood_examples is None else x[:num_likelihood_examples]
+    estimate = estimate or model.estimate_log_likelihood(some, num_samples, batch_size, seed, verbose=verbose)
+    figures = {**bound_parts(model, x, batch_size, seed), name("log_likelihood"): estimate.log_likelihood}
     if has_paper_kl(model):
         kl = paper_kl(model, x, batch_size)
-        parts |= {name("paper_bound"): parts[name("reconstruction")] - kl, name("paper_bound_kl"): kl}
-    report = {key: float(np.mean(value)) for key, value in parts.items()}
-    report |= {f"{key}_se": standard_error(value) for key, value in parts.items()}
-    some = x if num_likelihood_examples is None else x[:num_likelihood_examples]
-    estimate = estimate or model.estimate_log_likelihood(some, num_samples, batch_size, seed, verbose=verbose)
-    report[name("log_likelihood")] = float(np.mean(estimate.log_likelihood))
-    report[name("log_likelihood") + "_se"] = standard_error(estimate.log_likelihood)
-    report["log_likelihood_sampling_error"] = float(np.sqrt(np.sum(estimate.standard_error**2)) / len(some))
-    report["effective_sample_size"] = float(np.median(estimate.effective_sample_size))
+        figures |= {name("paper_bound"): figures[name("reconstruction")] - kl, name("paper_bound_kl"): kl}
+    report = {key: mean_of_finite(values) for key, values in figures.items()}
+    report |= {f"{key}_se": standard_error(values) for key, values in figures.items()}
+    errors, sizes = finite(estimate.standard_error), finite(estimate.effective_sample_size)
+    report["log_likelihood_sampling_error"] = float(np.sqrt(np.sum(errors**2)) / len(errors)) if len(errors) else math.nan
+    report["effective_sample_size"] = float(np.median(sizes)) if len(sizes) else math.nan
+    figures |= {"log_likelihood_sampling_error": estimate.standard_error, "effective_sample_size": estimate.effective_sample_size}
     if model.likelihood.num_levels:
         report["bits_per_dim"] = -report["log_likelihood"] / (math.prod(x.shape[1:]) * math.log(2))
     if has_kl_ladder(model):
-        report["kl_ladder"] = {rung: float(np.mean(value)) for rung, value in kl_ladder(model, some, 1, batch_size, seed).items()}
+        ladder = kl_ladder(model, some, 1, batch_size, seed)
+        report["kl_ladder"] = {rung: mean_of_finite(values) for rung, values in ladder.items()}
+        figures |= {f"kl_ladder {rung}": values for rung, values in ladder.items()}
+    report["num_left_out"] = {key: count for key, values in figures.items() if (count := len(values) - len(finite(values)))}
+    if report["num_left_out"]:
+        warnings.warn(f"Expected finite figures of every example. Received: means without {report['num_left_out']} of them", stacklevel=2)
     return {
         **report,
         "active_units": active_units(model, x),
@@ -71,6 +81,19 @@ def likelihood_report(model, x, num_samples=5000, batch_size=None, seed=0, num_l
     }
 
 
+def finite(values):
+    """Returns those of `values` [N] that are finite, in double precision."""
+    values = np.asarray(values, "float64")
+    return values[np.isfinite(values)]
+
+
+def mean_of_finite(values):
+    """Returns the mean of those of `values` [N] that are finite, NaN where none is."""
+    values = finite(values)
+    return float(np.mean(values)) if len(values) else math.nan
+
+
 def standard_error(values):
-    """Returns the standard error of the mean of `values` [N], zero for one."""
-    return float(np.std(values, ddof=1) / math.sqrt(len(values))) if len(values) > 1 else 0.0
+    """Returns the standard error of the mean of those of `values` [N] that are finite, NaN for fewer than two."""
+    values = finite(values)
+    return float(np.std(values, ddof=1) / math.sqrt(len(values))) if len(values) > 1 else math.nan

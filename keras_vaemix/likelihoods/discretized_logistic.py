@@ -16,7 +16,7 @@ class DiscretizedLogistic(Likelihood):
     r"""Logistic distribution over 256 levels, :math:`P(k) = \sigma(b) - \sigma(a)`, :math:`a, b = (k/256 - \mu)/s,\ ((k+1)/256 - \mu)/s`.
 
     The lowest bin reaches to minus infinity and the highest to infinity, so that the levels sum to one. x is k / 255, and the
-    decoder's last axis holds the logit of the mean and then the log-scale. The recipe's :math:`+10^{-7}` inside the logarithm is
+    decoder's last axis holds the logit of the location and then the log-scale. The recipe's :math:`+10^{-7}` inside the logarithm is
     not needed: :math:`\log(\sigma(b) - \sigma(a)) = \log\sigma(b) + \log\sigma(-a) + \log(1 - e^{a - b})`.
 
     Args:
@@ -38,11 +38,12 @@ class DiscretizedLogistic(Likelihood):
         return 2 * num_channels
 
     def distribution(self, params):
-        _, log_scale = tf.split(params, 2, axis=-1)
-        return QuantizedLogistic(self.mean(params), tf.exp(tf.clip_by_value(log_scale, *self.log_scale_limits)))
+        logit, log_scale = tf.split(params, 2, axis=-1)
+        loc = tf.clip_by_value(tf.sigmoid(logit), 1 / 512, 1 - 1 / 512)
+        return QuantizedLogistic(loc, tf.exp(tf.clip_by_value(log_scale, *self.log_scale_limits)))
 
     def mean(self, params):
-        return tf.clip_by_value(tf.sigmoid(tf.split(params, 2, axis=-1)[0]), 1 / 512, 1 - 1 / 512)
+        return self.distribution(params).mean()
 
     def noise(self):
         return tfd.Logistic(0.0, 1.0)
@@ -82,7 +83,10 @@ class QuantizedLogistic(tfd.Distribution):
         return tf.clip_by_value(tf.floor(256 * (self.loc + self.scale * noise)), 0, 255) / 255
 
     def _mean(self):
-        return self.loc
+        r"""Returns :math:`\frac{1}{255} \sum_{k=1}^{255} P(\mathrm{level} \ge k)`, exact over the 256 levels, seventeen at a time."""
+        edges = np.arange(1, 256, dtype="float32").reshape(15, 17) / 256
+        loc, scale = self.loc[..., None], self.scale[..., None]
+        return sum(tf.reduce_sum(tf.sigmoid((loc - few) / scale), axis=-1) for few in edges) / 255
 
 
 def log1mexp(x):

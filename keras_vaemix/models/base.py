@@ -86,10 +86,9 @@ class LatentModel(GenerativeModel):
     def parts(self, d):
         """Returns the named parts of the ELBO with beta = 1, each [B] in nats, and the gap of a bound of the divergence in use."""
         estimated = d if self.has_unbiased_kl() else d._replace(kl=None)
-        elbo, reconstruction = ELBO()(estimated), d.reconstruction()
-        parts = {"elbo": elbo, "reconstruction": reconstruction, "kl": reconstruction - elbo}
+        parts = {"elbo": ELBO()(estimated), "reconstruction": d.reconstruction(), "kl": estimated.divergence()}
         if d.kl is not None and estimated.kl is None:
-            parts["kl_gap"] = elbo - ELBO()(d)
+            parts["kl_gap"] = d.kl - parts["kl"]
         return {self.figure_name(name): value for name, value in parts.items()}
 
     def has_unbiased_kl(self):
