@@ -95,6 +95,7 @@ def test_early_stopping_is_that_of_training():
 
 FAMILIES = {  # what makes a preset of each family small
     "gmmp_digits": ["--num-pseudo-inputs", "3"],
+    "hiwae_digits": ["--num-samples", "3"],
     "hvae_digits": [],
     "iwae_digits": ["--num-samples", "3"],
     "mog_prior_digits": ["--num-components", "3"],

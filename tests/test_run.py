@@ -388,7 +388,7 @@ BY_GLOROT = ("vae", "learned_prior", "mog_prior", "vamp", "cp_vae", "hvae", "hva
 
 @pytest.mark.parametrize(
     ("name", "flags"),
-    [(name, {}) for name in (*BY_GLOROT, "gmmp", "iwae", "vade", "gmvae")]
+    [(name, {}) for name in (*BY_GLOROT, "gmmp", "iwae", "hiwae", "vade", "gmvae")]
     + [("hvae", {"networks": kind}) for kind in ("conv", "pixel")]
     + [("gmmp", {"decoder": kind}) for kind in ("conv", "pixel")],
 )
