@@ -66,7 +66,7 @@ def train_rows(folder, out, minutes, workers, environment):
         if waiting and not is_over and len(running) < workers:
             name, left = waiting[0], (end - time.monotonic()) / 60
             begun.add(name)
-            arguments = "run", folder / f"{name}.npz", out, "--minutes", left
+            arguments = "run", folder / f"{name}.npz", out, "--minutes", left, "--seconds-between", 30
             running[name] = start("tests.checks.portable", *arguments, log=out / f"{name}.log", environment=environment)
         time.sleep(0.3)
     for process in running.values():
@@ -145,7 +145,7 @@ def main(argv=None):
     parser.add_argument("out", type=Path)
     parser.add_argument("--timing", type=float, default=0, metavar="MINUTES", help="time train steps for so long, first")
     parser.add_argument("--rows", type=float, default=0, metavar="MINUTES", help="train rows for so long")
-    parser.add_argument("--workers", type=int, default=0, help="rows that are trained at a time (default: 8 that share the card, or 3)")
+    parser.add_argument("--workers", type=int, default=0, help="rows that are trained at a time (default: 8 that share the card, or 4)")
     parser.add_argument("--rivals", type=float, default=0, metavar="MINUTES", help="time PyTorch's steps for so long")
     parser.add_argument("--kinds", default="eager,graph,compiled", help="kinds of PyTorch's steps (default: %(default)s)")
     parser.add_argument("--rival-rows", default="vae_mnist,vamp_mnist_500,cp_vae_mnist_10,gamix_faces", help="rows that PyTorch times")
@@ -159,7 +159,7 @@ def main(argv=None):
     if args.rows:
         sharing = start_sharing()
         print(f"processes share the card: {bool(sharing)}", flush=True)
-        train_rows(args.folder, args.out, args.rows, args.workers or (8 if sharing else 3), sharing)
+        train_rows(args.folder, args.out, args.rows, args.workers or (8 if sharing else 4), sharing)
     if args.rivals:
         rival_steps(args.out, args.rivals, args.kinds, args.rival_rows)
     if args.pack:
