@@ -4,11 +4,13 @@ import csv
 import json
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from tests.checks import card
 from tests.checks.portable import programs
 from training import train
 from training.files import read_json
@@ -91,6 +93,29 @@ def test_early_stopping_is_that_of_training():
         values = rng.integers(0, 5, rng.integers(0, 12)).tolist()
         patience, warm_up = int(rng.integers(1, 5)), int(rng.integers(0, 5))
         assert is_over(values, patience, warm_up) == EarlyStopping(patience, warm_up, past=values).is_over()
+
+
+@pytest.mark.slow
+def test_card_trains_times_and_packs(tmp_path):
+    folder, out, packed = tmp_path / "programs", tmp_path / "out", tmp_path / "packed"
+    argv = ["vae_digits", *SMALL]
+    programs.dump(folder, "over", [*argv, "--epochs", "2"])
+    programs.dump(folder, "long", [*argv, "--epochs", "1000000", "--patience", "1000000"])
+    programs.dump(folder, "timed", argv, timing=True)
+    (folder / "rows.txt").write_text("over\nlong\nabsent\n")
+    (folder / "timing.txt").write_text("timed\n")
+    card.main([str(folder), str(out), "--timing", "2", "--rows", "0.8", "--pack", str(packed)])
+    state = card.states(out)
+    assert {name: row["stopped"] for name, row in state.items()} == {"over": "maximum", "long": "unfinished"}
+    assert state["over"]["judged"]
+    (tmp_path / "whole.tar").write_bytes(b"".join(part.read_bytes() for part in sorted(packed.iterdir())))
+    with tarfile.open(tmp_path / "whole.tar") as tar:
+        names = set(tar.getnames())
+    assert {"over.npz", "over.json", "long.json", "timed.json"} <= names
+    assert "long.npz" not in names
+    card.pack(out, packed, 60, everything=True)
+    with tarfile.open(packed / "part-0") as tar:
+        assert tar.getnames() == ["long.npz"]
 
 
 FAMILIES = {  # what makes a preset of each family small
