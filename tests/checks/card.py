@@ -20,7 +20,7 @@ import time
 from pathlib import Path
 
 PART = 15 * 2**20  # bytes of a packed file
-TOGETHER = 12  # programs that compile at a time
+TOGETHER = 15  # programs that compile at a time
 SHARE = Path(os.environ.get("CUDA_MPS_PIPE_DIRECTORY", "/tmp/mps"))  # of the service that lets processes use a GPU at the same time
 ENVIRONMENT = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false", "PYTHONUNBUFFERED": "1", "TORCHINDUCTOR_COMPILE_THREADS": "8"}
 
@@ -73,8 +73,16 @@ def train_rows(folder, out, minutes, workers, environment):
         process.kill()
 
 
+def judge_rows(folder, out, environment):
+    """Estimates log p(x) of the rows that are not over, side by side."""
+    names = [name for name, state in states(out).items() if state["stopped"] == "unfinished" and not state["judged"]]
+    given = [("run", folder / f"{name}.npz", out, "--judge") for name in names]
+    for process in [start("tests.checks.portable", *each, log=out / "judge.log", environment=environment) for each in given]:
+        wait(process, 120)
+
+
 def time_steps(folder, out, minutes):
-    """Times the train steps of programs, which compile side by side, and then have the card one at a time."""
+    """Times the train steps of programs, which compile side by side, and then, when OUT/hold is gone, have the card one at a time."""
     end, names = time.monotonic() + 60 * minutes, names_in(folder / "timing.txt")
     missing = [name for name in names if (folder / f"{name}.npz").exists() and not (out / f"{name}.json").exists()]
     (out / "wait").touch()
@@ -85,6 +93,8 @@ def time_steps(folder, out, minutes):
         while time.monotonic() < end and any(
             p.poll() is None and not (out / f"{n}.ready").exists() for n, p in zip(group, processes, strict=True)
         ):
+            time.sleep(0.1)
+        while (out / "hold").exists() and time.monotonic() < end:  # others have the card
             time.sleep(0.1)
         (out / "go").touch()
         for process in processes:
@@ -118,8 +128,9 @@ def pack(out, packed, most, everything):
     """
     stream, taken, sent = io.BytesIO(), [], out / "sent"
     sent.mkdir(parents=True, exist_ok=True)
-    left_out = set() if everything else {f"{name}.npz" for name, state in states(out).items() if state["stopped"] == "unfinished"}
-    files = [path for path in out.iterdir() if path.is_file() and not path.name.startswith(".") and path.name not in left_out]
+    going_on = {f"{name}.npz" for name, state in states(out).items() if state["stopped"] == "unfinished" and not state["judged"]}
+    files = [path for path in out.iterdir() if path.is_file() and not path.name.startswith(".")]
+    files = [path for path in files if everything or (path.name not in going_on and path.suffix != ".state")]
     with tarfile.open(fileobj=stream, mode="w") as tar:
         for path in sorted(files, key=lambda path: path.stat().st_size):
             mark = sent / path.name
@@ -146,6 +157,7 @@ def main(argv=None):
     parser.add_argument("--timing", type=float, default=0, metavar="MINUTES", help="time train steps for so long, first")
     parser.add_argument("--rows", type=float, default=0, metavar="MINUTES", help="train rows for so long")
     parser.add_argument("--workers", type=int, default=0, help="rows that are trained at a time (default: 8 that share the card, or 4)")
+    parser.add_argument("--judge", action="store_true", help="estimate log p(x) of the rows that are not over")
     parser.add_argument("--rivals", type=float, default=0, metavar="MINUTES", help="time PyTorch's steps for so long")
     parser.add_argument("--kinds", default="eager,graph,compiled", help="kinds of PyTorch's steps (default: %(default)s)")
     parser.add_argument("--rival-rows", default="vae_mnist,vamp_mnist_500,cp_vae_mnist_10,gamix_faces", help="rows that PyTorch times")
@@ -160,6 +172,8 @@ def main(argv=None):
         sharing = start_sharing()
         print(f"processes share the card: {bool(sharing)}", flush=True)
         train_rows(args.folder, args.out, args.rows, args.workers or (8 if sharing else 4), sharing)
+    if args.judge:
+        judge_rows(args.folder, args.out, start_sharing())
     if args.rivals:
         rival_steps(args.out, args.rivals, args.kinds, args.rival_rows)
     if args.pack:

@@ -27,6 +27,7 @@ def flags():
     run.add_argument("--minutes", type=float, default=float("inf"), help="time after which training stops, to go on another time")
     run.add_argument("--seconds-between", type=float, default=60.0, help="time between files (default: %(default)s)")
     run.add_argument("--time", type=float, metavar="SECONDS", help="time train steps for so long instead, and write OUT/NAME.json")
+    run.add_argument("--judge", action="store_true", help="estimate log p(x) of a run that is not over instead")
     load = commands.add_parser("load", help="make a run folder of what was trained, and evaluate it")
     load.add_argument("programs", type=Path, help="what dump wrote")
     load.add_argument("trained", type=Path, help="what run wrote")
@@ -43,6 +44,8 @@ def main(argv=None):
 
             if args.time:
                 runner.measure(args.programs, args.out, args.time)
+            elif args.judge:
+                runner.judge(args.programs, args.out)
             else:
                 runner.train(args.programs, args.out, args.minutes, args.seconds_between)
         else:

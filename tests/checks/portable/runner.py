@@ -5,6 +5,7 @@ import json
 import math
 import os
 import re
+import shutil
 import time
 from pathlib import Path
 
@@ -148,13 +149,13 @@ class Training:
         if not values or int(np.argmin(values)) == epoch:
             self.best = {place: np.asarray(programs.state[place]) for place in self.record["weights"]}
 
-    def write(self, **more):
-        """Writes history, best weights and, unless the run is over, the whole state."""
+    def write(self, resumable=True, **more):
+        """Writes history, best weights and, of a run that is not over and is to go on, the whole state."""
         stopped = self.stopped()
         outcome = {"record": self.record, "history": self.history, "timing": self.timing, "stopped": stopped}
         outcome |= {"device": self.programs.device.device_kind, "jax": jax.__version__, "compile_seconds": self.programs.seconds}
         arrays = {f"best_{place:04d}": value for place, value in self.best.items()} | more
-        if stopped == "unfinished":
+        if stopped == "unfinished" and resumable:
             outcome["last"] = True
             arrays |= {f"last_{place:04d}": np.asarray(value) for place, value in enumerate(self.programs.state)}
         arrays["outcome"] = np.frombuffer(json.dumps(outcome).encode(), np.uint8)
@@ -203,6 +204,14 @@ def train(path, out, minutes, seconds_between):
         run.write(log_likelihood=run.log_likelihood())
     last = {name: round(value, 3) for name, value in run.history[-1].items()}
     print(f"{run.path}: {run.stopped()}, {len(run.history)} epochs, {time.monotonic() - began:.0f} s; {last}", flush=True)
+
+
+def judge(path, out):
+    """Estimates log p(x) by the best weights of a run that is not over, which from then on can go on from OUT/NAME.state alone."""
+    run = Training(path, out)
+    if run.history and not run.judged and run.record["likelihood"]:
+        shutil.copy(run.path, run.path.with_suffix(".state"))
+        run.write(resumable=False, log_likelihood=run.log_likelihood())
 
 
 def measure(path, out, seconds):
