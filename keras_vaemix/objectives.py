@@ -21,7 +21,7 @@ class Draws(NamedTuple):
     log_qz: Any
     kl: Any = None  # [B], exact or an upper bound
     path: Any = None  # where a pathwise objective leaves the weights of the gradient through z
-    distillation: Any = 0.0  # [B], what training adds to the loss beside the bound
+    distillation: Any = 0.0  # [B], what training adds to the loss, and no bound has
 
     def reconstruction(self):
         r"""Returns :math:`\sum_s \omega_s \log p(x|z_s)`, [B]."""

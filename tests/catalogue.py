@@ -96,8 +96,8 @@ COMBINATIONS = {
 
 def cp_vae(objective, seed, sees=True, held=False, **settings):
     """Returns a small CP-VAE of four categories, which are held or not."""
-    encoder = networks.gated_mlp(SHAPE, 4 + 2 * LATENT_DIM, (8,))
     both = networks.joint_gated_mlp([(LATENT_DIM,), (4,)], SHAPE, (8,), (8,))
+    encoder = networks.gated_mlp(SHAPE, 4 + 2 * LATENT_DIM, (8,))
     return vm.CPVAE(
         encoder=encoder,
         decoder=both if sees else networks.gated_mlp((LATENT_DIM,), SHAPE, (8,)),

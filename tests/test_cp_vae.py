@@ -29,9 +29,9 @@ def shaken(model, scale=0.5):
 
 def one_dimensional(k=3, sees=True, held=False, **arguments):
     """Returns a CP-VAE of four binary pixels and one latent, whose log p(x) is a sum of k integrals; `held` has any q(c|x)."""
-    encoder = gated_mlp((4,), k + 2, (6,))
     decoder = joint_gated_mlp([(1,), (k,)], (4,), (6,), (6,)) if sees else gated_mlp((1,), (4,), (6,))
     prior = vm.NormalMixture(1, k, learn_weights=True)
+    encoder = gated_mlp((4,), k + 2, (6,))
     arguments |= {"category_posterior": vm.HeldCategories.of(encoder)} if held else {}
     return shaken(vm.CPVAE(encoder, decoder, prior, vm.Bernoulli(), **arguments))
 

@@ -77,9 +77,9 @@ class LatentModel(GenerativeModel):
         return self.objective.kl is None or not self.objective.kl.needs_host(self.num_strata)
 
     def loss_and_record(self, x):
-        """Returns the mean negative objective over the batch, with what the draws add to it, and records its parts."""
+        """Returns the mean negative objective over the batch, plus the distillation of the draws, and records its parts."""
         d = self.draws(x, self.objective, self.next_seed(), training=True)
-        loss = tf.reduce_mean(d.distillation) - tf.reduce_mean(self.objective(d, tf.convert_to_tensor(self.beta)))
+        loss = -tf.reduce_mean(self.objective(d, tf.convert_to_tensor(self.beta)) - d.distillation)
         self.record(loss=loss, beta=self.beta, **self.parts(d))
         return loss
 
