@@ -181,6 +181,23 @@ def test_improved_precision_and_recall_of_sets_that_are_alike_and_of_such_that_a
     assert evaluation.improved_precision_recall(modes(4, 50, 0), modes(2, 50, 0)) == (1, 0.5)
 
 
+@pytest.mark.parametrize("where", [1e6, 1e9])
+def test_an_outlier_does_not_widen_the_balls_of_others(where):
+    rng = np.random.default_rng(0)
+    real, fake = (1e-3 * rng.standard_normal((300, 4)) + middle for middle in (0, 0.05))
+    fake[0] = where
+    assert evaluation.improved_precision_recall(real, fake)[0] == 0
+
+
+def test_distances_hold_far_from_zero():
+    """Of two tight groups, far apart, each point is in the balls of its own."""
+    rng, groups = np.random.default_rng(0), np.repeat([[0.0], [1e6]], 100, axis=0)
+    real, fake = (groups + 1e-3 * rng.standard_normal((200, 4)) for _ in range(2))
+    near = evaluation.improved_precision_recall(*((side - groups) + np.sign(groups) for side in (real, fake)))
+    assert evaluation.improved_precision_recall(real, fake) == pytest.approx(near, abs=0.01)
+    assert evaluation.improved_precision_recall(real, fake + 0.1) == (0, 0)
+
+
 def test_improved_precision_and_recall_need_neighbours():
     with pytest.raises(ValueError, match=r"more than k=3 samples on each side\. Received: real=3, fake=9"):
         evaluation.improved_precision_recall(normal_features(3, 2), normal_features(9, 2))

@@ -69,6 +69,21 @@ def test_gradient_of_an_expectation_against_quadrature(make):
     assert np.all(np.abs(exact) > 1e-3)
 
 
+def test_gradient_to_weights_of_components_far_apart():
+    """For N(+-10, 1) with equal weights, d E z / d logit is -5; draws of one component at a time miss what crosses between them."""
+    params = tf.constant([[-10.0, 10.0, 0.0, 0.0, 0.0, 0.0]])  # locations, log-variances, logits
+
+    def gradient(posterior, num_samples):
+        with tf.GradientTape() as tape:
+            tape.watch(params)
+            z, log_weight = posterior.sample(posterior.distribution(params), num_samples, [0, 0])
+            mean = tf.reduce_sum(tf.exp(log_weight)[..., None] * z)
+        return tape.gradient(mean, params).numpy()[0, 4]
+
+    assert gradient(vm.NormalMixturePosterior(2, learn_weights=True), 20_000) == pytest.approx(-5, abs=0.05)
+    assert gradient(vm.SampledMixturePosterior(2, learn_weights=True), 20_000) > -3  # as its docstring warns
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("make", MIXTURES)
 def test_bounds_of_a_mixture_posterior_rise_to_the_likelihood(make):

@@ -8,7 +8,8 @@ import tensorflow_probability as tfp
 from scipy.stats import chisquare, kstest
 
 import keras_vaemix as vm
-from keras_vaemix.mixtures import DiagonalNormalMixture
+from keras_vaemix.divergences.pairwise import pairwise_kl
+from keras_vaemix.mixtures import DiagonalNormalMixture, NormalComponents
 from keras_vaemix.priors import LocationScaleMixture
 from tests import catalogue
 
@@ -133,6 +134,7 @@ def test_component_out_of_range(component):
         lambda: vm.VampPrior(2, 5, (2, 2)).adapt(np.zeros((4, 2, 2))),
         lambda: vm.VampPrior(2, 2, (2, 2)).adapt(np.full((4, 2, 2), 255)),
         lambda: vm.VampPrior(2, 2, (2, 2)).adapt(np.full((4, 2, 2), np.nan)),
+        lambda: vm.VampPrior(2, 2, (2, 2)).adapt(np.full((4, 2, 2), 0.5), margin=0.0),
         lambda: vm.StandardNormal(2).sample(0),
     ],
 )
@@ -157,6 +159,32 @@ def test_matrix_form_is_close_to_the_exact_form(scale, dtype, tolerance):
     np.testing.assert_allclose(received, exact, rtol=tolerance, atol=tolerance / scale**2)
 
 
+@pytest.mark.parametrize(("scale", "spread"), [(0.01, 50.0), (0.01, 1.0), (0.01, 1e3), (1.0, 1e4)])
+def test_matrix_form_of_training_holds_at_small_scales(scale, spread):
+    """Density, divergence and gradient, by a matrix product in float32 only where that is enough."""
+    rng = np.random.default_rng(0)
+    loc = spread * rng.standard_normal((30, 8))
+    scales = scale * np.exp(0.1 * rng.standard_normal((30, 8)))
+    z = np.repeat(loc, 2, axis=0) + 3 * scale * rng.standard_normal((60, 8))
+    values = [value.astype("float32") for value in (loc, scales, z)]
+
+    def results(dtype, mixture):
+        wide = [tf.Variable(tf.cast(value, dtype)) for value in values]
+        with tf.GradientTape(persistent=True) as tape:
+            components = tfd.Independent(tfd.Normal(*wide[:2]), 1)
+            log_p = mixture(tfd.Categorical(logits=tf.zeros(30, dtype)), components).log_prob(wide[2])
+            q = NormalComponents.of(tfd.Independent(tfd.Normal(wide[2], 0.5 * scale), 1))
+            kl = pairwise_kl(q, NormalComponents(None, *wide[:2]))
+            total = tf.reduce_sum(log_p) + tf.reduce_sum(kl[:, 0, 0])
+        return log_p, kl[::2, 0, :15], *tape.gradient(total, wide)
+
+    found, exact = results(tf.float32, DiagonalNormalMixture), results(tf.float64, tfd.MixtureSameFamily)
+    for one, other in zip(found[:2], exact[:2], strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=0.03)
+    for one, other in zip(found[2:], exact[2:], strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-3 * np.abs(other).max())
+
+
 def test_pseudo_inputs_stay_in_range_with_gradients_everywhere():
     prior = vm.VampPrior(2, 3, (2, 2, 1), value_range=(-1.0, 3.0))
     prior.raw_pseudo_inputs.assign(np.random.default_rng(0).normal(0, 5, (3, 2, 2, 1)))
@@ -164,6 +192,37 @@ def test_pseudo_inputs_stay_in_range_with_gradients_everywhere():
         u = prior.pseudo_inputs()
     assert np.all((u > -1) & (u < 3))
     assert np.all(tape.gradient(u, prior.raw_pseudo_inputs) != 0)
+
+
+@pytest.mark.parametrize(("middle", "scale"), [(0, 0.02), (0, 1), (0, 1000), (1e6, 1), (-1e6, 1000)])
+def test_a_mixture_starts_from_the_moments_of_latents_of_any_size(middle, scale):
+    rng, prior = np.random.default_rng(0), vm.NormalMixture(3, 2, learn_weights=True)
+    shares = np.repeat([[1.0, 0.0], [0.0, 1.0]], [100, 300], axis=0)
+    z = middle + scale * (rng.standard_normal((400, 3)) + 10 * shares[:, :1])
+    prior.adapt(z, shares)
+    normal = prior.components(None).distribution
+    for k, own in enumerate((z[:100], z[100:])):
+        np.testing.assert_allclose(normal.loc[k], own.mean(axis=0), rtol=1e-6, atol=1e-5 * scale)
+        np.testing.assert_allclose(normal.scale[k], own.std(axis=0), rtol=1e-5)
+    np.testing.assert_allclose(np.exp(prior.log_weights()), [0.25, 0.75], rtol=1e-5)
+
+
+def test_a_component_without_share_starts_at_the_mean():
+    z, prior = 1e4 + np.random.default_rng(0).standard_normal((50, 3)), vm.NormalMixture(3, 2)
+    prior.adapt(z, np.repeat([[1.0, 0.0]], 50, axis=0), variance=2.0)
+    normal = prior.components(None).distribution
+    np.testing.assert_allclose(normal.loc[1], z.mean(axis=0), rtol=1e-6)
+    np.testing.assert_allclose(normal.scale[0], np.sqrt(z.var(axis=0) + 2), rtol=1e-5)
+    assert np.isfinite(normal.scale).all()
+
+
+@pytest.mark.parametrize("scale", [0.0011, 0.01, 1.0, 50.0, 1e4, 1e8])
+def test_scales_are_what_their_inverse_was_asked_for(scale):
+    from keras_vaemix.priors import scales
+
+    raw = tf.constant(scales.inverse_softplus_scale(scale), tf.float32)
+    assert float(scales.softplus_scale(raw)) == pytest.approx(scale, rel=1e-5)
+    assert float(scales.softplus_scale(scales.initial_scale(scale)(()))) == pytest.approx(scale, rel=1e-5)
 
 
 def test_pseudo_inputs_start_from_noise_or_from_data():

@@ -4,14 +4,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.cluster import MiniBatchKMeans
-from sklearn.metrics import euclidean_distances
-from sklearn.neighbors import NearestNeighbors
 from threadpoolctl import threadpool_limits
 
 from keras_vaemix.evaluation.features import check_features
 from keras_vaemix.part import check_positive, require
 
-ROUNDING = 1e-7  # of the largest feature vector: distances of matrix products are no more precise
+CANCELLED = 1e-7  # of the squared lengths: smaller squared distances are not taken from a matrix product
+ROUNDING = 1e-6  # of a radius, which is more than squared distances err
 
 
 class PRDCurve(NamedTuple):
@@ -99,15 +98,30 @@ def improved_precision_recall(real, fake, k=3, batch_size=500):
     check_positive(k=k, batch_size=batch_size)
     real, fake = check_features(real=real, fake=fake)
     require(min(len(real), len(fake)) > k, f"more than k={k} samples on each side", real=len(real), fake=len(fake))
-    centre = real.mean(axis=0)
-    real, fake = real - centre, fake - centre
     return share_inside(fake, real, k, batch_size), share_inside(real, fake, k, batch_size)
 
 
 def share_inside(points, centres, k, batch_size):
     """Returns the share of points [N, F] that lie in a ball about one of the centres [N', F], to their k-th neighbour."""
-    radii = NearestNeighbors(n_neighbors=k, algorithm="brute").fit(centres).kneighbors()[0][:, -1]
-    radii = radii + ROUNDING * max(np.sqrt(np.max(np.sum(side**2, axis=1))) for side in (points, centres))
+    middle = np.median(centres, axis=0)  # which outliers do not move
+    points, centres = points - middle, centres - middle
+    radii = []
+    for start in range(0, len(centres), batch_size):
+        squares = squared_distances(centres[start : start + batch_size], centres)
+        squares[np.arange(len(squares)), start + np.arange(len(squares))] = np.inf  # of others
+        radii.append(np.partition(squares, k - 1, axis=1)[:, k - 1])
+    reach = np.concatenate(radii) * (1 + ROUNDING)
     batches = [points[i : i + batch_size] for i in range(0, len(points), batch_size)]
-    inside = [np.any(euclidean_distances(batch, centres) <= radii, axis=1) for batch in batches]
+    inside = [np.any(squared_distances(batch, centres) <= reach, axis=1) for batch in batches]
     return float(np.mean(np.concatenate(inside)))
+
+
+def squared_distances(a, b):
+    """Returns the squared distances [N, N'] of rows [N, F] and [N', F]: by a matrix product, and where it cancels by differences."""
+    lengths = np.sum(a**2, axis=1)[:, None] + np.sum(b**2, axis=1)
+    squares = lengths - 2 * a @ b.T
+    cancelled = squares < CANCELLED * lengths
+    for row in np.flatnonzero(cancelled.any(axis=1)):
+        near = cancelled[row]
+        squares[row, near] = np.sum((a[row] - b[near]) ** 2, axis=1)
+    return squares

@@ -4,7 +4,7 @@ import tensorflow_probability as tfp
 
 from keras_vaemix.part import register
 from keras_vaemix.priors.base import Prior
-from keras_vaemix.priors.scales import inverse_softplus_scale, softplus_scale
+from keras_vaemix.priors.scales import initial_scale, softplus_scale
 
 tfd = tfp.distributions
 
@@ -25,7 +25,7 @@ class LearnedNormal(Prior):
     def __init__(self, latent_dim, **kwargs):
         super().__init__(latent_dim, **kwargs)
         self.loc = self.add_weight((latent_dim,), "zeros", name="loc", dtype="float32")
-        self.raw_scale = self.add_weight((latent_dim,), inverse_softplus_scale(1.0), name="raw_scale", dtype="float32")
+        self.raw_scale = self.add_weight((latent_dim,), initial_scale(1.0), name="raw_scale", dtype="float32")
 
     def distribution(self, encode=None, training=False):
         return tfd.Independent(tfd.Normal(self.loc, softplus_scale(self.raw_scale)), 1)

@@ -7,7 +7,7 @@ import tensorflow_probability as tfp
 
 from keras_vaemix.part import check_positive, register, require
 from keras_vaemix.priors.base import MixturePrior
-from keras_vaemix.priors.scales import FLOOR, inverse_softplus_scale, softplus_scale
+from keras_vaemix.priors.scales import initial_scale, inverse_softplus_scale, softplus_scale
 
 tfd = tfp.distributions
 
@@ -34,7 +34,7 @@ class NormalMixture(MixturePrior):
         shape = (num_components, latent_dim)
         spread = keras.initializers.RandomNormal(stddev=initial_stddev if num_components > 1 else 0.0)
         self.loc = self.add_weight(shape, spread, name="loc", dtype="float32")
-        self.raw_scale = self.add_weight(shape, inverse_softplus_scale(1.0), name="raw_scale", dtype="float32")
+        self.raw_scale = self.add_weight(shape, initial_scale(1.0), name="raw_scale", dtype="float32")
         self.raw_logits = self.add_weight((num_components,), "zeros", name="logits", trainable=learn_weights, dtype="float32")
 
     def logits(self):
@@ -46,7 +46,8 @@ class NormalMixture(MixturePrior):
     def adapt(self, z, shares, variance=0.0):
         r"""Starts the components from the moments of latents, :math:`m_k = \sum_i r_{ik} z_i / \sum_i r_{ik}` and so on.
 
-        Learned weights start from the shares; uniform ones stay uniform.
+        Variances are at least 1e-4. Learned weights start from the shares; uniform ones stay uniform. A component without any share
+        starts at the mean of all latents.
 
         Args:
             z: Latents, or the means of their posteriors, [N, D].
@@ -56,10 +57,11 @@ class NormalMixture(MixturePrior):
         z, shares = np.asarray(z, "float64"), np.asarray(shares, "float64")
         expected = f"shares of shape {(len(z), self.num_components)}"
         require(shares.shape == (len(z), self.num_components), expected, shape=shares.shape)
-        size = shares.sum(axis=0)[:, None] + 1e-6  # [K, 1]
-        loc = shares.T @ z / size
-        scale = np.sqrt(np.maximum(shares.T @ (z**2 + variance) / size - loc**2, 1e-4))
+        size, middle = shares.sum(axis=0) + 1e-6, z.mean(axis=0)  # [K], [D]
+        loc = middle + shares.T @ (z - middle) / size[:, None]
+        squares = [share @ (np.square(z - center) + variance) for share, center in zip(shares.T, loc, strict=True)]
+        scale = np.sqrt(np.maximum(np.stack(squares) / size[:, None], 1e-4))
         self.loc.assign(loc)
-        self.raw_scale.assign(np.log(np.expm1(scale - FLOOR)))
+        self.raw_scale.assign(inverse_softplus_scale(scale))
         if self.learn_weights:
-            self.raw_logits.assign(np.log(size[:, 0] / size.sum()))
+            self.raw_logits.assign(np.log(size / size.sum()))

@@ -58,7 +58,8 @@ class VampPrior(MixturePrior):
         require(len(x) >= self.num_components, f"at least num_components={self.num_components} examples in x", examples=len(x))
         low, high = self.value_range
         chosen = np.random.default_rng(seed).choice(len(x), self.num_components, replace=False)
-        examples = np.asarray(x)[chosen].astype("float32")
+        require(0 < margin < 0.5, "margin in (0, 0.5): the ends of the range are the sigmoid's limits", margin=margin)
+        examples = np.asarray(x)[chosen].astype("float64")
         least, most = float(examples.min()), float(examples.max())
         require(low <= least <= most <= high, f"examples inside value_range={self.value_range}: scale them", least=least, most=most)
         unit = margin + (1 - 2 * margin) * (examples - low) / (high - low)
