@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -20,6 +21,7 @@ from training.presets.cp_vae import vae
 from training.presets.parts import DIGITS
 from training.record import RESULTS, VERDICTS
 from training.recorder import Recorder
+from training.signals import Signals
 from training.verdicts import judged, verdict, verdict_on_faces
 
 TINY = [Row("vae", "vae_digits", {"latent_dim": 3}, -24.0), Row("mg2", "mog_prior_digits", {"num_components": 2, "latent_dim": 3}, -10.0)]
@@ -421,6 +423,16 @@ def test_a_queue_stops_in_time_and_goes_on(again, short_rows, tmp_path, monkeypa
     assert [(row["seed"], row["stopped"]) for row in rows] == [(0, "maximum"), (1, "maximum")]
     assert history(folder)[:2] == before[:2]
     assert len(history(folder)) == 3
+
+
+def test_a_given_time_ends():
+    with Signals(0.05) as signals, pytest.raises(KeyboardInterrupt):
+        time.sleep(60)
+    assert signals.is_time_up
+    with Signals(60) as signals, pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGTERM)
+    assert (signals.is_time_up, signals.status) == (False, 128 + signal.SIGTERM)
+    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
 
 
 @pytest.mark.parametrize("minutes", [0, -1, "nan", "inf"])
