@@ -148,7 +148,7 @@ def test_measured_rows_are_those_of_the_table(table):
 
 
 def measured(elbo, se=0.1, **further):
-    made = {"preset": "vae_mnist", "arguments": {"latent_dim": 40}, "command": "python -m training.train vae_mnist", "stopped": "early"}
+    made = {"preset": "vae_mnist", "arguments": {"init": "glorot"}, "command": "python -m training.train vae_mnist", "stopped": "early"}
     return {**made, "elbo": elbo, "elbo_se": se, "epochs": 100, "best_epoch": 90, **further}
 
 
