@@ -48,7 +48,7 @@ def test_rows_run_are_skipped_and_go_on(again, tmp_path):
     rows = read_json(tmp_path / "out" / "tiny.json")
     assert [(row["row"], row["seed"], row["epochs"], row["paper_elbo"]) for row in rows] == [("vae", 0, 1, -24.0), ("vae", 1, 1, -24.0)]
     assert rows[0]["verdict"] == rows[1]["verdict"]
-    assert rows[0]["verdict"].startswith("worse: -ELBO ")
+    assert rows[0]["verdict"].startswith("worse: `vae_digits --latent-dim 3`, 1 epochs, unfinished, 2 seeds: -ELBO ")
     assert rows[0]["command"].startswith("python -m training.reproduce tiny --rows vae --seeds 0 --epochs 1")
     assert str(tmp_path) not in json.dumps(rows)
     status, out, _ = again("--epochs", 1, "--seeds", 1)
