@@ -450,6 +450,11 @@ def test_two_queues_do_not_train_one_row(again, short_rows, tmp_path):
     assert out.endswith("left: to_the_end seed 0\n")
     assert [row["row"] for row in read_json(tmp_path / "out" / "tiny.json")] == ["stopped"]
     assert holder(folder) is None
+    shutil.copy(tmp_path / "runs" / "tiny" / "stopped-seed0" / "config.json", folder)  # a run with other settings: the queue goes on
+    status, out, err = again()
+    assert status == 1
+    assert error_line(err).startswith("tiny to_the_end, seed 0: Expected --resume with the settings of the saved run")
+    assert "tiny stopped, seed 0: measured already" in out
 
 
 def test_a_lock_ends_with_its_holder(tmp_path):

@@ -125,7 +125,7 @@ def reproduce(args, table, queue):
                     record(measure(table, row, seed, args), table, args.out)
         except HeldError as error:
             print(f"{title}: {error}", flush=True)
-        except FloatingPointError as error:
+        except (ValueError, ArithmeticError) as error:  # of this row
             print(f"{title}: {error}", file=sys.stderr)
             failed = True
     return not failed
