@@ -200,8 +200,8 @@ COMMANDS = {
     "training.evaluate": ("--split", "test", "--num-samples", "--likelihood-examples", "--features", "--check", "--data-dir"),
     "training.pictures": ("--what", "samples", "variants", "--attribute", "--latents", "--split", "--data-dir", "--out", "out/p.png"),
     "training.reproduce": (
-        *("cp_vae_table1", "vae", "mog_toy", "--rows", "--seeds", "--dataset", "--epochs", "--warm-up", "--data-dir", "--run-dir", "--out"),
-        *("--patience", "out", "--likelihood-samples", "--likelihood-examples", "--strategy", "--list"),
+        *("cp_vae_table1", "vae", "mog_toy", "--rows", "--seeds", "--dataset", "--epochs", "--warm-up", "--data-dir", "--runs", "--out"),
+        *("--patience", "out", "--minutes", "--status", "--likelihood-samples", "--likelihood-examples", "--strategy", "--list"),
     ),
     "export.__main__": ("--out", "out", "--format", "onnx", "saved_model", "onnx,saved_model"),
     "export.sample": ("artifact", "--num", "--component", "--seed", "--out", "out/s.npy", "out/s.png"),
@@ -223,6 +223,7 @@ def command(value, folder):
     with contextlib.ExitStack() as stack:
         for target in ("training.data.load", "training.reproduce.measure"):
             stack.enter_context(unittest.mock.patch(target, side_effect=ValueError("Expected nothing more. Received: a valid command")))
+        stack.enter_context(unittest.mock.patch.dict("os.environ", VAEMIX_RUNS=str(folder / "out" / "runs")))
         stack.enter_context(contextlib.chdir(folder))
         status = module.main(words)
     new = {path.relative_to(folder).parts[0] for path in set(folder.rglob("*")) - before} - {"out"}

@@ -36,6 +36,7 @@ def test_rows_say_how_they_were_made(path):
         assert row["command"] == portable(row["command"])
         assert len(row["data_sha256"]) == 64
         assert row["verdict"].partition(":")[0] in VERDICTS
+        assert row["stopped"] in ("early", "maximum", "unfinished")
         assert {"seed", "epochs", "versions", "date", "seconds", "paper"} <= set(row)
         if "cost" in row:  # of a model without a likelihood
             assert not {"elbo", "log_likelihood"} & set(row)

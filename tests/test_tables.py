@@ -13,6 +13,7 @@ ROW = {
     "dataset": "mnist",
     "seed": 0,
     "epochs": 2,
+    "stopped": "early",
     "seconds": 3600,
     "elbo": -90.0,
     "elbo_se": 0.25,

@@ -113,7 +113,7 @@ def test_figure_row_and_verdict(data, tmp_path):
     mog_toy.draw("mfg_toy", model, data, tmp_path / "figure.png")
     assert 10_000 < (tmp_path / "figure.png").stat().st_size < 150_000
     few = data._replace(test=data.test._replace(x=data.test.x[:500]))
-    row = mog_toy.row_of("mfg_toy", model, few, 0, 1, "command", 1.0)
+    row = mog_toy.row_of("mfg_toy", model, few, 0, 1, "command", 1.0, "unfinished")
     assert row["elbo"] == pytest.approx(row["log_likelihood"] - row["posterior_kl"], abs=1e-5)
     other = {**row, "preset": "mog_prior_toy", "expected_log_likelihood": row["expected_log_likelihood"] - 0.001}
     rows = [{**r, "seed": seed} for r in (row, other) for seed in (0, 1)]

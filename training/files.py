@@ -17,6 +17,11 @@ def cache_root(cache=None):
     return Path(cache or os.environ.get("VAEMIX_CACHE") or "~/.cache/keras_vaemix").expanduser()
 
 
+def runs_root(runs=None):
+    """Returns the folder of the runs of tables: `runs`, or for None `$VAEMIX_RUNS` or `runs` in the `cache_root`."""
+    return Path(runs or os.environ.get("VAEMIX_RUNS") or cache_root() / "runs").expanduser()
+
+
 @contextlib.contextmanager
 def atomically(path):
     """Gives a temporary path beside `path` that takes its place when the block ends well, and is removed when it does not.

@@ -1,23 +1,28 @@
-"""Record a run as a row of a table of measured results."""
+"""Record a run as a row of a table of measured results; what it says of the paper's figures is computed."""
 
 import argparse
 import datetime
+import functools
 import re
 import sys
 from pathlib import Path
 
 from training.files import read_history, read_json, write_json
-from training.papers import as_run, with_paper
+from training.papers import as_run, row_named, with_paper
 from training.quiet import import_tensorflow
 
 RESULTS = Path(__file__).parent / "results"
+UNNAMED = "not comparable: no row of a paper"
 VERDICTS = ("reproduced", "better", "worse", "not comparable", "not a valid bound")
 
 
-def row_of(run, verdict):
-    """Returns the row of a run folder: what was run, how, and every figure of its evaluation."""
+def row_of(run):
+    """Returns the row of a run folder, without its verdict: what was run, how, how it ended, and every figure of its evaluation.
+
+    A run of another program says in its config.json which `route` it took, and on which `device`.
+    """
     from training.presets import PRESETS
-    from training.run import best_epoch
+    from training.run import best_epoch, stopped
 
     config, history = read_json(run / "config.json"), read_history(run / "history.csv")
     if not (run / "evaluation.json").exists():
@@ -32,15 +37,16 @@ def row_of(run, verdict):
     same = ("preset", "arguments", "dataset", "data_sha256", "seed", "versions")
     return {
         **{key: config[key] for key in same},
+        **{key: config[key] for key in ("route", "device", "protocol_epochs") if key in config},
         "command": portable(config["command"]),
         "epochs": len(history),
         "max_epochs": config["epochs"],
+        "stopped": stopped(config, history),
         "best_epoch": best_epoch(history, config.get("monitor", "val_loss")) + 1,
         "date": datetime.date.today().isoformat(),
         "seconds": round(sum(row["seconds"] for row in read_history(run / "timing.csv"))),
         **evaluation,
         "paper": PRESETS[config["preset"]].paper,
-        "verdict": verdict,
     }
 
 
@@ -55,6 +61,19 @@ def experiment(row):
     return row["preset"], sorted(as_run(row["preset"], row["arguments"]).items()), row["dataset"]
 
 
+def is_finished(row):
+    """Returns whether a measured row was stopped by early stopping on validation data or at its protocol's maximum of epochs."""
+    return row.get("stopped") in ("early", "maximum")
+
+
+def repeats(rows):
+    """Returns lists of rows that differ by their seed alone, finished ones apart from others."""
+    groups = {}
+    for row in rows:
+        groups.setdefault((str(experiment(row)), is_finished(row)), []).append(row)
+    return list(groups.values())
+
+
 def place(rows, row):
     """Returns rows with one more, in the place of an earlier one of the same experiment and seed."""
     same = [i for i, old in enumerate(rows) if (experiment(old), old["seed"]) == (experiment(row), row["seed"])]
@@ -62,9 +81,28 @@ def place(rows, row):
     return [*rows[:at], row, *rows[at + 1 :]]
 
 
-def record(row, path):
-    """Puts a row into a table, in the place of an earlier one of the same experiment."""
-    write_json(path, place(read_json(path) if path.exists() else [], row))
+def written_rows(table, out=None):
+    """Returns the rows in the files of a table: those of the project, then those of `out`."""
+    paths = dict.fromkeys(folder / f"{table}.json" for folder in (RESULTS, out or RESULTS))
+    return [row for path in paths if path.exists() for row in read_json(path)]
+
+
+def known_rows(table, out=None):
+    """Returns the measured rows of a table: those of the project, and those of `out` in their place."""
+    return functools.reduce(place, written_rows(table, out), [])
+
+
+def record(row, table, out=None):
+    """Puts a row into a table, in the place of an earlier one of the same experiment, and writes the judged TABLE.json and TABLE.md."""
+    from training.locks import locked
+    from training.tables import write_full
+    from training.verdicts import judged
+
+    out = out or RESULTS
+    with locked(out, waits=True):
+        rows = judged(table, place(known_rows(table, out), with_paper(row, table)))
+        write_json(out / f"{table}.json", rows)
+        write_full(rows, out / f"{table}.md")
 
 
 def main(argv=None):
@@ -72,13 +110,18 @@ def main(argv=None):
     parser = argparse.ArgumentParser(prog="python -m training.record", description=__doc__)
     parser.add_argument("run", type=Path, help="run folder")
     parser.add_argument("table", help="name of the table")
-    parser.add_argument("--verdict", required=True, help=f"one of {', '.join(VERDICTS)}, a colon, and a sentence")
+    parser.add_argument(
+        "--verdict", default=UNNAMED, help=f"of a row that no paper names: one of {', '.join(VERDICTS)}, a colon, a sentence"
+    )
     args = parser.parse_args(argv)
     import_tensorflow()
     try:
         if args.verdict.partition(":")[0] not in VERDICTS:
             raise ValueError(f"Expected a verdict that begins with one of {', '.join(VERDICTS)}. Received: {args.verdict}")
-        record(with_paper(row_of(args.run, args.verdict), args.table), RESULTS / f"{args.table}.json")
+        row = row_of(args.run)
+        if args.verdict != UNNAMED and (named := row_named(args.table, row)):
+            raise ValueError(f"Expected no --verdict for {named.name}, whose own is computed. Received: {args.verdict}")
+        record({**row, "verdict": args.verdict}, args.table)
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -1,8 +1,10 @@
-"""Reproduce a paper's table: run or resume its rows, measure them, and say of each what became of the paper's figure.
+"""Reproduce a paper's table: a queue that runs or resumes its rows, measures them, and says what became of the paper's figures.
 
-    python -m training.reproduce cp_vae_table1 --rows vae mg10 --epochs 700 --seeds 0 1 --data-dir DIR
+    python -m training.reproduce cp_vae_table1 --rows vae mg10 --seeds 0 1 --minutes 60 --data-dir DIR
+    python -m training.reproduce cp_vae_table1 --rows vae mg10 --seeds 0 1 --status
 
-A row is trained in RUN_DIR/TABLE/ROW-seedN, where a killed run goes on. One that is measured already, by as many epochs, is skipped.
+Rows are trained in their order, each with all of its seeds, in RUNS/TABLE/ROW-seedN, where a run that was killed or whose time was over
+goes on. A row that is finished, or measured with as many epochs as are asked for, is skipped, and so is one that another process trains.
 OUT/TABLE.json has the measured rows, OUT/TABLE.md the table.
 """
 
@@ -10,13 +12,16 @@ import argparse
 import difflib
 import math
 import os
-import shlex
 import sys
 from pathlib import Path
 
-from training.papers import TABLES, as_run, with_paper
+from training.files import read_history, runs_root
+from training.locks import HeldError, locked
+from training.papers import TABLES, as_run
 from training.quiet import import_tensorflow
-from training.record import RESULTS
+from training.record import RESULTS, is_finished, known_rows, record, written_rows
+from training.signals import Signals
+from training.status import status
 
 ON_ONE_DATASET = ("cp_vae_toy", "mog_toy")  # tables whose figures are of known densities
 PASSED_ON = ("dataset", "epochs", "warm_up", "patience", "data_dir", "likelihood_samples", "likelihood_examples", "strategy")
@@ -28,12 +33,14 @@ def flags():
     parser.add_argument("table", nargs="?", help=f"one of {', '.join(TABLES)}")
     parser.add_argument("--rows", nargs="+", metavar="ROW", help="rows instead of all")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0], metavar="N", help="seeds of each row (default: 0)")
+    parser.add_argument("--minutes", type=float, metavar="N", help="stop after so many, with a checkpoint (default: go on to the end)")
+    parser.add_argument("--status", action="store_true", help="show what is done, under way and left, and stop")
     parser.add_argument("--dataset", help="data set instead of the presets': a name, npz:PATH or folder:PATH")
     parser.add_argument("--epochs", type=int, help="at most so many epochs instead of the presets'")
     parser.add_argument("--warm-up", type=int, help="epochs over which beta rises, instead of the presets'")
     parser.add_argument("--patience", type=int, help="epochs without a better validation figure after which a row stops")
     parser.add_argument("--data-dir", default=os.environ.get("VAEMIX_DATA"), help="folder with NAME.npz (default: $VAEMIX_DATA)")
-    parser.add_argument("--run-dir", type=Path, default=Path("runs/reproduce"), help="folder of the run folders")
+    parser.add_argument("--runs", help="folder of the run folders (default: $VAEMIX_RUNS or ~/.cache/keras_vaemix/runs)")
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder of TABLE.json and TABLE.md")
     parser.add_argument("--likelihood-samples", type=int, default=5000, help="importance samples of the log-likelihood")
     parser.add_argument("--likelihood-examples", type=int, help="log-likelihood of the first so many test examples only")
@@ -52,18 +59,16 @@ def choose(kind, names, received):
     return received
 
 
-def epochs_asked(row):
-    """Returns the limit of epochs under which a measured row was trained: infinite for the preset's own."""
-    words = shlex.split(row["command"])
-    return int(words[words.index("--epochs") + 1]) if "--epochs" in words else math.inf
-
-
 def is_measured(rows, row, seed, epochs, dataset=None):
-    """Returns whether one of the measured rows is of this row, with its settings of today, data and seed, with at least as many epochs."""
+    """Returns whether a row, with its settings of today, data and seed, is among the measured ones: finished, or with as many epochs."""
     asked = row.name, seed, dataset or row.own_dataset()
     is_same = lambda r: (r.get("row"), r["seed"], r["dataset"]) == asked and as_run(r["preset"], r["arguments"]) == row.arguments()  # noqa: E731
-    same = [r for r in rows if is_same(r)]
-    return any(max(r["epochs"], epochs_asked(r)) >= (epochs or math.inf) for r in same)
+    return any(is_finished(r) or r["epochs"] >= (epochs or math.inf) for r in rows if is_same(r))
+
+
+def run_folder(table, row, seed, args):
+    """Returns the folder of a row's run."""
+    return runs_root(args.runs) / table / f"{row.name}-seed{seed}"
 
 
 def measure(table, row, seed, args):
@@ -77,10 +82,9 @@ def measure(table, row, seed, args):
     keras.backend.clear_session()  # names as in a process of its own
     if table == "mog_toy":
         return mog_toy.measure(row, seed, args.epochs, args.out)
-    folder = args.run_dir / table / f"{row.name}-seed{seed}"
     options = [f"--{name.replace('_', '-')}={getattr(args, name)}" for name in PASSED_ON if getattr(args, name) is not None]
-    run = train([*row.command_line(), f"--seed={seed}", *options, f"--run-dir={folder}", "--resume"])
-    measured = {**row_of(run, None), "command": command(table, row, seed, args)}
+    run = train([*row.command_line(), f"--seed={seed}", *options, f"--run-dir={run_folder(table, row, seed, args)}", "--resume"])
+    measured = {**row_of(run), "command": command(table, row, seed, args)}
     return two_modes.measure(run, measured, row, args) if table == "cp_vae_toy" else measured
 
 
@@ -92,80 +96,49 @@ def command(table, row, seed, args):
     return " ".join([f"python -m training.reproduce {table} --rows {row.name} --seeds {seed}", *words])
 
 
-def judged(table, rows, name, dataset):
-    """Returns the rows of a table, those of the row called `name` on one data set with their computed verdict."""
-    from training import verdicts
-    from training.findings import mog_toy, two_modes
-
-    if table == "mog_toy":
-        return mog_toy.with_verdicts(rows)
-    measured = lambda name: [r for r in rows if (r.get("row"), r["dataset"]) == (name, dataset)]  # noqa: E731
-    of_bound = lambda group, row: verdicts.verdict(group, row.paper_elbo, row.caveat)  # noqa: E731
-    of_table = {
-        "cp_vae_toy": lambda group, row: two_modes.verdict(group),
-        "gamix_ablation": lambda group, row: verdicts.verdict_on_faces(group, measured("vae")),
-        "mask_aae_synthetic": verdicts.verdict_on_latents,
-        "rae_table_mnist": verdicts.verdict_on_generation,
-    }
-    (row,) = (row for row in TABLES[table] if row.name == name)
-    if dataset != row.own_dataset():
-        row = row._replace(caveat=f"not comparable: the paper's row is of {row.own_dataset()}")
-    group = measured(name)
-    says = of_table.get(table, of_bound)(group, row)
-    return [{**r, "verdict": says} if r in group else r for r in rows]
-
-
-def write(table, rows, out):
-    """Writes TABLE.json and TABLE.md."""
-    from training.files import write_json
-    from training.tables import write_full
-
-    out.mkdir(parents=True, exist_ok=True)
-    write_json(out / f"{table}.json", rows)
-    write_full(rows, out / f"{table}.md")
-
-
-def known_rows(table, out):
-    """Returns the measured rows of a table: those of the project, and those of `out` in their place."""
-    from training.files import read_json
-    from training.record import place
-
-    rows = []
-    for path in dict.fromkeys((RESULTS / f"{table}.json", out / f"{table}.json")):
-        for row in read_json(path) if path.exists() else []:
-            rows = place(rows, row)
-    return rows
-
-
-def reproduce(args):
-    """Measures the rows that are asked for and returns the names of those that failed."""
-    from training.record import place
-
+def queue_of(args):
+    """Returns the table's name, and its rows with their seeds in the order in which they are trained; raises `ValueError` for bad flags."""
     (table,) = choose("a table", list(TABLES), [args.table or ""])
     by_name = {row.name: row for row in TABLES[table]}
-    names, failed = choose(f"a row of {table}", list(by_name), args.rows or list(by_name)), []
+    names = choose(f"a row of {table}", list(by_name), args.rows or list(by_name))
     for name, value in (("epochs", args.epochs), ("patience", args.patience), ("likelihood-samples", args.likelihood_samples)):
         if value is not None and value < 1:
             raise ValueError(f"Expected --{name} of at least 1. Received: {value}")
+    if args.minutes is not None and not 0 < args.minutes < math.inf:
+        raise ValueError(f"Expected --minutes above 0. Received: {args.minutes}")
     if args.dataset and table in ON_ONE_DATASET:
         raise ValueError(f"Expected {table}, whose figures are of one data set, without --dataset. Received: --dataset {args.dataset}")
-    for seed in args.seeds:
-        for name in names:
-            rows = known_rows(table, args.out)
-            if is_measured(rows, by_name[name], seed, args.epochs, args.dataset):
-                print(f"{table} {name}, seed {seed}: measured already", flush=True)
-                continue
-            print(f"{table} {name}, seed {seed}", flush=True)
-            try:
-                measured = with_paper(measure(table, by_name[name], seed, args), table)
-            except FloatingPointError as error:
-                print(f"{table} {name}, seed {seed}: {error}", file=sys.stderr)
-                failed.append(name)
-                continue
-            write(table, judged(table, place(known_rows(table, args.out), measured), name, measured["dataset"]), args.out)
-    if not failed:
-        print(f"\n{args.out / table}.json, {args.out / table}.md")
-    return failed
+    return table, [(by_name[name], seed) for name in names for seed in args.seeds]
+
+
+def reproduce(args, table, queue):
+    """Measures the rows of a queue one after the other and returns whether none failed."""
+    failed = False
+    for row, seed in queue:
+        title = f"{table} {row.name}, seed {seed}"
+        try:
+            with locked(run_folder(table, row, seed, args)):
+                if is_measured(known_rows(table, args.out), row, seed, args.epochs, args.dataset):
+                    print(f"{title}: measured already", flush=True)
+                else:
+                    print(title, flush=True)
+                    record(measure(table, row, seed, args), table, args.out)
+        except HeldError as error:
+            print(f"{title}: {error}", flush=True)
+        except (ValueError, ArithmeticError) as error:  # of this row
+            print(f"{title}: {error}", file=sys.stderr)
+            failed = True
+    return not failed
+
+
+def what_is_left(args, table, queue):
+    """Returns the rows of a queue that are not measured, with the epochs that are done, as text."""
+    measured, left = known_rows(table, args.out), []
+    for row, seed in queue:
+        if not is_measured(measured, row, seed, args.epochs, args.dataset):
+            epochs = len(read_history(run_folder(table, row, seed, args) / "history.csv"))
+            left.append(f"{row.name} seed {seed}" + (f" ({epochs} epochs done)" if epochs else ""))
+    return f"left: {', '.join(left) or 'nothing'}"
 
 
 def show(tables):
@@ -178,21 +151,42 @@ def show(tables):
 
 
 def main(argv=None):
-    """Returns the exit status: errors are one line on standard error."""
+    """Returns the exit status: errors are one line on standard error; Ctrl-C, SIGTERM and the end of the time leave a checkpoint."""
     args = flags().parse_args(argv)
-    if not args.list:
-        import_tensorflow()
     try:
         if args.list:
+            import_tensorflow()
             show(choose("a table", list(TABLES), [args.table]) if args.table else TABLES)
             return 0
-        return 1 if reproduce(args) else 0
-    except (ValueError, OSError, ArithmeticError) as error:
+        table, queue = queue_of(args)
+        if args.status:
+            print(status(table, queue, runs_root(args.runs) / table, written_rows(table, args.out), args.epochs))
+            return 0
+    except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        print("interrupted: the same command goes on", file=sys.stderr)
-        return 130
+    return run(args, table, queue)
+
+
+def run(args, table, queue):
+    """Runs a queue for as long as it may, says what is left of it, and returns the exit status."""
+    with Signals(None if args.minutes is None else 60 * args.minutes) as signals:
+        try:
+            import_tensorflow()
+            is_well = reproduce(args, table, queue)
+            print(f"\n{args.out / table}.json, {args.out / table}.md; {what_is_left(args, table, queue)}")
+            return 0 if is_well else 1
+        except BaseException as error:
+            if signals.is_time_up:
+                print(f"\n{args.minutes:g} minutes are over; {what_is_left(args, table, queue)}")
+                return 0
+            if signals.received or isinstance(error, KeyboardInterrupt):
+                print("interrupted: the same command goes on", file=sys.stderr)
+                return signals.status
+            if not isinstance(error, (ValueError, OSError, ArithmeticError)):
+                raise
+            print(f"error: {error}", file=sys.stderr)
+            return 1
 
 
 if __name__ == "__main__":

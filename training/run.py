@@ -1,6 +1,7 @@
 """A run folder: written atomically, resumable to the same bits."""
 
 import contextlib
+import math
 import platform
 import zipfile
 from importlib import metadata
@@ -10,6 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_vaemix.callbacks import EarlyStopping
 from keras_vaemix.part import require
 from training import data as data_module
 from training.archives import check_arrays, check_keras_file
@@ -17,7 +19,7 @@ from training.files import atomically, read_config, read_history, reserve, write
 from training.papers import as_run
 
 ROUTE = {"route", "device", "jax"}  # where a run was trained, if not here
-RESUMABLE = {"epochs", "command", "versions", *ROUTE}  # may differ between a run and its resumption
+RESUMABLE = {"epochs", "protocol_epochs", "command", "versions", *ROUTE}  # may differ between a run and its resumption
 ADDED = {"patience"}  # settings that older runs do not name
 PACKAGES = ("keras", "tensorflow", "tensorflow-probability", "numpy", "onnx", "onnxruntime", "tf2onnx", "keras_vaemix")
 
@@ -172,6 +174,15 @@ def best_epoch(history, monitor):
     """Returns the row of a history with the least value of a column, the last for None."""
     require(history and (monitor is None or monitor in history[0]), f"a history with a column {monitor}", rows=len(history))
     return len(history) - 1 if monitor is None else int(np.argmin([row[monitor] for row in history]))
+
+
+def stopped(config, history):
+    """Returns how a run ended: "early", at the "maximum" of epochs of its preset's protocol, or "unfinished"."""
+    monitor, patience = config.get("monitor"), config.get("patience", math.inf)
+    past = [row[monitor] for row in history] if monitor is not None else []
+    if past and EarlyStopping(patience, config["warm_up"], monitor, past).is_over():
+        return "early"
+    return "maximum" if len(history) >= config.get("protocol_epochs", math.inf) else "unfinished"
 
 
 def read_checkpoint(path, read):

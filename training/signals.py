@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM, as one exception whose exit status is the conventional one."""
+"""Ctrl-C, SIGTERM and the end of a given time, as one exception; the exit status of signals is the conventional one."""
 
 import signal
 import threading
@@ -7,29 +7,43 @@ import threading
 class Signals:
     """Context in which Ctrl-C and SIGTERM raise `KeyboardInterrupt`; outside of the main thread it changes nothing.
 
+    Args:
+        seconds: Time after which it is raised too, by `SIGALRM`; None for never.
+
     Attributes:
         received: Number of the last signal, or None. It stays known where what runs turns the exception into another.
     """
 
     NUMBERS = (signal.SIGINT, signal.SIGTERM)
+    AGAIN = 300.0  # seconds between alarms: code that swallows the first does not run on for ever
 
-    def __init__(self):
-        self.received, self.before = None, {}
+    def __init__(self, seconds=None):
+        self.seconds, self.received, self.before = seconds, None, {}
 
     def __enter__(self):
         if threading.current_thread() is threading.main_thread():
             # What is ignored stays so, as in a shell's background job.
             handled = [number for number in self.NUMBERS if signal.getsignal(number) not in (signal.SIG_IGN, None)]
-            self.before = {number: signal.signal(number, self.receive) for number in handled}
+            alarm = [] if self.seconds is None else [signal.SIGALRM]
+            self.before = {number: signal.signal(number, self.receive) for number in (*handled, *alarm)}
+            if alarm:
+                signal.setitimer(signal.ITIMER_REAL, self.seconds, self.AGAIN)
         return self
 
     def __exit__(self, *error):
+        if signal.SIGALRM in self.before:
+            signal.setitimer(signal.ITIMER_REAL, 0)
         for number, handler in self.before.items():
             signal.signal(number, handler)
 
     def receive(self, number, frame):
         self.received = number
         raise KeyboardInterrupt
+
+    @property
+    def is_time_up(self):
+        """Whether the time is over."""
+        return self.received == signal.SIGALRM
 
     @property
     def status(self):

@@ -1,13 +1,14 @@
-"""Write the tables of results from the measured rows: the README's, and the full ones beside the rows."""
+"""Judge the measured rows, and write the tables of results: the README's, and the full ones beside the rows."""
 
 import re
 import statistics
 import sys
 from pathlib import Path
 
-from training.files import atomically, read_json
+from training.files import atomically, read_json, write_json
 from training.papers import TABLES
-from training.record import RESULTS, experiment, portable
+from training.record import RESULTS, is_finished, portable, repeats
+from training.verdicts import judged
 
 README = Path(__file__).parents[1] / "README.md"
 SETTINGS = (
@@ -23,6 +24,7 @@ FURTHER = {
 }
 BOUNDS = {"elbo": "test ELBO", "paper_bound": "test bound with U (eq. 23)", "log_likelihood": "test log-likelihood"}
 PARTS = {"reconstruction": "-RE", "kl": "KL", "paper_bound_kl": "U"}  # where papers state bounds
+STATED = {"log_likelihood": BOUNDS["log_likelihood"], **PARTS, **FURTHER}
 FIGURES = {  # of autoencoders: those that papers state, and ours beside them
     "active_dimensions": "latents in use",
     "nac": "NAC",
@@ -45,6 +47,7 @@ FIGURES = {  # of autoencoders: those that papers state, and ours beside them
 DIGITS = {"active_dimensions": 0, "nac": 3, "precision": 3, "recall": 3, "prd_f8": 3, "prd_f1_8": 3, "mmd": 4, "l1": 4}
 DIGITS |= dict.fromkeys(("sharpness_generation", "sharpness_reconstruction", "sharpness_real"), 4)
 INVALID = "†"
+UNFINISHED = "Unfinished, neither ended by early stopping on validation data nor at the protocol's number of epochs:"
 MARKED = re.compile(r"(<!-- (results|benchmark|checks): (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -58,7 +61,14 @@ def table(name):
 
 
 def markdown(rows, is_full=False):
-    """Returns measured rows as a Markdown table; a full one has hours and commands too."""
+    """Returns measured rows as a Markdown table, and unfinished ones as another under it; full ones have hours and commands too."""
+    finished, unfinished = ([row for row in rows if is_finished(row) == which] for which in (True, False))
+    parts = [lines_of(finished, is_full)] * bool(finished) + [UNFINISHED, lines_of(unfinished, is_full)] * bool(unfinished)
+    return "\n\n".join(parts)
+
+
+def lines_of(rows, is_full):
+    """Returns measured rows as one Markdown table."""
     lines = [{name: cell for name, cell in cells(group, rows, is_full).items() if cell is not None} for group in repeats(rows)]
     names = list(dict.fromkeys(name for line in lines for name in line))
     text = [names, ["---"] * len(names), *([line[name] for name in names] for line in lines)]
@@ -79,14 +89,6 @@ def mark(rows, key=None):
     return f" {INVALID}" if any(key in row["invalid"] if key else row["invalid"] for row in rows if "invalid" in row) else ""
 
 
-def repeats(rows):
-    """Returns lists of rows that differ by their seed alone."""
-    groups = {}
-    for row in rows:
-        groups.setdefault(str(experiment(row)), []).append(row)
-    return list(groups.values())
-
-
 def cells(group, rows, is_full):
     """Returns the cells of a line by the names of their columns, None where the table has no such column."""
     row, has = group[0], lambda key: any(key in other for other in rows)
@@ -101,6 +103,7 @@ def cells(group, rows, is_full):
         "epochs": f"{min(r['epochs'] for r in group)}",
         "seeds": f"{len(group)}",
         "paper's -ELBO, as stated": stated_elbo(row) if is_named else None,
+        **{f"paper's {title}": stated(row, key) if has(f"paper_{key}") else None for key, title in STATED.items()},
         **{title: figure(group, key, digits) if has(key) and (is_full or not is_judged) else None for key, title in BOUNDS.items()},
         **{title: figure(group, key, digits) if has(key) and is_named else None for key, title in PARTS.items()},
         **{f"paper's {title}": stated(row, key) if has(f"paper_{key}") else None for key, title in FIGURES.items()},
@@ -175,11 +178,14 @@ def write_full(rows, path):
 
 
 def main():
-    """Rewrites the README in place, and the full tables beside the measured rows."""
-    README.write_text(with_tables(README.read_text()))
+    """Judges all measured rows anew, and rewrites the full tables beside them, and the README in place."""
     for name in TABLES:
-        if (RESULTS / f"{name}.json").exists():
-            write_full(read_json(RESULTS / f"{name}.json"), RESULTS / f"{name}.md")
+        path = RESULTS / f"{name}.json"
+        if path.exists():
+            rows = judged(name, read_json(path))
+            write_json(path, rows)
+            write_full(rows, path.with_suffix(".md"))
+    README.write_text(with_tables(README.read_text()))
     return 0
 
 

@@ -48,6 +48,7 @@ def prepare(argv):
     keras.utils.set_random_seed(args.seed)
     with strategy.scope():
         experiment = preset.build(data, **own)
+    protocol_epochs = experiment.epochs
     experiment = experiment._replace(
         epochs=args.epochs or experiment.epochs,
         batch_size=args.batch_size or experiment.batch_size,
@@ -60,7 +61,7 @@ def prepare(argv):
     cluster.check_batch_size(experiment.batch_size, strategy)
     check_trainable(data, experiment, args.features, args.split)
     config = config_of(preset, own, args, experiment, data)
-    config |= {"command": "python -m training.train " + shlex.join(argv), "versions": versions()}
+    config |= {"protocol_epochs": protocol_epochs, "command": "python -m training.train " + shlex.join(argv), "versions": versions()}
     return Job(preset, args, strategy, data, experiment, config)
 
 

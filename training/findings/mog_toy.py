@@ -75,7 +75,7 @@ def modes(densities):
     return is_mode.sum(axis=1).tolist()
 
 
-def row_of(preset, model, data, seed, epochs, command, seconds, settings=None):
+def row_of(preset, model, data, seed, epochs, command, seconds, stopped, settings=None):
     """Returns the row of a trained model, as in `training.record`, without its verdict; `settings` go beyond the preset's flags."""
     from training.presets import PRESETS as ALL
     from training.run import versions
@@ -87,6 +87,7 @@ def row_of(preset, model, data, seed, epochs, command, seconds, settings=None):
         "data_sha256": data.sha256(),
         "seed": seed,
         "epochs": epochs,
+        "stopped": stopped,
         "command": command,
         "versions": versions(),
         "date": datetime.date.today().isoformat(),
@@ -187,9 +188,11 @@ def measure(row, seed, epochs, out):
     data, is_given = load("mog_toy"), "decoder" in row.flags
     limit = f" --epochs {epochs}" if epochs else ""
     command = f"python -m training.reproduce mog_toy --rows {row.name} --seeds {seed}{limit}"
-    epochs, start = epochs or ALL[row.preset].build(data).epochs, time.monotonic()
+    of_protocol, start = ALL[row.preset].build(data).epochs, time.monotonic()
+    epochs = epochs or of_protocol
+    stopped = "maximum" if epochs >= of_protocol else "unfinished"
     model = fit(row.preset, data, seed, epochs, at_the_truth if is_given else None)
-    measured = row_of(row.preset, model, data, seed, epochs, command, time.monotonic() - start, dict(row.flags))
+    measured = row_of(row.preset, model, data, seed, epochs, command, time.monotonic() - start, stopped, dict(row.flags))
     if seed == 0 and not is_given:
         out.mkdir(parents=True, exist_ok=True)
         draw(row.preset, model, data, out / f"{row.preset}.png")
