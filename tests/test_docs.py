@@ -8,7 +8,7 @@ import pytest
 from training.files import read_json
 from training.presets import PRESETS
 from training.record import RESULTS, VERDICTS, portable
-from training.tables import README, with_tables
+from training.tables import README, pages, with_tables
 
 ROOT = Path(__file__).parents[1]
 
@@ -24,8 +24,9 @@ def test_code_of_the_readme_runs(tmp_path, monkeypatch):
     assert (tmp_path / "student.keras").exists()
 
 
-def test_tables_of_the_readme_are_the_measured_rows():
-    assert with_tables(README.read_text()) == README.read_text()
+@pytest.mark.parametrize("page", pages(), ids=lambda page: page.name)
+def test_tables_are_the_measured_rows(page):
+    assert with_tables(page.read_text()) == page.read_text()
 
 
 @pytest.mark.parametrize("path", sorted(p for p in RESULTS.glob("*.json") if p.stem != "reliability"), ids=lambda p: p.name)
@@ -54,13 +55,15 @@ def test_checks_say_how_they_were_made():
         assert {"what", "largest_difference", "seconds", "date", "machine", "versions"} <= set(row)
 
 
-def test_commands_of_the_readme_exist():
-    modules = set(re.findall(r"python -m ([\w.]+)", README.read_text())) - {"pytest"}
+@pytest.mark.parametrize("page", pages(), ids=lambda page: page.name)
+def test_commands_exist(page):
+    modules = set(re.findall(r"python -m ([\w.]+)", page.read_text())) - {"pytest"}
     for module in modules:
         path = ROOT / Path(*module.split("."))
         assert path.with_suffix(".py").exists() or (path / "__main__.py").exists(), module
 
 
-def test_links_of_the_readme_exist():
-    for target in re.findall(r"\]\((?!http)([^)]+)\)", README.read_text()):
-        assert (ROOT / target).exists(), target
+@pytest.mark.parametrize("page", pages(), ids=lambda page: page.name)
+def test_links_exist(page):
+    for target in re.findall(r"\]\((?!http)([^)]+)\)", page.read_text()):
+        assert (page.parent / target).exists(), target

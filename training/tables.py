@@ -151,7 +151,8 @@ def benchmark(name):
     """Returns the table of `training/results/benchmarks/NAME.json`, with what made it."""
     measured = read_json(RESULTS / "benchmarks" / f"{name}.json")
     machine, versions = measured["machine"], measured["versions"]
-    made = f"`{portable(measured['command'])}`, {machine['cores']} core{'s' * (machine['cores'] > 1)}, {measured['date'][:10]}"
+    where = machine.get("device") or f"{machine['cores']} core{'s' * (machine['cores'] > 1)}"
+    made = f"`{portable(measured['command'])}`, {where}, {measured['date'][:10]}"
     with_versions = ", ".join(f"{package} {version}" for package, version in versions.items())
     return "\n".join([*measured["table"], "", f"{made}; {with_versions}."])
 
@@ -177,15 +178,21 @@ def write_full(rows, path):
         temporary.write_text(markdown(rows, is_full=True) + "\n")
 
 
+def pages():
+    """Returns the README and the pages of docs."""
+    return [README, *sorted((README.parent / "docs").glob("*.md"))]
+
+
 def main():
-    """Judges all measured rows anew, and rewrites the full tables beside them, and the README in place."""
+    """Judges all measured rows anew, and rewrites the full tables beside them, and the README and the pages of docs in place."""
     for name in TABLES:
         path = RESULTS / f"{name}.json"
         if path.exists():
             rows = judged(name, read_json(path))
             write_json(path, rows)
             write_full(rows, path.with_suffix(".md"))
-    README.write_text(with_tables(README.read_text()))
+    for page in pages():
+        page.write_text(with_tables(page.read_text()))
     return 0
 
 

@@ -1,0 +1,74 @@
+"""Put what `tests.checks.card` timed into one file of benchmarks: train steps of ours and of PyTorch on the same card, and their ratios.
+
+    python -m tests.checks.card_report OUT training/results/benchmarks/gpu_speed.json
+
+OUT has ROW.json or ROW.8.json for each program of ours, called as the rows of `tests.benchmarks.gpu_rivals`, the latter with eight times
+the preset's batch, and PyTorch's rivals.json.
+"""
+
+import argparse
+import datetime
+import sys
+from pathlib import Path
+
+from training.files import read_json, write_json
+
+KINDS = ("graph", "eager")  # PyTorch's best idiom, and its plainest
+
+
+def ours_in(out):
+    """Returns what was timed of ours, by row and by what its batch is multiplied with."""
+    timed = {path.stem: read_json(path) for path in sorted(out.glob("*.json"))}
+    names = {name: name.partition(".") for name, figures in timed.items() if "milliseconds" in figures}
+    return {(row, int(factor or 1)): timed[name] for name, (row, _, factor) in names.items()}
+
+
+def cell(figures, ours):
+    """Returns PyTorch's milliseconds and how many times ours they are."""
+    return "-" if figures is None else f"{figures['milliseconds']:.3f} ({figures['milliseconds'] / ours['milliseconds']:.2f})"
+
+
+def lines(ours, rivals):
+    """Returns the table as lines of Markdown."""
+    columns = [(kind, precision) for kind in KINDS for precision in ("float32", "tf32")]
+    columns = [column for column in columns if any((key[2], key[3]) == column for key in rivals)]
+    names = {"graph": "PyTorch, CUDA graph", "eager": "PyTorch, eager"}
+    titles = [names[kind] + (", TF32" if precision == "tf32" else "") for kind, precision in columns]
+    rows = [["step of", "batch", "ours, ms", *(f"{title}, ms (ratio)" for title in titles), "ours, peak MiB"]]
+    rows.append(["---"] * len(rows[0]))
+    for (row, factor), figures in ours.items():
+        cells = [cell(rivals.get((row, factor, kind, precision)), figures) for kind, precision in columns]
+        rows.append([f"`{row}`", str(figures["batch_size"]), f"{figures['milliseconds']:.3f}", *cells, f"{figures['peak_mib']:.0f}"])
+    return [f"| {' | '.join(cells)} |" for cells in rows]
+
+
+def report(out):
+    """Returns what a file of benchmarks holds."""
+    ours, found = ours_in(out), read_json(out / "rivals.json")["results"]
+    rivals = {(r["row"], r["factor"], r["kind"], r["precision"]): r for r in found if "milliseconds" in r}
+    order = list(dict.fromkeys(row for row, *_ in rivals))
+    ours = dict(sorted(ours.items(), key=lambda item: (item[0][0] not in order, item[0])))
+    (device,) = {figures["device"] for figures in [*ours.values(), *rivals.values()]}
+    return {
+        "command": "python -m tests.checks.card DIR OUT --timing 3; python -m tests.benchmarks.gpu_rivals --kinds graph,eager",
+        "date": datetime.date.today().isoformat(),
+        "machine": {"device": device},
+        "versions": {"jax": next(iter(ours.values()))["jax"], "torch": next(iter(rivals.values()))["torch"]},
+        "ours": {f"{row}, batch {figures['batch_size']}": figures for (row, _), figures in ours.items()},
+        "rivals": found,
+        "table": lines(ours, rivals),
+    }
+
+
+def main(argv=None):
+    """Returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m tests.checks.card_report", description=__doc__.splitlines()[0])
+    parser.add_argument("out", type=Path, help="what the card gave")
+    parser.add_argument("report", type=Path, help="file to write")
+    args = parser.parse_args(argv)
+    write_json(args.report, report(args.out))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
