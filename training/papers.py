@@ -22,7 +22,7 @@ class Row(NamedTuple):
         dataset: The data set, where it is not the preset's.
         stated: Other figures that are stated for the row, by the names under which ours are measured.
         features: Network whose features judge images, as a flag of `training.train`.
-        epochs: The row's own maximum of epochs, where it is not that of the preset's protocol.
+        settings: How the row is trained where its paper's protocol is not the preset's, by flags of `training.train`: `epochs` and so on.
     """
 
     name: str
@@ -33,7 +33,7 @@ class Row(NamedTuple):
     dataset: str | None = None
     stated: Mapping = MappingProxyType({})
     features: str = "auto"
-    epochs: int | None = None
+    settings: Mapping = MappingProxyType({})
 
     def arguments(self):
         """Returns all keywords of the preset, with their values in this row."""
@@ -47,9 +47,9 @@ class Row(NamedTuple):
 
     def command_line(self):
         """Returns the arguments of `training.train` for this row."""
-        asked = {"--dataset": self.dataset, "--features": None if self.features == "auto" else self.features, "--epochs": self.epochs}
-        given = [text for flag, value in asked.items() if value is not None for text in (flag, str(value))]
-        return [self.preset, *given, *(text for key, value in self.flags.items() for text in ("--" + key.replace("_", "-"), str(value)))]
+        asked = {"--dataset": self.dataset, "--features": None if self.features == "auto" else self.features}
+        asked |= {"--" + key.replace("_", "-"): value for key, value in {**self.settings, **self.flags}.items()}
+        return [self.preset, *(text for flag, value in asked.items() if value is not None for text in (flag, str(value)))]
 
 
 def filled(preset, arguments):
@@ -101,7 +101,7 @@ def cp_vae_table1():
         *by_components("cp_uniform", "cp_vae_mnist", CP_MNIST, stated=CP_ACCURACY, category_prior="uniform"),
         *by_components("cp_learned", "cp_vae_mnist", {10: 84.76}, stated=CP_ACCURACY, category_prior="learned"),
         *by_components("cp_started", "cp_vae_mnist", {10: 84.76}, stated=CP_ACCURACY, pretraining=30, category_prior="learned"),
-        *(Row(name, "cp_vae_mnist", flags, -84.76, stated=CP_ACCURACY[10], epochs=300) for name, flags in HELD.items()),
+        *(Row(name, "cp_vae_mnist", flags, -84.76, stated=CP_ACCURACY[10], settings={"epochs": 300}) for name, flags in HELD.items()),
         Row("omniglot_vae", "vae_omniglot", {}, -115.06, OTHER_SPLIT),
         *by_components("omniglot_mg", "mog_prior_omniglot", {50: 116.31, 500: 116.12}, OTHER_SPLIT),
         *by_components("omniglot_vp", "vamp_omniglot", {50: 114.01, 500: 113.74}, OTHER_SPLIT),
@@ -125,6 +125,9 @@ GMMP = {  # -ELBO, RE and KL for K = 100, 500 and 1,000
 }
 
 
+GMMP_SETTINGS = {"warm_up": 200, "patience": 100, "epochs": 5000}  # of baselines whose presets have another paper's protocol
+
+
 def gmmp_rows(preset, decoder, m, k, elbo=None, stated=MappingProxyType({})):
     """Returns two rows of a GMMpVAE: with the paper's own bound of the divergence, and with the Monte Carlo estimate."""
     flags = {"num_posterior_components": m, "num_pseudo_inputs": k, "decoder": decoder}
@@ -136,8 +139,8 @@ def gmmp_rows(preset, decoder, m, k, elbo=None, stated=MappingProxyType({})):
 def gmmp_table1():
     """Returns the GMMpVAE paper's Table 1, with rows that it quotes: IWAE in its Table 2, of two stochastic layers."""
     rows = [
-        Row("vae", "vae_mnist", {}, -93.89, stated={"reconstruction": -65.80, "kl": 28.10}),
-        Row("vp500", "vamp_mnist", {"num_components": 500}, stated=VAMP_LIKELIHOOD),
+        Row("vae", "vae_mnist", {"init": "he"}, -93.89, stated={"reconstruction": -65.80, "kl": 28.10}, settings=GMMP_SETTINGS),
+        Row("vp500", "vamp_mnist", {"num_components": 500, "init": "he"}, stated=VAMP_LIKELIHOOD, settings=GMMP_SETTINGS),
         Row("iwae", "iwae_mnist", caveat=TWO_LEVELS, stated=IWAE_LIKELIHOOD),
         Row("hiwae", "hiwae_mnist", stated=IWAE_LIKELIHOOD),
     ]
@@ -272,7 +275,7 @@ def with_paper(measured, table):
     row = row_named(table, measured)
     figures = {f"paper_{name}": value for name, value in row.stated.items()} if row else {}
     named = {"row": row.name, "paper_elbo": row.paper_elbo, **figures} if row else {}
-    if row and row.epochs:
-        is_over = measured.get("stopped") == "unfinished" and measured["epochs"] >= row.epochs
-        named |= {"protocol_epochs": row.epochs, **({"stopped": "maximum"} if is_over else {})}
+    if row and "epochs" in row.settings:
+        is_over = measured.get("stopped") == "unfinished" and measured["epochs"] >= row.settings["epochs"]
+        named |= {"protocol_epochs": row.settings["epochs"], **({"stopped": "maximum"} if is_over else {})}
     return {**measured, **named, "hours": round(measured["seconds"] / 3600, 2)}
