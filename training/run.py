@@ -21,7 +21,18 @@ from training.papers import as_run
 ROUTE = {"route", "device", "jax"}  # where a run was trained, if not here
 RESUMABLE = {"epochs", "protocol_epochs", "command", "versions", *ROUTE}  # may differ between a run and its resumption
 ADDED = {"patience"}  # settings that older runs do not name
-PACKAGES = ("keras", "tensorflow", "tensorflow-probability", "numpy", "onnx", "onnxruntime", "tf2onnx", "keras_vaemix")
+PACKAGES = (
+    "keras",
+    "tensorflow",
+    "tensorflow-probability",
+    "numpy",
+    "onnx",
+    "onnxruntime",
+    "tf2onnx",
+    "scikit-learn",
+    "umap-learn",
+    "keras_vaemix",
+)
 
 
 def versions():

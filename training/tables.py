@@ -13,7 +13,7 @@ from training.verdicts import judged
 README = Path(__file__).parents[1] / "README.md"
 SETTINGS = (
     *("num_components", "num_samples", "num_posterior_components", "num_pseudo_inputs", "kl"),
-    *("decoder", "category_prior", "pretraining", "beta", "likelihood", "prior"),
+    *("decoder", "category_prior", "pretraining", "start", "hold_categories", "init", "beta", "likelihood", "prior"),
     *("growth_steps", "decay_steps"),
 )
 FURTHER = {
@@ -44,7 +44,17 @@ FIGURES = {  # of autoencoders: those that papers state, and ours beside them
     "fd_moments": "FD by moments",
     "fd_mixture": "FD by a mixture",
 }
-DIGITS = {"active_dimensions": 0, "nac": 3, "precision": 3, "recall": 3, "prd_f8": 3, "prd_f1_8": 3, "mmd": 4, "l1": 4}
+DIGITS = {
+    "active_dimensions": 0,
+    "nac": 3,
+    "precision": 3,
+    "recall": 3,
+    "prd_f8": 3,
+    "prd_f1_8": 3,
+    "mmd": 4,
+    "l1": 4,
+    "cluster_accuracy": 3,
+}
 DIGITS |= dict.fromkeys(("sharpness_generation", "sharpness_reconstruction", "sharpness_real"), 4)
 INVALID = "†"
 UNFINISHED = "Unfinished, neither ended by early stopping on validation data nor at the protocol's number of epochs:"
@@ -109,7 +119,10 @@ def cells(group, rows, is_full):
         **{f"paper's {title}": stated(row, key) if has(f"paper_{key}") else None for key, title in FIGURES.items()},
         **{title: figure(group, key, DIGITS.get(key, 2)) if has(key) and is_judged else None for key, title in FIGURES.items()},
         "seconds per epoch": f"{seconds_per_epoch(group):.0f}" if is_judged else None,
-        **{title: figure(group, key, digits) if has(key) and (is_full or not is_judged) else None for key, title in FURTHER.items()},
+        **{
+            title: figure(group, key, DIGITS.get(key, digits)) if has(key) and (is_full or not is_judged) else None
+            for key, title in FURTHER.items()
+        },
         "the paper's row": None if is_named or is_judged or is_full else row["paper"],
         "verdict": row["verdict"],
         "hours": f"{sum(r['seconds'] for r in group) / 3600:.2f}" if is_full else None,
