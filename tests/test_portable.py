@@ -47,7 +47,7 @@ def _few_samples():
         yield
 
 
-@pytest.mark.parametrize("preset", ["vae_digits", "cp_vae_digits"])
+@pytest.mark.parametrize("preset", ["vae_digits", pytest.param("cp_vae_digits", marks=pytest.mark.slow)])
 def test_programs_train_as_fit_does(preset, main, tmp_path):
     own = ["--num-components", "3", "--category-prior", "uniform", "--pretraining", "0"] if preset == "cp_vae_digits" else []
     argv = [preset, *SMALL, *own, "--epochs", "3"]
