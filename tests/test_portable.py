@@ -111,7 +111,7 @@ def test_card_trains_times_and_packs(tmp_path):
     (tmp_path / "whole.tar").write_bytes(b"".join(part.read_bytes() for part in sorted(packed.iterdir())))
     with tarfile.open(tmp_path / "whole.tar") as tar:
         names = set(tar.getnames())
-    assert {"over.npz", "over.json", "long.json", "timed.json"} <= names
+    assert {"over.npz", "over.json", "long.json", "timed.timing.json"} <= names
     assert "long.npz" not in names
     card.pack(out, packed, 60, everything=True)
     with tarfile.open(packed / "part-0") as tar:
@@ -139,7 +139,7 @@ def test_every_family_can_be_timed_elsewhere(preset, tmp_path):
     argv = [preset, *SMALL, *FAMILIES[preset], "--epochs", "1"]
     programs.dump(tmp_path, "it", argv, timing=True)
     run(tmp_path / "it.npz", tmp_path / "out", "--time", 0.01)
-    timed = read_json(tmp_path / "out" / "it.json")
+    timed = read_json(tmp_path / "out" / "it.timing.json")
     assert timed["milliseconds"] > 0
     assert np.all(np.isfinite(timed["loss"]))
     assert (tmp_path / "it.npz").stat().st_size < 2**22

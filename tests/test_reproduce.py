@@ -60,7 +60,7 @@ def test_rows_run_are_skipped_and_go_on(again, tmp_path):
     assert (tmp_path / "runs" / "tiny" / "vae-seed0" / "marker").exists()
     rows = read_json(tmp_path / "out" / "tiny.json")
     assert [(row["row"], row["seed"], row["epochs"]) for row in rows] == [("vae", 0, 2), ("vae", 1, 1), ("mg2", 1, 1)]
-    assert {(row["stopped"], row["protocol_epochs"]) for row in rows} == {("unfinished", 400)}
+    assert {(row["stopped"], row["protocol"]["epochs"]) for row in rows} == {("unfinished", 400)}
     table = (tmp_path / "out" / "tiny.md").read_text()
     assert "| `vae` | - | 1 | 2 | 24.00 | -" in table
     assert table == tables.markdown(rows, is_full=True) + "\n"
@@ -269,7 +269,16 @@ def test_names_of_rows_say_which_p_of_c():
     for row in TABLES["cp_vae_table1"]:
         if row.preset.startswith("cp_vae_"):
             kind = row.name.removeprefix("omniglot_").removeprefix("cp").rstrip("0123456789")
-            expected = {"": "paper", "_uniform": "uniform", "_learned": "learned", "_started": "learned"}[kind]
+            expected = {
+                "": "paper",
+                "_uniform": "uniform",
+                "_learned": "learned",
+                "_started": "learned",
+                "_held": "learned",
+                "_held_paper": "paper",
+                "_freed": "learned",
+                "_free": "learned",
+            }[kind]
             assert row.arguments()["category_prior"] == expected
 
 
@@ -490,7 +499,7 @@ def test_status_reads_files_alone(tmp_path):
     run_of = lambda name: tmp_path / "runs" / "cp_vae_toy" / f"{name}-seed7"  # noqa: E731
     for name, values in (("mg2", [3.0, 1.5, 2.0]), ("vae", [])):
         run_of(name).mkdir(parents=True)
-        write_json(run_of(name) / "config.json", {"monitor": "val_loss", "protocol_epochs": 20})
+        write_json(run_of(name) / "config.json", {"monitor": "val_loss", "protocol": {"epochs": 20}})
         if values:
             write_history(run_of(name) / "history.csv", [{"epoch": epoch, "val_loss": value} for epoch, value in enumerate(values)])
             write_history(run_of(name) / "timing.csv", [{"epoch": epoch, "seconds": 3600.0} for epoch in range(3)])

@@ -16,7 +16,7 @@ SPLIT_ON = 1000  # examples of the divergence split, which compares all pairs
 def evaluate(folder, model, data, split, num_samples, num_likelihood_examples=None, features="auto", estimate=None):
     """Evaluates `model` on a split of the data, writes `evaluation.json` into the run folder, and returns the report.
 
-    A `LikelihoodEstimate` that is given is taken for what would be estimated.
+    A given `LikelihoodEstimate` is used instead of a new one.
     """
     from keras_vaemix.evaluation import autoencoder_report
     from keras_vaemix.models import GAMIXVAE, LatentModel

@@ -41,7 +41,10 @@ def locked(folder, waits=False):
 
 
 def holder(folder):
-    """Returns "process N on HOST" of the holder of a folder's lock, or None where there is none, or one of this host that has ended."""
+    """Returns "process N on HOST" of the holder of a folder's lock, or None where there is none, or one of this host that has ended.
+
+    A process of another host, or one whose number another process has by now, is taken for the holder.
+    """
     try:
         text = (Path(folder) / ".lock").read_text().strip()
     except FileNotFoundError:

@@ -16,9 +16,10 @@ UNNAMED = "not comparable: no row of a paper"
 VERDICTS = ("reproduced", "better", "worse", "not comparable", "not a valid bound")
 
 
-def row_of(run):
+def row_of(run, table):
     """Returns the row of a run folder, without its verdict: what was run, how, how it ended, and every figure of its evaluation.
 
+    How it ended is a matter of the protocol of the table's row, if it is one, and else of its preset's.
     A run of another program says in its config.json which `route` it took, and on which `device`.
     """
     from training.presets import PRESETS
@@ -34,14 +35,17 @@ def row_of(run):
         raise ValueError(
             f"Expected a run judged on the test set: python -m training.evaluate {run}. Received: split={evaluation['split']!r}"
         )
+    named = row_named(table, config)
+    protocol = config.get("protocol", {}) | (dict(named.settings) if named else {})
     same = ("preset", "arguments", "dataset", "data_sha256", "seed", "versions")
     return {
         **{key: config[key] for key in same},
-        **{key: config[key] for key in ("route", "device", "protocol_epochs") if key in config},
+        **{key: config[key] for key in ("route", "device") if key in config},
         "command": portable(config["command"]),
         "epochs": len(history),
         "max_epochs": config["epochs"],
-        "stopped": stopped(config, history),
+        "protocol": protocol,
+        "stopped": stopped(config, history, protocol),
         "best_epoch": best_epoch(history, config.get("monitor", "val_loss")) + 1,
         "date": datetime.date.today().isoformat(),
         "seconds": round(sum(row["seconds"] for row in read_history(run / "timing.csv"))),
@@ -118,7 +122,7 @@ def main(argv=None):
     try:
         if args.verdict.partition(":")[0] not in VERDICTS:
             raise ValueError(f"Expected a verdict that begins with one of {', '.join(VERDICTS)}. Received: {args.verdict}")
-        row = row_of(args.run)
+        row = row_of(args.run, args.table)
         if args.verdict != UNNAMED and (named := row_named(args.table, row)):
             raise ValueError(f"Expected no --verdict for {named.name}, whose own is computed. Received: {args.verdict}")
         record({**row, "verdict": args.verdict}, args.table)

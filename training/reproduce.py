@@ -1,9 +1,9 @@
-"""Reproduce a paper's table: a queue that runs or resumes its rows, measures them, and says what became of the paper's figures.
+"""Reproduce a paper's table: a queue that runs or resumes its rows, measures them, and compares them with the paper's figures.
 
     python -m training.reproduce cp_vae_table1 --rows vae mg10 --seeds 0 1 --minutes 60 --data-dir DIR
     python -m training.reproduce cp_vae_table1 --rows vae mg10 --seeds 0 1 --status
 
-Rows are trained in their order, each with all of its seeds, in RUNS/TABLE/ROW-seedN, where a run that was killed or whose time was over
+Rows are trained in their order, each with all of its seeds, in RUNS/TABLE/ROW-seedN, where a run that was killed or ran out of time
 goes on. A row that is finished, or measured with as many epochs as are asked for, is skipped, and so is one that another process trains.
 OUT/TABLE.json has the measured rows, OUT/TABLE.md the table.
 """
@@ -33,7 +33,7 @@ def flags():
     parser.add_argument("table", nargs="?", help=f"one of {', '.join(TABLES)}")
     parser.add_argument("--rows", nargs="+", metavar="ROW", help="rows instead of all")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0], metavar="N", help="seeds of each row (default: 0)")
-    parser.add_argument("--minutes", type=float, metavar="N", help="stop after so many, with a checkpoint (default: go on to the end)")
+    parser.add_argument("--minutes", type=float, metavar="N", help="stop after N minutes with a checkpoint (default: run to the end)")
     parser.add_argument("--status", action="store_true", help="show what is done, under way and left, and stop")
     parser.add_argument("--dataset", help="data set instead of the presets': a name, npz:PATH or folder:PATH")
     parser.add_argument("--epochs", type=int, help="at most so many epochs instead of the presets'")
@@ -84,7 +84,7 @@ def measure(table, row, seed, args):
         return mog_toy.measure(row, seed, args.epochs, args.out)
     options = [f"--{name.replace('_', '-')}={getattr(args, name)}" for name in PASSED_ON if getattr(args, name) is not None]
     run = train([*row.command_line(), f"--seed={seed}", *options, f"--run-dir={run_folder(table, row, seed, args)}", "--resume"])
-    measured = {**row_of(run), "command": command(table, row, seed, args)}
+    measured = {**row_of(run, table), "command": command(table, row, seed, args)}
     return two_modes.measure(run, measured, row, args) if table == "cp_vae_toy" else measured
 
 

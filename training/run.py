@@ -19,7 +19,7 @@ from training.files import atomically, read_config, read_history, reserve, write
 from training.papers import as_run
 
 ROUTE = {"route", "device", "jax"}  # where a run was trained, if not here
-RESUMABLE = {"epochs", "protocol_epochs", "command", "versions", *ROUTE}  # may differ between a run and its resumption
+RESUMABLE = {"epochs", "protocol", "command", "versions", *ROUTE}  # may differ between a run and its resumption
 ADDED = {"patience"}  # settings that older runs do not name
 PACKAGES = (
     "keras",
@@ -119,8 +119,10 @@ class Run:
         saved = sorted(self.checkpoints.glob("epoch-*.weights.h5"))
         if not saved:
             if self.config.get("route"):
-                kept = "a run of whose training the state was kept: train it anew, in another --run-dir"
-                raise ValueError(f"Expected {kept}. Received: {self.folder}, trained elsewhere and over")
+                remedy = "record it (python -m training.record), or train it anew in another --run-dir"
+                raise ValueError(
+                    f"Expected a run with a checkpoint: {remedy}. Received: {self.folder}, trained elsewhere, without its state"
+                )
             self.history, self.timing = [], []
             return 0
         read_checkpoint(saved[-1], model.load_weights)
@@ -187,13 +189,21 @@ def best_epoch(history, monitor):
     return len(history) - 1 if monitor is None else int(np.argmin([row[monitor] for row in history]))
 
 
-def stopped(config, history):
-    """Returns how a run ended: "early", at the "maximum" of epochs of its preset's protocol, or "unfinished"."""
-    monitor, patience = config.get("monitor"), config.get("patience", math.inf)
+def stopped(config, history, protocol):
+    """Returns how a run ended: "early", at the "maximum" of epochs of its protocol, or "unfinished".
+
+    Args:
+        config: Its settings.
+        history: Its history.
+        protocol: `epochs`, `warm_up` and `patience` of its protocol: a run with less patience, or another warm-up, has not ended by it.
+    """
+    monitor, patience, warm_up = config.get("monitor"), config.get("patience", math.inf), config["warm_up"]
+    if warm_up != protocol.get("warm_up", warm_up) or patience < protocol.get("patience", patience):
+        return "unfinished"
     past = [row[monitor] for row in history] if monitor is not None else []
-    if past and EarlyStopping(patience, config["warm_up"], monitor, past).is_over():
+    if past and EarlyStopping(patience, warm_up, monitor, past).is_over():
         return "early"
-    return "maximum" if len(history) >= config.get("protocol_epochs", math.inf) else "unfinished"
+    return "maximum" if len(history) >= protocol.get("epochs", math.inf) else "unfinished"
 
 
 def read_checkpoint(path, read):

@@ -60,7 +60,7 @@ def entry_of(row, seed, folder, measured, epochs):
     at_work = holder(run)
     state = "running" if at_work else "begun" if history else "left"
     recent = [r["seconds"] for r in timing[-RECENT:]] or [r["seconds"] / r["epochs"] for r in repeats]
-    maxima = [config.get("protocol_epochs"), *(r.get("protocol_epochs") for r in repeats)]
+    maxima = [(row.settings or p.get("protocol", {})).get("epochs") for p in (config, *repeats)]
     says = [progress(history, config.get("monitor", "val_loss"))] if history else []
     says += [f"measured after {r['epochs']} epochs, {r.get('stopped', 'unfinished')}" for r in own] + ([at_work] if at_work else [])
     seconds = statistics.median(recent) if recent else None

@@ -8,7 +8,7 @@ from pathlib import Path
 from training.files import atomically, read_json, write_json
 from training.papers import TABLES
 from training.record import RESULTS, is_finished, portable, repeats
-from training.verdicts import judged
+from training.verdicts import epochs_of, judged
 
 README = Path(__file__).parents[1] / "README.md"
 SETTINGS = (
@@ -57,7 +57,7 @@ DIGITS = {
 }
 DIGITS |= dict.fromkeys(("sharpness_generation", "sharpness_reconstruction", "sharpness_real"), 4)
 INVALID = "†"
-UNFINISHED = "Unfinished, neither ended by early stopping on validation data nor at the protocol's number of epochs:"
+UNFINISHED = "Unfinished: stopped neither by early stopping on validation data nor at the protocol's maximum of epochs."
 MARKED = re.compile(r"(<!-- (results|benchmark|checks): (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -110,13 +110,13 @@ def cells(group, rows, is_full):
         "row": f"`{row['row']}`{mark(group)}" if "row" in row else "-" if has("row") else None,
         "preset": None if has("row") else f"`{row['preset']}`{mark(group)}",
         "settings": ", ".join(settings) or "-",
-        "epochs": f"{min(r['epochs'] for r in group)}",
+        "epochs": epochs_of(group),
         "seeds": f"{len(group)}",
         "paper's -ELBO, as stated": stated_elbo(row) if is_named else None,
         **{f"paper's {title}": stated(row, key) if has(f"paper_{key}") else None for key, title in STATED.items()},
         **{title: figure(group, key, digits) if has(key) and (is_full or not is_judged) else None for key, title in BOUNDS.items()},
         **{title: figure(group, key, digits) if has(key) and is_named else None for key, title in PARTS.items()},
-        **{f"paper's {title}": stated(row, key) if has(f"paper_{key}") else None for key, title in FIGURES.items()},
+        **{f"paper's {title.replace('FD', 'FID')}": stated(row, key) if has(f"paper_{key}") else None for key, title in FIGURES.items()},
         **{title: figure(group, key, DIGITS.get(key, 2)) if has(key) and is_judged else None for key, title in FIGURES.items()},
         "seconds per epoch": f"{seconds_per_epoch(group):.0f}" if is_judged else None,
         **{
@@ -133,7 +133,7 @@ def cells(group, rows, is_full):
 def command(group):
     """Returns the command that measures repeated rows."""
     seeds = " ".join(str(row["seed"]) for row in group)
-    return re.sub(r"--seeds \d+", f"--seeds {seeds}", group[0]["command"])
+    return re.sub(r"--(seeds?) \d+", rf"--\1 {seeds}", group[0]["command"])
 
 
 def seconds_per_epoch(rows):

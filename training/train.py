@@ -48,7 +48,9 @@ def prepare(argv):
     keras.utils.set_random_seed(args.seed)
     with strategy.scope():
         experiment = preset.build(data, **own)
-    protocol_epochs = experiment.epochs
+    protocol = {"epochs": experiment.epochs, "warm_up": experiment.warm_up, "patience": experiment.patience}
+    if args.patience and experiment.monitor is None:
+        raise ValueError(f"Expected no --patience for {preset.name}, which has no early stopping. Received: --patience {args.patience}")
     experiment = experiment._replace(
         epochs=args.epochs or experiment.epochs,
         batch_size=args.batch_size or experiment.batch_size,
@@ -61,7 +63,7 @@ def prepare(argv):
     cluster.check_batch_size(experiment.batch_size, strategy)
     check_trainable(data, experiment, args.features, args.split)
     config = config_of(preset, own, args, experiment, data)
-    config |= {"protocol_epochs": protocol_epochs, "command": "python -m training.train " + shlex.join(argv), "versions": versions()}
+    config |= {"protocol": protocol, "command": "python -m training.train " + shlex.join(argv), "versions": versions()}
     return Job(preset, args, strategy, data, experiment, config)
 
 
@@ -90,7 +92,7 @@ def train(argv):
 
 
 def config_of(preset, own, args, experiment, data):
-    """Returns the settings of a run, of which its resumption may change the epochs alone: not even these where schedules depend on them."""
+    """Returns the settings of a run. Its resumption may change the epochs alone, and not even these where schedules depend on them."""
     return {
         **({} if experiment.paced is None else {"schedule_steps": train_steps(experiment, data)}),
         "preset": preset.name,
@@ -162,7 +164,7 @@ def fit(run, data, experiment, args, strategy):
         batches = lambda epoch, share=ALL: data.batches(  # noqa: E731
             experiment.batch_size, support, args.seed, epoch, experiment.augment, share, args.data_service
         )
-        if run.writes:  # what was judged is no more
+        if run.writes:  # the old evaluation no longer holds
             (run.folder / "evaluation.json").unlink(missing_ok=True)
         with leaving(recorder, batches, args.dump_bad_batch):
             model.fit(

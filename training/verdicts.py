@@ -95,7 +95,7 @@ def verdict_on_generation(rows, row, beside):
     from scipy.stats import kendalltau
 
     stated = {one.name: one.stated["fd_generation"] for one in TABLES["rae_table_mnist"]}
-    measured = {name: [r["fd_generation"] for r in beside if r["row"] == name] for name in stated}
+    measured = {name: [r["fd_generation"] for r in beside if r.get("row") == name] for name in stated}
     ours = {name: statistics.mean(values) for name, values in measured.items() if values}
     tau = kendalltau(list(ours.values()), [stated[name] for name in ours]).statistic
     ranks = f"; over {len(ours)} rows Kendall's tau of the two is {tau:.2f}" if len(ours) > 1 else ""
@@ -109,7 +109,7 @@ def verdict_on_faces(rows, row, beside):
 
     `reproduced` where both are so by each sampler, `worse` where neither is so by the paper's, else `not comparable`.
     """
-    plain = [r for r in beside if r["row"] == "vae"]
+    plain = [r for r in beside if r.get("row") == "vae"]
     if row.name == "vae":
         return f"not comparable: what the other arms are held against; {what(rows, row)}"
     if not plain:

@@ -54,7 +54,7 @@ class MaskAAE(JudgedAutoencoder):
         prior: `StandardNormal(D)`: as many latents as the model may use.
         cost: A `Cost` c, in the paper the mean cross-entropy of a pixel.
         growth_steps: R, in steps: the weight of the mask's hardening doubles every 4 R; the code's for D latents if None.
-        decay_steps: Steps after which the learning rates of autoencoder and mask fall to a fifth; the code's, 5 R, if None.
+        decay_steps: Steps after which the learning rates of autoencoder and mask fall to a fifth; the code's for D latents if None.
         fidelity: Factor f of the cost in the mask's loss.
         masked_variance: Factor v of the variance of masked latents.
         threshold: Where a latent counts as active.

@@ -1,10 +1,11 @@
-"""One command for a GPU: trains the programs of `tests.checks.portable` side by side, then times train steps, ours and PyTorch's.
+"""One command for a GPU: times train steps by the programs of `tests.checks.portable`, and trains rows by them side by side.
 
-    python -m tests.checks.card DIR OUT --rows 8 --benchmarks 2         begins, or goes on; stops after so many minutes for each part
-    python -m tests.checks.card DIR OUT --pack PACKED --most 60         packs what is new in OUT into files of 15 MiB, at most so many MiB
+    python -m tests.checks.card DIR OUT --timing 2 --rows 8         begins, or goes on; stops after so many minutes for each part
+    python -m tests.checks.card DIR OUT --pack PACKED --most 60     packs what is new in OUT into files of 15 MiB, at most 60 MiB
 
 DIR holds what `dump` wrote, and in `rows.txt` and `timing.txt` the names of programs to train and to time, most valuable first. It needs
-JAX and PyTorch, and neither TensorFlow nor a network. Every result is a file in OUT as soon as there is one.
+JAX and PyTorch, and neither TensorFlow nor a network. Every result is a file in OUT as soon as there is one. Packing is for transfers that
+limit the size of files.
 """
 
 import argparse
@@ -82,9 +83,9 @@ def judge_rows(folder, out, environment):
 
 
 def time_steps(folder, out, minutes):
-    """Times the train steps of programs, which compile side by side, and then, when OUT/hold is gone, have the card one at a time."""
+    """Times the train steps of programs, which compile side by side, and then have the card one at a time."""
     end, names = time.monotonic() + 60 * minutes, names_in(folder / "timing.txt")
-    missing = [name for name in names if (folder / f"{name}.npz").exists() and not (out / f"{name}.json").exists()]
+    missing = [name for name in names if (folder / f"{name}.npz").exists() and not (out / f"{name}.timing.json").exists()]
     (out / "wait").touch()
     (out / "go").unlink(missing_ok=True)
     for group in [missing[i : i + TOGETHER] for i in range(0, len(missing), TOGETHER)]:
@@ -94,12 +95,11 @@ def time_steps(folder, out, minutes):
             p.poll() is None and not (out / f"{n}.ready").exists() for n, p in zip(group, processes, strict=True)
         ):
             time.sleep(0.1)
-        while (out / "hold").exists() and time.monotonic() < end:  # others have the card
-            time.sleep(0.1)
         (out / "go").touch()
         for process in processes:
             wait(process, max(0.0, end - time.monotonic()))
         (out / "go").unlink()
+    (out / "wait").unlink()
 
 
 def rival_steps(out, minutes, kinds, rows):
@@ -130,7 +130,7 @@ def pack(out, packed, most, everything):
     sent.mkdir(parents=True, exist_ok=True)
     going_on = {f"{name}.npz" for name, state in states(out).items() if state["stopped"] == "unfinished" and not state["judged"]}
     files = [path for path in out.iterdir() if path.is_file() and not path.name.startswith(".")]
-    files = [path for path in files if everything or (path.name not in going_on and path.suffix != ".state")]
+    files = [path for path in files if everything or path.name not in going_on]
     with tarfile.open(fileobj=stream, mode="w") as tar:
         for path in sorted(files, key=lambda path: path.stat().st_size):
             mark = sent / path.name

@@ -2,8 +2,8 @@
 
     python -m tests.checks.card_report OUT training/results/benchmarks/gpu_speed.json
 
-OUT has ROW.json or ROW.8.json for each program of ours, called as the rows of `tests.benchmarks.gpu_rivals`, the latter with eight times
-the preset's batch, and PyTorch's rivals.json.
+OUT has ROW.timing.json or ROW.8.timing.json for each program of ours, called as the rows of `tests.benchmarks.gpu_rivals`, the latter with
+eight times the preset's batch, and PyTorch's rivals.json.
 """
 
 import argparse
@@ -18,8 +18,8 @@ KINDS = ("graph", "eager")  # PyTorch's best idiom, and its plainest
 
 def ours_in(out):
     """Returns what was timed of ours, by row and by what its batch is multiplied with."""
-    timed = {path.stem: read_json(path) for path in sorted(out.glob("*.json"))}
-    names = {name: name.partition(".") for name, figures in timed.items() if "milliseconds" in figures}
+    timed = {path.name.removesuffix(".timing.json"): read_json(path) for path in sorted(out.glob("*.timing.json"))}
+    names = {name: name.partition(".") for name in timed}
     return {(row, int(factor or 1)): timed[name] for name, (row, _, factor) in names.items()}
 
 

@@ -1,4 +1,4 @@
-"""Binarisation at random: grey values are the probabilities of ink, as in the papers' dynamic MNIST and Omniglot."""
+"""Binarisation at random: grey values are the probabilities of a one, as in the papers' dynamic MNIST and Omniglot."""
 
 import tensorflow as tf
 
@@ -8,7 +8,7 @@ SLOPE = 257 + 1 / 256  # 65,536 / 255 but for 1 in 16 million: its products with
 
 
 def binarize(examples, seed):
-    r"""Returns examples of zeros and ones in float32, each one with the probability :math:`p = x` that its grey value x in [0, 1] says.
+    r"""Returns examples of zeros and ones in float32: each is one with probability x, its grey value in [0, 1].
 
     A grey value of 8 bits, :math:`x = g / 255`, is held against 16 random bits r, half of what a float takes:
 

@@ -3,9 +3,7 @@
 import fcntl
 import json
 import math
-import os
 import re
-import shutil
 import time
 from pathlib import Path
 
@@ -18,6 +16,8 @@ from jax._src.interpreters import mlir  # noqa: E402
 from jax._src.lib import xla_client  # noqa: E402
 from jax._src.lib.mlir import ir  # noqa: E402
 from jax.extend.mlir import hlo_to_stablehlo  # noqa: E402
+
+from training.files import atomically, write_json  # noqa: E402
 
 
 class Programs:
@@ -159,10 +159,12 @@ class Training:
             outcome["last"] = True
             arrays |= {f"last_{place:04d}": np.asarray(value) for place, value in enumerate(self.programs.state)}
         arrays["outcome"] = np.frombuffer(json.dumps(outcome).encode(), np.uint8)
-        write(self.path, arrays)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with atomically(self.path) as temporary, open(temporary, "wb") as file:
+            np.savez(file, **arrays)
         state = {"stopped": stopped, "epochs": len(self.history), "best": min(self.values(), default=None)}
         state |= {"seconds": round(sum(row["seconds"] for row in self.timing), 1), "judged": "log_likelihood" in more}
-        self.path.with_suffix(".json").write_text(json.dumps(state))
+        write_json(self.path.with_suffix(".json"), state)
 
     def log_likelihood(self):
         """Returns the estimates [3, N] of the best weights for the test set: log p(x), its standard error, effective sample size."""
@@ -176,15 +178,6 @@ class Training:
             filled = programs.put(np.resize(batch, (size, *x.shape[1:])))
             results.append(programs.call("likelihood", x=filled, num_chunks=chunks, seed=programs.put(np.int32(seed)))[:, : len(batch)])
         return np.concatenate([np.asarray(result) for result in results], axis=1)
-
-
-def write(path, arrays):
-    """Writes arrays as an .npz file, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{os.getpid()}-{path.name}")
-    with open(temporary, "wb") as file:
-        np.savez(file, **arrays)
-    os.replace(temporary, path)
 
 
 def train(path, out, minutes, seconds_between):
@@ -207,15 +200,14 @@ def train(path, out, minutes, seconds_between):
 
 
 def judge(path, out):
-    """Estimates log p(x) by the best weights of a run that is not over, which from then on can go on from OUT/NAME.state alone."""
+    """Estimates log p(x) by the best weights of a run that is not over, and ends it: its state is left out."""
     run = Training(path, out)
     if run.history and not run.judged and run.record["likelihood"]:
-        shutil.copy(run.path, run.path.with_suffix(".state"))
         run.write(resumable=False, log_likelihood=run.log_likelihood())
 
 
 def measure(path, out, seconds):
-    """Times train steps for about so many seconds and writes OUT/NAME.json.
+    """Times train steps for about so many seconds and writes OUT/NAME.timing.json.
 
     It compiles at once, and then waits for OUT/go, where there is OUT/wait, and for the others: of many one has the device at a time.
     """
@@ -245,5 +237,5 @@ def measure(path, out, seconds):
         "jax": jax.__version__,
         "loss": [first["loss"], last["loss"]],
     }
-    (out / f"{name}.json").write_text(json.dumps(figures))
+    write_json(out / f"{name}.timing.json", figures)
     print(path, figures, flush=True)
