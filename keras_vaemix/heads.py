@@ -6,7 +6,6 @@ import keras
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from keras_vaemix.mixtures import enough_precision
 from keras_vaemix.part import check_positive, register
 from keras_vaemix.posteriors import check_limits
 
@@ -52,23 +51,16 @@ class Heads(keras.layers.Layer, abc.ABC):
         t_{kd}^2 - 1]`, with the squares expanded: three matrix products.
 
         Args:
-            dtype: Type of the products: float32 in training, where it is enough (see `enough_precision`), float64 for evaluation.
+            dtype: Type of the products: float32 in training, float64 for evaluation.
         """
         values = (*self.coefficients(), loc, scale, prior_loc, prior_scale)
-
-        def product(dtype):
-            gate, shift, factor, mean, sigma, m, t = (tf.cast(value, dtype) for value in values)
-            precision, shift = 1 / tf.square(t), shift - m
-            moments = tf.concat([tf.square(sigma), tf.square(mean), mean], axis=-1)  # [B, 3 D]
-            weights = tf.concat([tf.square(factor) * precision, tf.square(gate) * precision, 2 * gate * shift * precision], axis=-1)
-            return tf.matmul(moments, weights, transpose_b=True) + tf.reduce_sum(tf.square(shift) * precision, axis=-1)
-
-        gate, shift, factor, mean, sigma, m, t = values
-        means = tf.reduce_max(tf.square(mean), axis=0) * tf.reduce_max(tf.square(gate / t), axis=0)
-        shifts = tf.reduce_max(tf.reduce_sum(tf.square((shift - m) / t), axis=-1))
-        squares = tf.cast(enough_precision(product, tf.reduce_sum(means) + shifts, dtype), tf.float32)
+        gate, shift, factor, mean, sigma, m, t = (tf.cast(value, dtype) for value in values)
+        precision, shift = 1 / tf.square(t), shift - m
+        moments = tf.concat([tf.square(sigma), tf.square(mean), mean], axis=-1)  # [B, 3 D]
+        weights = tf.concat([tf.square(factor) * precision, tf.square(gate) * precision, 2 * gate * shift * precision], axis=-1)
+        squares = tf.matmul(moments, weights, transpose_b=True) + tf.reduce_sum(tf.square(shift) * precision, axis=-1)
         log_scales = tf.reduce_sum(tf.math.log(t / factor), axis=-1) - tf.reduce_sum(tf.math.log(sigma), axis=-1)[:, None]
-        return log_scales + 0.5 * (squares - self.latent_dim)
+        return tf.cast(log_scales + 0.5 * (squares - self.latent_dim), tf.float32)
 
 
 @register

@@ -66,15 +66,6 @@ def test_every_bound_is_below_the_exact_likelihood_and_importance_sampling_meets
 
 
 @pytest.mark.parametrize("heads", [vm.GatedHeads, vm.SharedHeads])
-def test_divergences_of_training_hold_at_small_scales(heads):
-    heads, rng = heads(8, 3), np.random.default_rng(0)
-    prior_loc = (50 * rng.standard_normal((3, 8))).astype("float32")
-    loc = np.repeat(prior_loc, 4, axis=0) + 0.01 * rng.standard_normal((12, 8)).astype("float32")
-    arguments = loc, np.full((12, 8), 0.01, "float32"), prior_loc, np.full((3, 8), 0.01, "float32")
-    np.testing.assert_allclose(heads.kl(*arguments), heads.kl(*arguments, tf.float64), rtol=1e-4, atol=0.03)
-
-
-@pytest.mark.parametrize("heads", [vm.GatedHeads, vm.SharedHeads])
 def test_divergences_of_all_categories_are_those_of_tfp(heads):
     model = shaken(catalogue.cp_vae(None, 0, heads=heads(catalogue.LATENT_DIM, 4)))
     x = tf.constant(catalogue.examples(model))

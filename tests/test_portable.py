@@ -51,7 +51,7 @@ def _few_samples():
 def test_programs_train_as_fit_does(preset, main, tmp_path):
     own = ["--num-components", "3", "--category-prior", "uniform", "--pretraining", "0"] if preset == "cp_vae_digits" else []
     argv = [preset, *SMALL, *own, "--epochs", "3"]
-    assert main(*argv, "--run-dir", tmp_path / "here", "--likelihood-samples", 2) == (0, "")
+    assert main(*argv, "--run-dir", tmp_path / "here", "--likelihood-samples", 20) == (0, "")
     programs.dump(tmp_path / "programs", "it", argv)
     # Interrupted after an epoch, and gone on with.
     run(tmp_path / "programs" / "it.npz", tmp_path / "out", "--minutes", 0)
@@ -62,7 +62,7 @@ def test_programs_train_as_fit_does(preset, main, tmp_path):
     here = history_of(tmp_path / "here")
     assert_same_history(history_of(tmp_path / "run"), here)
     # What was begun there ends here, as it would have there.
-    assert main(*argv, "--run-dir", tmp_path / "begun", "--resume", "--likelihood-samples", 2) == (0, "")
+    assert main(*argv, "--run-dir", tmp_path / "begun", "--resume", "--likelihood-samples", 20) == (0, "")
     assert_same_history(history_of(tmp_path / "begun"), here)
     assert read_json(tmp_path / "begun" / "config.json")["route"] == "portable"
     # The figures are those of the best weights, on the test set.

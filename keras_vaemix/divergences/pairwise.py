@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from keras_vaemix.mixtures import standardized_squares
+from keras_vaemix.mixtures import center, standardized_squares
 
 
 def pairwise_kl(q, p):
@@ -15,7 +15,9 @@ def pairwise_kl(q, p):
         q: `NormalComponents` [..., M, D].
         p: `NormalComponents` [J, D].
     """
-    squares = standardized_squares(q.loc, tf.square(q.scale), p.loc, p.scale)  # [..., M, J]
+    middle = center(p.loc)
+    loc, to = q.loc - middle, p.loc - middle
+    squares = standardized_squares(tf.square(loc) + tf.square(q.scale), loc, to, p.scale)  # [..., M, J]
     log_scales = tf.reduce_sum(tf.math.log(p.scale), axis=-1) - tf.reduce_sum(tf.math.log(q.scale), axis=-1)[..., None]
     return log_scales + 0.5 * (squares - q.loc.shape[-1])
 
