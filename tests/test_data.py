@@ -348,3 +348,91 @@ def test_folders_called_after_splits_are_splits(tmp_path):
     assert [len(getattr(loaded, split).x) for split in ("train", "validation", "test")] == [5, 3, 2]
     assert [getattr(loaded, split).x[0, 0, 0, 0] for split in ("train", "validation", "test")] == [0, 100, 200]
     assert loaded.labels("train") is None
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("train", "val", "test"),
+        ("train", "valid", "test"),
+        ("Train", "Validation", "Test"),
+        ("training", "VAL", "testing"),
+        ("training_set", "val2017", "test_images"),
+    ],
+)
+def test_usual_names_of_splits(tmp_path, names, capsys):
+    for n, name in enumerate(names, 2):
+        write_images(tmp_path / name, n)
+    loaded = data.load(f"folder:{tmp_path}", image_size=4)
+    assert [len(getattr(loaded, split).x) for split in ("train", "validation", "test")] == [2, 3, 4]
+    assert loaded.labels("train") is None
+    train, validation, test = names
+    assert f"read train from {train}, validation from {validation}, test from {test} in {tmp_path}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "folders",
+    [
+        ("a", "test"),
+        ("test",),
+        ("val", "test"),
+        ("train", "."),
+        ("train", "dev", "test"),
+        ("train", "val", "validation"),
+        ("train", "Train"),
+        ("set/train", "set/test"),
+        ("cats/train", "cats/test"),
+        ("train/test", "test"),
+    ],
+)
+def test_folders_of_which_the_splits_are_not_clear(tmp_path, folders):
+    for folder in folders:
+        (tmp_path / folder).parent.mkdir(exist_ok=True)
+        write_images(tmp_path / folder, 20)
+    with pytest.raises(ValueError, match=r"or no folder called like a split: move or rename.* Received: "):
+        data.load(f"folder:{tmp_path}", image_size=4)
+
+
+def test_a_split_without_images_is_named(tmp_path):
+    write_images(tmp_path / "train", 20)
+    (tmp_path / "Test").mkdir()
+    with pytest.raises(FileNotFoundError, match=r"Test, an empty folder"):
+        data.load(f"folder:{tmp_path}", image_size=4)
+
+
+@pytest.mark.parametrize("hidden", [".ipynb_checkpoints/a.png", ".thumbnails/a.png", "__MACOSX/a.png", "a/._000.png"])
+def test_hidden_files_are_no_data(tmp_path, hidden, capsys):
+    for name in "ab":
+        write_images(tmp_path / name, 10)
+    (tmp_path / hidden).parent.mkdir(exist_ok=True)
+    (tmp_path / hidden).write_bytes((tmp_path / "a" / "009.png").read_bytes())
+    read = images.read_images(tmp_path, 4)
+    assert read["folder"].tolist() == ["a"] * 10 + ["b"] * 10
+    assert data.load(f"folder:{tmp_path}", image_size=4).shape == (4, 4, 3)
+    assert capsys.readouterr().err.count("skipped") == 0
+
+
+def test_links_to_folders_are_followed(tmp_path):
+    root = tmp_path / "root"
+    root.mkdir()
+    for name in "ab":
+        write_images(tmp_path / name, 5)
+        (root / name).symlink_to(tmp_path / name)
+    assert images.read_images(root, 4)["folder"].tolist() == ["a"] * 5 + ["b"] * 5
+    (root / "b").unlink()
+    (root / "b").symlink_to(tmp_path / "absent")
+    with pytest.raises(ValueError, match=r"links that lead to a file or a folder.*root/b"):
+        images.read_images(root, 4)
+    (root / "b").unlink()
+    (root / "b").symlink_to(tmp_path)
+    with pytest.raises(ValueError, match=r"do not lead back to one above"):
+        images.read_images(root, 4)
+
+
+@pytest.mark.parametrize("suffix", [".tif", ".TIFF", ".jfif"])
+def test_names_of_images(tmp_path, suffix, capsys):
+    write_images(tmp_path, 3)
+    Image.new("RGB", (8, 6), (7, 7, 7)).save(tmp_path / f"x{suffix}")
+    (tmp_path / "labels.csv").write_text("a,b")
+    np.testing.assert_array_equal(images.read_images(tmp_path, 4)["x"][3], np.full((4, 4, 3), 7))
+    assert f"left out what is not called like an image in {tmp_path}: 1 files, such as labels.csv\n" in capsys.readouterr().err

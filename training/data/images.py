@@ -11,8 +11,9 @@ import numpy as np
 from keras_vaemix.part import check_positive, require
 from training.data.image_cache import cached
 
-FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP")  # whatever a file is called, Pillow tries no other, some of which start programs
-IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp")
+FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF")  # whatever a file is called, Pillow tries no other, some of which start programs
+IMAGES = (".png", ".jpg", ".jpeg", ".jfif", ".bmp", ".gif", ".webp", ".tif", ".tiff")
+HIDDEN = ("__MACOSX", "@eaDir")  # beside names that begin with a dot: what systems and programs leave in folders
 MAX_SKIPPED_SHARE = 0.01
 NUM_NAMED = 5
 GREY = ("1", "L", "LA", "La")
@@ -24,18 +25,21 @@ def read_images(path, image_size):
     """Returns the images below `path` as 8-bit RGB [N, image_size, image_size, 3], and the folder below it that holds each.
 
     Grey images are repeated over the channels and transparent ones laid on white, which is said on standard error. Files that are no
-    whole images are named there and skipped, up to one in a hundred, or one. More than `rows.LARGE` bytes are kept in a cache and
-    mapped from there; see `image_cache.cached`.
+    whole images are named there and skipped, up to one in a hundred, or one; those that are not called like images are counted. Hidden
+    files and folders are no data, and links are followed. More than `rows.LARGE` bytes are kept in a cache and mapped from there; see
+    `image_cache.cached`.
 
     Raises:
         FileNotFoundError: There is no such folder, or none of its files is called like an image.
-        ValueError: More files than that cannot be read, or none can.
+        ValueError: More files than that cannot be read, or none can, or a link leads nowhere or to a folder that holds it.
     """
     check_positive(image_size=image_size)
-    files = image_files(path)
+    files, others = image_files(path)
     shape = (len(files), image_size, image_size, 3)
     images, notes = cached(path, files, shape, functools.partial(decode, path, files))
     kept = notes["kept"]
+    if others:
+        print(f"left out what is not called like an image in {path}: {len(others)} files, such as {others[0].name}", file=sys.stderr)
     tell(path, notes["skipped"], notes["converted"], len(files))
     return {"x": images[: len(kept)], "folder": np.array([PurePosixPath(name).parent.as_posix() for name in kept])}
 
@@ -60,15 +64,30 @@ def decode(path, files, images):
 
 
 def image_files(path):
-    """Returns the files below `path` that are called like images, in the order of their paths below it."""
+    """Returns the files below `path` that are called like images, in the order of their paths below it, and the others."""
     if not path.is_dir():
         raise FileNotFoundError(f"Expected a folder with images ({', '.join(IMAGES)}). Received: {path}, no folder")
-    files = sorted(file for file in path.rglob("*") if file.is_file())
+    files = sorted(visible_files(path))
     images = [file for file in files if file.suffix.lower() in IMAGES]
+    others = [file for file in files if file.suffix.lower() not in IMAGES]
     if not images:
-        received = f"{len(files)} other files, such as {files[0].name}" if files else "an empty folder"
+        received = f"{len(others)} other files, such as {others[0].name}" if others else "an empty folder"
         raise FileNotFoundError(f"Expected a folder with images ({', '.join(IMAGES)}). Received: {path}, {received}")
-    return images
+    return images, others
+
+
+def visible_files(path, above=()):
+    """Yields the files below `path`, through links to folders too, but for those that are hidden or in hidden folders."""
+    place = path.resolve()
+    require(place not in above, "links to folders that do not lead back to one above them: remove the link", link=str(path))
+    for entry in path.iterdir():
+        if entry.name.startswith(".") or entry.name in HIDDEN:
+            continue
+        require(entry.exists(), "links that lead to a file or a folder: mend or remove the link", link=str(entry))
+        if entry.is_dir():
+            yield from visible_files(entry, (*above, place))
+        elif entry.is_file():
+            yield entry
 
 
 def read_image(file, image_size):

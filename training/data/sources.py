@@ -1,13 +1,20 @@
 """Where arrays come from: .npz files, folders of images, and TensorFlow Datasets."""
 
+import re
 import socket
 
 import numpy as np
 
 from training.archives import check_arrays
-from training.data.images import read_images
+from training.data.images import image_files, read_images
 
-SPLITS = ("train", "validation", "test")
+SPLITS = {"train": "train(ing)?", "validation": "val(id(ation)?)?", "test": "test(ing)?"}  # and the usual names of each
+SUFFIX = "([-_ ]?(set|data|images|[0-9]+))?"
+
+
+def split_of(name):
+    """Returns the split that a name such as Train, valid, test_images or val2017 stands for, None for any other name."""
+    return next((split for split, names in SPLITS.items() if re.fullmatch(names + SUFFIX, name, re.IGNORECASE)), None)
 
 
 def read_npz(path):
@@ -23,11 +30,34 @@ def read_npz(path):
 
 
 def read_folder(path, image_size):
-    """Returns the images below `path` as arrays: of each split where there are folders train, validation and test, else of all."""
-    if not (path / "train").is_dir():
-        images = read_images(path, image_size)
-        return with_labels({"": images})
-    return with_labels({f"_{split}": read_images(path / split, image_size) for split in SPLITS if (path / split).is_dir()})
+    """Returns the images below `path` as arrays: of each split where folders are called after splits, see `split_of`, else of all."""
+    folders = split_folders(path)
+    if not folders:
+        return with_labels({"": read_images(path, image_size)})
+    print(f"read {', '.join(f'{split} from {folder}' for split, folder in folders.items())} in {path}")
+    return with_labels({f"_{split}": read_images(path / folder, image_size) for split, folder in folders.items()})
+
+
+def split_folders(path):
+    """Returns the names of the folders of splits in `path`, none where all images are one set.
+
+    Raises:
+        ValueError: Some images are in folders called after splits, and of which split all are, is not clear.
+    """
+    below = {file.relative_to(path).parts[:-1] for file in image_files(path)[0]}
+    empty = {folder.name for folder in path.iterdir() if folder.is_dir() and split_of(folder.name)}
+    top = sorted({parts[0] if parts else "images beside them" for parts in below} | empty)
+    inner = sorted("/".join(parts) for parts in below if any(split_of(folder) for folder in parts[1:]))
+    found = {split: [name for name in top if split_of(name) == split] for split in SPLITS}
+    is_one_set = not any(found.values())
+    are_splits = all(split_of(name) for name in top) and found["train"] and all(len(names) < 2 for names in found.values())
+    if inner or not (is_one_set or are_splits):
+        raise ValueError(
+            "Expected all images in one folder train, and one validation and test where there are any (Training, valid, val, testing and "
+            "the like will do), or no folder called like a split: move or rename, or name the folder with the images themselves. "
+            f"Received: {path}, with {', '.join(inner or top)}"
+        )
+    return {split: names[0] for split, names in found.items() if names}
 
 
 def with_labels(parts):
