@@ -436,3 +436,122 @@ def test_names_of_images(tmp_path, suffix, capsys):
     (tmp_path / "labels.csv").write_text("a,b")
     np.testing.assert_array_equal(images.read_images(tmp_path, 4)["x"][3], np.full((4, 4, 3), 7))
     assert f"left out what is not called like an image in {tmp_path}: 1 files, such as labels.csv\n" in capsys.readouterr().err
+
+
+PARTS = {"train": np.full((30, 2), -1.0), "other": np.ones((4, 2)), "test": np.full((6, 2), 2.0)}
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("x_train", "x_val", "x_test"),
+        ("x_train", "x_valid", "x_test"),
+        ("X_train", "X_Validation", "X_test"),
+        ("x_training", "x_val", "x_testing"),
+    ],
+)
+def test_usual_names_of_arrays(tmp_path, names):
+    np.savez(tmp_path / "mine.npz", **dict(zip(names, PARTS.values(), strict=True)))
+    loaded = data.load(f"npz:{tmp_path / 'mine.npz'}")
+    assert [(len(s.x), s.x.max()) for s in (loaded.train, loaded.validation, loaded.test)] == [(30, -1), (4, 1), (6, 2)]
+
+
+@pytest.mark.parametrize(
+    "arrays",
+    [
+        {"x": 30, "x_train": 30, "x_test": 6},
+        {"x": 30, "x_test": 6},
+        {"x": 30, "y_train": 30},
+        {"x_train": 30, "y": 30},
+        {"x_train": 30, "x_val": 4, "x_validation": 4},
+        {"x_train": 30, "x_val": 4, "x_valid": 4},
+        {"x_train": 30, "x_test": 6, "y_val": 4},
+        {"x_train": 30, "test": 6},
+        {"x_train": 30, "testX": 6},
+        {"x_train": 30, "x_test_images_2": 6},
+        {"x": 30, "validation_images": 6},
+        {"x": 30, "X": 30},
+    ],
+    ids=" ".join,
+)
+def test_arrays_that_look_like_splits_are_used_or_refused(tmp_path, arrays):
+    np.savez(tmp_path / "mine.npz", **{name: np.zeros((n, 2)) if "x" in name.lower() else np.zeros(n, int) for name, n in arrays.items()})
+    with pytest.raises(ValueError, match=r"Expected (x with y, or x_train, .*not_used=|one array x.*: leave out or rename the other)"):
+        data.load(f"npz:{tmp_path / 'mine.npz'}")
+
+
+def test_other_arrays_are_named(tmp_path, capsys):
+    np.savez(tmp_path / "mine.npz", x=np.zeros((30, 2)), class_names=np.array(["latest", "values"]))
+    data.load(f"npz:{tmp_path / 'mine.npz'}")
+    expected = (
+        "train 24, validation 3 held out of train, test 3 held out of train, each (2,); values from 0 to 0, taken as they are; no labels"
+    )
+    assert capsys.readouterr().out == f"read npz:{tmp_path / 'mine.npz'}: {expected}; not used: class_names\n"
+
+
+def test_a_validation_split_that_a_named_set_does_not_take_is_refused(tmp_path):
+    parts = {"train": 12, "val": 3, "test": 3}
+    examples = {f"x_{split}": np.zeros((n, 28, 28), "uint8") for split, n in parts.items()}
+    np.savez(tmp_path / "mnist.npz", **examples, **{f"y_{split}": np.zeros(n, int) for split, n in parts.items()})
+    with pytest.raises(ValueError, match=r"no arrays of a validation split .*Received: arrays=\['x_validation', 'y_validation'\]"):
+        data.load("mnist", tmp_path)
+
+
+GREY = np.arange(256).reshape(32, 8)
+SCALES = {
+    "8 bits": (GREY.astype("uint8"), None, supports.LEVELS, 1),
+    "8 bits, dark": (np.minimum(GREY, 100).astype("uint8"), None, supports.LEVELS, 100 / 255),
+    "int64 of 8 bits": (GREY, None, supports.LEVELS, 1),
+    "uint16 of 8 bits": (GREY.astype("uint16"), None, supports.LEVELS, 1),
+    "float64 of 8 bits": (GREY.astype(float), None, supports.LEVELS, 1),
+    "zeros and ones": ((GREY % 2).astype("uint8"), None, supports.BINARY, 1),
+    "zeros and ones of int64": (GREY % 2, None, supports.BINARY, 1),
+    "in [0, 1]": (GREY / 510, None, supports.UNIT_INTERVAL, 0.5),
+    "a table": (GREY - 100, None, supports.REAL, 155),
+    "a small table": (GREY % 40.0, None, supports.REAL, 39),
+    "0 to 16": (GREY.astype("uint8") % 17, 16, supports.UNIT_INTERVAL, 1),
+    "16 bits": (GREY.astype("uint16") * 257, 65535, supports.LEVELS, 1),
+    "8 bits as they are": (GREY.astype("uint8"), 1, supports.REAL, 255),
+    "counts as they are": (GREY % 40, 1, supports.REAL, 39),
+    "zeros and ones of 8 bits": ((GREY % 2).astype("uint8"), 255, supports.LEVELS, 1 / 255),
+}
+
+
+@pytest.mark.parametrize("kind", SCALES)
+def test_scale_is_found_from_the_values_or_told(kind, tmp_path, capsys):
+    x, value_range, support, greatest = SCALES[kind]
+    np.savez(tmp_path / "mine.npz", x_train=x, x_val=x[-1:], x_test=x[:3])
+    loaded = data.load(f"npz:{tmp_path / 'mine.npz'}", value_range=value_range)
+    assert loaded.support is support
+    assert loaded.arrays("train", supports.REAL).max() == np.float32(greatest)
+    np.testing.assert_allclose(loaded.arrays("test", supports.REAL), x[:3] * (greatest / x.max()), rtol=1e-6)
+    made = "taken as they are" if greatest == x.max() else f"divided by {value_range or 255}"
+    assert f"values from {x.min():g} to {x.max():g}, {made}; " in capsys.readouterr().out
+
+
+def test_zeros_and_ones_of_one_split_do_not_decide(tmp_path):
+    np.savez(tmp_path / "mine.npz", x_train=GREY.astype("uint8"), x_test=np.ones((3, 8), "uint8"))
+    loaded = data.load(f"npz:{tmp_path / 'mine.npz'}")
+    assert loaded.arrays("test", supports.REAL).max() == np.float32(1 / 255)
+
+
+@pytest.mark.parametrize(
+    ("x", "value_range", "message"),
+    [
+        (GREY % 40, None, r"--value-range for integers .*maximum=39\.0, dtype='int64'"),
+        (GREY.astype("uint16") * 257, None, r"--value-range for integers .*maximum=65535\.0, dtype='uint16'"),
+        (GREY, 100, r"values from 0 to --value-range .*maximum=255\.0"),
+        (GREY - 100, 255, r"values from 0 to --value-range .*minimum=-100\.0"),
+        (GREY, 0, r"--value-range above 0"),
+        (GREY, float("nan"), r"--value-range above 0"),
+    ],
+)
+def test_scale_that_is_not_clear(x, value_range, message, tmp_path):
+    np.savez(tmp_path / "mine.npz", x=x)
+    with pytest.raises(ValueError, match=message):
+        data.load(f"npz:{tmp_path / 'mine.npz'}", value_range=value_range)
+
+
+def test_sets_with_a_range_of_their_own_take_no_other():
+    with pytest.raises(ValueError, match=r"--value-range above 0, for npz:PATH alone: .*dataset='digits'"):
+        data.load("digits", value_range=16)

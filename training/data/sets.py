@@ -2,37 +2,43 @@
 
 import difflib
 import functools
+import math
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
 from keras_vaemix import supports
-from keras_vaemix.blocks import blocks
 from keras_vaemix.part import require
+from training.data.arrays import channels, check_labels, from_arrays, with_split_names
 from training.data.faces import read_celeb_a, read_celeb_a_hq
 from training.data.manifolds import manifold
-from training.data.rows import scale, take
+from training.data.rows import take
 from training.data.sources import read_folder, read_npz, read_tfds
 from training.data.splits import BINARIZATION_SEED, SPLITS, Data, Split
 from training.data.toys import cp_vae_toy, mog_toy
+from training.data.values import ranged
 
 
-def load(name, data_dir=None, image_size=64):
+def load(name, data_dir=None, image_size=64, value_range=None):
     """Returns the data set called `name`.
 
     Args:
         name: One of `BUNDLED` or `NAMES`, or `npz:PATH`, or `folder:PATH`.
         data_dir: Folder of prepared files: NAME.npz there, or the folder celeb_a_hq, comes before TensorFlow Datasets.
         image_size: Side to which the images of a folder, and prepared faces, are resized and cropped; files of arrays stay as they are.
+        value_range: Value in npz:PATH that becomes 1, with 0 staying 0; or None to go by the values, see `values.ranged`.
 
     Raises:
         ValueError: The name is unknown, or the data are not usable.
         FileNotFoundError: There is no local file, no prepared copy, and no network.
     """
     kind, _, path = name.partition(":")
+    is_range = value_range is None or (kind == "npz" and 0 < value_range < math.inf)
+    require(is_range, "--value-range above 0, for npz:PATH alone: other sets have their own", value_range=value_range, dataset=name)
     if path and kind == "npz":
-        return validated(from_arrays(name, read_npz(Path(path))))
+        arrays = with_split_names(name, read_npz(Path(path)))
+        return validated(from_arrays(name, arrays, functools.partial(ranged, value_range=value_range)))
     if path and kind == "folder":
         return validated(from_arrays(name, read_folder(Path(path), image_size)))
     if name in BUNDLED:
@@ -42,7 +48,7 @@ def load(name, data_dir=None, image_size=64):
         hint = f"did you mean {' or '.join(close)}?" if close else f"choose one of {', '.join([*BUNDLED, *NAMES])}"
         raise ValueError(f"Expected a known data set, npz:PATH or folder:PATH: {hint} Received: dataset={name!r}")
     local = Path(data_dir) / f"{name}.npz" if data_dir else None
-    arrays = read(name, local, image_size)
+    arrays = with_split_names(local or name, read(name, local, image_size))
     try:
         data = NAMES[name](arrays)
     except KeyError as missing:
@@ -68,12 +74,6 @@ def validated(data):
     return data
 
 
-def check_labels(split, name):
-    """Raises `ValueError` unless a split has no labels, or one for each example."""
-    n = len(split.x)
-    require(split.y is None or np.shape(split.y)[:1] == (n,), f"one label for each of {n} examples in {name}", labels=np.shape(split.y))
-
-
 def digits():
     """Returns scikit-learn's 1,797 digits of 8x8 pixels with 17 grey levels, split 1197 / 200 / 400."""
     from sklearn.datasets import load_digits
@@ -84,49 +84,10 @@ def digits():
     return Data("digits", *(Split(x[index], y[index]) for index in np.split(order, [1197, 1397])), supports.UNIT_INTERVAL, True)
 
 
-def from_arrays(name, arrays):
-    """Returns a set from arrays `x_train`, `x_validation`, `x_test` with labels `y_*`, or from one array `x`, split 80 / 10 / 10."""
-    if "x_val" in arrays:
-        arrays = {**arrays, "x_validation": arrays["x_val"], "y_validation": arrays.get("y_val")}
-    if "x" not in arrays and "x_train" not in arrays:
-        raise ValueError(f"Expected an array x, or x_train (with x_validation and x_test), in {name}. Received: {sorted(arrays)}")
-    arrays = {key: value for key, value in arrays.items() if value is not None}
-    if "x" in arrays:
-        arrays = {"x_train": arrays["x"], **({"y_train": arrays["y"]} if "y" in arrays else {})}
-    flat = {key: x.shape for key, x in arrays.items() if key.startswith("x_") and x.ndim < 2}
-    require(not flat, f"examples [N, ...] of at least one value each in {name}", shapes=flat)
-    whole = {name: Split(channels(arrays[f"x_{name}"]), arrays.get(f"y_{name}")) for name in SPLITS if f"x_{name}" in arrays}
-    for split, examples in whole.items():
-        check_labels(examples, f"{name} {split}")
-    for missing in [split for split in SPLITS[1:] if split not in whole]:
-        whole["train"], whole[missing] = hold_out(whole["train"], max(1, len(arrays["x_train"]) // 10))
-    return Data(name, *(whole[split] for split in SPLITS), support_of(whole["train"].x))
-
-
-def hold_out(split, n):
-    """Returns a split without n examples chosen at random, and those."""
-    order = np.random.default_rng(BINARIZATION_SEED).permutation(len(split.x))
-    pick = lambda index: Split(take(split.x, index), None if split.y is None else split.y[index])  # noqa: E731
-    return pick(np.sort(order[n:])), pick(np.sort(order[:n]))
-
-
-def support_of(x):
-    """Returns the smallest support that holds the examples."""
-    if not np.issubdtype(x.dtype, np.number) and x.dtype != bool:
-        raise ValueError(f"Expected arrays of numbers. Received: dtype={x.dtype}")
-    if x.dtype == np.uint8:  # without a copy of all of it in float32
-        return supports.BINARY if all(np.all((block == 0) | (block == 255)) for _, block in blocks(x)) else supports.LEVELS
-    known = (supports.BINARY, supports.LEVELS, supports.UNIT_INTERVAL, supports.REAL)
-    return next(support for support in known if all(support.contains(scale(block)) for _, block in blocks(x)))
-
-
-def channels(x):
-    """Returns images [N, H, W] as [N, H, W, 1], and anything else as it is."""
-    return x[..., None] if x.ndim == 3 else x
-
-
 def last_validated(arrays, num_validation, is_intensity):
     """Returns a set whose validation examples are the last of its training examples."""
+    given = sorted({"x_validation", "y_validation"} & set(arrays))
+    require(not given, "no arrays of a validation split in a file of this set, whose last training examples validate", arrays=given)
     x, y = channels(arrays["x_train"]), arrays["y_train"]
     return Data(
         "",
@@ -170,7 +131,7 @@ def frey_faces(arrays):
 def cifar10(arrays):
     """Returns CIFAR-10; the last sixth of the training images validates unless the file says otherwise."""
     arrays = {key: np.ravel(value) if key.startswith("y_") else value for key, value in arrays.items()}
-    return from_arrays("cifar10", arrays) if "x_val" in arrays else last_validated(arrays, len(arrays["x_train"]) // 6, False)
+    return from_arrays("cifar10", arrays) if "x_validation" in arrays else last_validated(arrays, len(arrays["x_train"]) // 6, False)
 
 
 def celeb_a_hq(arrays):

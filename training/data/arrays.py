@@ -1,0 +1,100 @@
+"""A data set from arrays: which of them are splits and labels, and which support holds them; none is lost without a word."""
+
+import re
+
+import numpy as np
+
+from keras_vaemix import supports
+from keras_vaemix.blocks import blocks
+from keras_vaemix.part import require
+from training.data.labels import classified
+from training.data.rows import scale, take
+from training.data.sources import split_of
+from training.data.splits import BINARIZATION_SEED, SPLITS, Data, Split
+from training.data.values import as_grey
+
+
+def with_split_names(name, arrays):
+    """Returns arrays of examples and labels under the names x, x_train, x_validation, x_test, and so for y, whatever names splits have."""
+    named = {}
+    for key, array in arrays.items():
+        letter, _, rest = key.lower().partition("_")
+        split = split_of(rest)
+        new = f"{letter}_{split}" if split and letter in ("x", "y") else letter if key in ("X", "Y") else key
+        require(new not in named, f"one array {new} in {name}: leave out or rename the other", arrays=sorted(arrays))
+        named[new] = array
+    return named
+
+
+def from_arrays(name, arrays, rescale=as_grey):
+    """Returns a set from arrays `x_train`, `x_validation`, `x_test` with labels `y_*`, or from one array `x`, split 80 / 10 / 10.
+
+    Says in a line on standard output what was read and what was done.
+
+    Args:
+        name: Of the set.
+        arrays: Arrays by their names.
+        rescale: Function from the name and arrays of examples to those in the range that they are to have, and what was done, in words.
+
+    Raises:
+        ValueError: There are no such arrays, or one that looks like a split and is none of them.
+    """
+    if "x" not in arrays and "x_train" not in arrays:
+        raise ValueError(f"Expected an array x, or x_train (with x_validation and x_test), in {name}. Received: {sorted(arrays)}")
+    left_out = check_used(name, arrays)
+    x = {key: value for key, value in arrays.items() if key in ("x", *(f"x_{split}" for split in SPLITS))}
+    flat = {key: value.shape for key, value in x.items() if value.ndim < 2}
+    require(not flat, f"examples [N, ...] of at least one value each in {name}", shapes=flat)
+    x, values = rescale(name, x)
+    splits = {"train": "x"} if "x" in x else {split: f"x_{split}" for split in SPLITS if f"x_{split}" in x}
+    whole = {split: Split(channels(x[key]), arrays.get(key.replace("x", "y"))) for split, key in splits.items()}
+    for split, examples in whole.items():
+        check_labels(examples, f"{name} {split}")
+    missing = [split for split in SPLITS if split not in whole]
+    num_held_out = max(1, len(whole["train"].x) // 10)
+    for split in missing:
+        whole["train"], whole[split] = hold_out(whole["train"], num_held_out)
+    whole, labels = classified(name, whole)
+    sizes = ", ".join(f"{split} {len(whole[split].x)}{' held out of train' if split in missing else ''}" for split in SPLITS)
+    rest = f"; not used: {', '.join(left_out)}" if left_out else ""
+    print(f"read {name}: {sizes}, each {whole['train'].x.shape[1:]}; {values}; {labels}{rest}")
+    return Data(name, *(whole[split] for split in SPLITS), support_of(whole["train"].x))
+
+
+def check_used(name, arrays):
+    """Returns the names of arrays that are not used; raises `ValueError` if one of them looks like examples or labels of a split."""
+    examples = ["x"] if "x" in arrays else [f"x_{split}" for split in SPLITS if f"x_{split}" in arrays]
+    left_out = sorted(set(arrays) - {*examples, *(key.replace("x", "y") for key in examples)})
+    words = {key: [word.strip("xyXY") for word in re.split("[^A-Za-z0-9]+", key)] for key in left_out}
+    like_splits = [key for key in left_out if key in ("x", "y") or any(map(split_of, words[key]))]
+    expected = f"x with y, or x_train, x_validation and x_test with y_train, y_validation and y_test, in {name}: rename or leave out others"
+    require(not like_splits, expected, used=examples, not_used=like_splits)
+    return left_out
+
+
+def hold_out(split, n):
+    """Returns a split without n examples chosen at random, and those."""
+    order = np.random.default_rng(BINARIZATION_SEED).permutation(len(split.x))
+    pick = lambda index: Split(take(split.x, index), None if split.y is None else split.y[index])  # noqa: E731
+    return pick(np.sort(order[n:])), pick(np.sort(order[:n]))
+
+
+def support_of(x):
+    """Returns the smallest support that holds the examples."""
+    if not np.issubdtype(x.dtype, np.number) and x.dtype != bool:
+        raise ValueError(f"Expected arrays of numbers. Received: dtype={x.dtype}")
+    if x.dtype == np.uint8:  # without a copy of all of it in float32
+        return supports.BINARY if all(np.all((block == 0) | (block == 255)) for _, block in blocks(x)) else supports.LEVELS
+    known = (supports.BINARY, supports.LEVELS, supports.UNIT_INTERVAL, supports.REAL)
+    return next(support for support in known if all(support.contains(scale(block)) for _, block in blocks(x)))
+
+
+def channels(x):
+    """Returns images [N, H, W] as [N, H, W, 1], and anything else as it is."""
+    return x[..., None] if x.ndim == 3 else x
+
+
+def check_labels(split, name):
+    """Raises `ValueError` unless a split has no labels, or one for each example."""
+    n = len(split.x)
+    require(split.y is None or np.shape(split.y)[:1] == (n,), f"one label for each of {n} examples in {name}", labels=np.shape(split.y))

@@ -1,0 +1,69 @@
+"""The scale of the values of a user's arrays: found from the values themselves, or told."""
+
+import numpy as np
+
+from keras_vaemix.blocks import blocks
+from keras_vaemix.part import require
+
+EIGHT_BITS = 255
+
+
+def as_grey(name, arrays):
+    """Returns arrays of a set whose 8-bit values are known to be grey values, as they are, and in words what is done to them."""
+    are_8_bits = all(x.dtype == np.uint8 for x in arrays.values())
+    return arrays, "8-bit values divided by 255" if are_8_bits else "values taken as they are"
+
+
+def ranged(name, arrays, value_range=None):
+    """Returns examples by split as they are taken, and in words what was done: values from 0 to `value_range` are brought to [0, 1].
+
+    Without it, the values say: whole numbers from 0 to 255 of any dtype are 8-bit grey values, unless all are zeros and ones; below 128
+    only those of 8 bits are. Of other integers from zero on it is not clear what they are, and everything else stays as it is.
+
+    Args:
+        name: Of the set, for errors.
+        arrays: Arrays [N, *] by their names.
+        value_range: Number, 1 for values that stay as they are; or None.
+
+    Raises:
+        ValueError: It is not clear, or a value lies outside of the range that is told.
+    """
+    for key, x in arrays.items():
+        is_real = x.dtype == bool or (np.issubdtype(x.dtype, np.number) and not np.issubdtype(x.dtype, np.complexfloating))
+        require(is_real, f"arrays of real numbers in {name}", **{key: x.dtype.name})
+    low, high, are_whole = extent(arrays.values())
+    found = f"values from {low:.6g} to {high:.6g}"
+    if value_range is None:
+        value_range = range_of(name, arrays, low, high, are_whole)
+    elif value_range != 1:
+        require(low >= 0 and high <= value_range, f"values from 0 to --value-range in {name}", minimum=low, maximum=high, range=value_range)
+    if value_range == 1:
+        return {key: x.astype("float32") if x.dtype == np.uint8 else x for key, x in arrays.items()}, f"{found}, taken as they are"
+    if value_range == EIGHT_BITS and are_whole:
+        return {key: x.astype("uint8", copy=False) for key, x in arrays.items()}, f"{found}, divided by 255"
+    return {key: (x / value_range).astype("float32") for key, x in arrays.items()}, f"{found}, divided by {value_range:g}"
+
+
+def extent(arrays):
+    """Returns the least and the greatest of all values, NaN if one is, and whether all are whole numbers."""
+    low, high, are_whole = np.inf, -np.inf, True
+    for x in arrays:
+        for _, block in blocks(x):
+            if block.size:
+                low, high = np.minimum(low, float(block.min())), np.maximum(high, float(block.max()))
+            are_whole = are_whole and (block.dtype.kind in "biu" or bool(np.all(block == np.round(block))))
+    return float(low), float(high), are_whole
+
+
+def range_of(name, arrays, low, high, are_whole):
+    """Returns the range that whole numbers from 0 to `high` have, 1 for anything else; raises `ValueError` where it is not clear."""
+    if not (are_whole and low >= 0 and high > 1):
+        return 1
+    kinds = {x.dtype for x in arrays.values()}
+    if high <= EIGHT_BITS and (high > EIGHT_BITS // 2 or kinds == {np.dtype("uint8")}):
+        return EIGHT_BITS
+    if any(kind.kind in "iu" for kind in kinds):
+        dtypes = ", ".join(sorted(kind.name for kind in kinds))
+        expected = f"--value-range for integers in {name} that are no 8-bit images: the value that becomes 1, or 1 to take them as they are"
+        require(False, expected, minimum=low, maximum=high, dtype=dtypes)
+    return 1
