@@ -11,9 +11,10 @@ import tensorflow_datasets as tfds
 from PIL import Image
 
 from keras_vaemix import supports
-from training import data
+from training import data, run
 from training.data import images, sources
 from training.data.binarization import binarize
+from training.files import write_json
 
 REAL = Path(os.environ.get("VAEMIX_DATA") or "absent")
 
@@ -555,3 +556,82 @@ def test_scale_that_is_not_clear(x, value_range, message, tmp_path):
 def test_sets_with_a_range_of_their_own_take_no_other():
     with pytest.raises(ValueError, match=r"--value-range above 0, for npz:PATH alone: .*dataset='digits'"):
         data.load("digits", value_range=16)
+
+
+CLASSES = np.arange(30) % 3
+TAKEN = {
+    "integers": CLASSES,
+    "a column": CLASSES[:, None],
+    "text": np.array(["cat", "dog", "eel"])[CLASSES],
+    "bytes": np.array([b"cat", b"dog", b"eel"])[CLASSES],
+    "a column of text": np.array(["cat", "dog", "eel"])[CLASSES][:, None],
+    "whole floats": CLASSES.astype("float32"),
+    "one-hot": np.eye(3)[CLASSES],
+    "one-hot of bool": np.eye(3, dtype=bool)[CLASSES],
+    "large": 1000 + CLASSES,
+}
+
+
+@pytest.mark.parametrize("kind", [*TAKEN, "bool"])
+def test_labels_are_taken_in_whatever_form(kind, tmp_path, capsys):
+    y, expected = (CLASSES == 2, CLASSES == 2) if kind == "bool" else (TAKEN[kind], CLASSES)
+    x = np.linspace(-1, 1, 60).reshape(30, 2)
+    np.savez(tmp_path / "mine.npz", x_train=x[:24], y_train=y[:24], x_val=x[24:25], y_val=y[24:25], x_test=x[25:], y_test=y[25:])
+    loaded = data.load(f"npz:{tmp_path / 'mine.npz'}")
+    for split, part in {"train": slice(24), "validation": slice(24, 25), "test": slice(25, 30)}.items():
+        np.testing.assert_array_equal(loaded.labels(split), expected[part])
+    assert f", {len(np.unique(expected))} classes\n" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("y", "reason"),
+    [
+        (CLASSES / 2, "of float64 that are no whole numbers"),
+        (np.where(CLASSES, CLASSES, np.nan), "of float64 that are no whole numbers"),
+        (CLASSES - 1, r"from -1 on (number classes from zero)"),
+        (np.arange(30).astype(str), "of text, another for each example"),
+        (100 + np.arange(30), "from 100 to 129, another for each example"),
+        (np.ones((30, 40)), "of shape (40,) for an example"),
+        (np.arange(30).astype("datetime64[D]"), "of datetime64[D] that are no whole numbers"),
+    ],
+)
+def test_labels_that_are_no_classes_are_named(y, reason, tmp_path, capsys):
+    np.savez(tmp_path / "mine.npz", x=np.zeros((30, 2)), y=y)
+    assert data.load(f"npz:{tmp_path / 'mine.npz'}").labels("train") is None
+    assert capsys.readouterr().out.endswith(f"; labels {reason}: no classes, left out\n")
+
+
+@pytest.mark.parametrize("y_test", [np.array(["cat"] * 30), np.eye(3)[CLASSES]])
+def test_labels_of_another_kind_in_each_split(y_test, tmp_path):
+    np.savez(tmp_path / "mine.npz", x_train=np.zeros((30, 2)), y_train=CLASSES, x_test=np.zeros((30, 2)), y_test=y_test)
+    with pytest.raises(ValueError, match=r"labels of one kind and shape in all splits of npz:.*Received: labels="):
+        data.load(f"npz:{tmp_path / 'mine.npz'}")
+
+
+def test_hashes_cover_labels_shapes_and_dtypes(digits):
+    x, y = digits.train
+    others = [(x, y * 0), (x, None), (x, y.astype("uint8")), (x.reshape(-1, 64), y), (x.view("int32"), y), (x, y[:, None])]
+    hashes = {digits._replace(train=data.splits.Split(*other)).labels_sha256() for other in [*others, (x, y)]}
+    assert len(hashes) == 7
+    assert digits.labels_sha256() == data.load("digits").labels_sha256()
+    recorded = "8cb4be70d21646f235ce1fbe43d5022e04996719de804d4400f665f0e3f7f02d"
+    assert digits.sha256() == recorded
+
+
+@pytest.mark.parametrize("value_range", [None, 4])
+def test_a_run_opens_with_its_labels_and_its_range_alone(value_range, tmp_path, monkeypatch):
+    monkeypatch.setattr(run, "load_model", lambda path: path)
+    path, x = tmp_path / "mine.npz", np.arange(60.0).reshape(30, 2) % 5
+    np.savez(path, x=x, y=CLASSES)
+    loaded = data.load(f"npz:{path}", value_range=value_range)
+    config = {"preset": "", "dataset": f"npz:{path}", "data_sha256": loaded.sha256(), "image_size": 64, "seed": 0, "epochs": 1}
+    config |= {} if value_range is None else {"value_range": value_range}
+    write_json(tmp_path / "config.json", config)
+    assert run.open_run(tmp_path, None)[1].sha256() == loaded.sha256()
+    write_json(tmp_path / "config.json", config | {"labels_sha256": loaded.labels_sha256()})
+    run.open_run(tmp_path, None)
+    np.savez(path, x=x, y=CLASSES * 0)
+    with pytest.raises(
+        ValueError, match=r"the labels, shapes and dtypes of the data that the run was trained on, sha256 \w{64}\. Received: \w{64}"
+    ):
+        run.open_run(tmp_path, None)

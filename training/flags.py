@@ -21,6 +21,12 @@ def common_flags():
     parser.add_argument(
         "--image-size", type=int, help="side to which images of folder:PATH, and prepared faces, are brought (default: the preset's)"
     )
+    parser.add_argument(
+        "--value-range",
+        type=float,
+        metavar="MAX",
+        help="value in npz:PATH that becomes 1; 1 takes all as they are (default: by the values)",
+    )
     parser.add_argument("--run-dir", help="run folder (default: runs/PRESET)")
     parser.add_argument("--resume", action="store_true", help="go on with the run in the run folder")
     parser.add_argument("--epochs", type=int, help="at most so many epochs instead of the preset's")

@@ -40,7 +40,7 @@ def row_of(run, table):
     same = ("preset", "arguments", "dataset", "data_sha256", "seed", "versions")
     return {
         **{key: config[key] for key in same},
-        **{key: config[key] for key in ("route", "device") if key in config},
+        **{key: config[key] for key in ("labels_sha256", "route", "device") if key in config},
         "command": portable(config["command"]),
         "epochs": len(history),
         "max_epochs": config["epochs"],

@@ -20,7 +20,7 @@ from training.papers import as_run
 
 ROUTE = {"route", "device", "jax"}  # where a run was trained, if not here
 RESUMABLE = {"epochs", "protocol", "command", "versions", *ROUTE}  # may differ between a run and its resumption
-ADDED = {"patience"}  # settings that older runs do not name
+ADDED = {"patience", "labels_sha256"}  # settings that older runs do not name
 PACKAGES = (
     "keras",
     "tensorflow",
@@ -71,9 +71,13 @@ def open_run(folder, data_dir):
     """
     config = read_config(Path(folder) / "config.json")
     model = load_model(Path(folder) / "model.keras")
-    data = data_module.load(config["dataset"], data_dir, config["image_size"])
+    data = data_module.load(config["dataset"], data_dir, config["image_size"], config.get("value_range"))
     if data.sha256() != config["data_sha256"]:
         raise ValueError(f"Expected the data that the run was trained on, sha256 {config['data_sha256']}. Received: {data.sha256()}")
+    labels = data.labels_sha256()
+    if config.get("labels_sha256", labels) != labels:  # older runs do not name it
+        expected = f"the labels, shapes and dtypes of the data that the run was trained on, sha256 {config['labels_sha256']}"
+        raise ValueError(f"Expected {expected}. Received: {labels}")
     return model, data
 
 

@@ -44,7 +44,7 @@ def prepare(argv):
 
     keras.config.set_dtype_policy(args.precision)
     strategy = make_strategy(args.strategy)
-    data = data_module.load(args.dataset or preset.dataset, args.data_dir, args.image_size)
+    data = data_module.load(args.dataset or preset.dataset, args.data_dir, args.image_size, args.value_range)
     keras.utils.set_random_seed(args.seed)
     with strategy.scope():
         experiment = preset.build(data, **own)
@@ -99,7 +99,9 @@ def config_of(preset, own, args, experiment, data):
         "arguments": own,
         "dataset": args.dataset or preset.dataset,
         "image_size": args.image_size,
+        "value_range": args.value_range,
         "data_sha256": data.sha256(),
+        "labels_sha256": data.labels_sha256(),
         "seed": args.seed,
         "epochs": experiment.epochs,
         "batch_size": experiment.batch_size,

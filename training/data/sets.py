@@ -34,8 +34,13 @@ def load(name, data_dir=None, image_size=64, value_range=None):
         FileNotFoundError: There is no local file, no prepared copy, and no network.
     """
     kind, _, path = name.partition(":")
-    is_range = value_range is None or (kind == "npz" and 0 < value_range < math.inf)
-    require(is_range, "--value-range above 0, for npz:PATH alone: other sets have their own", value_range=value_range, dataset=name)
+    is_range = kind == "npz" and isinstance(value_range, (int, float)) and 0 < value_range < math.inf
+    require(
+        value_range is None or is_range,
+        "--value-range above 0, for npz:PATH alone: other sets have their own",
+        value_range=value_range,
+        dataset=name,
+    )
     if path and kind == "npz":
         arrays = with_split_names(name, read_npz(Path(path)))
         return validated(from_arrays(name, arrays, functools.partial(ranged, value_range=value_range)))

@@ -59,6 +59,16 @@ class Data(NamedTuple):
                 digest.update(np.ascontiguousarray(block))
         return digest.hexdigest()
 
+    def labels_sha256(self):
+        """Returns the hash of what `sha256` leaves out: labels, and the shapes and dtypes of all arrays, in the order of the splits."""
+        digest = hashlib.sha256()
+        for name in SPLITS:
+            x, y = getattr(self, name)
+            y = None if y is None else np.ascontiguousarray(y)
+            digest.update(repr((tuple(x.shape), str(x.dtype), None if y is None else (y.shape, str(y.dtype)))).encode())
+            digest.update(b"" if y is None else y)
+        return digest.hexdigest()
+
     def arrays(self, split, support):
         """Returns the examples of a split, fixed: scaled, as `Rows` if they are large, binarised once where the likelihood needs it."""
         if not self.binarizes(support):
