@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
-from PIL import Image
+from PIL import ExifTags, Image
 
 from keras_vaemix import supports
 from training import data, run
@@ -635,3 +635,35 @@ def test_a_run_opens_with_its_labels_and_its_range_alone(value_range, tmp_path, 
         ValueError, match=r"the labels, shapes and dtypes of the data that the run was trained on, sha256 \w{64}\. Received: \w{64}"
     ):
         run.open_run(tmp_path, None)
+
+
+CORNERS = np.array([[0, 80], [160, 240]], "uint8").repeat(8, 0).repeat(8, 1)  # as seen: what is stored is this turned back
+STORED = {
+    1: CORNERS,
+    2: CORNERS[:, ::-1],
+    3: CORNERS[::-1, ::-1],
+    4: CORNERS[::-1],
+    5: CORNERS.T,
+    6: np.rot90(CORNERS),
+    7: CORNERS[::-1, ::-1].T,
+    8: np.rot90(CORNERS, -1),
+}
+
+
+@pytest.mark.parametrize("orientation", [*STORED, 0, 99])
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".tif"])
+def test_images_are_turned_as_their_exif_orientation_says(orientation, suffix, tmp_path, capsys):
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = orientation
+    lossless = {".jpg": {"quality": 100}, ".webp": {"lossless": True}}.get(suffix, {})
+    Image.fromarray(STORED.get(orientation, CORNERS)).convert("RGB").save(tmp_path / f"a{suffix}", exif=exif, **lossless)
+    x = images.read_images(tmp_path, 16)["x"][0, :, :, 0].astype(int)
+    np.testing.assert_allclose(x, CORNERS, atol=2)
+    said = f"turned 1 of 1 images in {tmp_path} upright, as their EXIF orientation says\n"
+    assert capsys.readouterr().err == (said if 2 <= orientation <= 8 and suffix != ".tif" else "")  # Pillow turns these
+
+
+def test_an_image_with_a_broken_exif_is_read(tmp_path):
+    for i, exif in enumerate((b"Exif\x00\x00", b"Exif\x00\x00II*\x00\xff\xff\xff\xff", b"Exif\x00\x00none", bytes(30))):
+        Image.new("RGB", (8, 8), (7, 7, 7)).save(tmp_path / f"{i}.jpg", exif=exif)
+    assert images.read_images(tmp_path, 4)["x"].shape == (4, 4, 4, 3)

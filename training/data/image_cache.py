@@ -11,6 +11,8 @@ from keras_vaemix.part import require
 from training.data import rows
 from training.files import atomically, cache_root, write_json
 
+DECODING = 2  # changes with what files are decoded to
+
 
 def cached(path, files, shape, decode):
     """Returns decoded images and what was noted of them: a read-only memory map of more than `rows.LARGE` bytes, else an array.
@@ -48,11 +50,11 @@ def cached(path, files, shape, decode):
 
 
 def key_of(path, files, shape):
-    """Returns a hash of what the decoded images depend on: the files, the size, and Pillow."""
+    """Returns a hash of what the decoded images depend on: the files, the size, how they are decoded, and Pillow."""
     import PIL
 
     stats = [(file.relative_to(path).as_posix(), file.stat()) for file in files]
-    described = json.dumps([PIL.__version__, shape, [(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats]])
+    described = json.dumps([DECODING, PIL.__version__, shape, [(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats]])
     return hashlib.sha256(described.encode()).hexdigest()
 
 

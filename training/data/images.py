@@ -16,6 +16,15 @@ IMAGES = (".png", ".jpg", ".jpeg", ".jfif", ".bmp", ".gif", ".webp", ".tif", ".t
 HIDDEN = ("__MACOSX", "@eaDir")  # beside names that begin with a dot: what systems and programs leave in folders
 MAX_SKIPPED_SHARE = 0.01
 NUM_NAMED = 5
+TURNS = {  # by the EXIF tag Orientation, what brings an image upright
+    2: "FLIP_LEFT_RIGHT",
+    3: "ROTATE_180",
+    4: "FLIP_TOP_BOTTOM",
+    5: "TRANSPOSE",
+    6: "ROTATE_270",
+    7: "TRANSVERSE",
+    8: "ROTATE_90",
+}
 GREY = ("1", "L", "LA", "La")
 DEEP = ("I", "F")  # and I;16: more than 8 bits a value
 MAX_PIXELS = 2**26  # of an image before it is resized, so that one file does not fill the memory
@@ -51,14 +60,14 @@ def decode(path, files, images):
     for file in files:
         name = file.relative_to(path).as_posix()
         try:
-            images[len(kept)], kind = read_image(file, images.shape[1])
+            images[len(kept)], kinds = read_image(file, images.shape[1])
         except Exception as error:  # of whatever kind: Pillow has many for files that are no whole images
             skipped.append((name, str(error) or type(error).__name__))
             if len(skipped) > limit:
                 break
             continue
         kept.append(name)
-        converted[kind] += 1
+        converted.update(kinds)
     check_skipped(path, skipped, limit, len(files), len(kept))
     return {"kept": kept, "skipped": skipped, "converted": converted}
 
@@ -91,7 +100,10 @@ def visible_files(path, above=()):
 
 
 def read_image(file, image_size):
-    """Returns an image [image_size, image_size, 3], its middle square, and whether it was "grey", "transparent" or "RGB"."""
+    """Returns an image [image_size, image_size, 3], its middle square, and what it was: "grey", "transparent" or "RGB", and "turned".
+
+    A camera that was held upright leaves the image lying, and says in the EXIF tag Orientation how it is to be turned and mirrored.
+    """
     from PIL import Image, ImageOps
 
     with warnings.catch_warnings():
@@ -101,11 +113,28 @@ def read_image(file, image_size):
         require(image.width * image.height <= MAX_PIXELS, f"at most {MAX_PIXELS} pixels", size=image.size)
         if image.mode.split(";")[0] in DEEP:
             raise ValueError(f"mode {image.mode}, more than 8 bits a value: convert it")
+        image.load()  # turns a TIFF file by itself, which leaves nothing to do
+        turn = TURNS.get(orientation(image))
         kind = "transparent" if image.has_transparency_data else "grey" if image.mode in GREY else "RGB"
         if kind == "transparent":
             colour = image.convert("RGBA")
             image = Image.alpha_composite(Image.new("RGBA", colour.size, "white"), colour)
-        return np.asarray(ImageOps.fit(image.convert("RGB"), (image_size, image_size), Image.Resampling.LANCZOS)), kind
+        image = image.convert("RGB")
+        upright = image if turn is None else image.transpose(Image.Transpose[turn])
+        square = ImageOps.fit(upright, (image_size, image_size), Image.Resampling.LANCZOS)
+        return np.asarray(square), [kind] if turn is None else [kind, "turned"]
+
+
+def orientation(image):
+    """Returns the EXIF tag Orientation of an image, None where there is none or the tags are damaged."""
+    from PIL import ExifTags
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return image.getexif().get(ExifTags.Base.Orientation)
+        except Exception:  # of whatever kind: Pillow has many
+            return None
 
 
 def check_skipped(path, skipped, limit, num_files, num_kept):
@@ -127,3 +156,5 @@ def tell(path, skipped, converted, num_files):
     kinds = [f"{converted[kind]} {kind}" for kind in ("grey", "transparent") if kind in converted]
     if kinds:
         print(f"converted {' and '.join(kinds)} of {num_files} images in {path} to RGB", file=sys.stderr)
+    if "turned" in converted:
+        print(f"turned {converted['turned']} of {num_files} images in {path} upright, as their EXIF orientation says", file=sys.stderr)
