@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from PIL import Image
+from PIL import ExifTags, Image
 
 import keras_vaemix as vm
 from keras_vaemix import supports
@@ -145,6 +145,33 @@ def test_a_folder_that_changed_is_decoded_anew(folder, streamed):
     path.rename(folder / "few" / "30.png")
     assert images.read_images(folder, 8)["folder"].tolist().count("few") == 3
     assert len(cached_files(folder)) == 4
+
+
+def test_a_folder_that_is_decoded_otherwise_is_decoded_anew(folder, streamed, monkeypatch):
+    streamed()
+    images.read_images(folder, 8)
+    monkeypatch.setattr(image_cache, "DECODING", image_cache.DECODING + 1)
+    images.read_images(folder, 8)
+    assert len(cached_files(folder)) == 2
+
+
+def test_split_folders_are_the_same_from_disk(folder, streamed, capsys):
+    root, exif = folder.parent / "splits", Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    for i, name in enumerate(("Training", "valid", "TEST")):
+        (root / name).mkdir(parents=True)
+        for label in ("few", "many"):
+            (root / name / label).symlink_to(folder / label)
+        Image.new("RGB", (8, 8), (i, i, i)).save(root / name / "turned.jpg", exif=exif)
+    whole, said = data.load(f"folder:{root}", image_size=8), capsys.readouterr()
+    assert [len(getattr(whole, split).x) for split in splits.SPLITS] == [101, 101, 101]
+    assert said.err.count("turned 1 of 101 images") == 3
+    streamed()
+    for _ in range(2):
+        mapped = data.load(f"folder:{root}", image_size=8)
+        assert (mapped.sha256(), mapped.labels_sha256()) == (whole.sha256(), whole.labels_sha256())
+        assert capsys.readouterr() == said
+    assert len(cached_files(folder)) == 3
 
 
 @pytest.mark.parametrize(

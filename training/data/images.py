@@ -92,11 +92,12 @@ def visible_files(path, above=()):
     for entry in path.iterdir():
         if entry.name.startswith(".") or entry.name in HIDDEN:
             continue
-        require(entry.exists(), "links that lead to a file or a folder: mend or remove the link", link=str(entry))
         if entry.is_dir():
             yield from visible_files(entry, (*above, place))
         elif entry.is_file():
             yield entry
+        else:
+            require(entry.exists(), "links that lead to a file or a folder: mend or remove the link", link=str(entry))
 
 
 def read_image(file, image_size):
@@ -107,14 +108,14 @@ def read_image(file, image_size):
     from PIL import Image, ImageOps
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # MAX_PIXELS is less
+        warnings.simplefilter("ignore")  # of many pixels, of which MAX_PIXELS are fewer, and of damaged EXIF tags
         opened = Image.open(file, formats=FORMATS)
     with opened as image:
         require(image.width * image.height <= MAX_PIXELS, f"at most {MAX_PIXELS} pixels", size=image.size)
         if image.mode.split(";")[0] in DEEP:
             raise ValueError(f"mode {image.mode}, more than 8 bits a value: convert it")
         image.load()  # turns a TIFF file by itself, which leaves nothing to do
-        turn = TURNS.get(orientation(image))
+        turn = turn_of(image)
         kind = "transparent" if image.has_transparency_data else "grey" if image.mode in GREY else "RGB"
         if kind == "transparent":
             colour = image.convert("RGBA")
@@ -125,14 +126,14 @@ def read_image(file, image_size):
         return np.asarray(square), [kind] if turn is None else [kind, "turned"]
 
 
-def orientation(image):
-    """Returns the EXIF tag Orientation of an image, None where there is none or the tags are damaged."""
+def turn_of(image):
+    """Returns the turn that an image's EXIF tag Orientation asks for, None where there is none or the tags are damaged."""
     from PIL import ExifTags
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            return image.getexif().get(ExifTags.Base.Orientation)
+            return TURNS.get(image.getexif().get(ExifTags.Base.Orientation))
         except Exception:  # of whatever kind: Pillow has many
             return None
 
