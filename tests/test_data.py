@@ -667,3 +667,17 @@ def test_an_image_with_a_broken_exif_is_read(tmp_path):
     for i, exif in enumerate((b"Exif\x00\x00", b"Exif\x00\x00II*\x00\xff\xff\xff\xff", b"Exif\x00\x00none", bytes(30))):
         Image.new("RGB", (8, 8), (7, 7, 7)).save(tmp_path / f"{i}.jpg", exif=exif)
     assert images.read_images(tmp_path, 4)["x"].shape == (4, 4, 4, 3)
+
+
+def test_range_and_labels_are_settings_of_a_run(tmp_path):
+    from training.train import prepare
+
+    rng, path = np.random.default_rng(0), tmp_path / "mine.npz"
+    np.savez(path, x=rng.integers(0, 2, (300, 8, 8)), y=rng.integers(0, 3, 300))
+    config = prepare(["vae_digits", "--dataset", f"npz:{path}", "--value-range", "1", "--features", "none"]).config
+    assert (config["value_range"], config["labels_sha256"]) == (1, data.load(f"npz:{path}").labels_sha256())
+    run.check_same_settings({name: value for name, value in config.items() if name != "labels_sha256"}, config)
+    with pytest.raises(ValueError, match=r"labels_sha256 was '0', now"):
+        run.check_same_settings({**config, "labels_sha256": "0"}, config)
+    with pytest.raises(ValueError, match=r"value_range was None, now 1\.0"):
+        run.check_same_settings({**config, "value_range": None}, config)
