@@ -263,6 +263,11 @@ def test_celeb_a_hq_trains_on_the_first_in_alphanumeric_order(tmp_path):
     np.savez(tmp_path / "celeb_a_hq.npz", x=x, filename=names[1:])
     with pytest.raises(ValueError, match=r"one filename for each of 50 images"):
         data.load("celeb_a_hq", tmp_path)
+    np.savez(tmp_path / "celeb_a_hq.npz", x=x, y=np.arange(n) % 3)
+    np.testing.assert_array_equal(data.load("celeb_a_hq", tmp_path).test.y, np.arange(40, 50) % 3)
+    np.savez(tmp_path / "celeb_a_hq.npz", x=x, x_test=x)
+    with pytest.raises(ValueError, match=r"not_used=\['x_test'\]"):
+        data.load("celeb_a_hq", tmp_path)
     np.savez(tmp_path / "celeb_a_hq.npz", x=x)
     np.testing.assert_array_equal(data.load("celeb_a_hq", tmp_path).test.x[:, 0, 0, 0], range(40, 50))
 

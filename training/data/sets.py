@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from keras_vaemix import supports
 from keras_vaemix.part import require
-from training.data.arrays import channels, check_labels, from_arrays, with_split_names
+from training.data.arrays import channels, check_labels, check_used, from_arrays, with_split_names
 from training.data.faces import read_celeb_a, read_celeb_a_hq
 from training.data.manifolds import manifold
 from training.data.rows import take
@@ -146,11 +146,15 @@ def celeb_a_hq(arrays):
     """
     if "x" not in arrays:
         return from_arrays("celeb_a_hq", arrays)
+    check_used("celeb_a_hq", arrays)
     x = channels(arrays["x"])
     order = np.argsort(arrays["filename"], kind="stable") if "filename" in arrays else np.arange(len(x))
     require(order.shape == x.shape[:1], f"one filename for each of {len(x)} images", filename=order.shape)
     train, test = np.split(order, [len(x) * 4 // 5])
-    return from_arrays("celeb_a_hq", {"x_train": take(x, train), "x_test": take(x, test)})
+    check_labels(Split(x, arrays.get("y")), "celeb_a_hq")
+    given = {"x": x, "y": arrays["y"]} if "y" in arrays else {"x": x}
+    parts = {f"{key}_{split}": take(value, index) for key, value in given.items() for split, index in (("train", train), ("test", test))}
+    return from_arrays("celeb_a_hq", parts)
 
 
 BUNDLED = {  # need no file

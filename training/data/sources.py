@@ -8,13 +8,13 @@ import numpy as np
 from training.archives import check_arrays
 from training.data.images import image_files, read_images
 
-SPLITS = {"train": "train(ing)?", "validation": "val(id(ation)?)?", "test": "test(ing)?"}  # and the usual names of each
+SPLIT_NAMES = {"train": "train(ing)?", "validation": "val(id(ation)?)?", "test": "test(ing)?"}  # and the usual names of each
 SUFFIX = "([-_ ]?(set|data|images|[0-9]+))?"
 
 
 def split_of(name):
     """Returns the split that a name such as Train, valid, test_images or val2017 stands for, None for any other name."""
-    return next((split for split, names in SPLITS.items() if re.fullmatch(names + SUFFIX, name, re.IGNORECASE)), None)
+    return next((split for split, names in SPLIT_NAMES.items() if re.fullmatch(names + SUFFIX, name, re.IGNORECASE)), None)
 
 
 def read_npz(path):
@@ -48,7 +48,7 @@ def split_folders(path):
     empty = {folder.name for folder in path.iterdir() if folder.is_dir() and split_of(folder.name)}
     top = sorted({parts[0] if parts else "images beside them" for parts in below} | empty)
     inner = sorted("/".join(parts) for parts in below if any(split_of(folder) for folder in parts[1:]))
-    found = {split: [name for name in top if split_of(name) == split] for split in SPLITS}
+    found = {split: [name for name in top if split_of(name) == split] for split in SPLIT_NAMES}
     is_one_set = not any(found.values())
     are_splits = all(split_of(name) for name in top) and found["train"] and all(len(names) < 2 for names in found.values())
     if inner or not (is_one_set or are_splits):
