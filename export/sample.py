@@ -1,6 +1,8 @@
 """Sample an artifact with NumPy and ONNX Runtime alone, to a PNG grid or an .npy file."""
 
 import argparse
+import contextlib
+import os
 import struct
 import sys
 import zlib
@@ -108,12 +110,34 @@ def write_png(path, images, zoom=1):
     Path(path).write_bytes(b"\x89PNG\r\n\x1a\n" + body)
 
 
+@contextlib.contextmanager
+def atomically(path):
+    """Gives a temporary path that takes the place of `path`, of its target where it is a link, if the block ends well.
+
+    Raises:
+        OSError: The folder cannot be written to, or its disk is full. What was there stays.
+    """
+    target = Path(os.path.realpath(path))
+    temporary = target.with_name(f".{os.getpid()}-{target.name}")
+    try:
+        yield temporary
+        with open(temporary, "rb") as file:
+            os.fsync(file.fileno())
+        os.replace(temporary, target)
+    except OSError as error:
+        raise OSError(f"Expected a folder with room that can be written to, for {path}. Received: {target.parent}: {error}") from error
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
 def write_samples(path, x):
-    """Writes samples [N, *] to FILE.png, as a grid of images, or FILE.npy."""
-    if path.suffix == ".npy":
-        np.save(path, x)
-    else:
-        write_png(path, x, zoom=max(1, 64 // x.shape[1]))
+    """Writes samples [N, *] to FILE.png, as a grid of images, or FILE.npy: a whole file or none."""
+    with atomically(path) as temporary:
+        if path.suffix == ".npy":
+            np.save(temporary, x)
+        else:
+            write_png(temporary, x, zoom=max(1, 64 // x.shape[1]))
 
 
 def main(argv=None):

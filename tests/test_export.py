@@ -1,6 +1,8 @@
 """Exported artifacts: what TensorFlow computes, in ONNX Runtime and in a SavedModel, and nothing half-written."""
 
+import contextlib
 import json
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -212,6 +214,42 @@ def test_png_grid_holds_the_images(tmp_path, shape):
     with Image.open(tmp_path / "grid.png") as picture:
         pixels = np.asarray(picture)[::2, ::2]
     np.testing.assert_array_equal(pixels[7:13, 8:15].squeeze(), np.round(255 * images[4]).astype("uint8").squeeze())
+
+
+@contextlib.contextmanager
+def files_of_at_most(num_bytes):
+    """Lets no file grow beyond so many bytes, as a disk without room does."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (num_bytes, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.parametrize("name", ["samples.png", "samples.npy"])
+def test_samples_on_a_full_disk_leave_the_last_ones(exported, tmp_path, name, capsys):
+    (tmp_path / name).write_bytes(b"before")
+    arguments = [str(exported[0]), "--out", str(tmp_path / name)]
+    with files_of_at_most(500):
+        assert export.sample.main(arguments) == 1
+    error = capsys.readouterr().err
+    assert error.startswith(f"error: Expected a folder with room that can be written to, for {tmp_path / name}. Received: {tmp_path}: ")
+    assert error.count("\n") == 1
+    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [(name, b"before")]
+    assert export.sample.main(arguments) == 0
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert (tmp_path / name).read_bytes() != b"before"
+
+
+def test_samples_are_written_through_a_link_and_into_folders_alone(exported, tmp_path, capsys):
+    (tmp_path / "link.png").symlink_to(tmp_path / "target.png")
+    assert export.sample.main([str(exported[0]), "--out", str(tmp_path / "link.png")]) == 0
+    assert (tmp_path / "link.png").is_symlink()
+    assert (tmp_path / "target.png").stat().st_size
+    capsys.readouterr()
+    assert export.sample.main([str(exported[0]), "--out", str(tmp_path / "nowhere" / "a.npy")]) == 1
+    assert f"Received: {tmp_path / 'nowhere'}: [Errno 2]" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
