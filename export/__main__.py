@@ -16,12 +16,14 @@ def main(argv=None):
     args = parser.parse_args(argv)
     import_tensorflow()
     from export.artifact import FORMATS, export_run
+    from training.files import room_in
 
     try:
         formats = args.format.split(",")
         if not set(formats) <= set(FORMATS):
             raise ValueError(f"Expected --format among {','.join(FORMATS)}. Received: {args.format}")
-        print(export_run(args.run, out=args.out, formats=formats))
+        with room_in(args.out or args.run, "make some, and export again"):
+            print(export_run(args.run, out=args.out, formats=formats))
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

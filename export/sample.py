@@ -118,7 +118,7 @@ def atomically(path):
         OSError: The folder cannot be written to, or its disk is full. What was there stays.
     """
     target = Path(os.path.realpath(path))
-    temporary = target.with_name(f".{os.getpid()}-{target.name}")
+    temporary = target.with_name(f".{os.getpid()}-{Path(path).name}")
     try:
         yield temporary
         with open(temporary, "rb") as file:

@@ -293,6 +293,57 @@ def test_export_refuses_what_it_should(tmp_path, capsys):
     assert "Received: tflite" in capsys.readouterr().err
 
 
+def test_export_through_a_link_replaces_its_target(tmp_path):
+    save_run(tmp_path / "run")
+    served, link = tmp_path / "served", tmp_path / "run" / "export"
+    served.mkdir()
+    link.symlink_to(served)
+    for _ in range(2):
+        previous = served.stat().st_ino
+        assert command.main([str(tmp_path / "run"), "--format", "onnx"]) == 0
+        assert link.is_symlink()
+        assert served.stat().st_ino != previous
+        assert {path.name for path in served.iterdir()} == {"decoder.onnx", "sampler.onnx", "manifest.json"}
+    assert [path.name for path in sorted(tmp_path.rglob("*")) if path.parent != served] == ["run", "export", "model.keras", "served"]
+
+
+@pytest.mark.parametrize(
+    ("out", "message"),
+    [
+        (".", "not the working one: choose another --out. Received: ."),
+        ("..", "not the working one: choose another --out. Received: .."),
+        ("dangling", "or a link to one: make its target. Received: dangling, a link to nothing"),
+        ("loop", "or a link to one: make its target. Received: loop, a link to nothing"),
+        ("model.keras", "choose another --out. Received: model.keras, a file"),
+        ("other", "choose another --out. Received: other, with other files"),
+    ],
+)
+def test_export_into_what_cannot_be_replaced_is_one_error(out, message, tmp_path, monkeypatch, capsys):
+    work = tmp_path / "work"
+    work.mkdir()
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept" / "thesis.txt").touch()
+    (tmp_path / "model.keras").touch()
+    for name, target in (("dangling", tmp_path / "nothing"), ("loop", "loop"), ("other", tmp_path / "kept")):
+        (tmp_path / name).symlink_to(target)
+    monkeypatch.chdir(work if out in (".", "..") else tmp_path)
+    before = sorted(tmp_path.rglob("*"))
+    assert command.main([str(tmp_path), "--out", out]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("error: Expected ")
+    assert error.endswith(message + "\n")
+    assert error.count("\n") == 1
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_export_on_a_full_disk_names_the_folder(tmp_path, capsys):
+    save_run(tmp_path)
+    with files_of_at_most(500):
+        assert command.main([str(tmp_path), "--format", "onnx"]) == 1
+    assert capsys.readouterr().err.startswith(f"error: Expected room on the disk of {tmp_path}: make some, and export again. Received: ")
+    assert [path.name for path in tmp_path.iterdir()] == ["model.keras"]
+
+
 def test_components_without_location_and_scale_do_not_export():
     components = tfp.distributions.Independent(tfp.distributions.Gumbel(tf.zeros((3, 2)), 1.0), 1)
     with pytest.raises(ValueError, match=r"location-scale family.*Received: Independent of Gumbel"):
