@@ -1,6 +1,5 @@
 """Sample an artifact with NumPy and ONNX Runtime alone, to a PNG grid or an .npy file."""
 
-import argparse
 import contextlib
 import os
 import struct
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from export import flags
 from export.manifest import STANDARD, read_manifest
 
 MAX_VALUES = 2**28  # drawn at once
@@ -142,14 +142,14 @@ def write_samples(path, x):
 
 def main(argv=None):
     """Returns the exit status: errors are one line on standard error."""
-    parser = argparse.ArgumentParser(prog="python -m export.sample", description=__doc__)
-    parser.add_argument("artifact", type=Path, help="artifact folder")
-    parser.add_argument("--num", type=int, default=64, help="number of samples")
-    parser.add_argument("--component", type=int, help="component of the prior (default: drawn by weight)")
-    parser.add_argument("--seed", type=int, default=0, help="seed of the noise")
-    parser.add_argument("--out", type=Path, default=Path("samples.png"), help="FILE.png, a grid, or FILE.npy (default: %(default)s)")
-    args = parser.parse_args(argv)
+    parser = flags.Parser(prog="python -m export.sample", description=__doc__)
+    parser.add_argument("artifact", type=flags.path, help="artifact folder")
+    parser.add_argument("--num", type=flags.integer, default=64, help="number of samples")
+    parser.add_argument("--component", type=flags.integer, help="component of the prior (default: drawn by weight)")
+    parser.add_argument("--seed", type=flags.seed_number, default=0, help="seed of the noise")
+    parser.add_argument("--out", type=flags.path, default=Path("samples.png"), help="FILE.png, a grid, or FILE.npy (default: %(default)s)")
     try:
+        args = parser.parse_args(argv)
         if args.out.suffix not in (".png", ".npy"):
             raise ValueError(f"Expected --out FILE.png or FILE.npy. Received: {args.out}")
         x, _ = sample(args.artifact, args.num, args.component, args.seed)
