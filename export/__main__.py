@@ -1,27 +1,30 @@
 """Export a run folder: ONNX graphs, a SavedModel and a manifest, each checked before it counts."""
 
-import argparse
 import sys
-from pathlib import Path
 
+from export import flags
 from training.quiet import import_tensorflow
 
 
 def main(argv=None):
     """Returns the exit status: errors are one line on standard error."""
-    parser = argparse.ArgumentParser(prog="python -m export", description=__doc__)
-    parser.add_argument("run", type=Path, help="run folder")
-    parser.add_argument("--out", type=Path, help="artifact folder (default: RUN/export)")
-    parser.add_argument("--format", default="onnx,saved_model", help="what to write, separated by commas (default: %(default)s)")
-    args = parser.parse_args(argv)
-    import_tensorflow()
-    from export.artifact import FORMATS, export_run
-
+    parser = flags.Parser(prog="python -m export", description=__doc__)
+    parser.add_argument("run", type=flags.path, help="run folder")
+    parser.add_argument("--out", type=flags.path, help="artifact folder (default: RUN/export)")
+    parser.add_argument(
+        "--format", type=flags.text, default="onnx,saved_model", help="what to write, separated by commas (default: %(default)s)"
+    )
     try:
+        args = parser.parse_args(argv)
+        import_tensorflow()
+        from export.artifact import FORMATS, export_run
+        from training.files import room_in
+
         formats = args.format.split(",")
         if not set(formats) <= set(FORMATS):
             raise ValueError(f"Expected --format among {','.join(FORMATS)}. Received: {args.format}")
-        print(export_run(args.run, out=args.out, formats=formats))
+        with room_in(args.out or args.run, "make some, and export again"):
+            print(export_run(args.run, out=args.out, formats=formats))
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

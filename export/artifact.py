@@ -29,12 +29,13 @@ def export_model(model, out, formats=FORMATS):
 
     Args:
         model: A model.
-        out: Artifact folder: a new one, an empty one, or an earlier artifact, which is replaced.
+        out: Artifact folder: a new one, an empty one, or an earlier artifact, which is replaced; a link is followed, and stays.
         formats: What to write, some of `FORMATS`.
 
     Raises:
         ExportError: A written file failed a check. The last good artifact stays as it was.
-        FileExistsError: The folder holds something else.
+        FileExistsError: The folder holds something else, is no folder, or is one in which this process works.
+        FileNotFoundError: It is a link to nothing.
     """
     out = Path(out)
     check_replaceable(out)
@@ -44,6 +45,13 @@ def export_model(model, out, formats=FORMATS):
 
 
 def check_replaceable(out):
+    """Raises an `OSError` unless an artifact can take the place of `out`."""
+    if out.is_symlink() and not out.exists():
+        raise FileNotFoundError(f"Expected an artifact folder or a link to one: make its target. Received: {out}, a link to nothing")
+    if out.exists() and not out.is_dir():
+        raise FileExistsError(f"Expected an artifact folder, an empty one or none: choose another --out. Received: {out}, a file")
+    if Path.cwd().is_relative_to(out.resolve()):
+        raise FileExistsError(f"Expected a folder that can be replaced, not the working one: choose another --out. Received: {out}")
     if out.exists() and any(out.iterdir()) and not (out / "manifest.json").exists():
         raise FileExistsError(f"Expected an artifact folder, an empty one or none: choose another --out. Received: {out}, with other files")
 

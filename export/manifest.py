@@ -9,7 +9,7 @@ STANDARD = {  # draws of each family of noise that a manifest may name
     "Laplace": lambda rng, shape, df: rng.laplace(size=shape),
     "Logistic": lambda rng, shape, df: rng.logistic(size=shape),
     "Cauchy": lambda rng, shape, df: rng.standard_cauchy(shape),
-    "Uniform": lambda rng, shape, df: rng.random(shape),
+    "Uniform": lambda rng, shape, df: rng.random(shape, "float32"),  # a float64 just below one would be rounded to one
     "StudentT": lambda rng, shape, df: rng.standard_t(df, shape),
 }
 MAX_SIZE = 2**24  # of a latent, of an example: more has no file that ONNX can hold

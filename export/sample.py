@@ -1,6 +1,7 @@
 """Sample an artifact with NumPy and ONNX Runtime alone, to a PNG grid or an .npy file."""
 
-import argparse
+import contextlib
+import os
 import struct
 import sys
 import zlib
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from export import flags
 from export.manifest import STANDARD, read_manifest
 
 MAX_VALUES = 2**28  # drawn at once
@@ -108,24 +110,46 @@ def write_png(path, images, zoom=1):
     Path(path).write_bytes(b"\x89PNG\r\n\x1a\n" + body)
 
 
+@contextlib.contextmanager
+def atomically(path):
+    """Gives a temporary path that takes the place of `path`, of its target where it is a link, if the block ends well.
+
+    Raises:
+        OSError: The folder cannot be written to, or its disk is full. What was there stays.
+    """
+    target = Path(os.path.realpath(path))
+    temporary = target.with_name(f".{os.getpid()}-{Path(path).name}")
+    try:
+        yield temporary
+        with open(temporary, "rb") as file:
+            os.fsync(file.fileno())
+        os.replace(temporary, target)
+    except OSError as error:
+        raise OSError(f"Expected a folder with room that can be written to, for {path}. Received: {target.parent}: {error}") from error
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
 def write_samples(path, x):
-    """Writes samples [N, *] to FILE.png, as a grid of images, or FILE.npy."""
-    if path.suffix == ".npy":
-        np.save(path, x)
-    else:
-        write_png(path, x, zoom=max(1, 64 // x.shape[1]))
+    """Writes samples [N, *] to FILE.png, as a grid of images, or FILE.npy: a whole file or none."""
+    with atomically(path) as temporary:
+        if path.suffix == ".npy":
+            np.save(temporary, x)
+        else:
+            write_png(temporary, x, zoom=max(1, 64 // x.shape[1]))
 
 
 def main(argv=None):
     """Returns the exit status: errors are one line on standard error."""
-    parser = argparse.ArgumentParser(prog="python -m export.sample", description=__doc__)
-    parser.add_argument("artifact", type=Path, help="artifact folder")
-    parser.add_argument("--num", type=int, default=64, help="number of samples")
-    parser.add_argument("--component", type=int, help="component of the prior (default: drawn by weight)")
-    parser.add_argument("--seed", type=int, default=0, help="seed of the noise")
-    parser.add_argument("--out", type=Path, default=Path("samples.png"), help="FILE.png, a grid, or FILE.npy (default: %(default)s)")
-    args = parser.parse_args(argv)
+    parser = flags.Parser(prog="python -m export.sample", description=__doc__)
+    parser.add_argument("artifact", type=flags.path, help="artifact folder")
+    parser.add_argument("--num", type=flags.integer, default=64, help="number of samples")
+    parser.add_argument("--component", type=flags.integer, help="component of the prior (default: drawn by weight)")
+    parser.add_argument("--seed", type=flags.seed_number, default=0, help="seed of the noise")
+    parser.add_argument("--out", type=flags.path, default=Path("samples.png"), help="FILE.png, a grid, or FILE.npy (default: %(default)s)")
     try:
+        args = parser.parse_args(argv)
         if args.out.suffix not in (".png", ".npy"):
             raise ValueError(f"Expected --out FILE.png or FILE.npy. Received: {args.out}")
         x, _ = sample(args.artifact, args.num, args.component, args.seed)

@@ -12,6 +12,10 @@ Notation, the same in formulas and code:
 Every figure is in nats, summed over dimensions and averaged over examples.
 """
 
+from keras_vaemix.backend import check_backend
+
+check_backend()
+
 from keras_vaemix import (
     callbacks,
     categories,

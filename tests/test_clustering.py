@@ -123,6 +123,34 @@ def test_bad_shares_are_refused():
         evaluation.match_categories([0, 2], [0, 1], 2)
 
 
+@pytest.mark.parametrize("row", [[np.nan, 0.5], [np.inf, 0.0], [0.2, 0.2], [1.5, -0.5], [0.0, 0.0], [1.0, 1.0]])
+def test_shares_that_are_no_distributions_are_refused(row):
+    good, bad = shares_of([0, 1, 1], 2), np.array([[0.5, 0.5], row, [1.0, 0.0]])
+    message = r"shares of categories of at least 0 that sum to one in each row\. Received: other_rows='1 of 3', first="
+    for judge in (
+        lambda: evaluation.usage(bad),
+        lambda: evaluation.cluster_report(good, [0, 1, 1], bad, [0, 1, 1]),
+        lambda: evaluation.cluster_report(bad, [0, 1, 1], good, [0, 1, 1]),
+    ):
+        with pytest.raises(ValueError, match=message):
+            judge()
+
+
+def test_shares_may_be_rounded():
+    shares = np.random.default_rng(0).dirichlet(np.ones(300), 50).astype("float16")
+    assert evaluation.usage(shares)["perplexity"] > 200
+
+
+@pytest.mark.parametrize("name", ["model-CPVAE", "model-GMVAE", "prior-VampPrior", "model-HierarchicalVAE-vamp"])
+def test_a_model_whose_weights_are_not_finite_clusters_nothing(name, binary):
+    model = catalogue.make(**catalogue.COMBINATIONS[name])
+    for weight in model.trainable_weights:
+        weight.assign(np.full(weight.shape, np.nan))
+    for ask in (model.responsibilities, model.cluster):
+        with pytest.raises(ValueError, match=r"finite shares: restore finite weights.*examples_without='30 of 30'"):
+            ask(binary)
+
+
 @pytest.mark.parametrize("name", MIXTURES)
 def test_split_sums_to_the_divergence(name, binary):
     model = catalogue.make(**catalogue.COMBINATIONS[name])

@@ -1,6 +1,8 @@
 """Exported artifacts: what TensorFlow computes, in ONNX Runtime and in a SavedModel, and nothing half-written."""
 
+import contextlib
 import json
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -214,6 +216,42 @@ def test_png_grid_holds_the_images(tmp_path, shape):
     np.testing.assert_array_equal(pixels[7:13, 8:15].squeeze(), np.round(255 * images[4]).astype("uint8").squeeze())
 
 
+@contextlib.contextmanager
+def files_of_at_most(num_bytes):
+    """Lets no file grow beyond so many bytes, as a disk without room does."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (num_bytes, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.parametrize("name", ["samples.png", "samples.npy"])
+def test_samples_on_a_full_disk_leave_the_last_ones(exported, tmp_path, name, capsys):
+    (tmp_path / name).write_bytes(b"before")
+    arguments = [str(exported[0]), "--out", str(tmp_path / name)]
+    with files_of_at_most(500):
+        assert export.sample.main(arguments) == 1
+    error = capsys.readouterr().err
+    assert error.startswith(f"error: Expected a folder with room that can be written to, for {tmp_path / name}. Received: {tmp_path}: ")
+    assert error.count("\n") == 1
+    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [(name, b"before")]
+    assert export.sample.main(arguments) == 0
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert (tmp_path / name).read_bytes() != b"before"
+
+
+def test_samples_are_written_through_a_link_and_into_folders_alone(exported, tmp_path, capsys):
+    (tmp_path / "link.png").symlink_to(tmp_path / "target.png")
+    assert export.sample.main([str(exported[0]), "--out", str(tmp_path / "link.png")]) == 0
+    assert (tmp_path / "link.png").is_symlink()
+    assert (tmp_path / "target.png").stat().st_size
+    capsys.readouterr()
+    assert export.sample.main([str(exported[0]), "--out", str(tmp_path / "nowhere" / "a.npy")]) == 1
+    assert f"Received: {tmp_path / 'nowhere'}: [Errno 2]" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -253,6 +291,57 @@ def test_export_refuses_what_it_should(tmp_path, capsys):
     assert (tmp_path / "mine" / "thesis.txt").exists()
     assert command.main([str(tmp_path / "run"), "--format", "tflite"]) == 1
     assert "Received: tflite" in capsys.readouterr().err
+
+
+def test_export_through_a_link_replaces_its_target(tmp_path):
+    save_run(tmp_path / "run")
+    served, link = tmp_path / "served", tmp_path / "run" / "export"
+    served.mkdir()
+    link.symlink_to(served)
+    for _ in range(2):
+        previous = served.stat().st_ino
+        assert command.main([str(tmp_path / "run"), "--format", "onnx"]) == 0
+        assert link.is_symlink()
+        assert served.stat().st_ino != previous
+        assert {path.name for path in served.iterdir()} == {"decoder.onnx", "sampler.onnx", "manifest.json"}
+    assert [path.name for path in sorted(tmp_path.rglob("*")) if path.parent != served] == ["run", "export", "model.keras", "served"]
+
+
+@pytest.mark.parametrize(
+    ("out", "message"),
+    [
+        (".", "not the working one: choose another --out. Received: ."),
+        ("..", "not the working one: choose another --out. Received: .."),
+        ("dangling", "or a link to one: make its target. Received: dangling, a link to nothing"),
+        ("loop", "or a link to one: make its target. Received: loop, a link to nothing"),
+        ("model.keras", "choose another --out. Received: model.keras, a file"),
+        ("other", "choose another --out. Received: other, with other files"),
+    ],
+)
+def test_export_into_what_cannot_be_replaced_is_one_error(out, message, tmp_path, monkeypatch, capsys):
+    work = tmp_path / "work"
+    work.mkdir()
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept" / "thesis.txt").touch()
+    (tmp_path / "model.keras").touch()
+    for name, target in (("dangling", tmp_path / "nothing"), ("loop", "loop"), ("other", tmp_path / "kept")):
+        (tmp_path / name).symlink_to(target)
+    monkeypatch.chdir(work if out in (".", "..") else tmp_path)
+    before = sorted(tmp_path.rglob("*"))
+    assert command.main([str(tmp_path), "--out", out]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("error: Expected ")
+    assert error.endswith(message + "\n")
+    assert error.count("\n") == 1
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_export_on_a_full_disk_names_the_folder(tmp_path, capsys):
+    save_run(tmp_path)
+    with files_of_at_most(500):
+        assert command.main([str(tmp_path), "--format", "onnx"]) == 1
+    assert capsys.readouterr().err.startswith(f"error: Expected room on the disk of {tmp_path}: make some, and export again. Received: ")
+    assert [path.name for path in tmp_path.iterdir()] == ["model.keras"]
 
 
 def test_components_without_location_and_scale_do_not_export():

@@ -143,7 +143,10 @@ def test_a_kill_while_a_folder_is_replaced_leaves_a_whole_one(can_exchange, tmp_
 def test_leftovers_of_processes_that_run_are_none(tmp_path):
     for name in (f".{os.getpid()}-a.json", ".1-a.json", ".999999999-a.json", ".x-a.json", ".999999999-b.json", f".{'9' * 40}-a.json"):
         (tmp_path / name).write_text("")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / ".999999998-a.json").symlink_to(tmp_path / "folder")
     files.write_json(tmp_path / "a.json", {})
+    (tmp_path / "folder").rmdir()
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted([".1-a.json", ".x-a.json", ".999999999-b.json", "a.json"])
 
 

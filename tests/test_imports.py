@@ -1,6 +1,8 @@
 """Imports go one way."""
 
 import ast
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -9,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 # A module may import those of its own layer and of the layers above it in this list.
 LAYERS = [
-    ["blocks", "part", "replicas", "seeds", "shapes", "version"],
+    ["backend", "blocks", "part", "replicas", "seeds", "shapes", "version"],
     ["supports", "mixtures", "gaussian_mixture", "categories", "embeddings"],
     ["networks", "likelihoods", "posteriors", "priors", "divergences"],
     ["heads", "category_posteriors", "costs", "discrepancies", "games", "moments", "penalties"],
@@ -51,14 +53,36 @@ def test_every_module_has_a_layer():
 
 
 def test_export_sample_stands_alone():
-    names = imported(ROOT / "export" / "sample.py") | imported(ROOT / "export" / "manifest.py")
+    names = set.union(*(imported(ROOT / "export" / f"{name}.py") for name in ("sample", "manifest", "flags")))
     assert {name for name in names if name.startswith("export")} <= {
+        "export",
+        "export.flags",
         "export.manifest",
         "export.manifest.STANDARD",
         "export.manifest.read_manifest",
     }
     tops = {name.split(".")[0] for name in names} - {"export"}
-    assert tops <= {"argparse", "hashlib", "json", "struct", "sys", "zlib", "pathlib", "numpy", "onnxruntime"}
+    assert tops - set(sys.stdlib_module_names) == {"numpy", "onnxruntime"}
+
+
+@pytest.mark.parametrize("backend", ["jax", "torch"])
+@pytest.mark.parametrize("module", ["keras_vaemix", "keras_vaemix.priors", "training.train", "export.__main__"])
+def test_another_backend_is_one_error(backend, module):
+    arguments = ["-c", f"import {module}"] if module.startswith("keras_vaemix") else ["-m", module, "vae_digits"]
+    result = subprocess.run(
+        [sys.executable, *arguments], cwd=ROOT, env={**os.environ, "KERAS_BACKEND": backend}, capture_output=True, text=True
+    )
+    assert result.returncode == 1
+    error = "Expected Keras on TensorFlow, which keras_vaemix needs: set KERAS_BACKEND=tensorflow before Python starts. "
+    assert result.stderr.splitlines()[-1].partition(": ")[2] == f"{error}Received: the backend {backend}"
+    assert len(result.stderr.splitlines()) == 1 or arguments[0] == "-c"
+
+
+def test_a_backend_that_keras_was_configured_with_is_found(tmp_path):
+    (tmp_path / "keras.json").write_text('{"backend": "numpy"}')
+    environment = {name: value for name, value in os.environ.items() if name != "KERAS_BACKEND"} | {"KERAS_HOME": str(tmp_path)}
+    result = subprocess.run([sys.executable, "-c", "import keras_vaemix"], cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert result.stderr.splitlines()[-1].endswith("Received: the backend numpy")
 
 
 def test_rivals_on_a_gpu_need_pytorch_and_numpy_alone():

@@ -8,6 +8,8 @@ import tensorflow_probability as tfp
 from scipy.stats import chisquare, kstest
 
 import keras_vaemix as vm
+from export.onnx import convert, session
+from export.sample import draw_noise
 from keras_vaemix.mixtures import DiagonalNormalMixture
 from keras_vaemix.priors import LocationScaleMixture
 from tests import catalogue
@@ -330,6 +332,39 @@ def test_members_may_share_a_matrix():
     mixture = LocationScaleMixture.of(tf.zeros(6), tfd.MultivariateNormalTriL(tf.ones((6, 4)), scale))
     z, _ = mixture.transport(np.zeros(2, "float32"), np.ones((2, 4), "float32"), np.array([0, 5]))
     np.testing.assert_array_equal(z, np.tile(1 + np.arange(1, 5), (2, 1)))
+
+
+WITHOUT_ENDS = [-np.inf, 0.0, 0.0, -np.inf]  # log-weights: the first and the last member have none
+EDGES = {0.0: 1, -0.5: 1, np.nan: 1, 0.5: 2, 1 - 2**-24: 2, 1.0: 2, 7.0: 2, np.inf: 2}  # members that u chooses
+
+
+def mixture_without_ends(group_size=1):
+    """A mixture whose locations are the numbers of its members, of which the first and the last of each group have no weight."""
+    logits = tf.constant(WITHOUT_ENDS if group_size == 1 else WITHOUT_ENDS * 2)
+    return LocationScaleMixture(logits, tf.range(len(logits), dtype=tf.float32)[:, None], tf.zeros((len(logits), 1)), group_size=group_size)
+
+
+def test_a_member_without_weight_is_never_drawn(tmp_path):
+    u, eps = np.array([*EDGES], "float32"), np.zeros((len(EDGES), 1), "float32")
+    mixture, component = mixture_without_ends(), np.full(len(EDGES), -1)
+    z, drawn = mixture.transport(u, eps, component)
+    np.testing.assert_array_equal(drawn, [*EDGES.values()])
+    np.testing.assert_array_equal(z[:, 0], [*EDGES.values()])
+    signature = [tf.TensorSpec([None], name="u"), tf.TensorSpec([None, 1], name="eps"), tf.TensorSpec([None], tf.int64, name="component")]
+    convert(mixture.constants().transport, signature, ["z", "drawn"], tmp_path / "sampler.onnx")
+    (exported,) = session(tmp_path / "sampler.onnx").run(["drawn"], {"u": u, "eps": eps, "component": component})
+    np.testing.assert_array_equal(exported, [*EDGES.values()])
+    grouped = mixture_without_ends(4)
+    z, _ = grouped.transport(u, eps, np.ones(len(EDGES), int))
+    np.testing.assert_array_equal(z[:, 0], 4 + np.array([*EDGES.values()]))
+
+
+def test_uniform_noise_of_float32_is_below_one():
+    rng, first = np.random.default_rng(0), np.random.default_rng(0)
+    rng.bit_generator.advance(14817372)
+    first.bit_generator.advance(14817372)
+    assert np.float32(first.random()) == 1
+    assert draw_noise(rng, {"family": "Uniform", "df": None}, (1,)) < 1
 
 
 def test_mixture_with_one_component_is_the_learned_normal():

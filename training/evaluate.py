@@ -1,10 +1,10 @@
 """Evaluate a run: ELBO and importance-sampled log-likelihood, each with its standard error."""
 
-import argparse
 import os
 import sys
 from pathlib import Path
 
+from export import flags
 from training.quiet import import_tensorflow
 
 MATCHED_ON = 10_000  # training examples on which categories are matched with labels
@@ -146,17 +146,17 @@ def lines_of(figures, whole=""):
 
 def main(argv=None):
     """Returns the exit status: errors are one line on standard error."""
-    parser = argparse.ArgumentParser(prog="python -m training.evaluate", description=__doc__)
-    parser.add_argument("run", type=Path, help="run folder")
+    parser = flags.Parser(prog="python -m training.evaluate", description=__doc__)
+    parser.add_argument("run", type=flags.path, help="run folder")
     parser.add_argument("--split", default="test", choices=SPLITS)
-    parser.add_argument("--num-samples", type=int, default=5000, help="importance samples for each example")
-    parser.add_argument("--likelihood-examples", type=int, help="log-likelihood of the first so many examples only")
+    parser.add_argument("--num-samples", type=flags.at_least(1), default=5000, help="importance samples for each example")
+    parser.add_argument("--likelihood-examples", type=flags.at_least(1), help="log-likelihood of the first so many examples only")
     parser.add_argument("--features", default="auto", choices=FEATURES, help="network whose features judge images (default: %(default)s)")
     parser.add_argument("--check", action="store_true", help="hold every bound against log p(x) of the first 200 examples, and stop")
-    parser.add_argument("--data-dir", default=os.environ.get("VAEMIX_DATA"), help="folder with NAME.npz")
-    args = parser.parse_args(argv)
-    import_tensorflow()
+    parser.add_argument("--data-dir", default=os.environ.get("VAEMIX_DATA") or None, type=flags.text, help="folder with NAME.npz")
     try:
+        args = parser.parse_args(argv)
+        import_tensorflow()
         print(evaluate_run(args))
     except (ValueError, OSError, ArithmeticError) as error:
         print(f"error: {error}", file=sys.stderr)

@@ -52,7 +52,7 @@ def leftovers(path):
 
 def remove_leftovers(path):
     for leftover in leftovers(path):
-        if leftover.is_dir():
+        if leftover.is_dir() and not leftover.is_symlink():
             shutil.rmtree(leftover, ignore_errors=True)
         else:
             leftover.unlink(missing_ok=True)

@@ -4,6 +4,7 @@ import argparse
 import difflib
 import os
 
+from export import flags
 from training.evaluate import FEATURES, SPLITS
 
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
@@ -13,34 +14,46 @@ DESCRIPTION = "Train a preset: fit, evaluate, draw, export, and sample what was 
 
 def common_flags():
     """Returns the parser of the flags that every preset has."""
-    parser = argparse.ArgumentParser(prog="python -m training.train", description=DESCRIPTION)
+    parser = flags.Parser(prog="python -m training.train", description=DESCRIPTION)
     parser.add_argument("preset", nargs="?", default=MAIN_JOB, help=f"what to train (default: {MAIN_JOB}); see --list")
     parser.add_argument("--list", action="store_true", help="show every preset with its row in its paper, and stop")
-    parser.add_argument("--dataset", help="data set instead of the preset's: a name, npz:PATH or folder:PATH")
-    parser.add_argument("--data-dir", default=os.environ.get("VAEMIX_DATA"), help="folder with NAME.npz (default: $VAEMIX_DATA)")
+    parser.add_argument("--dataset", type=flags.text, help="data set instead of the preset's: a name, npz:PATH or folder:PATH")
     parser.add_argument(
-        "--image-size", type=int, help="side to which images of folder:PATH, and prepared faces, are brought (default: the preset's)"
+        "--data-dir", default=os.environ.get("VAEMIX_DATA") or None, type=flags.text, help="folder with NAME.npz (default: $VAEMIX_DATA)"
+    )
+    parser.add_argument(
+        "--image-size",
+        type=flags.at_least(1),
+        help="side to which images of folder:PATH, and prepared faces, are brought (default: the preset's)",
     )
     parser.add_argument(
         "--value-range",
-        type=float,
+        type=flags.positive,
         metavar="MAX",
         help="value in npz:PATH that becomes 1; 1 takes all as they are (default: by the values)",
     )
-    parser.add_argument("--run-dir", help="run folder (default: runs/PRESET)")
+    parser.add_argument("--run-dir", type=flags.text, help="run folder (default: runs/PRESET)")
     parser.add_argument("--resume", action="store_true", help="go on with the run in the run folder")
-    parser.add_argument("--epochs", type=int, help="at most so many epochs instead of the preset's")
-    parser.add_argument("--batch-size", type=int, help="examples in a step; beta_vae_* lower learning rates after the preset's steps")
-    parser.add_argument("--warm-up", type=int, help="epochs over which beta rises; cp_vae_* anneal temperatures over the preset's")
-    parser.add_argument("--patience", type=int, help="epochs without a better validation figure after which training stops")
-    parser.add_argument("--seed", type=int, default=0, help="seed of weights, order, binarisation and noise")
-    parser.add_argument("--checkpoint-seconds", type=float, default=15.0, help="time between checkpoints; they fall on ends of epochs")
+    parser.add_argument("--epochs", type=flags.at_least(1), help="at most so many epochs instead of the preset's")
+    parser.add_argument(
+        "--batch-size", type=flags.at_least(1), help="examples in a step; beta_vae_* lower learning rates after the preset's steps"
+    )
+    parser.add_argument(
+        "--warm-up", type=flags.at_least(0), help="epochs over which beta rises; cp_vae_* anneal temperatures over the preset's"
+    )
+    parser.add_argument("--patience", type=flags.at_least(1), help="epochs without a better validation figure after which training stops")
+    parser.add_argument("--seed", type=flags.seed_number, default=0, help="seed of weights, order, binarisation and noise")
+    parser.add_argument(
+        "--checkpoint-seconds", type=flags.not_negative, default=15.0, help="time between checkpoints; they fall on ends of epochs"
+    )
     parser.add_argument("--dump-bad-batch", action="store_true", help="check gradients, and write the batch of a step that is not finite")
     parser.add_argument("--strategy", default="auto", choices=("auto", "none", "mirrored", "multiworker"), help="tf.distribute strategy")
     parser.add_argument("--precision", default="float32", choices=PRECISIONS, help="dtype policy of the networks (default: %(default)s)")
-    parser.add_argument("--data-service", nargs="+", default=(), metavar="ADDRESS", help="tf.data services that make the training batches")
-    parser.add_argument("--likelihood-samples", type=int, default=1000, help="importance samples of the log-likelihood")
-    parser.add_argument("--likelihood-examples", type=int, help="log-likelihood of the first so many examples only")
+    parser.add_argument(
+        "--data-service", type=flags.text, nargs="+", default=(), metavar="ADDRESS", help="tf.data services that make the training batches"
+    )
+    parser.add_argument("--likelihood-samples", type=flags.at_least(1), default=1000, help="importance samples of the log-likelihood")
+    parser.add_argument("--likelihood-examples", type=flags.at_least(1), help="log-likelihood of the first so many examples only")
     parser.add_argument("--split", default="test", choices=SPLITS, help="split that judges the run; validation while settings are chosen")
     parser.add_argument("--features", default="auto", choices=FEATURES, help="network whose features judge images (default: %(default)s)")
     return parser
@@ -62,17 +75,18 @@ def parse(argv):
     preset = PRESETS[name]
     own = parser.add_argument_group(f"flags of {preset.name}")
     for flag in preset.flags():
-        kind = {"action": argparse.BooleanOptionalAction} if flag.annotation is bool else {"type": flag.annotation}
+        kind = {"action": argparse.BooleanOptionalAction} if flag.annotation is bool else {"type": type_of(flag)}
         own.add_argument(
             "--" + flag.name.replace("_", "-"), default=flag.default, help=f"(default: {flag.default})", dest="own_" + flag.name, **kind
         )
     args = parser.parse_args(argv)
     if args.preset != name:
         raise ValueError(f"Expected the preset before its flags. Received: {args.preset!r} after them")
-    for name in ("epochs", "batch_size", "patience", "likelihood_samples", "image_size", "likelihood_examples"):
-        if getattr(args, name) is not None and getattr(args, name) < 1:
-            raise ValueError(f"Expected --{name.replace('_', '-')} of at least 1. Received: {getattr(args, name)}")
-    if args.warm_up is not None and args.warm_up < 0:
-        raise ValueError(f"Expected --warm-up of at least 0. Received: {args.warm_up}")
     args.image_size = args.image_size or preset.image_size
     return preset, args, {flag.name: getattr(args, "own_" + flag.name) for flag in preset.flags()}
+
+
+def type_of(flag):
+    """Returns the type of a preset's flag: a size, a weight or a name; a rate is above zero."""
+    kinds = {int: flags.at_least(0), float: flags.positive if flag.name.endswith("rate") else flags.not_negative, str: flags.text}
+    return kinds[flag.annotation]

@@ -13,8 +13,11 @@ HERE, EXCHANGE = -100, 2  # AT_FDCWD and RENAME_EXCHANGE of renameat2(2)
 
 @contextlib.contextmanager
 def folder_atomically(path):
-    """Gives a new folder beside `path` that takes its place when the block ends well, and is removed when it does not."""
-    path = Path(path)
+    """Gives a new folder beside `path` that takes its place when the block ends well, and is removed when it does not.
+
+    Where `path` is a link its target is replaced: who reads the target, and who reads through the link, find the new folder.
+    """
+    path = Path(path).resolve()
     recover(path)
     unfinished = temporary_of(path)
     shutil.rmtree(unfinished, ignore_errors=True)

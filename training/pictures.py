@@ -1,10 +1,9 @@
 """Draw one picture of a run: of its samples, its codes, or how it was trained."""
 
-import argparse
 import os
 import sys
-from pathlib import Path
 
+from export import flags
 from training.evaluate import SPLITS
 from training.quiet import import_tensorflow
 
@@ -25,17 +24,19 @@ WITHOUT_EXAMPLES = ("samples", "neighbors", "mask")
 
 def main(argv=None):
     """Returns the exit status: errors are one line on standard error."""
-    parser = argparse.ArgumentParser(prog="python -m training.pictures", description=__doc__)
-    parser.add_argument("run", type=Path, help="run folder")
+    parser = flags.Parser(prog="python -m training.pictures", description=__doc__)
+    parser.add_argument("run", type=flags.path, help="run folder")
     parser.add_argument("--what", required=True, choices=KINDS, help="picture to draw")
-    parser.add_argument("--attribute", help="label that --what attribute adds to examples and takes away")
-    parser.add_argument("--latents", type=int, nargs=2, metavar="J", help="latents that --what variants varies (default: by effect)")
+    parser.add_argument("--attribute", type=flags.text, help="label that --what attribute adds to examples and takes away")
+    parser.add_argument(
+        "--latents", type=flags.at_least(0), nargs=2, metavar="J", help="latents that --what variants varies (default: by effect)"
+    )
     parser.add_argument("--split", choices=SPLITS, help="split of the examples that are drawn (default: test)")
-    parser.add_argument("--data-dir", default=os.environ.get("VAEMIX_DATA"), help="folder with NAME.npz")
-    parser.add_argument("--out", type=Path, help="PNG file (default: WHAT.png in the run folder)")
-    args = parser.parse_args(argv)
-    import_tensorflow()
+    parser.add_argument("--data-dir", default=os.environ.get("VAEMIX_DATA") or None, type=flags.text, help="folder with NAME.npz")
+    parser.add_argument("--out", type=flags.path, help="PNG file (default: WHAT.png in the run folder)")
     try:
+        args = parser.parse_args(argv)
+        import_tensorflow()
         print(draw_run(args))
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)

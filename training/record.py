@@ -1,12 +1,12 @@
 """Record a run as a row of a table of measured results; what it says of the paper's figures is computed."""
 
-import argparse
 import datetime
 import functools
 import re
 import sys
 from pathlib import Path
 
+from export import flags
 from training.files import read_history, read_json, write_json
 from training.papers import as_run, row_named, with_paper
 from training.quiet import import_tensorflow
@@ -111,15 +111,18 @@ def record(row, table, out=None):
 
 def main(argv=None):
     """Returns the exit status: errors are one line on standard error."""
-    parser = argparse.ArgumentParser(prog="python -m training.record", description=__doc__)
-    parser.add_argument("run", type=Path, help="run folder")
-    parser.add_argument("table", help="name of the table")
+    parser = flags.Parser(prog="python -m training.record", description=__doc__)
+    parser.add_argument("run", type=flags.path, help="run folder")
+    parser.add_argument("table", type=flags.text, help="name of the table")
     parser.add_argument(
-        "--verdict", default=UNNAMED, help=f"of a row that no paper names: one of {', '.join(VERDICTS)}, a colon, a sentence"
+        "--verdict",
+        type=flags.text,
+        default=UNNAMED,
+        help=f"of a row that no paper names: one of {', '.join(VERDICTS)}, a colon, a sentence",
     )
-    args = parser.parse_args(argv)
-    import_tensorflow()
     try:
+        args = parser.parse_args(argv)
+        import_tensorflow()
         if args.verdict.partition(":")[0] not in VERDICTS:
             raise ValueError(f"Expected a verdict that begins with one of {', '.join(VERDICTS)}. Received: {args.verdict}")
         row = row_of(args.run, args.table)

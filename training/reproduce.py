@@ -8,13 +8,12 @@ goes on. A row that is finished, or measured with as many epochs as are asked fo
 OUT/TABLE.json has the measured rows, OUT/TABLE.md the table.
 """
 
-import argparse
 import difflib
 import math
 import os
 import sys
-from pathlib import Path
 
+from export.flags import Parser, at_least, path, positive, seed_number, text
 from training.files import read_history, runs_root
 from training.locks import HeldError, locked
 from training.papers import TABLES, as_run
@@ -29,21 +28,23 @@ PASSED_ON = ("dataset", "epochs", "warm_up", "patience", "data_dir", "likelihood
 
 def flags():
     """Returns the parser of the command line."""
-    parser = argparse.ArgumentParser(prog="python -m training.reproduce", description=__doc__.splitlines()[0])
+    parser = Parser(prog="python -m training.reproduce", description=__doc__.splitlines()[0])
     parser.add_argument("table", nargs="?", help=f"one of {', '.join(TABLES)}")
-    parser.add_argument("--rows", nargs="+", metavar="ROW", help="rows instead of all")
-    parser.add_argument("--seeds", nargs="+", type=int, default=[0], metavar="N", help="seeds of each row (default: 0)")
-    parser.add_argument("--minutes", type=float, metavar="N", help="stop after N minutes with a checkpoint (default: run to the end)")
+    parser.add_argument("--rows", type=text, nargs="+", metavar="ROW", help="rows instead of all")
+    parser.add_argument("--seeds", nargs="+", type=seed_number, default=[0], metavar="N", help="seeds of each row (default: 0)")
+    parser.add_argument("--minutes", type=positive, metavar="N", help="stop after N minutes with a checkpoint (default: run to the end)")
     parser.add_argument("--status", action="store_true", help="show what is done, under way and left, and stop")
-    parser.add_argument("--dataset", help="data set instead of the presets': a name, npz:PATH or folder:PATH")
-    parser.add_argument("--epochs", type=int, help="at most so many epochs instead of the presets'")
-    parser.add_argument("--warm-up", type=int, help="epochs over which beta rises, instead of the presets'")
-    parser.add_argument("--patience", type=int, help="epochs without a better validation figure after which a row stops")
-    parser.add_argument("--data-dir", default=os.environ.get("VAEMIX_DATA"), help="folder with NAME.npz (default: $VAEMIX_DATA)")
-    parser.add_argument("--runs", help="folder of the run folders (default: $VAEMIX_RUNS or ~/.cache/keras_vaemix/runs)")
-    parser.add_argument("--out", type=Path, default=RESULTS, help="folder of TABLE.json and TABLE.md")
-    parser.add_argument("--likelihood-samples", type=int, default=5000, help="importance samples of the log-likelihood")
-    parser.add_argument("--likelihood-examples", type=int, help="log-likelihood of the first so many test examples only")
+    parser.add_argument("--dataset", type=text, help="data set instead of the presets': a name, npz:PATH or folder:PATH")
+    parser.add_argument("--epochs", type=at_least(1), help="at most so many epochs instead of the presets'")
+    parser.add_argument("--warm-up", type=at_least(0), help="epochs over which beta rises, instead of the presets'")
+    parser.add_argument("--patience", type=at_least(1), help="epochs without a better validation figure after which a row stops")
+    parser.add_argument(
+        "--data-dir", default=os.environ.get("VAEMIX_DATA") or None, type=text, help="folder with NAME.npz (default: $VAEMIX_DATA)"
+    )
+    parser.add_argument("--runs", type=text, help="folder of the run folders (default: $VAEMIX_RUNS or ~/.cache/keras_vaemix/runs)")
+    parser.add_argument("--out", type=path, default=RESULTS, help="folder of TABLE.json and TABLE.md")
+    parser.add_argument("--likelihood-samples", type=at_least(1), default=5000, help="importance samples of the log-likelihood")
+    parser.add_argument("--likelihood-examples", type=at_least(1), help="log-likelihood of the first so many test examples only")
     parser.add_argument("--strategy", default="auto", choices=("auto", "none", "mirrored"), help="tf.distribute strategy, of one machine")
     parser.add_argument("--list", action="store_true", help="show the rows, of all tables or of one, and stop")
     return parser
@@ -101,11 +102,6 @@ def queue_of(args):
     (table,) = choose("a table", list(TABLES), [args.table or ""])
     by_name = {row.name: row for row in TABLES[table]}
     names = choose(f"a row of {table}", list(by_name), args.rows or list(by_name))
-    for name, value in (("epochs", args.epochs), ("patience", args.patience), ("likelihood-samples", args.likelihood_samples)):
-        if value is not None and value < 1:
-            raise ValueError(f"Expected --{name} of at least 1. Received: {value}")
-    if args.minutes is not None and not 0 < args.minutes < math.inf:
-        raise ValueError(f"Expected --minutes above 0. Received: {args.minutes}")
     if args.dataset and table in ON_ONE_DATASET:
         raise ValueError(f"Expected {table}, whose figures are of one data set, without --dataset. Received: --dataset {args.dataset}")
     return table, [(by_name[name], seed) for name in names for seed in args.seeds]
@@ -152,8 +148,8 @@ def show(tables):
 
 def main(argv=None):
     """Returns the exit status: errors are one line on standard error; Ctrl-C, SIGTERM and the end of the time leave a checkpoint."""
-    args = flags().parse_args(argv)
     try:
+        args = flags().parse_args(argv)
         if args.list:
             import_tensorflow()
             show(choose("a table", list(TABLES), [args.table]) if args.table else TABLES)

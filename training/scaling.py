@@ -14,13 +14,13 @@ a tree (whose latency grows as log n), do better, shared links worse.
 Reference: P. Patarasuk, X. Yuan, *Bandwidth Optimal All-reduce Algorithms for Clusters of Workstations*, 2009.
 """
 
-import argparse
 import os
 import sys
 import time
 from typing import NamedTuple
 from unittest import mock
 
+from export import flags
 from training.quiet import import_tensorflow
 
 PRESETS = ("vamp_digits", "cp_vae_digits", "hvamp_digits", "gmvae_digits")
@@ -135,13 +135,21 @@ def table(name, traffic, step_seconds, assumption):
 
 def main(argv=None):
     """Prints a table for each preset."""
-    parser = argparse.ArgumentParser(prog="python -m training.scaling", description=__doc__.splitlines()[0])
-    parser.add_argument("presets", nargs="*", default=PRESETS, help="(default: %(default)s)")
-    parser.add_argument("--data-dir", default=os.environ.get("VAEMIX_DATA"), help="folder with NAME.npz (default: $VAEMIX_DATA)")
+    parser = flags.Parser(prog="python -m training.scaling", description=__doc__.splitlines()[0])
+    parser.add_argument("presets", type=flags.text, nargs="*", default=PRESETS, help="(default: %(default)s)")
+    parser.add_argument(
+        "--data-dir", default=os.environ.get("VAEMIX_DATA") or None, type=flags.text, help="folder with NAME.npz (default: $VAEMIX_DATA)"
+    )
     of_step = parser.add_mutually_exclusive_group()
-    of_step.add_argument("--step-seconds", type=float, help="seconds of a step on one GPU, as you measured them")
-    of_step.add_argument("--speedup", type=float, default=1.0, help="how often faster a GPU is than this machine (default: %(default)s)")
-    args = parser.parse_args(argv)
+    of_step.add_argument("--step-seconds", type=flags.positive, help="seconds of a step on one GPU, as you measured them")
+    of_step.add_argument(
+        "--speedup", type=flags.positive, default=1.0, help="how often faster a GPU is than this machine (default: %(default)s)"
+    )
+    try:
+        args = parser.parse_args(argv)
+    except ValueError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
     import_tensorflow()
     import tensorflow as tf
 
@@ -149,8 +157,8 @@ def main(argv=None):
     from training.presets import PRESETS as KNOWN
 
     unknown = [name for name in args.presets if name not in KNOWN]
-    if unknown or min(args.step_seconds or 1, args.speedup) <= 0:
-        print(f"error: Expected presets of training.train --list, and positive numbers. Received: {unknown or argv}", file=sys.stderr)
+    if unknown:
+        print(f"error: Expected presets of training.train --list. Received: {', '.join(unknown)}", file=sys.stderr)
         return 1
     tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2)
     links = ", ".join(f"{name} {link.bandwidth / 1e9:g} GB/s and {1e6 * link.latency:g} us" for name, link in LINKS.items())

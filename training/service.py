@@ -3,9 +3,9 @@
 python -m training.service --port 5050
 """
 
-import argparse
 import sys
 
+from export import flags
 from training.quiet import import_tensorflow
 
 
@@ -57,9 +57,13 @@ def start(port=0):
 
 def main(argv=None):
     """Serves until it is stopped."""
-    parser = argparse.ArgumentParser(prog="python -m training.service", description=__doc__.splitlines()[0])
-    parser.add_argument("--port", type=int, default=5050, help="where to listen (default: %(default)s)")
-    args = parser.parse_args(argv)
+    parser = flags.Parser(prog="python -m training.service", description=__doc__.splitlines()[0])
+    parser.add_argument("--port", type=flags.up_to(65535, 1), default=5050, help="where to listen (default: %(default)s)")
+    try:
+        args = parser.parse_args(argv)
+    except ValueError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
     import_tensorflow()
     dispatcher, _ = start(args.port)
     print(f"Serving on port {args.port}: pass --data-service grpc://HOST:{args.port} to training.train", flush=True)

@@ -5,6 +5,7 @@ import statistics
 import sys
 from pathlib import Path
 
+from export.flags import Parser
 from training.files import atomically, read_json, write_json
 from training.papers import TABLES
 from training.record import RESULTS, is_finished, portable, repeats
@@ -196,8 +197,13 @@ def pages():
     return [README, *sorted((README.parent / "docs").glob("*.md"))]
 
 
-def main():
+def main(argv=None):
     """Judges all measured rows anew, and rewrites the full tables beside them, and the README and the pages of docs in place."""
+    try:
+        Parser(prog="python -m training.tables", description=main.__doc__).parse_args(argv)
+    except ValueError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
     for name in TABLES:
         path = RESULTS / f"{name}.json"
         if path.exists():

@@ -10,6 +10,7 @@ from keras_vaemix.part import require
 
 DEAD_SHARE = 0.1  # of 1/K, the share of a category where all are used alike
 UNMATCHED = -1
+ROUNDING = 1e-3  # of the sum of a row of shares
 
 
 class Matching(NamedTuple):
@@ -77,6 +78,9 @@ def usage(shares):
 
     Args:
         shares: Responsibilities [N, K].
+
+    Raises:
+        ValueError: A row is no distribution.
     """
     use = np.mean(check_shares(shares), axis=0)
     entropy = -np.sum(use * np.log(np.maximum(use, 1e-30)))
@@ -97,7 +101,8 @@ def cluster_report(train_shares, train_labels, test_shares, test_labels):
         `cluster_accuracy_majority` (any number of categories for a label), `nmi` and `ari` (which need no matching).
 
     Raises:
-        ValueError: There is not one label for each example, or the shares are of different numbers of categories.
+        ValueError: There is not one label for each example, a row of shares is no distribution, or the shares are of different numbers of
+            categories.
     """
     report, num_categories = usage(test_shares), np.shape(test_shares)[1]
     if train_labels is None or test_labels is None:
@@ -122,9 +127,12 @@ def check_labels(labels, num_examples):
 
 
 def check_shares(shares):
-    """Returns responsibilities as an array [N, K]; raises `ValueError` for anything else."""
+    """Returns responsibilities as an array [N, K]; raises `ValueError` unless each row is a distribution, to `ROUNDING`."""
     shares = np.asarray(shares)
     require(shares.ndim == 2 and shares.size > 0, "shares of categories [N, K]", shape=shares.shape)
+    is_share = (shares >= 0).all(axis=1) & (np.abs(shares.sum(axis=1, dtype="float64") - 1) <= ROUNDING)  # NaN is none
+    first, expected = shares[np.argmin(is_share), :5].tolist(), "shares of categories of at least 0 that sum to one in each row"
+    require(is_share.all(), expected, other_rows=f"{np.sum(~is_share)} of {len(shares)}", first=first)
     return shares
 
 

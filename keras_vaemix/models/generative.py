@@ -161,12 +161,19 @@ class GenerativeModel(SteppedModel):
             num_samples: Number of draws of z for each example, where the share is an expectation.
             batch_size: Number of examples at a time; 100, or fewer large ones, if None.
             seed: Integer; the estimate is a function of it.
+
+        Raises:
+            ValueError: Examples are none that the model takes, or their shares are not finite, as with weights that are not.
         """
         self.check(x)
         batch_size = at_once(batch_size, self.example_shape, 100)
         check_positive(num_samples=num_samples, batch_size=batch_size)
         batches = ((start, tf.cast(x[start : start + batch_size], tf.float32)) for start in range(0, len(x), batch_size))
-        return np.concatenate([self.shares(batch, num_samples, fold_in([seed, 0], start)) for start, batch in batches])
+        shares = np.concatenate([self.shares(batch, num_samples, fold_in([seed, 0], start)) for start, batch in batches])
+        num_wrong = int(np.sum(~np.isfinite(shares).all(axis=1)))
+        expected = "finite shares: restore finite weights, or scale examples so that their posterior does not overflow"
+        require(num_wrong == 0, expected, examples_without=f"{num_wrong} of {len(shares)}")
+        return shares
 
     def cluster(self, x, num_samples=10, batch_size=None, seed=0):
         """Returns the component with the largest share in each example, [N]. Args as in `responsibilities`."""

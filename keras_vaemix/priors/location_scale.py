@@ -2,6 +2,7 @@
 
 from typing import Any, NamedTuple
 
+import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
@@ -15,6 +16,24 @@ STANDARD = {
     "Cauchy": lambda df: tfd.Cauchy(0.0, 1.0),
     "StudentT": lambda df: tfd.StudentT(df, 0.0, 1.0),
 }
+
+BELOW_ONE = np.nextafter(np.float32(1), np.float32(0))
+
+
+def choose(u, weights):
+    r"""Returns the index that u chooses, :math:`\min\{j : u \sum_i w_i < \sum_{i \le j} w_i\}`: never one whose weight is zero.
+
+    A u outside [0, 1) counts as the nearest number inside, NaN as zero: a float64 just below one, for example, is one in float32.
+
+    Args:
+        u: Uniform on [0, 1), float32 [N].
+        weights: Weights, [J], or those of each draw, [N, J].
+    """
+    cumulative = tf.cumsum(weights, axis=-1)
+    below, total = cumulative[..., :-1], cumulative[..., -1:]
+    is_passed = tf.minimum(u, BELOW_ONE)[:, None] * total >= below  # [N, J - 1]
+    # The second condition is for a u of NaN, which no comparison passes: tf.where becomes a product in ONNX, and keeps it.
+    return tf.reduce_sum(tf.cast(is_passed | (below <= 0), tf.int32), axis=-1)
 
 
 class LocationScaleMixture(NamedTuple):
@@ -81,15 +100,14 @@ class LocationScaleMixture(NamedTuple):
         """Turns noise into draws, by operations that export to ONNX.
 
         Args:
-            u: Uniform on [0, 1), [N]: chooses the member, of the component where one is given, of all where it is -1.
+            u: Uniform on [0, 1), [N]: chooses the member, of the component where one is given, of all where it is -1; see `choose`.
             noise: Draws of the standard distribution, [N, D].
             component: Component of each draw, integer [N], or -1 for one drawn by its weight.
 
         Returns:
             z [N, D] and the component of each [N].
         """
-        cumulative = tf.cumsum(tf.nn.softmax(self.logits))[:-1]  # [J - 1]
-        drawn = tf.reduce_sum(tf.cast(u[:, None] >= cumulative[None, :], component.dtype), axis=1)
+        drawn = tf.cast(choose(u, tf.nn.softmax(self.logits)), component.dtype)
         member = tf.where(component < 0, drawn, self.member(u, tf.maximum(component, 0)))
         return tf.gather(self.loc, member) + self.scaled(noise, member), member // self.group_size
 
@@ -105,9 +123,7 @@ class LocationScaleMixture(NamedTuple):
         if self.group_size == 1:
             return component
         within = tf.nn.softmax(tf.reshape(self.logits, [-1, self.group_size]))  # [K, M]
-        cumulative = tf.gather(tf.cumsum(within, axis=1)[:, :-1], component)  # [N, M - 1]
-        chosen = tf.reduce_sum(tf.cast(u[:, None] >= cumulative, component.dtype), axis=1)
-        return component * self.group_size + chosen
+        return component * self.group_size + tf.cast(choose(u, tf.gather(within, component)), component.dtype)
 
     def sample(self, n, component, seed):
         """Returns n draws z [n, D] and their components [n]; `component` -1 draws it. `seed` is stateless, [2]."""
