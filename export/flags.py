@@ -65,6 +65,7 @@ def up_to(high, low=0):
 
 integer = typed(int, "an integer", lambda value: True, "")
 seed_number = up_to(2**31 - 1)
+number = typed(float, "a number", math.isfinite, "to be finite")
 positive = typed(float, "a number", lambda value: 0 < value < math.inf, "above 0")
 not_negative = typed(float, "a number", lambda value: 0 <= value < math.inf, "of at least 0")
 text = typed(str, "a text", bool, "not to be empty")

@@ -203,7 +203,7 @@ def test_a_start_without_its_package_is_refused_before_anything_is_trained(main,
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (("--hold-categories", -2), "--hold-categories of at least 0, or -1 for ever. Received: hold_categories=-2"),
+        (("--hold-categories", -2), "--hold-categories of at least -1. Received: -2"),
         (("--hold-categories", 1, "--pretraining", 0), "--pretraining of at least 1 with --start umap or --hold-categories"),
         (("--start", "umap", "--pretraining", 0), "--pretraining of at least 1 with --start umap or --hold-categories"),
         (("--start", "mixtures"), "--start: mixture? One of mixture, umap. Received: 'mixtures'"),

@@ -9,6 +9,7 @@ from training.evaluate import FEATURES, SPLITS
 
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 MAIN_JOB = "cp_vae_digits"
+UNLIMITED = ("hold_categories",)  # flags of which -1 means for ever
 DESCRIPTION = "Train a preset: fit, evaluate, draw, export, and sample what was exported."
 
 
@@ -87,6 +88,6 @@ def parse(argv):
 
 
 def type_of(flag):
-    """Returns the type of a preset's flag: a size, a weight or a name; a rate is above zero."""
-    kinds = {int: flags.at_least(0), float: flags.positive if flag.name.endswith("rate") else flags.not_negative, str: flags.text}
-    return kinds[flag.annotation]
+    """Returns the type of a preset's flag: counts are not negative, a rate is above zero; other bounds are its part's."""
+    count = flags.at_least(-1 if flag.name in UNLIMITED else 0)
+    return {int: count, float: flags.positive if flag.name.endswith("rate") else flags.number, str: flags.text}[flag.annotation]
