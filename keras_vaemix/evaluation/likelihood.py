@@ -70,8 +70,9 @@ def likelihood_report(model, x, num_samples=5000, batch_size=None, seed=0, num_l
         report["kl_ladder"] = {rung: mean_of_finite(values) for rung, values in ladder.items()}
         figures |= {f"kl_ladder {rung}": values for rung, values in ladder.items()}
     report["num_left_out"] = {key: count for key, values in figures.items() if (count := len(values) - len(finite(values)))}
-    if report["num_left_out"]:
-        warnings.warn(f"Expected finite figures of every example. Received: means without {report['num_left_out']} of them", stacklevel=2)
+    partial = {key: count for key, count in report["num_left_out"].items() if count < len(figures[key])}  # a mean of none is NaN
+    if partial:
+        warnings.warn(f"Expected finite figures of every example. Received: means without {partial} of them", stacklevel=2)
     return {
         **report,
         "active_units": active_units(model, x),
