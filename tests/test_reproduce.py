@@ -62,7 +62,7 @@ def test_rows_run_are_skipped_and_go_on(again, tmp_path):
     assert [(row["row"], row["seed"], row["epochs"]) for row in rows] == [("vae", 0, 2), ("vae", 1, 1), ("mg2", 1, 1)]
     assert {(row["stopped"], row["protocol"]["epochs"]) for row in rows} == {("unfinished", 400)}
     table = (tmp_path / "out" / "tiny.md").read_text()
-    assert "| `vae` | - | 1 to 2 | 2 | 24.00 | -" in table
+    assert "| `vae` | init=he | 1 to 2 | 2 | 24.00 | -" in table
     assert table == tables.markdown(rows, is_full=True) + "\n"
 
 
