@@ -17,6 +17,7 @@ from keras_vaemix.backend import check_backend
 check_backend()
 
 from keras_vaemix import (
+    adversarial,
     callbacks,
     categories,
     costs,
@@ -24,13 +25,13 @@ from keras_vaemix import (
     divergences,
     embeddings,
     evaluation,
-    games,
     moments,
     networks,
     penalties,
     starts,
     verify,
 )
+from keras_vaemix.batch import Batch, Terms
 from keras_vaemix.category_posteriors import CategoryPosterior, EncodedCategories, HeldCategories
 from keras_vaemix.heads import GatedHeads, Heads, SharedHeads
 from keras_vaemix.likelihoods import (
@@ -70,6 +71,7 @@ __all__ = [
     "VAE",
     "AdversarialAutoencoder",
     "Autoencoder",
+    "Batch",
     "Bernoulli",
     "CategoryPosterior",
     "ContinuousBernoulli",
@@ -102,9 +104,11 @@ __all__ = [
     "SampledMixturePosterior",
     "SharedHeads",
     "StandardNormal",
+    "Terms",
     "TwoStageVAE",
     "VampPrior",
     "__version__",
+    "adversarial",
     "callbacks",
     "categories",
     "costs",
@@ -112,7 +116,6 @@ __all__ = [
     "divergences",
     "embeddings",
     "evaluation",
-    "games",
     "moments",
     "networks",
     "penalties",

@@ -11,6 +11,7 @@ from keras_vaemix import pictures, plots
 from keras_vaemix.evaluation import category_table, cluster_report, has_kl_ladder, kl_ladder, latent_effects, posterior_means
 from keras_vaemix.evaluation.clustering import check_indices, check_labels
 from keras_vaemix.models import GAMIXVAE, AutoencodingModel
+from keras_vaemix.models.inputs import check_batches
 from keras_vaemix.part import check_positive, require
 from keras_vaemix.priors import FittedMixture
 
@@ -18,7 +19,7 @@ from keras_vaemix.priors import FittedMixture
 class Schedule(keras.callbacks.Callback, abc.ABC):
     """Abstract: sets a weight of the model at the start of each epoch.
 
-    The epoch is counted from the optimizer's saved steps, so that a second `fit`, or a resumed one, goes on where the first stopped.
+    Epochs are counted by a weight of the model, so that a second `fit`, or a resumed one, goes on where the first stopped.
     """
 
     @abc.abstractmethod
@@ -26,8 +27,12 @@ class Schedule(keras.callbacks.Callback, abc.ABC):
         """Sets the weight for the epoch that begins after so many."""
 
     def on_epoch_begin(self, epoch, logs=None):
-        steps = self.params.get("steps")
-        self.set(round(self.model.steps_done() / steps) if steps else epoch)  # in float16 the optimizer skips a few
+        self.set(epochs_done(self.model))
+
+
+def epochs_done(model):
+    """Returns the number of epochs that a model was trained for, as its weight has it."""
+    return int(keras.ops.convert_to_numpy(model.epochs_done))
 
 
 class KLWarmUp(Schedule):
@@ -93,15 +98,19 @@ class EarlyStopping(keras.callbacks.Callback):
 
     Args:
         patience: Epochs without a better value after which training stops.
-        warm_up: Epochs at the start that do not count.
-        monitor: What is watched; less is better.
-        past: Values of earlier epochs.
+        warm_up: Epochs at the start of the model's training that do not count.
+        monitor: What is watched: of a bound or a reconstruction term more is better, of everything else less.
+        past: Values of earlier epochs; of epochs that the model was trained for without them, none is the best.
     """
 
     def __init__(self, patience=50, warm_up=0, monitor="val_loss", past=()):
         super().__init__()
         check_positive(patience=patience)
         self.patience, self.warm_up, self.monitor, self.values = patience, warm_up, monitor, list(past)
+        self.epochs_before = 0
+
+    def on_train_begin(self, logs=None):
+        self.epochs_before = max(0, epochs_done(self.model) - len(self.values))
 
     def on_epoch_end(self, epoch, logs=None):
         require(self.monitor in logs, f"{self.monitor} in the logs: give fit a validation_data", logs=sorted(logs))
@@ -111,8 +120,9 @@ class EarlyStopping(keras.callbacks.Callback):
 
     def is_over(self):
         """Returns whether the last `patience` epochs, none of them in the warm-up, brought nothing better."""
-        best = int(np.argmin(self.values)) if self.values else 0
-        return len(self.values) - max(best + 1, self.warm_up) >= self.patience
+        is_bound = self.monitor.endswith(("elbo", "reconstruction", "log_likelihood"))
+        best = int((np.argmax if is_bound else np.argmin)(self.values)) if self.values else 0
+        return len(self.values) - max(best + 1, self.warm_up - self.epochs_before) >= self.patience
 
 
 class NotFiniteError(FloatingPointError):
@@ -126,7 +136,7 @@ class NotFiniteError(FloatingPointError):
 class StopOnNaN(keras.callbacks.Callback):
     """Raises `NotFiniteError` as soon as a loss is no finite number, before anything is saved.
 
-    The step that it names is the first whose loss, of any player, was not finite, or one of whose gradients, where the model is
+    The step that it names is the first of which a loss was not finite, or one of whose gradients, where the model is
     compiled with `check_gradients=True`: of many steps per execution, too. Without that a gradient is found by the loss one step later.
     """
 
@@ -159,7 +169,9 @@ class StopOnNaN(keras.callbacks.Callback):
         return self.model.not_finite.count() if hasattr(self.model, "not_finite") else 0
 
     def stop(self, loss):
-        """Raises the error, which names the first step."""
+        """Raises the error, which names the first step, or the batch of data that no loss can be taken of."""
+        if hasattr(self.model, "unsupported"):
+            check_batches(self.model.unsupported, self.model.support, f"of epoch {self.epoch + 1}")
         epoch, step = self.epoch + 1, self.batch + 1 - max(0, self.steps_since() - 1)
         expected = "Expected a finite loss: lower the learning rate, clip gradients with the optimizer's clipnorm, or look at the batch"
         raise NotFiniteError(f"{expected}. Received: loss={loss} from step {step} of epoch {epoch} on", epoch, step)

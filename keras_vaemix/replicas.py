@@ -1,4 +1,4 @@
-"""What a train step needs across replicas: a batch that couples its examples, means of uneven shares, logs that Keras can reduce."""
+"""What a train step needs across replicas: a batch that couples its examples, the weight of a replica, logs that Keras can reduce."""
 
 import contextlib
 import threading
@@ -6,6 +6,12 @@ import threading
 import tensorflow as tf
 
 _step = threading.local()  # each replica of a machine is a thread
+
+
+def replica_id():
+    """Returns the number of this replica, zero outside of one."""
+    context = tf.distribute.get_replica_context()
+    return context.replica_id_in_sync_group if context is not None else 0
 
 
 def gathered(x):
@@ -28,11 +34,14 @@ def global_sum(x):
     return context.all_reduce(tf.distribute.ReduceOp.SUM, x)
 
 
-def global_mean(x, axis=None):
+def global_mean(x, axis=None, weight=None):
     """Returns the mean of x [B, *] over the examples of all replicas, and over all axes or that of examples, in each replica.
 
-    Its gradient is right as in `gathered`.
+    Its gradient is right as in `gathered`. With weights [B] it is the weighted mean over examples.
     """
+    if weight is not None:
+        ones = tf.reshape(weight, [-1, *[1] * (x.shape.rank - 1)])
+        return global_mean(x * ones, 0) / tf.maximum(global_mean(weight), 1e-12)
     context = tf.distribute.get_replica_context()
     if context is None or context.num_replicas_in_sync == 1:
         return tf.reduce_mean(x, axis)
@@ -55,34 +64,25 @@ def reversed_rows(x):
 
 
 @contextlib.contextmanager
-def counted(x):
-    """Sets the share of this replica in a step to that of its examples x [B, *] in those of all replicas.
+def replica_batch(x):
+    """Sets the weight of this replica in a step to the share of its examples x [B, *] in those of all replicas.
 
     They may have fewer than others, or none, where a batch does not divide or a data set ends.
     """
     context = tf.distribute.get_replica_context()
     if context is not None and context.num_replicas_in_sync > 1:
         count = tf.cast(tf.shape(x)[0], tf.float32)
-        _step.share = count / context.all_reduce(tf.distribute.ReduceOp.SUM, count)
+        _step.weight = count / context.all_reduce(tf.distribute.ReduceOp.SUM, count)
     try:
         yield
     finally:
-        _step.share = None
+        _step.weight = None
 
 
-def share_of_batch():
-    """Returns this replica's share of the examples of a step: the weight of its mean in the mean over all, one on one replica."""
-    share = getattr(_step, "share", None)
-    return 1.0 / tf.distribute.get_strategy().num_replicas_in_sync if share is None else share
-
-
-def weighted(mean):
-    """Returns a mean over this replica's examples and its weight in a sum over replicas, None where all weigh alike."""
-    share = getattr(_step, "share", None)
-    if share is None:
-        return mean, None
-    mean = tf.where(share > 0, mean, tf.zeros_like(mean))  # no example, no mean
-    return mean, share * tf.distribute.get_strategy().num_replicas_in_sync
+def replica_weight():
+    """Returns the weight of this replica's mean in the mean over the examples of all replicas, one on one replica."""
+    weight = getattr(_step, "weight", None)
+    return 1.0 / tf.distribute.get_strategy().num_replicas_in_sync if weight is None else weight
 
 
 def is_multiworker(strategy):

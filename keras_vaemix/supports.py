@@ -11,21 +11,21 @@ from keras_vaemix.part import require
 
 
 class Support(NamedTuple):
-    """A set of values: its name, how a user brings data into it, and whether an array lies in it."""
+    """A set of values: its name, how a user brings data into it, and which values of an array or of a tensor lie in it."""
 
     name: str
     remedy: str
-    contains: Callable
+    inside: Callable
 
 
 def _levels(x):
-    return np.all((x >= 0) & (x <= 1)) and np.allclose(x * 255, np.round(x * 255), atol=1e-3)
+    return (x >= 0) & (x <= 1) & (abs((x * 255 + 0.5) % 1 - 0.5) < 1e-3)
 
 
-BINARY = Support("{0, 1}", "binarise it, or choose ContinuousBernoulli, or PseudoBernoulli by name", lambda x: np.all((x == 0) | (x == 1)))
-UNIT_INTERVAL = Support("[0, 1]", "scale it, for example x / 255", lambda x: np.all((x >= 0) & (x <= 1)))
+BINARY = Support("{0, 1}", "binarise it, or choose ContinuousBernoulli, or PseudoBernoulli by name", lambda x: (x == 0) | (x == 1))
+UNIT_INTERVAL = Support("[0, 1]", "scale it, for example x / 255", lambda x: (x >= 0) & (x <= 1))
 LEVELS = Support("{0, 1/255, ..., 1}", "divide 8-bit integers by 255", _levels)
-REAL = Support("the real line", "remove what is not finite", lambda x: True)
+REAL = Support("the real line", "remove what is not finite", lambda x: x == x)
 
 
 def check_array(x, support, shape=None, name="x"):
@@ -47,6 +47,6 @@ def check_block(x, start, support, name):
         first, *rest = index = np.argwhere(~finite)[0].tolist()
         expected = f"finite values in {name}: remove or replace what is not"
         require(False, expected, index=(start + first, *rest), value=float(x[tuple(index)]))
-    if not support.contains(x):
+    if not np.all(support.inside(x)):
         expected = f"{name} in {support.name}, the likelihood's support: {support.remedy}"
         require(False, expected, minimum=float(x.min()), maximum=float(x.max()))

@@ -83,7 +83,7 @@ def trained(make, replicas, weights):
     strategy = tf.distribute.MirroredStrategy(devices, tf.distribute.HierarchicalCopyAllReduce())
     with strategy.scope():
         model = make()
-        model.compile(keras.optimizers.SGD(1e-3), {name: keras.optimizers.SGD(1e-3) for name in model.default_players()})
+        model.compile(keras.optimizers.SGD(1e-3), {name: keras.optimizers.SGD(1e-3) for name in model.default_optimizers()})
         if hasattr(model, "critic_steps"):
             model.critic_steps = 2  # each is a part of the graph on several replicas
         if weights is None:

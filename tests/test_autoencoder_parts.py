@@ -1,4 +1,4 @@
-"""The parts of autoencoders: costs, discrepancies, penalties and games against their formulas."""
+"""The parts of autoencoders: costs, discrepancies, penalties and adversarial losses against their formulas."""
 
 import inspect
 import math
@@ -22,7 +22,7 @@ def x():
     return np.random.default_rng(0).random((30, *SHAPE), "float32")
 
 
-@pytest.mark.parametrize("module", ["costs", "discrepancies", "games", "moments", "penalties"])
+@pytest.mark.parametrize("module", ["costs", "discrepancies", "adversarial", "moments", "penalties"])
 def test_every_part_comes_back_from_its_configuration(module):
     classes = [c for c in vars(getattr(vm, module)).values() if isinstance(c, type) and issubclass(c, Part) and c is not Part]
     concrete = [c for c in classes if not inspect.isabstract(c)]
@@ -81,18 +81,18 @@ def test_penalties():
     assert frobenius == pytest.approx(2 * (matrix**2).sum(), rel=0.03)
 
 
-def test_games():
+def test_adversarial_losses():
     real, fake = (tf.constant(np.random.default_rng(i).normal(size=(6, D)), tf.float32) for i in range(2))
     direction = np.array([[3.0], [0.0], [4.0]], "float32")
     critic = linear(D, direction)
     difference = float(tf.reduce_mean(critic(fake)) - tf.reduce_mean(critic(real)))
-    game = vm.games.Wasserstein(10.0)
-    assert float(game.critic_loss(critic, real, fake, stateless_seed(0))) == pytest.approx(difference + 10 * (5 - 1) ** 2, rel=1e-5)
-    assert float(game.fooling_loss(critic(fake))) == pytest.approx(-float(tf.reduce_mean(critic(fake))))
+    loss = vm.adversarial.Wasserstein(10.0)
+    assert float(loss.critic_loss(critic, real, fake, stateless_seed(0))) == pytest.approx(difference + 10 * (5 - 1) ** 2, rel=1e-5)
+    assert float(loss.generator_loss(critic(fake))) == pytest.approx(-float(tf.reduce_mean(critic(fake))))
     blind = linear(D, 0 * direction)
-    game = vm.games.NonSaturating()
-    assert float(game.critic_loss(blind, real, fake, None)) == pytest.approx(2 * math.log(2))
-    assert float(game.fooling_loss(blind(fake))) == pytest.approx(math.log(2)) == float(game.yielding_loss(blind(real)))
+    loss = vm.adversarial.NonSaturating()
+    assert float(loss.critic_loss(blind, real, fake, None)) == pytest.approx(2 * math.log(2))
+    assert float(loss.generator_loss(blind(fake))) == pytest.approx(math.log(2)) == float(loss.real_side_loss(blind(real)))
 
 
 # Each by NumPy, for scores of real and fake: the critic's loss, and those of who makes either.
@@ -111,15 +111,15 @@ BY_HAND = {
 
 
 @pytest.mark.parametrize("name", BY_HAND)
-def test_games_of_means(name):
+def test_adversarial_losses_of_means(name):
     """There are more of the fake than of the real: each is a mean of its own."""
     real, fake = (np.random.default_rng(i).normal(size=(6 + 6 * i, D)).astype("float32") for i in range(2))
     direction = np.array([[3.0], [0.0], [4.0]], "float32")
-    critic, game = linear(D, direction), getattr(vm.games, name)()
+    critic, loss = linear(D, direction), getattr(vm.adversarial, name)()
     on_real, on_fake = real @ direction, fake @ direction
     assert max(on_real.min(), on_fake.min()) < -1  # both sides of a hinge
     assert min(on_real.max(), on_fake.max()) > 1
-    critic_loss, fooling_loss, yielding_loss = BY_HAND[name]
-    assert float(game.critic_loss(critic, tf.constant(real), tf.constant(fake), None)) == pytest.approx(critic_loss(on_real, on_fake))
-    assert float(game.fooling_loss(tf.constant(on_fake))) == pytest.approx(fooling_loss(on_fake))
-    assert float(game.yielding_loss(tf.constant(on_real))) == pytest.approx(yielding_loss(on_real))
+    critic_loss, generator_loss, real_side_loss = BY_HAND[name]
+    assert float(loss.critic_loss(critic, tf.constant(real), tf.constant(fake), None)) == pytest.approx(critic_loss(on_real, on_fake))
+    assert float(loss.generator_loss(tf.constant(on_fake))) == pytest.approx(generator_loss(on_fake))
+    assert float(loss.real_side_loss(tf.constant(on_real))) == pytest.approx(real_side_loss(on_real))

@@ -124,27 +124,27 @@ def test_gamix_presets_build(arm):
 
 
 @pytest.mark.parametrize(
-    ("flags", "moments", "num_components", "game"),
+    ("flags", "moments", "num_components", "adversarial_loss"),
     [
-        (("total", "standard", "least_squares", True), vm.moments.TotalMoments, None, vm.games.LeastSquares),
-        (("means", "moments", "hinge", False), vm.moments.MeanMoments, 1, vm.games.Hinge),
-        (("each", "mixture", "hinge", True), vm.moments.EachPosterior, 3, vm.games.Hinge),
+        (("total", "standard", "least_squares", True), vm.moments.TotalMoments, None, vm.adversarial.LeastSquares),
+        (("means", "moments", "hinge", False), vm.moments.MeanMoments, 1, vm.adversarial.Hinge),
+        (("each", "mixture", "hinge", True), vm.moments.EachPosterior, 3, vm.adversarial.Hinge),
     ],
     ids=["total", "means", "each"],
 )
-def test_gamix_flags_choose_the_parts(flags, moments, num_components, game):
+def test_gamix_flags_choose_the_parts(flags, moments, num_components, adversarial_loss):
     """Each with a step of training, which moves every weight."""
     x = Split(np.random.default_rng(0).random((4, 16, 16, 3), "float32"))
     small = {"width": 2, "latent_dim": 4, "discriminator_filters": 2, "discriminator_layers": 1, "num_components": 3}
-    chosen = dict(zip(("moments", "sampler", "game", "spectral_normalization"), flags, strict=True))
+    chosen = dict(zip(("moments", "sampler", "adversarial_loss", "spectral_normalization"), flags, strict=True))
     made = PRESETS["gamix_faces"].build(Data("fake", x, x, x, supports.UNIT_INTERVAL), target_variance=0.3, **small, **chosen)
     model = made.model
-    assert (type(model.moments), model.moments.target_variance, type(model.game)) == (moments, 0.3, game)
+    assert (type(model.moments), model.moments.target_variance, type(model.adversarial_loss)) == (moments, 0.3, adversarial_loss)
     assert isinstance(model.prior, vm.FittedMixture if num_components else vm.StandardNormal)
     assert num_components in (None, model.prior.num_components)
     assert is_spectral(model.discriminator) is chosen["spectral_normalization"]
     before = [weight.numpy() for weight in model.trainable_variables]
-    model.compile(made.optimizer, made.players, jit_compile=False, run_eagerly=True)
+    model.compile(made.optimizer, made.optimizers, jit_compile=False, run_eagerly=True)
     history = model.fit(x.x, batch_size=4, verbose=0).history
     assert np.isfinite([history[name] for name in model.metric_names()]).all()
     assert all(np.any(weight != old) for weight, old in zip(model.trainable_variables, before, strict=True))

@@ -1,4 +1,4 @@
-"""Deterministic autoencoders: every player's move, every term against its formula, and all that a model of this library can do."""
+"""Deterministic autoencoders: every optimizer's move, every term against its formula, and all that a model of this library can do."""
 
 import keras
 import numpy as np
@@ -7,7 +7,7 @@ import tensorflow as tf
 
 import keras_vaemix as vm
 from keras_vaemix import gaussian_mixture, models
-from keras_vaemix.models.autoencoding import at_rest
+from keras_vaemix.models.autoencoding import without_state_updates
 from keras_vaemix.seeds import stateless_seed
 from tests import catalogue
 from tests.catalogue import linear
@@ -55,8 +55,8 @@ def test_saved_model_goes_on_with_the_same_bits(model, x, tmp_path):
         each.fit(x, batch_size=10, epochs=2, verbose=0, shuffle=False)
     for one, other in zip(model.get_weights(), loaded.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
-    for name, player in model.players.items():
-        assert int(player.iterations) == int(loaded.players[name].iterations) > 0
+    for name, optimizer in model.optimizers.items():
+        assert int(optimizer.iterations) == int(loaded.optimizers[name].iterations) > 0
 
 
 def test_seeds_and_clusters(model, x):
@@ -76,7 +76,7 @@ def test_trains_on_two_replicas(name, x):
         model.compile(keras.optimizers.Adam(0.02))
     history = model.fit(x, batch_size=10, epochs=3, verbose=0).history
     assert history["cost"][-1] < history["cost"][0]
-    steps = {name: int(keras.ops.convert_to_numpy(player.iterations)) for name, player in model.players.items()}
+    steps = {name: int(keras.ops.convert_to_numpy(optimizer.iterations)) for name, optimizer in model.optimizers.items()}
     assert all(count == 9 * (model.critic_steps if "critic" in name else 1) for name, count in steps.items())
 
 
@@ -111,19 +111,19 @@ def test_terms_that_couple_examples_are_those_of_the_global_batch(make, x):
 
 
 @pytest.mark.parametrize("name", [*(f"autoencoder-{name}" for name in JUDGED), "GAMIXVAE"])
-def test_players_move_their_own_weights_as_often_as_they_are_to(name, x):
+def test_optimizers_move_their_own_weights_as_often_as_they_are_to(name, x):
     model = catalogue.EVERY_MODEL[name]()
-    players = {player: keras.optimizers.SGD(0.0) for player in model.default_players()}
-    model.compile(keras.optimizers.Adam(0.01), players, run_eagerly=name == "GAMIXVAE")  # its convolutions take long to compile
-    own, *others = (update for outer in model.updates() for update in (outer, *outer.inner))
-    moved = {id(w) for w in own.variables}
-    resting = [w for update in others for w in update.variables if id(w) not in moved]
+    optimizers = {optimizer: keras.optimizers.SGD(0.0) for optimizer in model.default_optimizers()}
+    model.compile(keras.optimizers.Adam(0.01), optimizers, run_eagerly=name == "GAMIXVAE")  # its convolutions take long to compile
+    own = model.variables_of()
+    moved = {id(w) for w in own["model"]}
+    resting = [w for variables in own.values() for w in variables if id(w) not in moved]
     before = [w.numpy() for w in resting]
     model.fit(x, batch_size=10, epochs=1, verbose=0)
     for weight, value in zip(resting, before, strict=True):
         np.testing.assert_array_equal(weight, value)
-    for update in (own, *others):
-        assert int(model.optimizer_of(update.player).iterations) == 3 * update.steps
+    for update in model.updates():
+        assert {int(model.optimizer_of(name).iterations) for name in update.variables} == {3 * update.steps}
 
 
 def test_signs_of_the_game():
@@ -133,8 +133,8 @@ def test_signs_of_the_game():
     model = catalogue.autoencoder(vm.FlexAE, linear(D, direction), generator)
     x = np.random.default_rng(0).random((50, *SHAPE), "float32")
     rates = {"critic": 0.0, "encoder": 0.1, "generator": 0.1}
-    players = {name: keras.optimizers.SGD(rate) for name, rate in rates.items()}
-    model.compile(keras.optimizers.SGD(0.0), players, jit_compile=False)
+    optimizers = {name: keras.optimizers.SGD(rate) for name, rate in rates.items()}
+    model.compile(keras.optimizers.SGD(0.0), optimizers, jit_compile=False)
     score = lambda: (model.latent_means(x)[:, 0].numpy().mean(), model.prior_draws(5000, stateless_seed(0))[:, 0].numpy().mean())  # noqa: E731
     codes, draws = score()
     model.fit(x, epochs=2, verbose=0)
@@ -145,13 +145,13 @@ def test_signs_of_the_game():
 
 @pytest.mark.slow
 def test_adversaries_bring_codes_to_the_prior():
-    """Codes that are free to go anywhere, and start at N(3, 0.5^2), are brought near the mean of a standard normal by both games."""
+    """Codes that are free to go anywhere, and start at N(3, 0.5^2), are brought near the mean of a standard normal by both losses."""
     x = np.random.default_rng(0).normal(3.0, 0.5, (512, 1)).astype("float32")
-    for game, rate in ((vm.games.NonSaturating(), 3e-3), (vm.games.Wasserstein(1.0), 3e-3)):
+    for loss, rate in ((vm.adversarial.NonSaturating(), 3e-3), (vm.adversarial.Wasserstein(1.0), 3e-3)):
         encoder, decoder = linear(1, np.ones((1, 1), "float32")), linear(1, np.ones((1, 1), "float32"))
         critic = vm.networks.mlp((1,), 1, (32, 32), "relu")
         cost, prior = vm.costs.RealSquaredError(0.01), vm.StandardNormal(1)
-        model = vm.AdversarialAutoencoder(encoder, decoder, critic, prior, cost, game, weight=1.0, critic_steps=3)
+        model = vm.AdversarialAutoencoder(encoder, decoder, critic, prior, cost, loss, weight=1.0, critic_steps=3)
         model.compile(keras.optimizers.Adam(rate), {"critic": keras.optimizers.Adam(rate)}, jit_compile=False)
         model.fit(x, batch_size=128, epochs=150, verbose=0)
         codes = model.latent_means(x).numpy()
@@ -162,7 +162,7 @@ def test_batch_normalisation_rests_in_the_moves_of_others(x):
     encoder = catalogue.normalized_encoder()
     moments = lambda: [w.numpy() for w in encoder.non_trainable_variables]  # noqa: E731
     before, trained = moments(), None
-    resting = at_rest(encoder, x)
+    resting = without_state_updates(encoder, x)
     for one, other in zip(before, moments(), strict=True):
         np.testing.assert_array_equal(one, other)
     trained = encoder(x, training=True)
@@ -201,7 +201,7 @@ def test_fitted_density(x):
         (lambda: vm.penalties.CodeNorm(-0.1), "weight >= 0"),
         (lambda: vm.costs.SquaredError(0), "weight > 0"),
         (lambda: vm.discrepancies.InverseMultiquadratic(()), "scales > 0"),
-        (lambda: vm.games.Wasserstein(-1), "gradient_penalty >= 0"),
+        (lambda: vm.adversarial.Wasserstein(-1), "gradient_penalty >= 0"),
         (lambda: catalogue.autoencoder(vm.AdversarialAutoencoder, catalogue.critic(), critic_steps=0), "critic_steps"),
         (lambda: catalogue.autoencoder(vm.AdversarialAutoencoder, catalogue.critic(), weight=-1), "weight >= 0"),
         (lambda: catalogue.autoencoder(vm.AdversarialAutoencoder, catalogue.critic((D + 1,))), "a critic with input"),

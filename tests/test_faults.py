@@ -245,10 +245,11 @@ def test_an_interruption_in_mid_epoch_keeps_the_last_whole_one_to_the_bit(binary
 class Poisoned(vm.VAE):
     """A VAE of which the gradient, and not the loss, is no number where the batch holds a value above 2."""
 
-    def loss_and_record(self, x):
-        inside = keras.ops.cast(keras.ops.max(x) <= 2, "float32")
+    def losses(self, batch, seed, training):
+        inside = keras.ops.cast(keras.ops.max(batch.x) <= 2, "float32")
         weight = keras.ops.sum(self.decoder.trainable_variables[0])
-        return super().loss_and_record(keras.ops.minimum(x, 1.0)) + keras.ops.sqrt(inside * (1 + weight**2))
+        terms = super().losses(vm.Batch(keras.ops.minimum(batch.x, 1.0)), seed, training)["model"]
+        return {"model": terms._replace(total=terms.total + keras.ops.sqrt(inside * (1 + weight**2)))}
 
 
 def poisoned(check_gradients, gradient_alone, jit_compile=False):

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+import keras_vaemix as vm
 from tests import catalogue
 
 
@@ -57,8 +58,9 @@ def test_gradients_reach_every_weight(name):
     x = catalogue.examples(model)
     with tf.GradientTape() as tape:
         (update,) = model.updates()
-        loss = update.loss(tf.constant(x))
-    weights = [w for w in model.trainable_variables if not any(w is own for inner in update.inner for own in inner.variables)]
+        loss = update.losses(vm.Batch(tf.constant(x)), [0, 0], True)["model"].total
+    others = [own for name, variables in update.variables.items() if name != "model" for own in variables]
+    weights = [w for w in model.trainable_variables if not any(w is own for own in others)]
     for weight, gradient in zip(weights, tape.gradient(loss, weights), strict=True):
         assert gradient is not None, weight.path
         assert np.any(np.asarray(gradient) != 0), weight.path

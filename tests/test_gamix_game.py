@@ -13,15 +13,15 @@ from training.presets import PRESETS
 
 D, PATCHES, SCALE = 3, 2, 0.5
 PRIORS = {"standard": lambda: vm.StandardNormal(D), "moments": lambda: vm.FittedMixture(D, 1)}
-GAMES = {  # the game; slopes of the critic's loss by the scores of real and fake; the loss against it, and its slopes
+LOSSES = {  # the adversarial_loss; slopes of the critic's loss by the scores of real and fake; the loss against it, and its slopes
     "least squares": (
-        vm.games.LeastSquares,
+        vm.adversarial.LeastSquares,
         lambda real, fake: ((real - 1) / real.size, fake / fake.size),
         lambda fake: np.mean((fake - 1) ** 2) / 2,
         lambda fake: (fake - 1) / fake.size,
     ),
     "hinge": (
-        vm.games.Hinge,
+        vm.adversarial.Hinge,
         lambda real, fake: ((real < 1) / -real.size, (fake > -1) / fake.size),
         lambda fake: -np.mean(fake),
         lambda fake: np.full_like(fake, -1 / fake.size),
@@ -32,7 +32,9 @@ GAMES = {  # the game; slopes of the critic's loss by the scores of real and fak
 class Judged:
     """A GAMIX-VAE of matrices with a bias each, and what its discriminator is shown."""
 
-    def __init__(self, prior="standard", game=vm.games.LeastSquares, likelihood=None, rates=(0.0, 0.0), seed=0, **settings):
+    def __init__(
+        self, prior="standard", adversarial_loss=vm.adversarial.LeastSquares, likelihood=None, rates=(0.0, 0.0), seed=0, **settings
+    ):
         rng = np.random.default_rng(seed)
         turn = np.linalg.qr(rng.normal(size=(D, D)))[0]  # a decoder that can be undone
         weights = {"encoder": rng.normal(size=(D, 2 * D)) / 2, "decoder": turn, "discriminator": rng.normal(0, 2, (D, PATCHES))}
@@ -40,26 +42,27 @@ class Judged:
         encoder, decoder = (linear(D, *self.weights[name]) for name in ("encoder", "decoder"))
         discriminator = vm.networks.mlp((D,), (PATCHES, 1), ())
         discriminator.set_weights(self.weights["discriminator"])
-        game, self.shown = game(), []
-        critic_loss = game.critic_loss
+        adversarial_loss, self.shown = adversarial_loss(), []
+        critic_loss = adversarial_loss.critic_loss
 
         def watched(critic, real, fake, seed):
             self.shown.append((np.asarray(real), np.asarray(fake)))
             return critic_loss(critic, real, fake, seed)
 
-        game.critic_loss = watched
-        self.model = vm.GAMIXVAE(encoder, decoder, PRIORS[prior](), likelihood or vm.Laplace(SCALE), discriminator, game=game, **settings)
+        adversarial_loss.critic_loss = watched
+        self.model = vm.GAMIXVAE(
+            encoder, decoder, PRIORS[prior](), likelihood or vm.Laplace(SCALE), discriminator, adversarial_loss=adversarial_loss, **settings
+        )
         own, other = map(keras.optimizers.SGD, rates)
         self.model.compile(own, {"discriminator": other}, jit_compile=False, run_eagerly=True)
 
-    def loss(self, x):
-        """Returns the loss of a step on x, with the draws of the first, and what the discriminator was shown as fake."""
-        self.model.draw_counter.assign(0)
+    def losses(self, x):
+        """Returns the losses on x, and what the discriminator was shown as fake."""
         self.shown.clear()
-        loss = self.model.loss_and_record(tf.constant(x))
+        losses = self.model.losses(vm.Batch(tf.constant(x)), [0, 0], training=True)
         ((real, fake),) = self.shown
         np.testing.assert_array_equal(real, x)
-        return loss, fake
+        return losses, fake
 
     def apply(self, name, x):
         matrix, bias = self.weights[name]
@@ -90,30 +93,37 @@ def x():
 
 
 @pytest.mark.parametrize("discriminate_samples", [True, False])
-@pytest.mark.parametrize("game", GAMES)
-def test_loss_is_the_sum_of_its_terms(game, discriminate_samples, x):
-    """The images are judged by the discriminator as it is after its move."""
-    game, slopes, fooling_loss, _ = GAMES[game]
-    rate, weights = 0.3, {"moment_weight": 2.0, "variance_weight": 3.0, "adversarial_weight": 50.0}
-    judged = Judged(game=game, rates=(0.0, rate), discriminate_samples=discriminate_samples, **weights)
-    loss, fake = judged.loss(x)
+@pytest.mark.parametrize("adversarial_loss", LOSSES)
+def test_loss_is_the_sum_of_its_terms(adversarial_loss, discriminate_samples, x):
+    adversarial_loss, _, generator_loss, _ = LOSSES[adversarial_loss]
+    weights = {"moment_weight": 2.0, "variance_weight": 3.0, "adversarial_weight": 50.0}
+    judged = Judged(adversarial_loss=adversarial_loss, discriminate_samples=discriminate_samples, **weights)
+    losses, fake = judged.losses(x)
     assert len(fake) == (1 + discriminate_samples) * len(x)
     mean, log_variance = judged.posteriors(x)
     variance = np.exp(log_variance)
     center, spread = mean.mean(0), mean.var(0) + variance.mean(0) + moments.FLOOR
     ratio = variance / 0.1
-    of_real, of_fake = slopes(judged.apply("discriminator", x), judged.apply("discriminator", fake))
-    matrix, bias = judged.weights["discriminator"]
-    moved = matrix - rate * (x.T @ of_real + fake.T @ of_fake), bias - rate * (of_real.sum(0) + of_fake.sum(0))
     terms = {
         "moment_kl": 2 * np.sum(spread + center**2 - 1 - np.log(spread)) / 2,
         "variance_kl": 3 * np.mean(np.sum(ratio - 1 - np.log(ratio), 1)) / 2,
         "reconstruction": -np.abs(x - fake[: len(x)]).sum(1).mean() / SCALE - D * np.log(2 * SCALE),
-        "adversarial": 50 * fooling_loss(fake @ moved[0] + moved[1]),
+        "adversarial": 50 * generator_loss(judged.apply("discriminator", fake)),
     }
-    received = judged.model.get_metrics_result()
-    assert {name: float(received[name]) for name in terms} == pytest.approx(terms, rel=1e-4)
-    assert float(loss) == pytest.approx(sum(terms.values()) - 2 * terms["reconstruction"], rel=1e-4)
+    total, received = losses["model"]
+    assert {name: float(np.mean(received[name])) for name in terms} == pytest.approx(terms, rel=1e-4)
+    assert float(total) == pytest.approx(sum(terms.values()) - 2 * terms["reconstruction"], rel=1e-4)
+
+
+@pytest.mark.parametrize("adversarial_loss", LOSSES)
+def test_the_discriminator_descends_its_own_loss(adversarial_loss, x):
+    adversarial_loss, slopes, _, _ = LOSSES[adversarial_loss]
+    rate, judged = 0.3, Judged(adversarial_loss=adversarial_loss, rates=(0.0, 0.3))
+    judged.model.train_step(tf.constant(x))
+    ((_, fake),) = judged.shown
+    of_real, of_fake = slopes(judged.apply("discriminator", x), judged.apply("discriminator", fake))
+    matrix, bias = judged.weights["discriminator"]
+    moved = matrix - rate * (x.T @ of_real + fake.T @ of_fake), bias - rate * (of_real.sum(0) + of_fake.sum(0))
     for weight, expected in zip(judged.model.discriminator.get_weights(), moved, strict=True):
         np.testing.assert_allclose(weight, expected, atol=1e-5)
 
@@ -125,7 +135,7 @@ def test_fakes_are_reconstructions_and_decoded_draws_of_what_is_sampled(prior, l
     n = 5000
     x = np.random.default_rng(0).integers(0, 2, (n, D)).astype("float32")
     judged = Judged(prior, likelihood=getattr(vm, likelihood)())
-    _, fake = judged.loss(x)
+    _, fake = judged.losses(x)
     assert fake.shape == (2 * n, D)
     z = judged.latents(logit(fake) if likelihood == "Bernoulli" else fake)
     mean, log_variance = judged.posteriors(x)
@@ -136,29 +146,29 @@ def test_fakes_are_reconstructions_and_decoded_draws_of_what_is_sampled(prior, l
 
 
 @pytest.mark.parametrize(("rates", "moved"), [((0.01, 0.0), {"encoder", "decoder"}), ((0.0, 0.01), {"discriminator"}), ((0.0, 0.0), set())])
-def test_each_player_moves_its_own_weights_once_in_a_step(rates, moved, x):
+def test_each_optimizer_moves_its_own_weights_once_in_a_step(rates, moved, x):
     judged = Judged(rates=rates)
     before = judged.values()
     judged.model.fit(x, batch_size=5, epochs=1, verbose=0)
     assert {name for name, value in judged.values().items() if np.any(value != before[name])} == moved
     assert len(judged.shown) == 4
-    assert [int(judged.model.optimizer_of(player).iterations) for player in ("model", "discriminator")] == [4, 4]
+    assert [int(judged.model.optimizer_of(name).iterations) for name in ("model", "discriminator")] == [4, 4]
 
 
 @pytest.mark.parametrize("discriminate_samples", [True, False])
-@pytest.mark.parametrize("game", GAMES)
+@pytest.mark.parametrize("adversarial_loss", LOSSES)
 @pytest.mark.parametrize("prior", PRIORS)
-def test_gradients_reach_encoder_and_decoder(prior, game, discriminate_samples, x):
+def test_gradients_reach_encoder_and_decoder(prior, adversarial_loss, discriminate_samples, x):
     """The decoder by all images, the encoder by reconstructions alone: draws of what is sampled are constants."""
-    game, _, _, slopes = GAMES[game]
-    judged = Judged(prior, game, moment_weight=0.0, variance_weight=0.0, discriminate_samples=discriminate_samples)
+    adversarial_loss, _, _, slopes = LOSSES[adversarial_loss]
+    judged = Judged(prior, adversarial_loss, moment_weight=0.0, variance_weight=0.0, discriminate_samples=discriminate_samples)
     variables = judged.model.encoder.trainable_variables + judged.model.decoder.trainable_variables
 
     def gradients(weight):
         judged.model.adversarial_weight = weight
         with tf.GradientTape() as tape:
-            loss, fake = judged.loss(x)
-        return tape.gradient(loss, variables), fake
+            losses, fake = judged.losses(x)
+        return tape.gradient(losses["model"].total, variables), fake
 
     (without, _), (received, fake) = gradients(0.0), gradients(30.0)
     by_image = 30 * slopes(judged.apply("discriminator", fake)) @ judged.weights["discriminator"][0].T

@@ -14,7 +14,7 @@ LAYERS = [
     ["backend", "blocks", "part", "replicas", "seeds", "shapes", "version"],
     ["supports", "mixtures", "gaussian_mixture", "categories", "embeddings"],
     ["networks", "likelihoods", "posteriors", "priors", "divergences"],
-    ["heads", "category_posteriors", "costs", "discrepancies", "games", "moments", "penalties"],
+    ["heads", "category_posteriors", "costs", "discrepancies", "adversarial", "moments", "penalties"],
     ["objectives"],
     ["importance"],
     ["models"],

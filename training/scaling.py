@@ -116,7 +116,7 @@ def measured(preset, data):
     for strategy in (both, tf.distribute.get_strategy()):
         with strategy.scope():
             experiment = preset.build(data)
-            experiment.model.compile(experiment.optimizer, experiment.players, jit_compile=False)
+            experiment.model.compile(experiment.optimizer, experiment.optimizers, jit_compile=False)
         batch = next(data.batches(experiment.batch_size, experiment.model.support, 0).as_numpy_iterator())
         results.append((traffic_of if strategy is both else seconds_of)(experiment.model, batch))
     return (*results, len(batch))

@@ -189,7 +189,7 @@ def compile_model(experiment, args, **kwargs):
     """Compiles the model of an experiment, which draws by the seed of the command line."""
     model = experiment.model
     model.seed = args.seed
-    model.compile(experiment.optimizer, experiment.players, experiment.jit_compile, check_gradients=args.dump_bad_batch, **kwargs)
+    model.compile(experiment.optimizer, experiment.optimizers, experiment.jit_compile, check_gradients=args.dump_bad_batch, **kwargs)
 
 
 def callbacks_of(run, data, experiment, recorder):

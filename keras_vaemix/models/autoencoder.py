@@ -37,13 +37,17 @@ class Autoencoder(AutoencodingModel):
         self.discrepancy, self.penalties = discrepancy, tuple(penalties)
         is_given = discrepancy is None or not isinstance(prior, FittedMixture)
         require(is_given, "a prior that there is before training, to which codes can be brought", prior=type(prior).__name__)
-        self.finish()
+        self.check_networks()
+
+    @property
+    def couples_examples(self):
+        return self.discrepancy is not None or len(self.penalties) > 0
 
     def metric_names(self):
         return [*super().metric_names(), *(["discrepancy"] if self.discrepancy else []), *(["penalty"] if self.penalties else [])]
 
-    def terms(self, x, z, training):
-        terms, seed = {"cost": self.mean_cost(x, z, training)}, self.next_seed()
+    def terms(self, x, z, seed, training):
+        terms = {"cost": self.costs(x, z, training)}
         if self.discrepancy:
             terms["discrepancy"] = self.discrepancy(z, self.prior_draws(tf.shape(z)[0], fold_in(seed, 0)))
         if self.penalties:

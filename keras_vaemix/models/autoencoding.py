@@ -5,6 +5,7 @@ import abc
 import keras
 import tensorflow as tf
 
+from keras_vaemix.batch import Terms
 from keras_vaemix.models.generative import GenerativeModel
 from keras_vaemix.models.step import Update
 from keras_vaemix.part import require
@@ -24,9 +25,10 @@ class AutoencodingModel(GenerativeModel):
     def __init__(self, encoder, decoder, prior, cost, seed=0, **kwargs):
         super().__init__(seed, **kwargs)
         self.encoder, self.decoder, self.prior, self.cost = encoder, decoder, prior, cost
+        self.built = True
 
-    def finish(self):
-        """Ends a member's constructor: checks that its networks fit together, and makes what training records."""
+    def check_networks(self):
+        """Raises `ValueError` unless encoder, decoder and prior fit together."""
         shape = (None, self.latent_dim())
         for what, received in (("encoder with output", self.encoder.output_shape), ("decoder with input", self.decoder.input_shape)):
             require(received == shape, f"{what} shape {shape}", shape=received)
@@ -34,14 +36,15 @@ class AutoencodingModel(GenerativeModel):
         require(self.decoder.output_shape == shape, f"decoder with output shape {shape}", shape=self.decoder.output_shape)
         is_free = not hasattr(self.prior, "pseudo_inputs")
         require(is_free, "a prior that is not made of posteriors, which a deterministic encoder has not", prior=type(self.prior).__name__)
-        self.make_trackers()
-        self.built = True
 
     # What a member writes.
 
     @abc.abstractmethod
-    def terms(self, x, z, training):
-        """Returns the terms of the objective of encoder and decoder by name, means over the batch, for x [B, *] and z = E(x) [B, D]."""
+    def terms(self, x, z, seed, training):
+        """Returns the terms of the objective of encoder and decoder by name, for x [B, *] and z = E(x) [B, D].
+
+        Each is [B], or a mean over the batch.
+        """
 
     def latent_dim(self):
         """Returns the number of latents D."""
@@ -50,24 +53,24 @@ class AutoencodingModel(GenerativeModel):
     # Training.
 
     def updates(self):
-        return [Update("model", self.loss_and_record, self.encoder.trainable_variables + self.decoder.trainable_variables)]
+        return [Update({"model": self.encoder.trainable_variables + self.decoder.trainable_variables}, self.losses)]
 
     def metric_names(self):
         return ["loss", "cost"]
 
-    def loss_and_record(self, x, training=True):
-        """Returns the objective of encoder and decoder over the batch, and records its terms."""
-        terms = self.terms(x, self.latents(x, training), training)
-        loss = sum(terms.values())
-        self.record(loss=loss, **terms)
-        return loss
+    def losses(self, batch, seed, training):
+        """Returns the objective of encoder and decoder over the batch, and its terms."""
+        terms = self.terms(batch.x, self.latents(batch.x, training), seed, training)
+        total = sum(batch.mean(term) if term.shape.rank else term for term in terms.values())
+        return {"model": Terms(total, {"loss": self.reported_loss(terms, training), **terms})}
 
-    def judge(self, x):
-        self.loss_and_record(x, training=False)
+    def reported_loss(self, terms, training):
+        """Returns what is recorded as the loss."""
+        return sum(terms.values())
 
-    def mean_cost(self, x, z, training):
-        """Returns the mean cost over the batch of what latents z [B, D] are decoded to."""
-        return tf.reduce_mean(self.cost(x, self.decoder_params(z, training)))
+    def costs(self, x, z, training):
+        """Returns the cost [B] of what latents z [B, D] are decoded to."""
+        return self.cost(x, self.decoder_params(z, training))
 
     def prior_draws(self, n, seed):
         """Returns n draws of P on the latents, [n, D]; `seed` is stateless, [2]."""
@@ -124,7 +127,7 @@ class AutoencodingModel(GenerativeModel):
         return self.prior.responsibilities(self.latent_means(x))
 
 
-def at_rest(network, inputs):
+def without_state_updates(network, inputs):
     """Returns what a network gives in training, in float32, with running moments left as they are: for another's move."""
     with keras.StatelessScope():
         return tf.cast(network(inputs, training=True), tf.float32)

@@ -5,6 +5,7 @@ import abc
 import keras
 import tensorflow as tf
 
+from keras_vaemix.batch import Terms
 from keras_vaemix.blocks import as_array, at_once
 from keras_vaemix.importance import LikelihoodEstimator
 from keras_vaemix.models.generative import GenerativeModel
@@ -27,6 +28,7 @@ class LatentModel(GenerativeModel):
             The S = T * M rows of `draws` are in the order s = t * M + m, and independent for different t.
     """
 
+    couples_examples = False
     decoded_at_once = 1000
     num_strata = 1
 
@@ -35,14 +37,13 @@ class LatentModel(GenerativeModel):
         self.likelihood = likelihood
         self.objective = ELBO() if objective is None else objective
         self.beta = self.add_weight((), keras.initializers.Constant(self.objective.beta), name="beta", trainable=False, dtype="float32")
-        self.make_trackers()
         self._estimator = LikelihoodEstimator(self)
 
     # What a model writes.
 
     @abc.abstractmethod
-    def draws(self, x, objective, seed, training=False):
-        """Returns `Draws` of the latents of the examples x [B, *], as many and in the way that `objective` asks for."""
+    def draws(self, batch, objective, seed, training=False):
+        """Returns `Draws` of the latents of a `Batch`, or of examples [B, *], as many and in the way that `objective` asks for."""
 
     @abc.abstractmethod
     def encode(self, x):
@@ -69,19 +70,22 @@ class LatentModel(GenerativeModel):
         self.likelihood.check(x, self.example_shape, name)
 
     def updates(self):
-        return [Update("model", self.loss_and_record, self.trainable_variables)]
+        return [Update({"model": self.trainable_variables}, self.losses)]
 
     # Training.
 
     def can_compile(self):
         return self.objective.kl is None or not self.objective.kl.needs_host(self.num_strata)
 
-    def loss_and_record(self, x):
-        """Returns the mean negative objective over the batch, plus the distillation of the draws, and records its parts."""
-        d = self.draws(x, self.objective, self.next_seed(), training=True)
-        loss = -tf.reduce_mean(self.objective(d, tf.convert_to_tensor(self.beta)) - d.distillation)
-        self.record(loss=loss, beta=self.beta, **self.parts(d))
-        return loss
+    def losses(self, batch, seed, training):
+        """Returns the negative objective, plus the distillation of the draws in training, and the parts of the ELBO.
+
+        Outside of training beta is one, so that the validation loss is comparable through a warm-up.
+        """
+        d = self.draws(batch, self.objective, seed, training)
+        beta = tf.convert_to_tensor(self.beta) if training else tf.ones([])
+        loss = d.distillation - self.objective(d, beta) if training else -self.objective(d)  # [B]
+        return {"model": Terms(batch.mean(loss), {"loss": loss, "beta": beta, **self.parts(d)})}
 
     def parts(self, d):
         """Returns the named parts of the ELBO with beta = 1, each [B] in nats, and the gap of a bound of the divergence in use."""
@@ -102,11 +106,6 @@ class LatentModel(GenerativeModel):
     def metric_names(self):
         parts = ["elbo", "reconstruction", "kl", *([] if self.has_unbiased_kl() else ["kl_gap"])]
         return ["loss", *map(self.figure_name, parts), "beta"]
-
-    def judge(self, x):
-        """Evaluates the objective with beta = 1, so that the validation loss is comparable through a warm-up."""
-        d = self.draws(x, self.objective, self.next_seed())
-        self.record(loss=-self.objective(d), beta=1.0, **self.parts(d))
 
     # Likelihoods.
 

@@ -7,6 +7,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from keras_vaemix import categories
+from keras_vaemix.batch import Batch
 from keras_vaemix.blocks import at_once
 from keras_vaemix.category_posteriors import EncodedCategories
 from keras_vaemix.divergences import ClosedForm, MonteCarlo
@@ -177,7 +178,9 @@ class CPVAE(LatentModel):
         normal = self.prior.components(None).distribution
         return tfd.Independent(tfd.Normal(tf.tensordot(c, normal.loc, 1), tf.tensordot(c, normal.scale, 1)), 1)
 
-    def draws(self, x, objective, seed, training=False):
+    def draws(self, batch, objective, seed, training=False):
+        batch = Batch.of(batch)
+        x = batch.x
         if training:
             self.estimator.check(self.num_components, self.values_of_example(), x.shape[0] or 100)
         logits, rest = self.encoder_outputs(x, training)  # [B, K], [B, 2 D]
@@ -190,7 +193,7 @@ class CPVAE(LatentModel):
         dtype = tf.float32 if training else tf.float64
         q = CategoricalNormal(log_q, lambda: self.heads.kl(loc, scale, normal.loc, normal.scale, dtype))
         if training:
-            self.track(log_q)
+            self.track(batch, log_q)
         return Draws(
             log_weight=log_weight,
             log_px=self.likelihood.log_prob(self.decode_params(z, c, training), x, training),
@@ -211,10 +214,10 @@ class CPVAE(LatentModel):
 
     # The aggregate posterior.
 
-    def track(self, log_q):
+    def track(self, batch, log_q):
         """Moves the aggregate posterior towards the batch's."""
-        batch = tf.stop_gradient(global_mean(tf.exp(log_q), axis=0))
-        self.aggregate.assign_add(self.aggregate_rate * (batch - self.aggregate))
+        of_batch = tf.stop_gradient(global_mean(tf.exp(log_q), axis=0, weight=batch.weight))
+        self.aggregate.assign_add(self.aggregate_rate * (of_batch - self.aggregate))
 
     def adapt_aggregate(self, x, batch_size=None):
         """Sets `aggregate` to the mean of q(c|x) over the examples x [N, *]: the training set (eq. 14)."""

@@ -4,8 +4,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_vaemix.adversarial import LeastSquares, Wasserstein
+from keras_vaemix.batch import Terms
 from keras_vaemix.blocks import at_once
-from keras_vaemix.games import LeastSquares, Wasserstein
 from keras_vaemix.models.step import Update
 from keras_vaemix.models.vae import VAE
 from keras_vaemix.moments import TotalMoments
@@ -33,7 +34,7 @@ class GAMIXVAE(VAE):
         likelihood: `Laplace(scale)` in the paper, with :math:`\beta_3` = 1 / scale (eq. 12 with the sign that raises the likelihood).
         discriminator: Network from examples to scores of patches [B, *, *, 1], or None.
         moments: `TotalMoments()` by default; `MeanMoments()` is the paper's, `EachPosterior()` the plain VAE.
-        game: The game with the discriminator; `LeastSquares()` by default, not `Wasserstein`, which pairs real and fake.
+        adversarial_loss: That of the discriminator; `LeastSquares()` by default, not `Wasserstein`, which pairs real and fake.
         moment_weight: :math:`\beta_1`.
         variance_weight: :math:`\beta_2`.
         adversarial_weight: :math:`\lambda`.
@@ -48,6 +49,8 @@ class GAMIXVAE(VAE):
     Reference: M. Rivera, *GAMIX-VAE: A VAE with Gaussian Mixture Based Posterior*, 2023.
     """
 
+    couples_examples = True
+
     def __init__(
         self,
         encoder,
@@ -56,7 +59,7 @@ class GAMIXVAE(VAE):
         likelihood,
         discriminator=None,
         moments=None,
-        game=None,
+        adversarial_loss=None,
         moment_weight=1.0,
         variance_weight=1.0,
         adversarial_weight=0.1,
@@ -65,16 +68,16 @@ class GAMIXVAE(VAE):
         seed=0,
         **kwargs,
     ):
+        super().__init__(encoder, decoder, prior, likelihood, DiagonalNormal(), seed=seed, **kwargs)
         self.discriminator, self.moments = discriminator, TotalMoments() if moments is None else moments
-        self.game = LeastSquares() if game is None else game
+        self.adversarial_loss = LeastSquares() if adversarial_loss is None else adversarial_loss
         self.moment_weight, self.variance_weight, self.adversarial_weight = moment_weight, variance_weight, adversarial_weight
         self.memory, self.discriminate_samples = memory, discriminate_samples
-        super().__init__(encoder, decoder, prior, likelihood, DiagonalNormal(), seed=seed, **kwargs)
         weights = {"moment_weight": moment_weight, "variance_weight": variance_weight, "adversarial_weight": adversarial_weight}
         require(min(weights.values()) >= 0, "weights >= 0", **weights)
         require(0 <= memory < 1, "memory in [0, 1)", memory=memory)
-        expected = "a game that needs no pairs of real and fake: LeastSquares, Hinge or NonSaturating"
-        require(not isinstance(self.game, Wasserstein), expected, game=type(self.game).__name__)
+        expected = "an adversarial_loss that needs no pairs of real and fake: LeastSquares, Hinge or NonSaturating"
+        require(not isinstance(self.adversarial_loss, Wasserstein), expected, adversarial_loss=type(self.adversarial_loss).__name__)
         is_free = not prior.trainable_variables
         require(is_free, "a prior with nothing to train: StandardNormal or FittedMixture", prior=type(prior).__name__)
         if discriminator is not None:
@@ -89,59 +92,60 @@ class GAMIXVAE(VAE):
 
     # Training.
 
-    def default_players(self):
+    def default_optimizers(self):
         return {} if self.discriminator is None else {"discriminator": keras.optimizers.Adam(2e-4, 0.5, 0.999)}
 
     def updates(self):
-        own = self.encoder.trainable_variables + self.decoder.trainable_variables
-        return [Update("model", self.loss_and_record, own, inner=() if self.discriminator is None else (self.discriminator_update(),))]
-
-    def discriminator_update(self):
-        """Returns the move of the discriminator, on examples and on images that were made in the model's own."""
-        return Update("discriminator", self.discriminator_loss, self.discriminator.trainable_variables)
+        variables = {"model": self.encoder.trainable_variables + self.decoder.trainable_variables}
+        if self.discriminator is not None:
+            variables["discriminator"] = self.discriminator.trainable_variables
+        return [Update(variables, self.losses)]
 
     def metric_names(self):
         adversarial = [] if self.discriminator is None else ["adversarial", "discriminator_loss"]
         return ["loss", self.figure_name("reconstruction"), "moment_kl", "variance_kl", "aggregate_variance", *adversarial]
 
-    def loss_and_record(self, x, training=True):
-        """Returns the objective (13) over the batch, and records its terms."""
+    def losses(self, batch, seed, training):
+        """Returns the objective (13) over the batch, and the discriminator's loss on the images that were made for it.
+
+        Of validation data the loss is without its adversarial term, which cannot be compared between epochs, and with beta = 1.
+        """
+        x = batch.x
         mean, log_variance = self.posterior_params(self.encoder(x, training=training))
         variance = tf.exp(log_variance)
         center, spread, rest = self.global_moments(mean, variance, training)
-        z, fresh = self.latents(mean, log_variance, center, spread + rest)
+        z, fresh = self.latents(mean, log_variance, center, spread + rest, fold_in(seed, 0))
         params = tf.cast(self.decoder(z, training=training), tf.float32)
-        reconstruction = tf.reduce_mean(self.likelihood.log_prob(params[None], x, training))
         terms = {
-            self.figure_name("reconstruction"): reconstruction,
+            self.figure_name("reconstruction"): self.likelihood.log_prob(params[None], x, training)[0],  # [B]
             "moment_kl": self.moment_weight * self.moments.divergence(mean, variance, center, spread),
             "variance_kl": self.variance_weight * self.moments.variance_divergence(variance),
+            "aggregate_variance": tf.reduce_mean(spread + rest),
         }
         beta = tf.convert_to_tensor(self.beta) if training else 1.0  # below one in a warm-up
+        reconstruction = tf.reduce_mean(terms[self.figure_name("reconstruction")])
         loss = beta * (terms["moment_kl"] + terms["variance_kl"]) - reconstruction
-        if self.discriminator is not None:
-            fake = self.likelihood.mean(params)
-            if self.discriminate_samples:
-                fake = tf.concat([fake, self.image(self.decoder(fresh, training=training))], axis=0)
-            if training:
-                self.minimize(lambda: self.discriminator_loss(x, tf.stop_gradient(fake)), self.discriminator_update())
-            else:
-                self.discriminator_loss(x, fake, at_rest=True)
-            terms["adversarial"] = self.adversarial_weight * self.game.fooling_loss(self.score(fake))
-            loss += terms["adversarial"] if training else 0.0
-        self.record(loss=loss, aggregate_variance=tf.reduce_mean(spread + rest), **terms)
-        return loss
+        if self.discriminator is None:
+            return {"model": Terms(loss, {"loss": loss, **terms})}
+        fake = self.fake(params, fresh, training)
+        discriminator = self.discriminator_terms(x, tf.stop_gradient(fake), fold_in(seed, 1), training)
+        terms["adversarial"] = self.adversarial_weight * self.adversarial_loss.generator_loss(self.score(fake))
+        loss += terms["adversarial"] if training else 0.0
+        return {"model": Terms(loss, {"loss": loss, **terms}), "discriminator": discriminator}
 
-    def discriminator_loss(self, x, fake, at_rest=False):
-        """Returns the discriminator's loss for examples against the images `fake`, and records it."""
-        score = (lambda images, training: self.score(images)) if at_rest else self.score
-        loss = self.game.critic_loss(score, x, fake, [0, 0] if at_rest else self.next_seed())
-        self.record(discriminator_loss=loss)
-        return loss
+    def fake(self, params, fresh, training):
+        """Returns what the discriminator tells from examples: reconstructions, and decoded draws of what is sampled."""
+        image = self.likelihood.mean(params)
+        if not self.discriminate_samples:
+            return image
+        samples = self.likelihood.mean(tf.cast(self.decoder(fresh, training=training), tf.float32))
+        return tf.concat([image, samples], axis=0)
 
-    def judge(self, x):
-        """Reports the objective without the adversarial term, which stands beside it: it cannot be compared between epochs."""
-        self.loss_and_record(x, training=False)
+    def discriminator_terms(self, x, fake, seed, training):
+        """Returns the discriminator's loss for examples against the images `fake`; its spectral norms are taken in training alone."""
+        score = self.score if training else lambda images, training: self.score(images)
+        loss = self.adversarial_loss.critic_loss(score, x, fake, seed)
+        return Terms(loss, {"discriminator_loss": loss})
 
     def posterior_params(self, params):
         """Returns means and log-variances of the posteriors, [B, D] each, in float32."""
@@ -165,17 +169,12 @@ class GAMIXVAE(VAE):
             self.running_variance.assign(tf.stop_gradient(both[1]))
         return *(own + tf.stop_gradient(value - own) for own, value in zip((center, spread), both, strict=True)), rest
 
-    def latents(self, mean, log_variance, center, spread):
+    def latents(self, mean, log_variance, center, spread, seed):
         """Returns draws of the posteriors (eq. 4) and as many of what is sampled: N(0, I), or the aggregate's moments [D]."""
-        seed = self.next_seed()
         noise, other = (tf.random.stateless_normal(tf.shape(mean), fold_in(seed, i)) for i in range(2))
         if isinstance(self.prior, FittedMixture):
             other = tf.stop_gradient(center + tf.sqrt(spread) * other)
         return mean + tf.exp(0.5 * log_variance) * noise, other
-
-    def image(self, params):
-        """Returns the mean of p(x|z) for the decoder's output."""
-        return self.likelihood.mean(tf.cast(params, tf.float32))
 
     def score(self, images, training=False):
         """Returns the discriminator's scores of patches, in float32; training is its own move, in which spectral norms are taken."""

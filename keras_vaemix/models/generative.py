@@ -9,7 +9,10 @@ import tensorflow as tf
 from keras_vaemix.blocks import at_once
 from keras_vaemix.models.step import SteppedModel
 from keras_vaemix.part import check_positive, constructor_config, require
+from keras_vaemix.replicas import replica_id
 from keras_vaemix.seeds import fold_in, stateless_seed
+
+EVALUATION = 1  # second half of the seeds of evaluations: training and users have zero
 
 
 class GenerativeModel(SteppedModel):
@@ -32,16 +35,6 @@ class GenerativeModel(SteppedModel):
         )
 
     # What a model writes.
-
-    @property
-    @abc.abstractmethod
-    def support(self):
-        """The `Support` of its examples."""
-
-    @property
-    @abc.abstractmethod
-    def example_shape(self):
-        """Shape of one example, without the batch."""
 
     @property
     @abc.abstractmethod
@@ -99,9 +92,10 @@ class GenerativeModel(SteppedModel):
     def next_seed(self):
         """Returns a fresh stateless seed [2]: a function of the model's seed, the draw counter and the replica."""
         self.draw_counter.assign_add(1)
-        context = tf.distribute.get_replica_context()
-        replica = context.replica_id_in_sync_group if context is not None else 0
-        return fold_in(fold_in(stateless_seed(self.seed), tf.convert_to_tensor(self.draw_counter)), replica)
+        return fold_in(fold_in(stateless_seed(self.seed), tf.convert_to_tensor(self.draw_counter)), replica_id())
+
+    def evaluation_seed(self, batch):
+        return fold_in(fold_in([self.seed, EVALUATION], batch), replica_id())
 
     def seed_for(self, seed):
         """Returns the stateless seed of a user's `seed`, the next of the model's own for None."""

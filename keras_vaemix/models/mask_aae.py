@@ -6,10 +6,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_vaemix.games import Wasserstein
+from keras_vaemix.adversarial import Wasserstein
+from keras_vaemix.batch import Terms
 from keras_vaemix.models.autoencoder import Autoencoder
-from keras_vaemix.models.autoencoding import at_rest
-from keras_vaemix.models.judged_autoencoder import JudgedAutoencoder
+from keras_vaemix.models.autoencoding import without_state_updates
+from keras_vaemix.models.critic_autoencoder import CriticAutoencoder
 from keras_vaemix.models.step import Update
 from keras_vaemix.part import register, require
 from keras_vaemix.priors import StandardNormal
@@ -31,7 +32,7 @@ def clocks(latent_dim, num_steps=CODE_STEPS):
 
 
 @register
-class MaskAAE(JudgedAutoencoder):
+class MaskAAE(CriticAutoencoder):
     r"""Adversarial autoencoder with a learned mask :math:`a = 1 - e^{-M}` on latents and prior: D(a z) of z = E(x), and a n of n ~ P.
 
     A step is one of each loss in turn, `critic_steps` of the critic's:
@@ -43,7 +44,7 @@ class MaskAAE(JudgedAutoencoder):
 
     where :math:`c_t = \min(2 / D \cdot 2^{\lfloor t / 4R \rfloor}, 2048)` polarises the mask. Samples, reconstructions and the export have
     only the latents with :math:`a_j \ge 0.1`. The code of the paper divides the losses of autoencoder and mask by five after 5 R
-    steps; here `default_players` and `recipe_optimizer` divide their learning rates, which adaptive steps would undo. Both clocks count
+    steps; here `default_optimizers` and `recipe_optimizer` divide their learning rates, which adaptive steps would undo. Both clocks count
     steps of the code's runs of 500,000: for a shorter run, scale them by its length (`clocks`). The code draws a fresh batch for each of
     the eight moves of a step (one of the autoencoder, five of the critic, one of the encoder, one of the mask); here they share one.
 
@@ -58,7 +59,7 @@ class MaskAAE(JudgedAutoencoder):
         fidelity: Factor f of the cost in the mask's loss.
         masked_variance: Factor v of the variance of masked latents.
         threshold: Where a latent counts as active.
-        game: `Wasserstein()` by default.
+        adversarial_loss: `Wasserstein()` by default.
         critic_steps: Steps of the critic in a step.
         seed: Every draw is a function of this integer and of a counter kept as a weight.
 
@@ -76,13 +77,14 @@ class MaskAAE(JudgedAutoencoder):
         fidelity=1000.0,
         masked_variance=100.0,
         threshold=0.1,
-        game=None,
+        adversarial_loss=None,
         critic_steps=5,
         decay_steps=None,
         seed=0,
         **kwargs,
     ):
-        super().__init__(encoder, decoder, critic, prior, cost, Wasserstein() if game is None else game, critic_steps, seed, **kwargs)
+        adversarial_loss = Wasserstein() if adversarial_loss is None else adversarial_loss
+        super().__init__(encoder, decoder, critic, prior, cost, adversarial_loss, critic_steps, seed, **kwargs)
         require(isinstance(prior, StandardNormal), "StandardNormal as prior", prior=type(prior).__name__)
         for name, steps in {"growth_steps": growth_steps, "decay_steps": decay_steps}.items():
             require(steps is None or steps >= 1, f"{name} of at least 1, or None", **{name: steps})
@@ -93,7 +95,7 @@ class MaskAAE(JudgedAutoencoder):
         self.raw_mask = self.add_weight(
             (self.latent_dim(),), keras.initializers.RandomUniform(0.0, 5.0, seed), name="mask", constraint="non_neg", dtype="float32"
         )
-        self.finish()
+        self.check_networks()
 
     # The mask.
 
@@ -113,7 +115,7 @@ class MaskAAE(JudgedAutoencoder):
     def polarity(self):
         """Returns :math:`c_t`."""
         growth = self.growth_steps or clocks(self.latent_dim())[0]
-        doublings = tf.cast(self.optimizer.iterations // (4 * growth), tf.float32)
+        doublings = tf.cast(tf.convert_to_tensor(self.steps_done) // (4 * growth), tf.float32)
         return tf.minimum(2.0 / self.latent_dim() * 2.0 ** tf.minimum(doublings, 30.0), LAST_POLARITY)
 
     # Training.
@@ -123,7 +125,7 @@ class MaskAAE(JudgedAutoencoder):
         rate = keras.optimizers.schedules.PiecewiseConstantDecay([self.decay_steps or clocks(self.latent_dim())[1]], [5e-4, 1e-4])
         return keras.optimizers.RMSprop(rate, epsilon=1e-10)
 
-    def default_players(self):
+    def default_optimizers(self):
         critic, encoder = (keras.optimizers.RMSprop(1e-4, epsilon=1e-10) for _ in range(2))
         return {"critic": critic, "encoder": encoder, "mask": self.recipe_optimizer()}
 
@@ -131,32 +133,35 @@ class MaskAAE(JudgedAutoencoder):
         return [
             *super().updates(),
             self.critic_update(),
-            Update("encoder", self.encoder_loss, self.encoder.trainable_variables),
-            Update("mask", self.mask_loss, [self.raw_mask]),
+            Update({"encoder": self.encoder.trainable_variables}, self.encoder_losses),
+            Update({"mask": [self.raw_mask]}, self.mask_losses),
         ]
 
     def metric_names(self):
         return [*super().metric_names(), "masked_variance", "mask_loss", "active_dimensions"]
 
-    def terms(self, x, z, training):
+    def terms(self, x, z, seed, training):
         a = self.soft_mask()
         spread = tf.reduce_mean(tf.square(z - global_mean(z, axis=0)), axis=0)  # [D]
         variance = tf.reduce_mean(spread * tf.exp(-10.0 * tf.square(a)))
-        return {"cost": self.mean_cost(x, z, training), "masked_variance": self.masked_variance * variance}
+        return {"cost": self.costs(x, z, training), "masked_variance": self.masked_variance * variance}
 
-    def match(self, x):
-        a = self.soft_mask()
-        return a * self.prior_draws(tf.shape(x)[0], self.next_seed()), a * self.codes(x)
+    def real(self, n, seed):
+        return self.soft_mask() * self.prior_draws(n, seed)
 
-    def mask_loss(self, x):
-        """Returns the loss of the mask over the batch, and records it."""
+    def fake(self, x):
+        return self.soft_mask() * self.codes(x)
+
+    def mask_losses(self, batch, seed, training):
+        """Returns the loss of the mask over the batch."""
+        x = batch.x
         a, z = self.soft_mask(), tf.stop_gradient(self.codes(x))
-        draws = self.prior_draws(tf.shape(x)[0], self.next_seed())
+        draws = self.prior_draws(tf.shape(x)[0], seed)
         difference = global_mean(self.score(a * z) - self.score(a * draws))  # squared below
-        cost = tf.reduce_mean(self.cost(x, at_rest(self.decoder, a * z)))
+        cost = tf.reduce_mean(self.cost(x, without_state_updates(self.decoder, a * z)))
         loss = self.fidelity * cost + tf.square(1.0 - difference) + self.polarity() * tf.reduce_sum(tf.abs(a * (1.0 - a)))
-        self.record(mask_loss=loss, active_dimensions=tf.reduce_sum(tf.cast(a >= self.threshold, tf.float32)))
-        return loss
+        active = tf.reduce_sum(tf.cast(a >= self.threshold, tf.float32))
+        return {"mask": Terms(loss, {"mask_loss": loss, "active_dimensions": active})}
 
     def decoder_params(self, z, training=False):
         return super().decoder_params(z * (self.soft_mask() if training else self.mask()), training)

@@ -4,6 +4,7 @@ import abc
 
 import tensorflow as tf
 
+from keras_vaemix.batch import Batch
 from keras_vaemix.divergences import ClosedForm, MonteCarlo
 from keras_vaemix.models.base import LatentModel
 from keras_vaemix.objectives import Draws
@@ -64,7 +65,8 @@ class TwoLevelModel(LatentModel):
         """Returns q(z2|x), a TFP distribution of batch [B] and event [D2]."""
         return self.posterior.distribution(self.top_encoder(x, training=False))
 
-    def draws(self, x, objective, seed, training=False):
+    def draws(self, batch, objective, seed, training=False):
+        x = Batch.of(batch).x
         q2 = self.posterior.distribution(self.top_encoder(x, training=training))
         p2 = self.prior.distribution(self.encode_top, training)
         z2, log_weight = self.posterior.sample(q2, objective.num_samples, fold_in(seed, 0))  # [S, B, D2], [S, B]

@@ -3,6 +3,7 @@
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from keras_vaemix.batch import Batch
 from keras_vaemix.models.base import LatentModel
 from keras_vaemix.models.step import Update
 from keras_vaemix.objectives import Draws
@@ -45,9 +46,10 @@ class TwoStageVAE(LatentModel):
         self.built = True
 
     def updates(self):
-        return [Update("model", self.loss_and_record, self.second.trainable_variables)]
+        return [Update({"model": self.second.trainable_variables}, self.losses)]
 
-    def draws(self, x, objective, seed, training=False):
+    def draws(self, batch, objective, seed, training=False):
+        x = Batch.of(batch).x
         q_z = self.first.encode(x)
         z, log_weight = self.first.posterior.sample(q_z, objective.num_samples, fold_in(seed, 0))  # [S, B, D], [S, B]
         q_u = self.second.posterior.distribution(unfold(self.second.encoder(fold(z), training=training), tf.shape(z)[0]))

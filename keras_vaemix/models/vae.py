@@ -2,6 +2,7 @@
 
 import tensorflow as tf
 
+from keras_vaemix.batch import Batch
 from keras_vaemix.models.base import LatentModel
 from keras_vaemix.objectives import Draws, weighted_path
 from keras_vaemix.part import register, require
@@ -69,7 +70,8 @@ class VAE(LatentModel):
         """Returns q(z|x), a TFP distribution of batch [B] and event [D]."""
         return self.posterior.distribution(self.encoder(x, training=False))
 
-    def draws(self, x, objective, seed, training=False):
+    def draws(self, batch, objective, seed, training=False):
+        x = Batch.of(batch).x
         params = self.encoder(x, training=training)
         q = self.posterior.distribution(params)
         z, log_weight = self.posterior.sample(q, objective.num_samples, seed)  # [S, B, D], [S, B]

@@ -1,9 +1,9 @@
-"""How fast a training step of FlexAE is, against eager PyTorch: four players, of whom the critic moves five times.
+"""How fast a training step of FlexAE is, against eager PyTorch: four optimizers, of which the critic moves five times.
 
     python -m tests.benchmarks.flex_ae_speed --out flex_ae_speed.json
 
 Steps of `flex_ae_mnist` with InfoGAN networks of 256 hidden units, critic and generator of four layers of 256, 32 latents and batches of
-128 random images of 28x28. Both sides have the same networks, players, order and optimizers; the table has what each trains. Cells are
+128 random images of 28x28. Both sides have the same networks, order and optimizers; the table has what each trains. Cells are
 warm before they are measured; they take turns, and the best of each counts. Needs `pip install -r requirements-bench.txt`.
 """
 

@@ -38,7 +38,7 @@ def through(formats=("onnx", "saved_model"), **flags):
         memory[phase] = {"seconds": time.time() - marks[-1][1], "peak_mebibytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
         marks.append((phase, time.time()))
 
-    model.compile(experiment.optimizer, experiment.players, experiment.jit_compile)
+    model.compile(experiment.optimizer, experiment.optimizers, experiment.jit_compile)
     done("build")
     history = model.fit(x / np.float32(255), batch_size=BATCH_SIZE, verbose=0).history
     done("step")

@@ -33,7 +33,7 @@ def ours(stopwatch, data, steps, preset, keywords, figures=None, at_once=STEPS_P
 
     experiment = PRESETS[preset].build(data, **keywords)
     model = experiment.model
-    model.compile(experiment.optimizer, experiment.players, experiment.jit_compile, steps_per_execution=at_once)
+    model.compile(experiment.optimizer, experiment.optimizers, experiment.jit_compile, steps_per_execution=at_once)
     batches = data.batches(experiment.batch_size, model.support, seed=0)
 
     def stop(epoch, logs):

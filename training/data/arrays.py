@@ -86,7 +86,7 @@ def support_of(x):
     if x.dtype == np.uint8:  # without a copy of all of it in float32
         return supports.BINARY if all(np.all((block == 0) | (block == 255)) for _, block in blocks(x)) else supports.LEVELS
     known = (supports.BINARY, supports.LEVELS, supports.UNIT_INTERVAL, supports.REAL)
-    return next(support for support in known if all(support.contains(scale(block)) for _, block in blocks(x)))
+    return next(support for support in known if all(np.all(support.inside(scale(block))) for _, block in blocks(x)))
 
 
 def channels(x):

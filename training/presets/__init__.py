@@ -20,7 +20,7 @@ class Experiment(NamedTuple):
         patience: Epochs without a better validation bound after which training stops.
         callbacks: Further callbacks, whose state is a function of the saved step.
         monitor: Column of the history by whose least value the best weights are chosen, on validation data; None keeps the last weights.
-        players: Optimizers of further players, by name, beside those that the model gives them.
+        optimizers: Further optimizers, by name, beside those that the model has by default.
         jit_compile: XLA, as `compile` takes it; see `parts.compilation`.
         augment: Function of a training batch [B, *] and a stateless seed [2] that returns the batch that is trained on; None for as it is.
         paced: Function of the experiment and the number of its train steps that returns it with schedules of that length; None where none
@@ -37,7 +37,7 @@ class Experiment(NamedTuple):
     callbacks: tuple = ()
     start: Callable | None = None
     monitor: str | None = "val_loss"
-    players: dict | None = None
+    optimizers: dict | None = None
     jit_compile: bool | str = "auto"
     augment: Callable | None = None
     paced: Callable | None = None

@@ -14,7 +14,7 @@ PRIORS = {  # what is sampled
     "mixture": vm.FittedMixture,
 }
 MOMENTS = {"total": vm.moments.TotalMoments, "means": vm.moments.MeanMoments, "each": vm.moments.EachPosterior}
-GAMES = {"least_squares": vm.games.LeastSquares, "hinge": vm.games.Hinge}
+LOSSES = {"least_squares": vm.adversarial.LeastSquares, "hinge": vm.adversarial.Hinge}
 
 
 def gamix(
@@ -33,7 +33,7 @@ def gamix(
     moment_weight: float = 1.0,
     variance_weight: float = 1.0,
     adversarial_weight: float = 5000.0,
-    game: str = "least_squares",
+    adversarial_loss: str = "least_squares",
     spectral_normalization: bool = False,
     memory: float = 0.0,
     discriminate_samples: bool = True,
@@ -54,7 +54,7 @@ def gamix(
         vm.Laplace(scale),
         discriminator,
         moments=choose("moments", MOMENTS, moments)(target_variance),
-        game=choose("game", GAMES, game)(),
+        adversarial_loss=choose("adversarial_loss", LOSSES, adversarial_loss)(),
         moment_weight=moment_weight,
         variance_weight=variance_weight,
         adversarial_weight=adversarial_weight,
@@ -62,13 +62,13 @@ def gamix(
         discriminate_samples=discriminate_samples,
     )
     optimizer, of_its_own = (keras.optimizers.Adam(learning_rate, 0.5, 0.999) for _ in range(2))
-    players = {"discriminator": of_its_own} if discriminator is not None else None
+    optimizers = {"discriminator": of_its_own} if discriminator is not None else None
     settings = {"warm_up": 0, "monitor": None, "jit_compile": compilation("resnet_v2"), "augment": flipped if flip else None}
-    return Experiment(model, optimizer, epochs=200, batch_size=64, players=players, **settings)
+    return Experiment(model, optimizer, epochs=200, batch_size=64, optimizers=optimizers, **settings)
 
 
 LARGE = {"latent_dim": 256, "width": 64, "depth": 2, "discriminator_filters": 64, "discriminator_layers": 3}
-HQ = {**LARGE, "adversarial_weight": 80000.0}  # the likelihood is a sum over 16 times the values, the game a mean over patches
+HQ = {**LARGE, "adversarial_weight": 80000.0}  # the likelihood is a sum over 16 times the values, the adversarial loss a mean over patches
 PAPER = {"moments": "means", "target_variance": 1.0, "sampler": "standard", "discriminate_samples": False}
 PLAIN, ALONE = {"moments": "each", "sampler": "standard"}, {"adversarial_weight": 0.0}
 family(

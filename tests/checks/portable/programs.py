@@ -248,6 +248,7 @@ def load(programs, trained, folder):
     if "last" in outcome:
         for variable, place in zip(model.all_variables(), record["variables"], strict=True):
             variable.assign(arrays[f"last_{place:04d}"])
+        model.epochs_done.assign(len(run.history))  # no part of an epoch's programs
         run.save(model)
     run.write_history()
     model.set_weights(run.best)

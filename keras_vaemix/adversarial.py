@@ -1,4 +1,4 @@
-r"""Games between a critic H and what it tells apart: codes of examples and draws of the prior, or images of both."""
+r"""Adversarial losses of a critic H and of what it tells apart: codes of examples and draws of the prior, or images of both."""
 
 import abc
 
@@ -8,24 +8,24 @@ from keras_vaemix.part import Part, register, require
 from keras_vaemix.shapes import flat_sum
 
 
-class Game(Part, abc.ABC):
-    """Abstract: the losses of a critic, and of those that it judges. The critic's output is high on what is real."""
+class AdversarialLoss(Part, abc.ABC):
+    """Abstract: the losses of a critic, and of the networks that make what it sees. The critic's output is high on what is real."""
 
     @abc.abstractmethod
     def critic_loss(self, critic, real, fake, seed):
         """Returns the critic's loss for real and fake [B, *], a mean over the batch; noise is a function of the stateless seed [2]."""
 
     @abc.abstractmethod
-    def fooling_loss(self, score):
-        """Returns the loss of who makes the fake, for the critic's scores [B, 1] of it."""
+    def generator_loss(self, score):
+        """Returns the loss of the network that makes the fake, for the critic's scores [B, 1] of it."""
 
     @abc.abstractmethod
-    def yielding_loss(self, score):
-        """Returns the loss of who makes what counts as real, where that is trained too: the score is to fall."""
+    def real_side_loss(self, score):
+        """Returns the loss of the network that makes what counts as real, where that is trained too: the score is to fall."""
 
 
 @register
-class NonSaturating(Game):
+class NonSaturating(AdversarialLoss):
     r"""Classification, :math:`L_H = -E \log \sigma(H(real)) - E \log(1 - \sigma(H(fake)))`, and :math:`-E \log \sigma(H(fake))` against it.
 
     Reference: A. Makhzani et al., *Adversarial Autoencoders*, 2016; I. Tolstikhin et al., *Wasserstein Auto-Encoders*, 2018, Algorithm 1.
@@ -35,15 +35,15 @@ class NonSaturating(Game):
         on_real, on_fake = critic(real, training=True), critic(fake, training=True)
         return tf.reduce_mean(tf.nn.softplus(-on_real)) + tf.reduce_mean(tf.nn.softplus(on_fake))
 
-    def fooling_loss(self, score):
+    def generator_loss(self, score):
         return tf.reduce_mean(tf.nn.softplus(-score))
 
-    def yielding_loss(self, score):
+    def real_side_loss(self, score):
         return tf.reduce_mean(tf.nn.softplus(score))
 
 
 @register
-class Wasserstein(Game):
+class Wasserstein(AdversarialLoss):
     r"""Dual of the Wasserstein distance with a gradient penalty,
     :math:`L_H = E\,H(fake) - E\,H(real) + \gamma\,E(\|\nabla H(\hat z)\| - 1)^2` at random points between both, and :math:`-E\,H(fake)`
     against it.
@@ -72,15 +72,15 @@ class Wasserstein(Game):
         squared = flat_sum(tf.square(tape.gradient(score, between)))
         return tf.reduce_mean(tf.square(tf.sqrt(squared + 1e-12) - 1))  # the root has no gradient at zero
 
-    def fooling_loss(self, score):
+    def generator_loss(self, score):
         return -tf.reduce_mean(score)
 
-    def yielding_loss(self, score):
+    def real_side_loss(self, score):
         return tf.reduce_mean(score)
 
 
 @register
-class LeastSquares(Game):
+class LeastSquares(AdversarialLoss):
     r"""Least squares, :math:`L_H = \frac12 E (H(real) - 1)^2 + \frac12 E\,H(fake)^2`, and :math:`\frac12 E (H(fake) - 1)^2` against it.
 
     Reference: X. Mao et al., *Least Squares Generative Adversarial Networks*, 2017, eq. 9.
@@ -90,15 +90,15 @@ class LeastSquares(Game):
         on_real, on_fake = critic(real, training=True), critic(fake, training=True)
         return 0.5 * (tf.reduce_mean(tf.square(on_real - 1.0)) + tf.reduce_mean(tf.square(on_fake)))
 
-    def fooling_loss(self, score):
+    def generator_loss(self, score):
         return 0.5 * tf.reduce_mean(tf.square(score - 1.0))
 
-    def yielding_loss(self, score):
+    def real_side_loss(self, score):
         return 0.5 * tf.reduce_mean(tf.square(score))
 
 
 @register
-class Hinge(Game):
+class Hinge(AdversarialLoss):
     r"""Hinge, :math:`L_H = E \max(0, 1 - H(real)) + E \max(0, 1 + H(fake))`, and :math:`-E\,H(fake)` against it.
 
     Reference: J. Lim, J. Ye, *Geometric GAN*, 2017.
@@ -108,8 +108,8 @@ class Hinge(Game):
         on_real, on_fake = critic(real, training=True), critic(fake, training=True)
         return tf.reduce_mean(tf.nn.relu(1.0 - on_real)) + tf.reduce_mean(tf.nn.relu(1.0 + on_fake))
 
-    def fooling_loss(self, score):
+    def generator_loss(self, score):
         return -tf.reduce_mean(score)
 
-    def yielding_loss(self, score):
+    def real_side_loss(self, score):
         return tf.reduce_mean(score)

@@ -1,0 +1,36 @@
+"""What Keras's optimizers need where a model has several of them, or several replicas."""
+
+import tensorflow as tf
+
+
+def inner(optimizer):
+    """Returns the optimizer that moves the weights: the one within a `LossScaleOptimizer`."""
+    return getattr(optimizer, "inner_optimizer", optimizer)
+
+
+def accumulates(optimizer):
+    """Returns whether an optimizer adds up the gradients of several steps."""
+    return bool(inner(optimizer).gradient_accumulation_steps)
+
+
+def finalize_own(optimizer, variables):
+    """Makes an optimizer put its averages in the place of its own variables; Keras's `fit` gives it all of the model's, by position."""
+    finalize = type(optimizer).finalize_variable_values
+    optimizer.finalize_variable_values = lambda _: finalize(optimizer, variables)
+
+
+def global_gradients(optimizer, gradients):
+    """Returns gradients of the global batch in equal shares, which Keras adds up over replicas, where an optimizer is not linear in them.
+
+    Keras clips gradients, and looks for any that is not finite where the loss is scaled, before it adds them up.
+    """
+    context, own = tf.distribute.get_replica_context(), inner(optimizer)
+    is_linear = own is optimizer and not (own.clipnorm or own.global_clipnorm or own.clipvalue)
+    if context is None or context.num_replicas_in_sync == 1 or is_linear:
+        return gradients
+    scale = 1.0 if own is optimizer else optimizer.dynamic_scale
+    known = [gradient for gradient in gradients if gradient is not None]
+    total = context.all_reduce(tf.distribute.ReduceOp.SUM, known)
+    clipped = iter(own._clip_gradients([gradient / scale for gradient in total]))
+    share = scale / context.num_replicas_in_sync
+    return [None if gradient is None else next(clipped) * share for gradient in gradients]
