@@ -75,7 +75,7 @@ def first_steps(model):
         return high
 
     def is_doubled(step):
-        model.optimizer.iterations.assign(step)
+        model.steps_done.assign(step)
         return float(model.polarity()) > 1.5 * least
 
     return first(is_doubled), first(lambda step: float(rate(step)) < 2e-4)
