@@ -77,7 +77,7 @@ def check_saved_model(frozen, path):
 
 def manifest(frozen, folder):
     """Returns what a user of the artifact needs to know, with the hash of every file."""
-    mixture, model = frozen.mixture, frozen.model
+    sampler, model = frozen.sampler, frozen.model
     bounded = model.support is not supports.REAL
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     return {
@@ -88,9 +88,9 @@ def manifest(frozen, folder):
         "value_range": [0.0, 1.0] if bounded else None,
         "latents": model.latent_sizes,
         "latent_dim": sum(size or 0 for size in model.latent_sizes.values()),
-        "num_components": int(mixture.num_components),
-        "component_weights": [float(w) for w in mixture.weights()],
-        "noise": frozen.noise(),
+        "num_components": int(sampler.num_components),
+        "component_weights": [float(w) for w in sampler.weights()],
+        "noise": {name: one._asdict() for name, one in frozen.noise().items()},
         "opset": OPSET,
         "versions": versions(),
         "sha256": {str(path.relative_to(folder)): sha256(path) for path in files},

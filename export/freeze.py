@@ -8,19 +8,20 @@ import tensorflow as tf
 
 from export.onnx import write_decoder, write_sampler
 from export.pixel import write_context, write_step
+from export.sample import draw_noise
 from keras_vaemix.models import PixelDecoding
 from keras_vaemix.networks.pixel_sampler import PixelSampler
-from keras_vaemix.priors import LocationScaleMixture
+from keras_vaemix.priors.sampler import Sampler
 from keras_vaemix.shapes import specs_of
 
 MOST_VALUES = 2**19
 
 
 class Frozen(NamedTuple):
-    """A model's decoder and its frozen prior. A VampPrior's pseudo-inputs are encoded here, once, and are gone."""
+    """A model's decoder and its frozen sampler. A VampPrior's pseudo-inputs are encoded here, once, and are gone."""
 
     model: Any
-    mixture: LocationScaleMixture
+    sampler: Sampler
 
     decoder = "mean"
     sampler_outputs = ("x", "component_drawn")
@@ -34,14 +35,13 @@ class Frozen(NamedTuple):
         return self.latents()
 
     def noise(self):
-        """Returns the family and the size of each noise that sampling takes, by name: that of the mixture first."""
-        standard = {name: {"family": "Normal", "df": None, "size": size} for name, size in self.model.extra_noise.items()}
-        return {"eps": {"family": self.mixture.family, "df": self.mixture.df, "size": int(self.mixture.loc.shape[1])}, **standard}
+        """Returns the `Noise` that sampling takes by name."""
+        return self.model.noise(self.sampler)
 
     def sampler_inputs(self):
-        """Returns what `sample` takes, as `tf.TensorSpec`s: uniform u, noise, a component or -1, and further noise."""
-        eps, *further = [tf.TensorSpec([None, one["size"]], tf.float32, name=name) for name, one in self.noise().items()]
-        return [tf.TensorSpec([None], tf.float32, name="u"), eps, tf.TensorSpec([None], tf.int64, name="component"), *further]
+        """Returns what `sample` takes, as `tf.TensorSpec`s: each noise, and a component or -1."""
+        noise = [tf.TensorSpec(one.shape(None), tf.float32, name=name) for name, one in self.noise().items()]
+        return [*noise, tf.TensorSpec([None], tf.int64, name="component")]
 
     def examples(self, specs, n=32):
         """Returns n inputs for each of `specs`, as a dict of arrays: noise, and every component in turn (and -1, to a sampler).
@@ -49,11 +49,12 @@ class Frozen(NamedTuple):
         They are fewer, two at least, where so many examples have more than `MOST_VALUES` values: networks hold far more for each.
         """
         rng, n = np.random.default_rng(0), max(2, min(n, MOST_VALUES // math.prod(self.model.example_shape)))
-        first = -1 if any(spec.name == "u" for spec in specs) else 0
+        noise = self.noise()
+        first = -1 if any(spec.name in noise for spec in specs) else 0
         draw = {
-            "u": lambda spec: rng.random(n, "float32"),
-            "component": lambda spec: np.arange(n) % (self.mixture.num_components - first) + first,
+            "component": lambda spec: np.arange(n) % (self.sampler.num_components - first) + first,
             "seed": lambda spec: np.array([0, 0], "int32"),
+            **{name: lambda spec, one=one: draw_noise(rng, one._asdict(), tuple(one.shape(n))) for name, one in noise.items()},
         }
         normal = lambda spec: rng.standard_normal((n, spec.shape[1])).astype("float32")  # noqa: E731
         return {spec.name: draw.get(spec.name, normal)(spec) for spec in specs}
@@ -62,19 +63,19 @@ class Frozen(NamedTuple):
         """Returns the mean of p(x|z), [N, *]."""
         return self.model.decode(*latents)
 
-    def sample_latents(self, u, noise, component, further):
-        """Returns all that is decoded and the components [N], made of noise; see `LocationScaleMixture.transport`."""
-        z, component = self.mixture.transport(u, noise, component)
-        return self.model.complete(z, component, further), component
+    def sample_latents(self, *inputs):
+        """Returns all that is decoded and the components [N], for what `sampler_inputs` says."""
+        *noise, component = inputs
+        return self.model.generate(self.sampler, dict(zip(self.noise(), noise, strict=True)), component)
 
-    def sample(self, u, noise, component, *further):
+    def sample(self, *inputs):
         """Returns the means [N, *] and the components [N] of draws made of noise."""
-        latents, component = self.sample_latents(u, noise, component, further)
+        latents, component = self.sample_latents(*inputs)
         return self.decode(*latents), component
 
     def draw(self, n, component, seed):
         """Returns what `model.sample` does for a stateless seed [2], and the components [n]; `component` -1 draws it."""
-        latents, component = self.model.generate(self.mixture, n, component, seed)
+        latents, component = self.model.draw(self.sampler, n, component, seed)
         return self.decode(*latents), component
 
     def write_onnx(self, folder):
@@ -99,14 +100,14 @@ class FrozenPixels(Frozen):
         """Returns the map [N, H, W, map_channels] through which the decoder sees the latents."""
         return self.model.decoder.context(self.model.code(*latents))
 
-    def sample(self, u, noise, component, *further):
+    def sample(self, *inputs):
         """Returns the maps [N, H, W, map_channels] and the components [N] of draws made of noise."""
-        latents, component = self.sample_latents(u, noise, component, further)
+        latents, component = self.sample_latents(*inputs)
         return self.context(*latents), component
 
     def draw(self, n, component, seed):
         latent_seed, pixel_seed = tf.unstack(tf.random.split(seed, 2))
-        latents, component = self.model.generate(self.mixture, n, component, latent_seed)
+        latents, component = self.model.draw(self.sampler, n, component, latent_seed)
         return self.decode(*latents, pixel_seed), component
 
     def step(self, column, context, noise, *caches):
@@ -126,4 +127,4 @@ class FrozenPixels(Frozen):
 def freeze(model):
     """Returns the `Frozen` form of a model."""
     model = model.exported()
-    return (FrozenPixels if isinstance(model, PixelDecoding) else Frozen)(model, model.mixture().constants())
+    return (FrozenPixels if isinstance(model, PixelDecoding) else Frozen)(model, model.sampler().constants())

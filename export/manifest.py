@@ -51,7 +51,7 @@ def check_manifest(manifest):
     for noise in (*manifest["noise"].values(), *([manifest["pixel_noise"]] if manifest["decoder"] == "pixel" else [])):
         check_noise(noise)
     for noise in manifest["noise"].values():
-        check(is_size(noise["size"]), "noise with a size", noise)
+        check(noise["size"] is None or is_size(noise["size"]), "noise with a size, or null for one value", noise)
     check(isinstance(manifest["sha256"], dict), "sha256, an object", manifest["sha256"])
     for name, digest in manifest["sha256"].items():
         check(is_inside(name), "names of files in the artifact folder", name)

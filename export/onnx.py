@@ -35,7 +35,7 @@ def write_latent_function(frozen, function, output, path):
 
 
 def write_sampler(frozen, path):
-    """Writes `sampler.onnx`: u [N], noise eps [N, D], component [N] (-1: draw it) to the mean x [N, *] and component [N].
+    """Writes `sampler.onnx`: noise, such as u [N] and eps [N, D], and component [N] (-1: draw it) to the mean x [N, *] and component [N].
 
     A model of two levels takes the noise `eps_lower` too. A pixel decoder's has the map `context` in the place of x.
     """
@@ -44,7 +44,7 @@ def write_sampler(frozen, path):
     inputs = frozen.examples(specs, 64)
     expected = frozen.sample(*map(tf.constant, inputs.values()))
     compare(path, inputs, dict(zip(frozen.sampler_outputs, expected, strict=True)))
-    check_frequencies(path, frozen.mixture.weights().numpy())
+    check_frequencies(path, frozen.sampler.weights().numpy())
 
 
 def convert(function, signature, output_names, path):

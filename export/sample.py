@@ -25,12 +25,12 @@ def sample(artifact, num=64, component=None, seed=0):
         raise ValueError(f"Expected num >= 1. Received: num={num}")
     if component is not None and not 0 <= component < manifest["num_components"]:
         raise ValueError(f"Expected component in 0..{manifest['num_components'] - 1}. Received: component={component}")
-    sizes = [np.prod(manifest["x_shape"], dtype=object), *(noise["size"] for noise in manifest["noise"].values())]
+    sizes = [np.prod(manifest["x_shape"], dtype=object), *(noise["size"] or 1 for noise in manifest["noise"].values())]
     if num * max(sizes) > MAX_VALUES:
         raise ValueError(f"Expected at most {MAX_VALUES} values: draw fewer samples at once, by other seeds. Received: num={num}")
     rng = np.random.default_rng(seed)
-    u = rng.random(num, "float32")
-    inputs = {"u": u, **{name: draw_noise(rng, noise, (num, noise["size"])) for name, noise in manifest["noise"].items()}}
+    shapes = {name: (num,) if noise["size"] is None else (num, noise["size"]) for name, noise in manifest["noise"].items()}
+    inputs = {name: draw_noise(rng, noise, shapes[name]) for name, noise in manifest["noise"].items()}
     inputs["component"] = np.full(num, -1 if component is None else component)
     outputs = ["context" if manifest["decoder"] == "pixel" else "x", "component_drawn"]
     sampler = open_graph(artifact, "sampler.onnx")

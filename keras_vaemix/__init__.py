@@ -34,6 +34,7 @@ from keras_vaemix import (
 from keras_vaemix.batch import Batch, Terms
 from keras_vaemix.category_posteriors import CategoryPosterior, EncodedCategories, HeldCategories
 from keras_vaemix.heads import GatedHeads, Heads, SharedHeads
+from keras_vaemix.inverse_autoregressive import InverseAutoregressive
 from keras_vaemix.likelihoods import (
     Bernoulli,
     ContinuousBernoulli,
@@ -60,7 +61,7 @@ from keras_vaemix.models import (
 )
 from keras_vaemix.objectives import ELBO, DoublyReparameterized, Draws, ImportanceWeighted
 from keras_vaemix.posteriors import DiagonalNormal, NormalMixturePosterior, Posterior, SampledMixturePosterior
-from keras_vaemix.priors import FittedMixture, LearnedNormal, MixturePrior, NormalMixture, Prior, StandardNormal, VampPrior
+from keras_vaemix.priors import FittedMixture, LearnedNormal, MixturePrior, NormalMixture, Prior, RealNVP, StandardNormal, VampPrior
 from keras_vaemix.version import __version__
 
 __all__ = [
@@ -87,6 +88,7 @@ __all__ = [
     "HeldCategories",
     "HierarchicalVAE",
     "ImportanceWeighted",
+    "InverseAutoregressive",
     "Laplace",
     "LearnedNormal",
     "LearnedScaleNormal",
@@ -101,6 +103,7 @@ __all__ = [
     "Posterior",
     "Prior",
     "PseudoBernoulli",
+    "RealNVP",
     "SampledMixturePosterior",
     "SharedHeads",
     "StandardNormal",

@@ -5,7 +5,7 @@ import abc
 import keras
 import tensorflow as tf
 
-from keras_vaemix.part import Part, constructor_config, register, require
+from keras_vaemix.part import Part, PartLayer, register, require
 
 
 class CategoryPosterior(abc.ABC):
@@ -46,7 +46,7 @@ class EncodedCategories(Part, CategoryPosterior):
 
 
 @register
-class HeldCategories(keras.layers.Layer, CategoryPosterior):
+class HeldCategories(PartLayer, CategoryPosterior):
     r"""q(c|x) is that of a frozen copy of the encoder while it is held, then the encoder's own.
 
     Categories that were taught at the start drift away from it in training, since nothing in the bound asks for them. With
@@ -92,10 +92,3 @@ class HeldCategories(keras.layers.Layer, CategoryPosterior):
     def distillation(self, log_q, logits):
         log_q = tf.stop_gradient(log_q)
         return self.held * tf.reduce_sum(tf.exp(log_q) * (log_q - tf.nn.log_softmax(logits)), axis=-1)
-
-    def get_config(self):
-        return {**constructor_config(self), "name": self.name}
-
-    @classmethod
-    def from_config(cls, config):
-        return cls(**{name: keras.saving.deserialize_keras_object(value) for name, value in config.items()})

@@ -30,7 +30,7 @@ def constructor_config(part):
 
 
 class Part:
-    """Abstract: a weightless piece of a model (a posterior, an objective, a divergence) that saves itself."""
+    """Abstract: a weightless piece of a model (an objective, a likelihood, a divergence) that saves itself."""
 
     def get_config(self):
         return constructor_config(self)
@@ -40,5 +40,12 @@ class Part:
         return cls(**{name: keras.saving.deserialize_keras_object(value) for name, value in config.items()})
 
     def __repr__(self):
-        arguments = ", ".join(f"{name}={getattr(self, name)!r}" for name in self.get_config())
+        arguments = ", ".join(f"{name}={getattr(self, name)!r}" for name in constructor_config(self))
         return f"{type(self).__name__}({arguments})"
+
+
+class PartLayer(Part, keras.layers.Layer):
+    """Abstract: the same for a piece with weights, which are saved with the model."""
+
+    def get_config(self):
+        return {**constructor_config(self), "name": self.name}

@@ -7,16 +7,16 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from keras_vaemix.part import Part, check_positive, register, require
+from keras_vaemix.part import PartLayer, check_positive, register, require
 
 tfd = tfp.distributions
 
 
-class Posterior(Part, abc.ABC):
+class Posterior(PartLayer, abc.ABC):
     """Abstract: a family of distributions over the latents, parameterised by the encoder's output [B, params_size].
 
     Attributes:
-        num_strata: Number M of strata in each of which `sample` draws; 1 where all draws come from q itself.
+        num_strata: Number M of strata in each of which `draw` draws; 1 where all draws come from q itself.
     """
 
     num_strata = 1
@@ -26,32 +26,37 @@ class Posterior(Part, abc.ABC):
         """Returns the number of encoder outputs for `latent_dim` latents."""
 
     @abc.abstractmethod
-    def distribution(self, params):
-        """Returns q(z|x), a TFP distribution of batch [B] and event [D]."""
-
-    @abc.abstractmethod
-    def mean(self, params):
-        """Returns the mean of q(z|x), [B, D], by plain operations that export."""
-
-    def center(self, params):
-        """Returns a point where q(z|x) is high, [B, D], from which x is reconstructed: the mean, unless q has several modes."""
-        return self.mean(params)
-
-    @abc.abstractmethod
-    def sample(self, q, num_samples, seed):
-        """Draws from `q` with gradients to every parameter.
+    def draw(self, params, num_samples, seed):
+        r"""Draws from q(z|x) with gradients to every parameter.
 
         A mixture of M components may draw `num_samples` times in each stratum: then S = T * M, T independent rows of all M strata, and
-        row t's draw of stratum m is s = t * M + m with weight :math:`\\log \\pi_m - \\log T`. They sum to one over S for each example.
+        row t's draw of stratum m is s = t * M + m with weight :math:`\log \pi_m - \log T`. They sum to one over S for each example.
 
         Args:
-            q: What `distribution` returned.
+            params: The encoder's output [B, params_size].
             num_samples: Number of draws T in each stratum.
             seed: A stateless seed, integer tensor [2].
 
         Returns:
-            The draws z [S, B, D] and their `log_weight` [S, B].
+            The draws z [S, B, D], their `log_weight` [S, B], and the density log q(z|x) at them, [S, B].
         """
+
+    @abc.abstractmethod
+    def center(self, params):
+        """Returns a point where q(z|x) is high, [B, D], from which x is reconstructed: the mean, unless q has several modes."""
+
+    def mean(self, params):
+        """Returns the mean of q(z|x), [B, D], by plain operations that export, or its center where there is no closed form."""
+        return self.center(params)
+
+    def distribution(self, params):
+        """Returns q(z|x), a TFP distribution of batch [B] and event [D], or None where its density is known at its own draws alone."""
+        return
+
+    def summary(self, params):
+        """Returns what is told of q(z|x) by plain tensors, a dict of [B, D], which export."""
+        q = self.distribution(params)
+        return {"mean": self.center(params)} if q is None else {"mean": q.mean(), "stddev": q.stddev()}
 
 
 @register
@@ -64,7 +69,8 @@ class DiagonalNormal(Posterior):
     Reference: D. Kingma, M. Welling, *Auto-Encoding Variational Bayes*, 2014.
     """
 
-    def __init__(self, log_variance_limits=(-6.0, 2.0)):
+    def __init__(self, log_variance_limits=(-6.0, 2.0), **kwargs):
+        super().__init__(**kwargs)
         self.log_variance_limits = check_limits(log_variance_limits)
 
     def params_size(self, latent_dim):
@@ -74,12 +80,11 @@ class DiagonalNormal(Posterior):
         loc, log_variance = tf.split(tf.cast(params, tf.float32), 2, axis=-1)
         return diagonal_normal(loc, log_variance, self.log_variance_limits)
 
-    def mean(self, params):
+    def center(self, params):
         return tf.split(tf.cast(params, tf.float32), 2, axis=-1)[0]
 
-    def sample(self, q, num_samples, seed):
-        z = q.sample(num_samples, seed=seed)  # [S, B, D]
-        return z, tf.fill(tf.shape(z)[:2], -math.log(num_samples))
+    def draw(self, params, num_samples, seed):
+        return plain_draws(self.distribution(params), num_samples, seed)
 
 
 class MixturePosterior(Posterior):
@@ -90,18 +95,20 @@ class MixturePosterior(Posterior):
 
     Args:
         num_components: Number of components M.
-        weights: Fixed weights :math:`\pi_m`; None for uniform ones.
+        fixed_weights: Fixed weights :math:`\pi_m`; None for uniform ones.
         learn_weights: Whether the weights come from the encoder, :math:`\pi_m(x)`.
         log_variance_limits: As in `DiagonalNormal`.
     """
 
     reparameterize = False
 
-    def __init__(self, num_components=2, weights=None, learn_weights=False, log_variance_limits=(-6.0, 2.0)):
+    def __init__(self, num_components=2, fixed_weights=None, learn_weights=False, log_variance_limits=(-6.0, 2.0), **kwargs):
+        super().__init__(**kwargs)
         check_positive(num_components=num_components)
-        require(weights is None or not learn_weights, "weights=None where learn_weights=True", weights=weights)
+        is_one = fixed_weights is None or not learn_weights
+        require(is_one, "fixed_weights=None where learn_weights=True", fixed_weights=fixed_weights)
         self.num_components, self.learn_weights = num_components, learn_weights
-        self.weights = None if weights is None else check_weights(weights, num_components)
+        self.fixed_weights = None if fixed_weights is None else check_weights(fixed_weights, num_components)
         self.log_variance_limits = check_limits(log_variance_limits)
 
     def params_size(self, latent_dim):
@@ -115,7 +122,7 @@ class MixturePosterior(Posterior):
         loc, log_variance = (tf.reshape(part, [-1, m, size // m]) for part in (params[..., :size], params[..., size : 2 * size]))
         if self.learn_weights:
             return loc, log_variance, params[..., 2 * size :]
-        fixed = np.log(self.weights or [1 / m] * m).astype("float32")
+        fixed = np.log(self.fixed_weights or [1 / m] * m).astype("float32")
         return loc, log_variance, tf.broadcast_to(fixed, tf.shape(loc)[:-1])
 
     def distribution(self, params):
@@ -149,12 +156,13 @@ class NormalMixturePosterior(MixturePosterior):
     def num_strata(self):
         return self.num_components
 
-    def sample(self, q, num_samples, seed):
+    def draw(self, params, num_samples, seed):
+        q = self.distribution(params)
         z = q.components_distribution.sample(num_samples, seed=seed)  # [T, B, M, D]
         log_weight = tf.nn.log_softmax(q.mixture_distribution.logits_parameter())  # [B, M]
         z = tf.transpose(z, [0, 2, 1, 3])  # [T, M, B, D]
         z = tf.reshape(z, [num_samples * self.num_components, -1, z.shape[-1]])  # [S, B, D]
-        return z, tf.tile(tf.transpose(log_weight), [num_samples, 1]) - math.log(num_samples)
+        return z, tf.tile(tf.transpose(log_weight), [num_samples, 1]) - math.log(num_samples), q.log_prob(z)
 
 
 @register
@@ -176,9 +184,14 @@ class SampledMixturePosterior(MixturePosterior):
 
     reparameterize = True
 
-    def sample(self, q, num_samples, seed):
-        z = q.sample(num_samples, seed=seed)  # [S, B, D]
-        return z, tf.fill(tf.shape(z)[:2], -math.log(num_samples))
+    def draw(self, params, num_samples, seed):
+        return plain_draws(self.distribution(params), num_samples, seed)
+
+
+def plain_draws(q, num_samples, seed):
+    """Returns draws of a distribution q [S, B, D], their log-weights and their densities, [S, B] each."""
+    z = q.sample(num_samples, seed=seed)
+    return z, tf.fill(tf.shape(z)[:2], -math.log(num_samples)), q.log_prob(z)
 
 
 def diagonal_normal(loc, log_variance, limits):

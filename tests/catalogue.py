@@ -28,6 +28,7 @@ PRIORS = {
     "LearnedNormal": lambda: vm.LearnedNormal(LATENT_DIM),
     "NormalMixture": lambda: vm.NormalMixture(LATENT_DIM, 4, learn_weights=True),
     "VampPrior": lambda: vm.VampPrior(LATENT_DIM, 5, SHAPE, learn_weights=True),
+    "RealNVP": lambda: vm.RealNVP(vm.NormalMixture(LATENT_DIM, 4, learn_weights=True), 2, (8,)),
 }
 LIKELIHOODS = {
     "Bernoulli": vm.Bernoulli,
@@ -42,7 +43,8 @@ LIKELIHOODS = {
 POSTERIORS = {
     "DiagonalNormal": vm.DiagonalNormal,
     "NormalMixturePosterior": lambda: vm.NormalMixturePosterior(3, learn_weights=True),
-    "SampledMixturePosterior": lambda: vm.SampledMixturePosterior(3, weights=(0.2, 0.3, 0.5)),
+    "InverseAutoregressive": lambda: vm.InverseAutoregressive(LATENT_DIM, hidden=(8,), context_size=4),
+    "SampledMixturePosterior": lambda: vm.SampledMixturePosterior(3, fixed_weights=(0.2, 0.3, 0.5)),
 }
 DIVERGENCES = {
     "ClosedForm": vm.divergences.ClosedForm,
@@ -87,7 +89,9 @@ COMBINATIONS = {
     **{f"prior-{name}": {"prior": name} for name in PRIORS},
     **{f"likelihood-{name}": {"likelihood": name} for name in LIKELIHOODS},
     **{f"objective-{name}": {"objective": name} for name in OBJECTIVES},
-    **{f"posterior-{name}": {"posterior": name, "prior": "VampPrior"} for name in POSTERIORS if name != "DiagonalNormal"},
+    **{f"posterior-{name}": {"posterior": name, "prior": "VampPrior"} for name in POSTERIORS if name.endswith("MixturePosterior")},
+    "posterior-InverseAutoregressive": {"posterior": "InverseAutoregressive"},
+    "flows": {"posterior": "InverseAutoregressive", "prior": "RealNVP"},
     **{f"kl-{name}": {"posterior": "NormalMixturePosterior", "prior": "VampPrior", "kl": name} for name in DIVERGENCES},
     "mixture-iwae": {"posterior": "NormalMixturePosterior", "prior": "NormalMixture", "objective": "ImportanceWeighted"},
     "vamp-dreg": {"prior": "VampPrior", "objective": "DoublyReparameterized"},

@@ -109,9 +109,9 @@ def graph_differences(model, artifact, manifest):
     found[decoder] = difference(received, expected(*live))
     inputs = sampler_inputs(manifest, rng)
     received, component = export.sample.open_graph(artifact, "sampler.onnx").run([name, "component_drawn"], inputs)
-    u, eps, further = inputs["u"], unpruned(model, inputs["eps"]), [inputs[n] for n in manifest["noise"] if n != "eps"]
-    z, drawn = model.mixture().transport(*map(tf.constant, (u, eps, inputs["component"])))
-    found["sampler.onnx"] = difference(received, expected(*model.complete(z, drawn, tuple(map(tf.constant, further)))))
+    noise = {name: tf.constant(unpruned(model, inputs[name]) if name == "eps" else inputs[name]) for name in manifest["noise"]}
+    latents, drawn = model.generate(model.sampler(), noise, tf.constant(inputs["component"]))
+    found["sampler.onnx"] = difference(received, expected(*latents))
     found["components of sampler.onnx"] = difference(component, drawn)
     return found
 

@@ -8,6 +8,7 @@ from scipy.stats import chisquare
 
 import keras_vaemix as vm
 from keras_vaemix.evaluation.likelihood import bound_parts
+from keras_vaemix.priors.sampler import draw
 from tests import catalogue
 
 tfd = tfp.distributions
@@ -18,7 +19,10 @@ def params_for(posterior, latent_dim, batch=2, seed=0):
     return tf.constant(np.random.default_rng(seed).standard_normal((batch, posterior.params_size(latent_dim))), tf.float32)
 
 
-@pytest.mark.parametrize("posterior", catalogue.POSTERIORS)
+WITH_DENSITY = [name for name in catalogue.POSTERIORS if name != "InverseAutoregressive"]  # at any point
+
+
+@pytest.mark.parametrize("posterior", WITH_DENSITY)
 def test_density_integrates_to_one(posterior):
     posterior = catalogue.POSTERIORS[posterior]()
     grid = np.linspace(-20, 20, 8001, dtype="float32")[:, None, None]  # [G, B, D]
@@ -26,13 +30,14 @@ def test_density_integrates_to_one(posterior):
     np.testing.assert_allclose(np.trapezoid(density, grid[:, 0, 0], axis=0), 1, rtol=1e-4)
 
 
-@pytest.mark.parametrize("posterior", catalogue.POSTERIORS)
+@pytest.mark.parametrize("posterior", WITH_DENSITY)
 def test_weighted_draws_have_the_moments_of_the_distribution(posterior):
     posterior = catalogue.POSTERIORS[posterior]()
     params = params_for(posterior, 3)
     q = posterior.distribution(params)
-    z, log_weight = posterior.sample(q, 20_000, [0, 1])
+    z, log_weight, log_qz = posterior.draw(params, 20_000, [0, 1])
     assert z.shape == (20_000 * posterior.num_strata, 2, 3)
+    np.testing.assert_allclose(log_qz, q.log_prob(z), rtol=1e-5)
     weight = np.exp(log_weight.numpy().astype("float64"))
     np.testing.assert_allclose(weight.sum(0), 1, rtol=1e-5)
     z = z.numpy()
@@ -59,7 +64,7 @@ def test_gradient_of_an_expectation_against_quadrature(make):
     def estimate(seed):
         with tf.GradientTape() as tape:
             tape.watch(params)
-            z, log_weight = posterior.sample(posterior.distribution(params), 50, seed)
+            z, log_weight, _ = posterior.draw(params, 50, seed)
             value = tf.reduce_sum(tf.exp(log_weight) * f(z))
         return tape.gradient(value, params)[0]
 
@@ -76,7 +81,7 @@ def test_gradient_to_weights_of_components_far_apart():
     def gradient(posterior, num_samples):
         with tf.GradientTape() as tape:
             tape.watch(params)
-            z, log_weight = posterior.sample(posterior.distribution(params), num_samples, [0, 0])
+            z, log_weight, _ = posterior.draw(params, num_samples, [0, 0])
             mean = tf.reduce_sum(tf.exp(log_weight)[..., None] * z)
         return tape.gradient(mean, params).numpy()[0, 4]
 
@@ -143,9 +148,9 @@ def test_reconstruction_is_from_the_heaviest_component():
 def test_prior_of_mixture_posteriors_draws_components_and_their_components():
     model = catalogue.make("VampPrior", posterior="NormalMixturePosterior")
     encode, prior, n = model.encode, model.prior, 20_000
-    mixture = prior.mixture(encode)
+    mixture = prior.sampler(encode)
     assert (mixture.num_components, mixture.group_size, mixture.loc.shape) == (5, 3, (15, 3))
-    z, component = mixture.sample(n, -1, [0, 1])
+    z, component = draw(mixture, n, -1, [0, 1])
     weights = np.exp(prior.log_weights().numpy().astype("float64"))
     assert chisquare(np.bincount(component, minlength=5), n * weights / weights.sum()).pvalue > 1e-4
     p = prior.distribution(encode)
@@ -166,10 +171,10 @@ def test_prior_of_mixture_posteriors_draws_components_and_their_components():
     "arguments",
     [
         {"num_components": 0},
-        {"num_components": 2, "weights": (0.5, 0.6)},
-        {"num_components": 2, "weights": (1.5, -0.5)},
-        {"num_components": 2, "weights": (1.0,)},
-        {"num_components": 2, "weights": (0.5, 0.5), "learn_weights": True},
+        {"num_components": 2, "fixed_weights": (0.5, 0.6)},
+        {"num_components": 2, "fixed_weights": (1.5, -0.5)},
+        {"num_components": 2, "fixed_weights": (1.0,)},
+        {"num_components": 2, "fixed_weights": (0.5, 0.5), "learn_weights": True},
         {"log_variance_limits": (1, 0)},
     ],
 )

@@ -12,6 +12,7 @@ from export.onnx import convert, session
 from export.sample import draw_noise
 from keras_vaemix.mixtures import DiagonalNormalMixture
 from keras_vaemix.priors import LocationScaleMixture
+from keras_vaemix.priors.sampler import draw
 from tests import catalogue
 
 tfd = tfp.distributions
@@ -78,8 +79,8 @@ def test_samples_have_the_moments_of_the_distribution(prior):
 
 
 def test_components_are_drawn_by_their_weights(prior):
-    mixture, n = prior.mixture(encode), 20_000
-    _, component = mixture.sample(n, -1, [0, 1])
+    sampler, n = prior.sampler(encode), 20_000
+    _, component = draw(sampler, n, -1, [0, 1])
     weights = np.exp(prior.log_weights().numpy().astype("float64"))
     counts = np.bincount(component, minlength=prior.num_components)
     assert len(counts) == prior.num_components
@@ -87,7 +88,7 @@ def test_components_are_drawn_by_their_weights(prior):
 
 
 def test_one_component_at_will(prior):
-    mixture = prior.mixture(encode)
+    mixture = prior.sampler(encode)
     for k in range(prior.num_components):
         z = prior.sample(2_000, k, seed=k, encode=encode).numpy()
         loc, scale = mixture.loc[k].numpy(), mixture.scale[k].numpy()
@@ -98,9 +99,8 @@ def test_one_component_at_will(prior):
 def test_frozen_prior_samples_what_the_prior_does(prior):
     frozen, u, noise = prior.freeze(encode), np.linspace(0, 0.999, 50, dtype="float32"), np.ones((50, 2), "float32")
     assert all(isinstance(array, np.ndarray) for array in frozen[:3])
-    for one, other in zip(
-        frozen.transport(u, noise, np.full(50, -1)), prior.mixture(encode).transport(u, noise, np.full(50, -1)), strict=True
-    ):
+    noise = {"u": u, "eps": noise}
+    for one, other in zip(frozen.generate(noise, np.full(50, -1)), prior.generate(noise, np.full(50, -1), encode), strict=True):
         np.testing.assert_array_equal(one, other)
 
 
@@ -261,7 +261,7 @@ def test_fit_is_a_function_of_its_seed_and_need_not_converge():
     [
         lambda prior: prior.sample(3),
         lambda prior: prior.distribution(),
-        lambda prior: prior.mixture(),
+        lambda prior: prior.sampler(),
         lambda prior: prior.freeze(),
         lambda prior: prior.log_weights(),
         lambda prior: prior.responsibilities(np.zeros((3, 2), "float32")),

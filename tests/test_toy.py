@@ -201,7 +201,7 @@ def test_figure_and_verdict_of_the_two_modes(cp_vae, tmp_path):
     by_law = {law: two_modes.figures_of(model) for law, model in two_modes.samplers(cp_vae).items()}
     assert list(by_law) == ["aggregate", "uniform"]
     for model in two_modes.samplers(cp_vae).values():
-        np.testing.assert_allclose(model.mixture().weights(), np.exp(model.category_log_probs()), rtol=1e-4)  # one law in sampler and bound
+        np.testing.assert_allclose(model.sampler().weights(), np.exp(model.category_log_probs()), rtol=1e-4)  # one law in sampler and bound
     says = two_modes.verdict([{**by_law["aggregate"], "samplers": by_law}])
     assert says.startswith("not comparable: the paper has no number; E log p(x) ")
     assert "of 0.1905 for the true density; with c from the uniform p(c) " in says

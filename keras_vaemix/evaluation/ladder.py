@@ -35,7 +35,7 @@ def bounds_of(model):
         return {}
     q = model.posterior.distribution(tf.zeros([1, *model.encoder.output_shape[1:]]))
     p = model.prior.distribution(model.encode)
-    if not (is_normal_mixture(q) and is_normal_mixture(p)):
+    if q is None or not (is_normal_mixture(q) and is_normal_mixture(p)):
         return {}
     one_to_one = NormalComponents.of(q).loc.shape[-2] == NormalComponents.of(p).group_size
     return {name: bound for name, bound in LADDER.items() if one_to_one or not isinstance(bound, divergences.MatchedBound)}
@@ -84,8 +84,11 @@ def kl_ladder(model, x, num_samples=10, batch_size=None, seed=0):
 
     def rungs(batch, seed):  # eager: a few batches are not worth a graph, which each picture of a training would trace anew
         d = model.draws(batch, objective, seed)
+        estimate = {"monte_carlo": d.reconstruction() - objective(d)}
+        if not bounds:
+            return estimate
         q, p = model.encode(batch), model.prior.distribution(model.encode)
-        return {"monte_carlo": d.reconstruction() - objective(d), **{name: bound(q, p) for name, bound in bounds.items()}}
+        return {**estimate, **{name: bound(q, p) for name, bound in bounds.items()}}
 
     starts = range(0, len(x), batch_size)
     results = [rungs(tf.cast(x[i : i + batch_size], tf.float32), fold_in(stateless_seed(seed), i)) for i in starts]

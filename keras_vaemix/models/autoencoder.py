@@ -5,7 +5,6 @@ import tensorflow as tf
 from keras_vaemix.blocks import at_once
 from keras_vaemix.models.autoencoding import AutoencodingModel
 from keras_vaemix.part import register, require
-from keras_vaemix.priors import FittedMixture
 from keras_vaemix.seeds import fold_in
 
 
@@ -35,7 +34,7 @@ class Autoencoder(AutoencodingModel):
     def __init__(self, encoder, decoder, prior, cost, discrepancy=None, penalties=(), seed=0, **kwargs):
         super().__init__(encoder, decoder, prior, cost, seed, **kwargs)
         self.discrepancy, self.penalties = discrepancy, tuple(penalties)
-        is_given = discrepancy is None or not isinstance(prior, FittedMixture)
+        is_given = discrepancy is None or not prior.is_fitted_after_training
         require(is_given, "a prior that there is before training, to which codes can be brought", prior=type(prior).__name__)
         self.check_networks()
 
@@ -55,16 +54,16 @@ class Autoencoder(AutoencodingModel):
         return terms
 
     def adapt_sampler(self, x, batch_size=None):
-        """Fits a `FittedMixture` to the codes of the training examples x [N, *].
+        """Fits a prior such as `FittedMixture` to the codes of the training examples x [N, *].
 
         Raises:
             ValueError: The fit fails; the autoencoder stays as it is.
         """
-        if isinstance(self.prior, FittedMixture):
+        if self.prior.is_fitted_after_training:
             self.check(x)
             batch_size = at_once(batch_size, self.example_shape, 500)
             codes = [self.latent_means(tf.cast(x[i : i + batch_size], tf.float32)) for i in range(0, len(x), batch_size)]
             self.prior.fit(tf.concat(codes, axis=0).numpy(), seed=self.seed)
 
     def can_sample(self):
-        return not isinstance(self.prior, FittedMixture) or bool(self.prior.is_fitted.numpy())
+        return self.prior.can_sample()

@@ -34,8 +34,8 @@ class AutoencodingModel(GenerativeModel):
             require(received == shape, f"{what} shape {shape}", shape=received)
         shape = self.encoder.input_shape
         require(self.decoder.output_shape == shape, f"decoder with output shape {shape}", shape=self.decoder.output_shape)
-        is_free = not hasattr(self.prior, "pseudo_inputs")
-        require(is_free, "a prior that is not made of posteriors, which a deterministic encoder has not", prior=type(self.prior).__name__)
+        expected = "a prior that is not made of posteriors, which a deterministic encoder has not"
+        require(not self.prior.needs_encoder, expected, prior=type(self.prior).__name__)
 
     # What a member writes.
 
@@ -74,7 +74,7 @@ class AutoencodingModel(GenerativeModel):
 
     def prior_draws(self, n, seed):
         """Returns n draws of P on the latents, [n, D]; `seed` is stateless, [2]."""
-        return self.generate(self.mixture(), n, -1, seed)[0][0]
+        return self.draw(self.sampler(), n, -1, seed)[0][0]
 
     def latents(self, x, training=False):
         """Returns E(x), [B, D] in float32."""
@@ -119,8 +119,8 @@ class AutoencodingModel(GenerativeModel):
         """Returns the reconstruction of x."""
         return self.decode(self.latent_means(x))
 
-    def mixture(self):
-        return self.prior.mixture()
+    def sampler(self):
+        return self.prior.sampler()
 
     def shares(self, x, num_samples, seed):
         """Returns p(k|z) at z = E(x), [B, K]."""

@@ -252,7 +252,7 @@ class CPVAE(LatentModel):
         log_q, loc, scale = self.infer(x)
         component = tf.argmax(log_q, axis=-1)
         z = self.heads.select(loc, scale, tf.one_hot(component, self.num_components)).distribution.loc
-        return self.decode(*self.complete(z, component, ()))
+        return self.decode(*self.complete(z, component, {}))
 
     def encoded(self, x):
         log_q, loc, scale = self.infer(x)
@@ -274,9 +274,9 @@ class CPVAE(LatentModel):
 
     # Components.
 
-    def mixture(self):
+    def sampler(self):
         sampled = tf.math.log(self.aggregate + 1e-12) if self.sample_aggregate else self.category_log_probs()
-        return self.prior.mixture()._replace(logits=sampled)
+        return self.prior.sampler()._replace(logits=sampled)
 
     def complete(self, z, component, noise):
         return (z, component) if self.takes_component else (z,)

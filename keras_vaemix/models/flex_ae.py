@@ -99,7 +99,7 @@ class FlexAE(CriticAutoencoder):
 
     def real(self, n, seed):
         """Returns draws of the learned prior as in training, [n, D]."""
-        noise, _ = self.mixture().sample(n, -1, seed)
+        noise = self.prior.sample(n, seed=seed)
         return tf.cast(self.generator(noise, training=True), tf.float32)
 
     def generator_losses(self, batch, seed, training):

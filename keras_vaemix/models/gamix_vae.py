@@ -12,7 +12,6 @@ from keras_vaemix.models.vae import VAE
 from keras_vaemix.moments import TotalMoments
 from keras_vaemix.part import register, require
 from keras_vaemix.posteriors import DiagonalNormal
-from keras_vaemix.priors import FittedMixture
 from keras_vaemix.seeds import fold_in
 
 
@@ -172,7 +171,7 @@ class GAMIXVAE(VAE):
     def latents(self, mean, log_variance, center, spread, seed):
         """Returns draws of the posteriors (eq. 4) and as many of what is sampled: N(0, I), or the aggregate's moments [D]."""
         noise, other = (tf.random.stateless_normal(tf.shape(mean), fold_in(seed, i)) for i in range(2))
-        if isinstance(self.prior, FittedMixture):
+        if self.prior.is_fitted_after_training:
             other = tf.stop_gradient(center + tf.sqrt(spread) * other)
         return mean + tf.exp(0.5 * log_variance) * noise, other
 
@@ -190,7 +189,7 @@ class GAMIXVAE(VAE):
         Raises:
             ValueError: There are no two examples, whose moments exist, or fewer than components.
         """
-        if not isinstance(self.prior, FittedMixture):
+        if not self.prior.is_fitted_after_training:
             return
         require(len(x) >= 2, "at least 2 training examples, whose moments exist", examples=len(x))
         if self.prior.num_components == 1:
@@ -228,4 +227,4 @@ class GAMIXVAE(VAE):
         return GAMIXVAE(self.encoder, self.decoder, prior, self.likelihood, moments=self.moments, **weights, seed=self.seed)
 
     def can_sample(self):
-        return not isinstance(self.prior, FittedMixture) or bool(self.prior.is_fitted.numpy())
+        return self.prior.can_sample()

@@ -9,6 +9,7 @@ import tensorflow as tf
 from keras_vaemix.blocks import at_once
 from keras_vaemix.models.step import SteppedModel
 from keras_vaemix.part import check_positive, constructor_config, require
+from keras_vaemix.priors.sampler import Noise, draw_noise
 from keras_vaemix.replicas import replica_id
 from keras_vaemix.seeds import fold_in, stateless_seed
 
@@ -16,13 +17,13 @@ EVALUATION = 1  # second half of the seeds of evaluations: training and users ha
 
 
 class GenerativeModel(SteppedModel):
-    """Abstract: a model whose decoder is sampled through a mixture. Sampling, pictures, clustering and export speak only of these.
+    """Abstract: a model that samples by a function of named noise. Sampling, pictures, clustering and export speak only of these.
 
     Args:
         seed: Every draw is a function of this integer, a counter kept as a weight, and the replica.
 
     Attributes:
-        extra_noise: Names and sizes of the standard normal noise that sampling needs beside that of the mixture's own latents.
+        extra_noise: Names and sizes of the standard normal noise that sampling needs beside that of its sampler.
     """
 
     extra_noise = {}  # noqa: RUF012
@@ -59,20 +60,20 @@ class GenerativeModel(SteppedModel):
         """Returns the mean of p(x | latents), [B, *]."""
 
     @abc.abstractmethod
-    def mixture(self):
-        """Returns the `LocationScaleMixture` whose members and weights sampling draws from."""
+    def sampler(self):
+        """Returns the `Sampler` of the latents of the highest level, with the weights by which `sample` chooses components."""
 
     @abc.abstractmethod
     def shares(self, x, num_samples, seed):
         """Returns the responsibilities [B, K] for a batch x [B, *]; see `responsibilities`."""
 
     def complete(self, z, component, noise):
-        """Returns all that `decode` takes from a draw of the mixture.
+        """Returns all that `decode` takes from a draw of the sampler.
 
         Args:
-            z: Draws of the mixture, [N, D].
+            z: Draws of the sampler, [N, D].
             component: Their components, integer [N].
-            noise: Standard normal noise, a tuple of [N, size] for each of `extra_noise`.
+            noise: Noise by name, that of `extra_noise` among it, standard normal [N, size].
         """
         return (z,)
 
@@ -133,17 +134,25 @@ class GenerativeModel(SteppedModel):
         check_positive(n=n)
         is_known = component is None or 0 <= component < self.num_components
         require(is_known, f"component in 0..{self.num_components - 1}, or None", component=component)
-        return self.generate(self.mixture(), n, -1 if component is None else component, seed)[0]
+        return self.draw(self.sampler(), n, -1 if component is None else component, seed)[0]
 
-    def generate(self, mixture, n, component, seed):
-        """Returns n draws of the latents, and their components [n]; `component` -1 draws it. `seed` is stateless, [2]."""
-        z, component = mixture.sample(n, component, seed)
-        noise = tuple(tf.random.stateless_normal([n, size], fold_in(seed, i + 1)) for i, size in enumerate(self.extra_noise.values()))
+    def noise(self, sampler):
+        """Returns the `Noise` of one draw by name: that of a sampler, and what the levels below need."""
+        return {**sampler.noise(), **{name: Noise("Normal", size) for name, size in self.extra_noise.items()}}
+
+    def generate(self, sampler, noise, component):
+        """Returns all that `decode` takes, made of named noise, and the component of each draw [N]; see `Sampler.generate`."""
+        z, component = sampler.generate(noise, component)
         return self.complete(z, component, noise), component
+
+    def draw(self, sampler, n, component, seed):
+        """Returns n draws of all that `decode` takes, and their components [n]; `component` -1 draws it. `seed` is stateless, [2]."""
+        noise = draw_noise(self.noise(sampler), n, seed)
+        return self.generate(sampler, noise, tf.fill([n], tf.cast(component, tf.int32)))
 
     def log_weights(self):
         """Returns the log-weights with which `sample` chooses components, [K]."""
-        return tf.math.log(self.mixture().weights())
+        return tf.math.log(self.sampler().weights())
 
     def responsibilities(self, x, num_samples=10, batch_size=None, seed=0):
         r"""Returns :math:`q(k|x)`, the share of each component in each example, [N, K].

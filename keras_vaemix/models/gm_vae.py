@@ -1,12 +1,15 @@
 """The Gaussian-mixture VAE: a latent whose mixture prior is made by a second latent."""
 
+from typing import NamedTuple
+
 import tensorflow as tf
 import tensorflow_probability as tfp
 
 from keras_vaemix.models.two_level import TwoLevelModel
 from keras_vaemix.part import check_positive, register, require
 from keras_vaemix.posteriors import NormalMixturePosterior
-from keras_vaemix.priors.location_scale import LocationScaleMixture
+from keras_vaemix.priors.location_scale import choose
+from keras_vaemix.priors.sampler import Noise, Sampler
 from keras_vaemix.seeds import fold_in
 from keras_vaemix.shapes import fold, unfold
 
@@ -136,15 +139,14 @@ class GMVAE(TwoLevelModel):
 
     # Components.
 
-    def mixture(self):
-        """Returns w as the mixture of K equal members: which one is drawn is the category."""
-        single, k = self.prior.mixture(self.encode_top), self.num_components
-        return LocationScaleMixture(tf.zeros([k]), tf.repeat(single.loc, k, axis=0), tf.repeat(single.scale, k, axis=0), single.family)
+    def sampler(self):
+        """Returns that of w with K equal components: which one is drawn is the category."""
+        return UniformCategories(self.prior.sampler(self.encode_top), self.num_components)
 
     def complete(self, z, component, noise):
         normal = self.components_of(z).distribution  # [N, K, D1]
         chosen = tf.one_hot(component, self.num_components)[..., None]
-        return (tf.reduce_sum(chosen * normal.loc, axis=1) + tf.reduce_sum(chosen * normal.scale, axis=1) * noise[0],)
+        return (tf.reduce_sum(chosen * normal.loc, axis=1) + tf.reduce_sum(chosen * normal.scale, axis=1) * noise["eps_lower"],)
 
     def shares(self, x, num_samples, seed):
         r"""Returns :math:`E_{q(z|x)\,q(w|x)}\, p(c|z, w)`, [B, K]."""
@@ -152,3 +154,24 @@ class GMVAE(TwoLevelModel):
         z = self.lower_posterior(x, w).sample(seed=fold_in(seed, 1))  # [S, B, D1]
         components = self.lower_prior(w).components_distribution  # [S, B, K]
         return tf.reduce_mean(tf.nn.softmax(components.log_prob(z[..., None, :])), axis=0)
+
+
+class UniformCategories(NamedTuple):
+    """A sampler without components of its own, with a category of K equally likely ones beside each draw."""
+
+    single: Sampler
+    num_components: int
+
+    def noise(self):
+        return {**self.single.noise(), "u": Noise("Uniform", None)}
+
+    def generate(self, noise, component):
+        drawn = tf.cast(choose(noise["u"], tf.ones([self.num_components])), component.dtype)
+        z, _ = self.single.generate(noise, tf.zeros_like(component))
+        return z, tf.where(component < 0, drawn, component)
+
+    def weights(self):
+        return tf.fill([self.num_components], 1 / self.num_components)
+
+    def constants(self):
+        return self._replace(single=self.single.constants())

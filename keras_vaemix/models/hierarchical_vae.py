@@ -115,15 +115,15 @@ class HierarchicalVAE(TwoLevelModel):
 
     # Components.
 
-    def mixture(self):
-        return self.prior.mixture(self.encode_top)
+    def sampler(self):
+        return self.prior.sampler(self.encode_top)
 
     def complete(self, z, component, noise):
         normal = self.posterior.distribution(self.conditional(z, training=False)).distribution
-        return normal.loc + normal.scale * noise[0], z
+        return normal.loc + normal.scale * noise["eps_lower"], z
 
     def shares(self, x, num_samples, seed):
         r"""Returns :math:`E_{q(z_2|x)}\, p(k|z_2)`, [B, K]."""
-        z2, log_weight = self.posterior.sample(self.encode_top(x), num_samples, fold_in(seed, 0))
+        z2, log_weight, _ = self.posterior.draw(self.top_encoder(x, training=False), num_samples, fold_in(seed, 0))
         share = self.prior.responsibilities(z2, self.encode_top)  # [S, B, K]
         return tf.reduce_sum(tf.exp(log_weight)[..., None] * share, axis=0)

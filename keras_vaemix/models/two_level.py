@@ -67,11 +67,11 @@ class TwoLevelModel(LatentModel):
 
     def draws(self, batch, objective, seed, training=False):
         x = Batch.of(batch).x
-        q2 = self.posterior.distribution(self.top_encoder(x, training=training))
-        p2 = self.prior.distribution(self.encode_top, training)
-        z2, log_weight = self.posterior.sample(q2, objective.num_samples, fold_in(seed, 0))  # [S, B, D2], [S, B]
+        params = self.top_encoder(x, training=training)
+        q2, p2 = self.posterior.distribution(params), self.prior.distribution(self.encode_top, training)
+        z2, log_weight, _ = self.posterior.draw(params, objective.num_samples, fold_in(seed, 0))  # [S, B, D2], [S, B]
         q1, p1 = self.lower_posterior(x, z2, training), self.lower_prior(z2, training)
-        z1 = self.posterior.sample(q1, 1, fold_in(seed, 1))[0][0]  # [S, B, D1]
+        z1 = q1.sample(seed=fold_in(seed, 1))  # [S, B, D1]
         levels = [(q2, p2, z2), (q1, p1, z1)]
         return Draws(
             log_weight=log_weight,

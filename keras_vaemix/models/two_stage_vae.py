@@ -50,16 +50,21 @@ class TwoStageVAE(LatentModel):
 
     def draws(self, batch, objective, seed, training=False):
         x = Batch.of(batch).x
-        q_z = self.first.encode(x)
-        z, log_weight = self.first.posterior.sample(q_z, objective.num_samples, fold_in(seed, 0))  # [S, B, D], [S, B]
-        q_u = self.second.posterior.distribution(unfold(self.second.encoder(fold(z), training=training), tf.shape(z)[0]))
-        u = self.second.posterior.sample(q_u, 1, fold_in(seed, 1))[0][0]  # [S, B, D']
+        params = self.first.encoder(x, training=False)
+        z, log_weight, log_qz = self.first.posterior.draw(params, objective.num_samples, fold_in(seed, 0))  # [S, B, D], [S, B], [S, B]
+        u, log_qu = self.second_draws(z, fold_in(seed, 1), training)
         return Draws(
             log_weight=log_weight,
             log_px=self.first.likelihood.log_prob(self.first.decode_params(z, x), x),
             log_pz=self.second.prior.distribution(self.second.encode, training).log_prob(u) + self.lower_prior(u, training).log_prob(z),
-            log_qz=q_z.log_prob(z) + q_u.log_prob(u),
+            log_qz=log_qz + log_qu,
         )
+
+    def second_draws(self, z, seed, training):
+        """Returns a draw of q(u|z) for each z [S, B, D], [S, B, D'], and its density, [S, B]."""
+        params = self.second.encoder(fold(z), training=training)
+        u, _, log_qu = self.second.posterior.draw(params, 1, seed)  # [1, S * B, D']
+        return unfold(u[0], tf.shape(z)[0]), unfold(log_qu[0], tf.shape(z)[0])
 
     def lower_prior(self, u, training=False):
         """Returns p(z|u), a distribution of batch [S, B] and event [D], for u [S, B, D']."""
@@ -110,12 +115,12 @@ class TwoStageVAE(LatentModel):
         log_pu = self.second.prior.distribution(self.second.encode).log_prob(u)
         return log_px + self.lower_prior(u[None]).log_prob(z)[0] + log_pu
 
-    def mixture(self):
-        return self.second.mixture()
+    def sampler(self):
+        return self.second.sampler()
 
     def complete(self, z, component, noise):
         p = self.lower_prior(z[None])
-        return (p.mean()[0] + p.stddev()[0] * noise[0],)
+        return (p.mean()[0] + p.stddev()[0] * noise["eps_lower"],)
 
     def shares(self, x, num_samples, seed):
         r"""Returns :math:`E_{q(u|z)}\, p(k|u)` at the mean z of q(z|x), [B, K]."""

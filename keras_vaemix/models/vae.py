@@ -42,6 +42,9 @@ class VAE(LatentModel):
             require(received == expected, f"{what} shape {expected} for latent_dim={prior.latent_dim}", shape=received)
         expected = "posterior.num_strata == 1 for a pathwise objective, which needs draws of q itself: choose SampledMixturePosterior"
         require(not self.objective.pathwise or self.posterior.num_strata == 1, expected, num_strata=self.posterior.num_strata)
+        has_density = self.posterior.distribution(tf.zeros([1, encoder.output_shape[-1]])) is not None
+        expected = "a posterior with a density at any point where the prior is made of posteriors, or the objective is pathwise"
+        require(has_density or not (prior.needs_encoder or self.objective.pathwise), expected, posterior=self.posterior)
         self.built = True
 
     @property
@@ -67,25 +70,30 @@ class VAE(LatentModel):
     # Distributions and draws.
 
     def encode(self, x):
-        """Returns q(z|x), a TFP distribution of batch [B] and event [D]."""
-        return self.posterior.distribution(self.encoder(x, training=False))
+        """Returns q(z|x), a TFP distribution of batch [B] and event [D].
+
+        Raises:
+            ValueError: The posterior's density is known at its own draws alone.
+        """
+        q = self.posterior.distribution(self.encoder(x, training=False))
+        require(q is not None, "a posterior with a density at any point: `draws` has that of its draws", posterior=self.posterior)
+        return q
 
     def draws(self, batch, objective, seed, training=False):
         x = Batch.of(batch).x
         params = self.encoder(x, training=training)
-        q = self.posterior.distribution(params)
-        z, log_weight = self.posterior.sample(q, objective.num_samples, seed)  # [S, B, D], [S, B]
+        z, log_weight, log_qz = self.posterior.draw(params, objective.num_samples, seed)  # [S, B, D], [S, B], [S, B]
         path = None
         if objective.pathwise and training:
             z, path = weighted_path(z)
-            q = self.posterior.distribution(tf.stop_gradient(params))
-        p = self.prior.distribution(self.encode, training)
+            log_qz = self.posterior.distribution(tf.stop_gradient(params)).log_prob(z)
+        q, p = self.posterior.distribution(params), self.prior.distribution(self.encode, training)
         return Draws(
             log_weight=log_weight,
             log_px=self.likelihood.log_prob(self.decode_params(z, x, training), x, training),
             log_pz=p.log_prob(z),
-            log_qz=q.log_prob(z),
-            kl=objective.kl(q, p) if objective.kl else None,
+            log_qz=log_qz,
+            kl=objective.kl(q, p) if objective.kl and q is not None else None,
             path=path,
         )
 
@@ -104,11 +112,10 @@ class VAE(LatentModel):
         return self.decode(self.posterior.center(self.encoder(x, training=False)))
 
     def encoded(self, x):
-        q = self.encode(x)
-        return {"mean": q.mean(), "stddev": q.stddev()}
+        return self.posterior.summary(self.encoder(x, training=False))
 
     def latent_means(self, x):
-        return self.encode(x).mean()
+        return self.posterior.mean(self.encoder(x, training=False))
 
     def log_joint(self, x, z):
         log_px = self.likelihood.log_prob(self.decode_params(z[None], x), x)[0]
@@ -116,11 +123,11 @@ class VAE(LatentModel):
 
     # Components.
 
-    def mixture(self):
-        return self.prior.mixture(self.encode)
+    def sampler(self):
+        return self.prior.sampler(self.encode)
 
     def shares(self, x, num_samples, seed):
         r"""Returns :math:`E_{q(z|x)}\, p(k|z)`, [B, K]."""
-        z, log_weight = self.posterior.sample(self.encode(x), num_samples, seed)
+        z, log_weight, _ = self.posterior.draw(self.encoder(x, training=False), num_samples, seed)
         share = self.prior.responsibilities(z, self.encode)  # [S, B, K]
         return tf.reduce_sum(tf.exp(log_weight)[..., None] * share, axis=0)

@@ -6,6 +6,7 @@ from keras_vaemix.networks.gated_mlp import GatedDense, gated_mlp
 from keras_vaemix.networks.halves import Halves
 from keras_vaemix.networks.joint_conv import joint_conv_decoder, joint_conv_encoder
 from keras_vaemix.networks.joint_mlp import joint_gated_mlp
+from keras_vaemix.networks.made import MaskedDense, made
 from keras_vaemix.networks.mlp import mlp
 from keras_vaemix.networks.patch_discriminator import patch_discriminator, receptive_field
 from keras_vaemix.networks.pixel_cnn import MaskedConv2D, PixelCNN
@@ -19,6 +20,7 @@ __all__ = [
     "GatedDense",
     "Halves",
     "MaskedConv2D",
+    "MaskedDense",
     "PixelCNN",
     "dcgan_decoder",
     "dcgan_encoder",
@@ -30,6 +32,7 @@ __all__ = [
     "joint_conv_decoder",
     "joint_conv_encoder",
     "joint_gated_mlp",
+    "made",
     "mlp",
     "patch_discriminator",
     "receptive_field",

@@ -5,6 +5,8 @@ from keras_vaemix.priors.fitted_mixture import FittedMixture
 from keras_vaemix.priors.learned_normal import LearnedNormal
 from keras_vaemix.priors.location_scale import LocationScaleMixture
 from keras_vaemix.priors.normal_mixture import NormalMixture
+from keras_vaemix.priors.real_nvp import RealNVP
+from keras_vaemix.priors.sampler import Noise, Sampler
 from keras_vaemix.priors.standard_normal import StandardNormal
 from keras_vaemix.priors.vamp import VampPrior
 
@@ -13,8 +15,11 @@ __all__ = [
     "LearnedNormal",
     "LocationScaleMixture",
     "MixturePrior",
+    "Noise",
     "NormalMixture",
     "Prior",
+    "RealNVP",
+    "Sampler",
     "StandardNormal",
     "VampPrior",
 ]

@@ -9,6 +9,7 @@ import tensorflow_probability as tfp
 from keras_vaemix.mixtures import DiagonalNormalMixture, is_normal_mixture
 from keras_vaemix.part import check_positive, require
 from keras_vaemix.priors.location_scale import LocationScaleMixture
+from keras_vaemix.priors.sampler import draw
 from keras_vaemix.seeds import stateless_seed
 
 tfd = tfp.distributions
@@ -19,9 +20,16 @@ class Prior(keras.layers.Layer, abc.ABC):
 
     Args:
         latent_dim: Number of latent dimensions D.
+
+    Attributes:
+        num_components: Number of components K that are sampled one by one, and clustered by.
+        needs_encoder: Whether its density is made of posteriors.
+        is_fitted_after_training: Whether it is fitted to latents of training examples after training, and not trained.
     """
 
     num_components = 1
+    needs_encoder = False
+    is_fitted_after_training = False
 
     def __init__(self, latent_dim, **kwargs):
         super().__init__(**kwargs)
@@ -41,14 +49,26 @@ class Prior(keras.layers.Layer, abc.ABC):
         """Returns the normalised log-weights of the components, [K]."""
         return tf.zeros([1])
 
-    def mixture(self, encode=None):
-        """Returns p(z) as a `LocationScaleMixture`, from which it is sampled and exported."""
+    def can_sample(self):
+        """Returns whether there is a density yet."""
+        return True
+
+    def sampler(self, encode=None):
+        """Returns the `Sampler` of p(z): how named noise becomes draws. Of a location-scale density it need not be written."""
         single = LocationScaleMixture.of(self.log_weights(), self.distribution(encode))
         return single._replace(loc=single.loc[None], scale=single.scale[None])
 
     def freeze(self, encode=None):
-        """Returns `mixture` as constants: what an exported sampler holds instead of the prior's weights."""
-        return self.mixture(encode).constants()
+        """Returns the `sampler` with constants: what an exported graph holds instead of the encoder."""
+        return self.sampler(encode).constants()
+
+    def noise(self, encode=None):
+        """Returns the `Noise` of one draw by name."""
+        return self.sampler(encode).noise()
+
+    def generate(self, noise, component, encode=None):
+        """Returns draws z [N, D] made of named noise, and the component of each [N]; see `Sampler.generate`."""
+        return self.sampler(encode).generate(noise, component)
 
     def sample(self, n, component=None, seed=None, encode=None):
         """Returns n draws of p(z) [n, D], or of one of its components.
@@ -63,7 +83,7 @@ class Prior(keras.layers.Layer, abc.ABC):
             ValueError: n is less than one, or there is no such component.
         """
         check_positive(n=n)
-        return self.mixture(encode).sample(n, self.check_component(component), stateless_seed(seed))[0]
+        return draw(self.sampler(encode), n, self.check_component(component), stateless_seed(seed))[0]
 
     def check_component(self, component):
         """Returns the component's index, -1 for None; raises `ValueError` if there is none such."""
@@ -98,7 +118,7 @@ class MixturePrior(Prior):
     def log_weights(self):
         return tf.nn.log_softmax(self.logits())
 
-    def mixture(self, encode=None):
+    def sampler(self, encode=None):
         return LocationScaleMixture.of(self.logits(), self.components(encode))
 
     def responsibilities(self, z, encode=None):

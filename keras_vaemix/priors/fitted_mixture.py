@@ -28,6 +28,8 @@ class FittedMixture(MixturePrior):
     Reference: P. Ghosh et al., *From Variational to Deterministic Autoencoders*, 2020, Section 4.
     """
 
+    is_fitted_after_training = True
+
     def __init__(self, latent_dim, num_components=10, covariance_type="full", **kwargs):
         super().__init__(latent_dim, **kwargs)
         check_positive(num_components=num_components)
@@ -88,6 +90,9 @@ class FittedMixture(MixturePrior):
         )
         for weight, value in zip((self.loc, self.scale_tril, self.raw_logits, self.is_fitted), (*values, 1.0), strict=True):
             weight.assign(value)
+
+    def can_sample(self):
+        return bool(self.is_fitted.numpy())
 
     def check_fitted(self):
         """Raises `ValueError` before `fit`."""

@@ -1,4 +1,4 @@
-"""A mixture of location-scale components as plain tensors: the one sampler, of models and of exported graphs."""
+"""A mixture of location-scale components as plain tensors, from which mixtures are sampled and exported."""
 
 from typing import Any, NamedTuple
 
@@ -6,16 +6,9 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-tfd = tfp.distributions
+from keras_vaemix.priors.sampler import STANDARD, Noise
 
-# How the standard member of a location-scale family is drawn; `export.sample` has the same names in NumPy.
-STANDARD = {
-    "Normal": lambda df: tfd.Normal(0.0, 1.0),
-    "Laplace": lambda df: tfd.Laplace(0.0, 1.0),
-    "Logistic": lambda df: tfd.Logistic(0.0, 1.0),
-    "Cauchy": lambda df: tfd.Cauchy(0.0, 1.0),
-    "StudentT": lambda df: tfd.StudentT(df, 0.0, 1.0),
-}
+tfd = tfp.distributions
 
 BELOW_ONE = np.nextafter(np.float32(1), np.float32(0))
 
@@ -75,9 +68,10 @@ class LocationScaleMixture(NamedTuple):
             return cls(tf.convert_to_tensor(logits), tf.broadcast_to(components.loc, shape), matrices)
         factor = getattr(components, "distribution", components)
         family = "Normal" if isinstance(factor, tfd.MultivariateNormalDiag) else type(factor).__name__
-        if family not in STANDARD:
+        families = [name for name in STANDARD if name != "Uniform"]
+        if family not in families:
             raise ValueError(
-                f"Expected components of a location-scale family, one of {', '.join(STANDARD)} inside tfd.Independent, "
+                f"Expected components of a location-scale family, one of {', '.join(families)} inside tfd.Independent, "
                 f"MultivariateNormalDiag or MultivariateNormalTriL. Received: {type(components).__name__} of {family}"
             )
         loc, scale = (factor.mean(), factor.stddev()) if isinstance(factor, tfd.MultivariateNormalDiag) else (factor.loc, factor.scale)
@@ -125,9 +119,8 @@ class LocationScaleMixture(NamedTuple):
         within = tf.nn.softmax(tf.reshape(self.logits, [-1, self.group_size]))  # [K, M]
         return component * self.group_size + tf.cast(choose(u, tf.gather(within, component)), component.dtype)
 
-    def sample(self, n, component, seed):
-        """Returns n draws z [n, D] and their components [n]; `component` -1 draws it. `seed` is stateless, [2]."""
-        u_seed, noise_seed = tf.unstack(tf.random.split(seed, 2))
-        u = tf.random.stateless_uniform([n], u_seed)
-        noise = STANDARD[self.family](self.df).sample([n, self.loc.shape[1]], seed=noise_seed)
-        return self.transport(u, noise, tf.fill([n], tf.cast(component, tf.int32)))
+    def noise(self):
+        return {"u": Noise("Uniform", None), "eps": Noise(self.family, self.loc.shape[1], self.df)}
+
+    def generate(self, noise, component):
+        return self.transport(noise["u"], noise["eps"], component)

@@ -29,6 +29,8 @@ class VampPrior(MixturePrior):
     Reference: J. Tomczak, M. Welling, *VAE with a VampPrior*, 2018, Eq. 9.
     """
 
+    needs_encoder = True
+
     def __init__(
         self,
         latent_dim,

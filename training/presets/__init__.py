@@ -81,4 +81,4 @@ def family(name, build, image_size=64, **members):
         PRESETS[f"{name}_{member}"] = Preset(f"{name}_{member}", functools.partial(build, **defaults), dataset, paper, image_size)
 
 
-from training.presets import categories, cp_vae, gamix, gmmp_vae, grey_vae, hierarchical, mog_vae, regularized, two_modes  # noqa: E402, F401  (they register)
+from training.presets import categories, cp_vae, flows, gamix, gmmp_vae, grey_vae, hierarchical, mog_vae, regularized, two_modes  # noqa: E402, F401  (they register)

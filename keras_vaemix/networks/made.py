@@ -1,0 +1,63 @@
+"""The masked perceptron whose outputs for one dimension see the dimensions before it alone."""
+
+import math
+
+import keras
+import numpy as np
+
+from keras_vaemix.part import check_positive, register, require
+
+
+@register
+class MaskedDense(keras.layers.Dense):
+    """Dense layer some of whose weights are zero for good.
+
+    Args:
+        units: Number of outputs.
+        mask: Which weights there are, zeros and ones [inputs, units].
+        **kwargs: Those of `keras.layers.Dense`.
+    """
+
+    def __init__(self, units, mask, **kwargs):
+        super().__init__(units, **kwargs)
+        self.mask = np.asarray(mask, "float32").tolist()
+
+    def call(self, inputs):
+        kernel = self.kernel * keras.ops.cast(keras.ops.convert_to_tensor(self.mask), self.kernel.dtype)
+        outputs = keras.ops.matmul(inputs, kernel) + self.bias
+        return outputs if self.activation is None else self.activation(outputs)
+
+    def get_config(self):
+        return {**super().get_config(), "mask": self.mask}
+
+
+def made(size, num_outputs=2, hidden=(64, 64), context_size=0, activation="elu", name=None):
+    r"""Returns the masked autoencoder for distribution estimation: output d is a function of :math:`z_1, ..., z_{d-1}` and the context.
+
+    Args:
+        size: Number of dimensions D.
+        num_outputs: Outputs of each dimension.
+        hidden: Units of each hidden layer.
+        context_size: Number of further inputs, which every output sees; 0 for none.
+        activation: Any Keras activation, of the hidden layers.
+        name: Name of the model.
+
+    Returns:
+        A network from z [B, D], or z and context [B, C], to [B, D, num_outputs].
+
+    Reference: M. Germain et al., *MADE: Masked Autoencoder for Distribution Estimation*, 2015, eq. 8 and 9.
+    """
+    check_positive(size=size, num_outputs=num_outputs, **{f"hidden[{i}]": units for i, units in enumerate(hidden)})
+    require(context_size >= 0, "context_size >= 0", context_size=context_size)
+    z = keras.Input((size,))
+    context = [keras.Input((context_size,))] if context_size else []
+    h = keras.layers.Concatenate()([z, *context]) if context else z
+    degrees = np.concatenate([np.arange(1, size + 1), np.zeros(context_size, int)])  # the context is before every dimension
+    first = 0 if context else 1  # least degree of a hidden unit: one of degree zero sees the context alone
+    for units in hidden:
+        own = first + np.arange(units) % max(1, size - first)  # up to D - 1
+        h = MaskedDense(units, own[None, :] >= degrees[:, None], activation=activation)(h)
+        degrees = own
+    last = np.repeat(np.arange(1, size + 1), num_outputs)
+    outputs = MaskedDense(math.prod((size, num_outputs)), last[None, :] > degrees[:, None])(h)
+    return keras.Model([z, *context] if context else z, keras.layers.Reshape((size, num_outputs))(outputs), name=name)
