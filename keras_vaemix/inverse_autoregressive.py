@@ -33,6 +33,8 @@ class InverseAutoregressive(Posterior):
     Reference: D. Kingma et al., *Improving Variational Inference with Inverse Autoregressive Flow*, 2016, Algorithm 1.
     """
 
+    has_density = False
+
     def __init__(self, latent_dim, num_flows=2, hidden=(64,), context_size=32, log_variance_limits=(-6.0, 2.0), **kwargs):
         super().__init__(**kwargs)
         check_positive(latent_dim=latent_dim, num_flows=num_flows, context_size=context_size)

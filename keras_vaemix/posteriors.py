@@ -17,9 +17,11 @@ class Posterior(PartLayer, abc.ABC):
 
     Attributes:
         num_strata: Number M of strata in each of which `draw` draws; 1 where all draws come from q itself.
+        has_density: Whether `distribution` gives the density at any point, and not `draw` that of its own draws alone.
     """
 
     num_strata = 1
+    has_density = True
 
     @abc.abstractmethod
     def params_size(self, latent_dim):
@@ -50,7 +52,7 @@ class Posterior(PartLayer, abc.ABC):
         return self.center(params)
 
     def distribution(self, params):
-        """Returns q(z|x), a TFP distribution of batch [B] and event [D], or None where its density is known at its own draws alone."""
+        """Returns q(z|x), a TFP distribution of batch [B] and event [D], or None without `has_density`."""
         return
 
     def summary(self, params):

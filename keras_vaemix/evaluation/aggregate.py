@@ -16,8 +16,8 @@ tfd = tfp.distributions
 
 
 def has_divergence_split(model):
-    """Returns whether `divergence_split` knows the latents of a model."""
-    return _split.dispatch(type(model)) is not _split.dispatch(object)
+    """Returns whether `divergence_split` knows the latents of a model, and the density of its posterior at those of other examples."""
+    return _split.dispatch(type(model)) is not _split.dispatch(object) and model.has_posterior_density
 
 
 def divergence_split(model, x, num_samples=1, seed=0):

@@ -26,11 +26,13 @@ class LatentModel(GenerativeModel):
             memory.
         num_strata: Draws M of each example for each of the T that an objective asks for: components or categories that are enumerated.
             The S = T * M rows of `draws` are in the order s = t * M + m, and independent for different t.
+        has_posterior_density: Whether `encode` gives the density of the posterior at any latents.
     """
 
     couples_examples = False
     decoded_at_once = 1000
     num_strata = 1
+    has_posterior_density = True
 
     def __init__(self, likelihood, objective=None, seed=0, **kwargs):
         super().__init__(seed, **kwargs)

@@ -42,14 +42,18 @@ class VAE(LatentModel):
             require(received == expected, f"{what} shape {expected} for latent_dim={prior.latent_dim}", shape=received)
         expected = "posterior.num_strata == 1 for a pathwise objective, which needs draws of q itself: choose SampledMixturePosterior"
         require(not self.objective.pathwise or self.posterior.num_strata == 1, expected, num_strata=self.posterior.num_strata)
-        has_density = self.posterior.distribution(tf.zeros([1, encoder.output_shape[-1]])) is not None
+        is_enough = self.posterior.has_density or not (prior.needs_encoder or self.objective.pathwise)
         expected = "a posterior with a density at any point where the prior is made of posteriors, or the objective is pathwise"
-        require(has_density or not (prior.needs_encoder or self.objective.pathwise), expected, posterior=self.posterior)
+        require(is_enough, expected, posterior=self.posterior)
         self.built = True
 
     @property
     def num_strata(self):
         return self.posterior.num_strata
+
+    @property
+    def has_posterior_density(self):
+        return self.posterior.has_density
 
     @property
     def example_shape(self):
@@ -75,9 +79,9 @@ class VAE(LatentModel):
         Raises:
             ValueError: The posterior's density is known at its own draws alone.
         """
-        q = self.posterior.distribution(self.encoder(x, training=False))
-        require(q is not None, "a posterior with a density at any point: `draws` has that of its draws", posterior=self.posterior)
-        return q
+        expected = "a posterior with a density at any point: `draws` has that of its draws"
+        require(self.posterior.has_density, expected, posterior=self.posterior)
+        return self.posterior.distribution(self.encoder(x, training=False))
 
     def draws(self, batch, objective, seed, training=False):
         x = Batch.of(batch).x
