@@ -74,7 +74,7 @@ class RealNVP(PartLayer, Prior):
         return self.base.log_weights()
 
     def sampler(self, encode=None):
-        return Pushed(self.base.sampler(), self.bijector().forward)
+        return Pushed(self.base.sampler(), lambda u: self.bijector().forward(u))  # made in the graph that it is traced into
 
     def responsibilities(self, z, encode=None):
         return self.base.responsibilities(self.bijector().inverse(z))
