@@ -14,6 +14,7 @@ from scipy.special import digamma
 
 import keras_vaemix as vm
 from keras_vaemix import moments
+from keras_vaemix.seeds import fold_in
 from tests import catalogue
 from training.strategy import make_strategy
 
@@ -139,7 +140,7 @@ def test_objective_is_what_it_says(x):
     mean, log_variance = np.split(model.encoder(x).numpy(), 2, axis=1)
     log_variance = np.clip(log_variance, *model.posterior.log_variance_limits)
     loss = float(model.losses(vm.Batch(tf.constant(x)), [0, 0], True)["model"].total)
-    z, _ = model.latents(tf.constant(mean), tf.constant(log_variance), 0.0, 1.0, [0, 0])
+    z, _ = model.latents(tf.constant(mean), tf.constant(log_variance), 0.0, 1.0, fold_in([0, 0], 0))
     reconstruction = model.likelihood.distribution(model.decoder(z)).log_prob(x).numpy().sum((1, 2, 3)).mean()
     center, spread = mean.mean(0), mean.var(0) + moments.FLOOR
     moment_kl = 0.5 * np.sum(spread + center**2 - 1 - np.log(spread))
@@ -181,7 +182,7 @@ def test_a_batch_of_one_is_refused_and_a_last_one_without_moments(x, tmp_path, m
             model.fit(*arguments, verbose=0)
     whole = model.fit(data.take(10).batch(10), shuffle=False, verbose=0).history["moment_kl"][0]
     ragged = model.fit(data.take(11).batch(10), shuffle=False, verbose=0).history["moment_kl"][0]
-    assert ragged == pytest.approx(whole / 2, rel=1e-5)  # a mean over batches, of which the last adds nothing
+    assert ragged == pytest.approx(whole * 10 / 11, rel=1e-5)  # a mean over examples, of which the last adds nothing
     status, error = main("gamix_faces_no_gan", "--dataset", "digits", "--batch-size", 1, "--run-dir", tmp_path / "run")
     assert (status, (tmp_path / "run").exists()) == (1, False)
     assert "a global batch of at least 2 examples" in error
@@ -259,7 +260,7 @@ def test_validation_judges_the_game_beside_the_objective(x):
     assert report["adversarial"] > 0
     assert report["loss"] == pytest.approx(report["moment_kl"] + report["variance_kl"] - report["reconstruction"], rel=1e-5)
     changed = [w.path for w, old in zip(model.weights, before, strict=True) if not np.array_equal(w, old)]
-    assert [path.split("/")[-1] for path in changed] == ["draw_counter"]
+    assert changed == []
 
 
 def test_warm_up_weighs_the_divergences(x):

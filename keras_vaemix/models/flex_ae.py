@@ -9,6 +9,7 @@ from keras_vaemix.models.autoencoding import without_state_updates
 from keras_vaemix.models.critic_autoencoder import CriticAutoencoder
 from keras_vaemix.models.step import Update
 from keras_vaemix.part import register, require
+from keras_vaemix.priors.sampler import draw
 from keras_vaemix.replicas import reversed_rows
 from keras_vaemix.seeds import fold_in
 
@@ -99,7 +100,7 @@ class FlexAE(CriticAutoencoder):
 
     def real(self, n, seed):
         """Returns draws of the learned prior as in training, [n, D]."""
-        noise = self.prior.sample(n, seed=seed)
+        noise, _ = draw(self.prior.sampler(), n, -1, seed)
         return tf.cast(self.generator(noise, training=True), tf.float32)
 
     def generator_losses(self, batch, seed, training):
