@@ -50,6 +50,11 @@ class Autoencoder(AutoencodingModel):
             terms["penalty"] = sum(penalty(self, z, fold_in(seed, i + 1)) for i, penalty in enumerate(self.penalties))
         return terms
 
+    def check_batch_size(self, batch_size):
+        least = self.discrepancy.min_batch_size if self.discrepancy else 1
+        expected = f"a global batch of at least {least} codes, which the discrepancy needs: raise batch_size"
+        require(batch_size >= least, expected, batch_size=batch_size)
+
     def adapt_sampler(self, x, batch_size=None):
         """Fits a `FittedMixture` to the codes of the training examples x [N, *].
 

@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from keras_vaemix.mixtures import DiagonalNormalMixture, is_normal_mixture
+from keras_vaemix.mixtures import DiagonalNormalMixture, is_normal_mixture, product_dtype
 from keras_vaemix.part import check_positive, require
 from keras_vaemix.priors.location_scale import LocationScaleMixture
 from keras_vaemix.seeds import stateless_seed
@@ -92,7 +92,7 @@ class MixturePrior(Prior):
         components = self.components(encode)
         weights = tfd.Categorical(logits=self.logits())
         if is_normal_mixture(components):
-            return DiagonalNormalMixture(weights, components, tf.float32 if training else tf.float64)
+            return DiagonalNormalMixture(weights, components, product_dtype(components, training))
         return tfd.MixtureSameFamily(weights, components)
 
     def log_weights(self):
