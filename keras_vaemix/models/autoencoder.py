@@ -3,8 +3,10 @@
 import tensorflow as tf
 
 from keras_vaemix.blocks import at_once
+from keras_vaemix.discrepancies import Discrepancy
 from keras_vaemix.models.autoencoding import AutoencodingModel
-from keras_vaemix.part import register, require
+from keras_vaemix.part import register, require, require_kind
+from keras_vaemix.penalties import Penalty
 from keras_vaemix.priors import FittedMixture
 from keras_vaemix.seeds import fold_in
 
@@ -35,6 +37,10 @@ class Autoencoder(AutoencodingModel):
     def __init__(self, encoder, decoder, prior, cost, discrepancy=None, penalties=(), seed=0, **kwargs):
         super().__init__(encoder, decoder, prior, cost, seed, **kwargs)
         self.discrepancy, self.penalties = discrepancy, tuple(penalties)
+        if discrepancy is not None:
+            require_kind("discrepancy", discrepancy, Discrepancy)
+        for penalty in self.penalties:
+            require_kind("penalties", penalty, Penalty)
         is_given = discrepancy is None or not isinstance(prior, FittedMixture)
         require(is_given, "a prior that there is before training, to which codes can be brought", prior=type(prior).__name__)
         self.finish()

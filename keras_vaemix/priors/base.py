@@ -37,6 +37,9 @@ class Prior(keras.layers.Layer, abc.ABC):
             training: True asks for the faster form of the density where there are two, False for the more precise one.
         """
 
+    def check_example_shape(self, shape):
+        """Raises `ValueError` unless the prior fits examples of this shape; any does, but for a prior that is made of examples."""
+
     def log_weights(self):
         """Returns the normalised log-weights of the components, [K]."""
         return tf.zeros([1])
