@@ -14,9 +14,14 @@ class Discrepancy(Part, abc.ABC):
     Args:
         weight: :math:`\lambda`.
 
+    Attributes:
+        min_batch_size: Codes that the estimate needs, over all replicas; training on smaller batches is refused.
+
     Raises:
         ValueError: The weight is negative.
     """
+
+    min_batch_size = 1
 
     def __init__(self, weight=10.0):
         require(weight >= 0, "weight >= 0: it is the factor lambda of the discrepancy", weight=weight)
@@ -82,12 +87,17 @@ class MMD(Discrepancy):
 
     which is negative at times. Over several replicas it is that of the global batch.
 
+    A single code, as a last batch may hold, has no pair: the estimate does not exist, and is left out, as zero without gradient. The
+    terms between codes and draws alone would be no discrepancy, but a pull of the code to the nearest draws.
+
     Args:
         kernel: A `Kernel`; `InverseMultiquadratic()` by default.
         weight: :math:`\lambda`.
 
     Reference: I. Tolstikhin et al., *Wasserstein Auto-Encoders*, 2018, Algorithm 2.
     """
+
+    min_batch_size = 2
 
     def __init__(self, kernel=None, weight=10.0):
         super().__init__(weight)
@@ -96,8 +106,10 @@ class MMD(Discrepancy):
     def __call__(self, codes, draws):
         codes, draws = gathered(codes), gathered(draws)
         n, d = tf.cast(tf.shape(codes)[0], codes.dtype), codes.shape[-1]
-        within = sum(off_diagonal_sum(self.kernel(squared_distances(z, z), d)) for z in (codes, draws)) / (n * (n - 1))
-        return self.weight * (within - 2 * tf.reduce_mean(self.kernel(squared_distances(codes, draws), d)))
+        within = sum(off_diagonal_sum(self.kernel(squared_distances(z, z), d)) for z in (codes, draws))
+        across = tf.reduce_mean(self.kernel(squared_distances(codes, draws), d))
+        discrepancy = tf.math.divide_no_nan(within, n * (n - 1)) - 2 * across
+        return self.weight * tf.where(n >= self.min_batch_size, discrepancy, 0.0)
 
 
 def squared_distances(a, b):

@@ -10,6 +10,8 @@ from keras_vaemix.part import require
 
 tfd = tfp.distributions
 
+LARGE = 4096  # locations J D; products of more of them are in float32 in training, where float64 would show in the time of a step
+
 
 class NormalComponents(NamedTuple):
     """A distribution as J weighted diagonal normals, in K groups of M: J = K * M.
@@ -71,8 +73,14 @@ def standardized_squares(second, first, loc, scale):
     r"""Returns :math:`\sum_d E (z_d - \mu_{jd})^2 / s_{jd}^2` from the moments of z, as one matrix product.
 
     :math:`[E z^2, E z] \cdot [s_j^{-2}, -2 \mu_j s_j^{-2}] + \sum_d \mu_{jd}^2 s_{jd}^{-2}`, which never holds an array of
-    [..., J, D]. The expanded square cancels where scales are small: what is left in float32 is about 1e-6 of the largest term.
-    Move all locations to their `center` first, which lessens it.
+    [..., J, D]. The expanded square cancels where scales are small: move all locations to their `center` first, which lessens it. What
+    is left in float32 is at most about
+
+    .. math:: 2^{-21} \sum_d (|z_d| + |\mu_{jd}|)^2 / s_{jd}^2
+
+    of a square, and half of that of a log-density, in nats. For D = 40 the density errs by up to 0.002 nats where locations spread by ten
+    scales, 0.2 by 100, 20 by 1,000 and 500 by 5,000. GPUs that round the factors of products to TensorFloat-32 lose another factor of
+    8,192. In float64 nothing is left of it: see `product_dtype`.
 
     Args:
         second, first: Moments :math:`E z^2` and :math:`E z`, [..., D].
@@ -92,18 +100,29 @@ def center(loc):
     return tf.stop_gradient(tf.reduce_mean(loc, axis=0))
 
 
+def product_dtype(components, training=False):
+    """Returns the type of the products of a mixture's components: float64, but float32 in training for more than `LARGE` locations.
+
+    Args:
+        components: A TFP distribution of batch [K] and event [D], which may be a mixture itself.
+        training: Whether it is for a train step.
+    """
+    while isinstance(components, tfd.MixtureSameFamily):
+        components = components.components_distribution
+    num_locations = components.batch_shape.concatenate(components.event_shape).num_elements() or math.inf
+    return tf.float32 if training and num_locations > LARGE else tf.float64
+
+
 class DiagonalNormalMixture(tfd.MixtureSameFamily):
     r"""`tfd.MixtureSameFamily` of `Independent(Normal)` components [K], or of mixtures of them, with `log_prob` as a matrix product.
-
-    In float64, nothing of the cancellation of `standardized_squares` is left in the float32 result.
 
     Args:
         mixture_distribution: `tfd.Categorical` over K components.
         components_distribution: `tfd.Independent(tfd.Normal)` of batch [K] and event [D], or a mixture of M such.
-        product_dtype: Type in which products are computed: float32 in training, float64 for evaluation.
+        product_dtype: Type in which products are computed; see `standardized_squares` for what float32 loses.
     """
 
-    def __init__(self, mixture_distribution, components_distribution, product_dtype=tf.float32):
+    def __init__(self, mixture_distribution, components_distribution, product_dtype=tf.float64):
         self.product_dtype = product_dtype
         super().__init__(mixture_distribution, components_distribution)
 

@@ -31,19 +31,20 @@ class Moments(Part, abc.ABC):
     def __call__(self, mean, variance, otherwise=(0.0, 1.0)):
         """Returns mean and variance [D] of the mixture, and the part of its variance that is left out, [D].
 
+        Variances are of centred means, which takes two sums over replicas: E m^2 - (E m)^2 cancels where means are far from zero.
+
         Args:
             mean, variance: Those of the posteriors of one replica, [B, D].
             otherwise: Mean and variance where a last batch of one example is left over, which has no moments: the prior's.
         """
-        count = tf.ones_like(mean[:, :1])
-        packed = tf.concat([count, mean, tf.square(mean), variance], axis=1)
-        total = global_sum(tf.reduce_sum(packed, axis=0))  # one sum over replicas
-        d = mean.shape[1]
-        first, second, within = tf.split(total[1:] / total[0], [d, d, d])
-        of_means = tf.maximum(second - first**2, 0.0)
-        spread = tf.maximum(self.variance(of_means, within), 0.0) + FLOOR
-        has_moments = total[0] > 1
-        moments = (tf.where(has_moments, known, other) for known, other in zip((first, spread), otherwise, strict=True))
+        total = global_sum(tf.stop_gradient(tf.reduce_sum(tf.concat([tf.ones_like(mean[:, :1]), mean], axis=1), axis=0)))
+        count, middle = total[0], total[1:] / total[0]
+        apart = mean - middle
+        packed = tf.concat([apart, tf.square(apart), variance], axis=1)
+        shift, squares, within = tf.split(global_sum(tf.reduce_sum(packed, axis=0)) / count, 3)
+        center, of_means = middle + shift, tf.maximum(squares - shift**2, 0.0)
+        spread = self.variance(of_means, within) + FLOOR
+        moments = (tf.where(count > 1, known, other) for known, other in zip((center, spread), otherwise, strict=True))
         return *moments, of_means + within - self.variance(of_means, within)
 
     def divergence(self, mean, variance, center, spread):

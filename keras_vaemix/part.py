@@ -21,6 +21,13 @@ def check_positive(**values):
         require(is_count, f"{name} to be an integer of at least 1", **{name: value})
 
 
+def require_kind(name, value, kind):
+    """Raises `ValueError` unless the argument `name` is an instance of a class of parts, such as `Prior`."""
+    article = "an" if kind.__name__[0] in "AEIOU" else "a"
+    received = f"the class {value.__name__}" if isinstance(value, type) else type(value).__name__
+    require(isinstance(value, kind), f"{name} to be {article} {kind.__name__}", **{name: received})
+
+
 def constructor_config(part):
     """Returns the serialised constructor arguments of `part`, read from the attributes of the same names."""
     variadic = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)

@@ -40,6 +40,15 @@ def check_array(x, support, shape=None, name="x"):
         check_block(block, start, support, name)
 
 
+def remedy(x, support):
+    """Returns how data that are not in the support are brought into it; what looks like 8-bit values is first divided by 255."""
+    is_8_bit = x.min() >= 0 and 127 < x.max() <= 255 and np.all(x == np.round(x))
+    if not is_8_bit:
+        return support.remedy
+    by_255 = "divide 8-bit values by 255"
+    return by_255 if support.contains(x / 255) else f"{by_255}, then {support.remedy}"
+
+
 def check_block(x, start, support, name):
     """Raises `ValueError` unless the examples x, of which the first is number `start`, are finite and in `support`."""
     finite = np.isfinite(x)
@@ -48,5 +57,5 @@ def check_block(x, start, support, name):
         expected = f"finite values in {name}: remove or replace what is not"
         require(False, expected, index=(start + first, *rest), value=float(x[tuple(index)]))
     if not np.all(support.inside(x)):
-        expected = f"{name} in {support.name}, the likelihood's support: {support.remedy}"
+        expected = f"{name} in {support.name}, the likelihood's support: {remedy(x, support)}"
         require(False, expected, minimum=float(x.min()), maximum=float(x.max()))

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tensorflow_probability as tfp
-from scipy.stats import chisquare, kstest
+from scipy.special import logsumexp
+from scipy.stats import chisquare, kstest, norm
 
 import keras_vaemix as vm
 from export.onnx import convert, session
@@ -13,6 +14,7 @@ from export.sample import draw_noise
 from keras_vaemix.mixtures import DiagonalNormalMixture
 from keras_vaemix.priors import LocationScaleMixture
 from keras_vaemix.priors.sampler import draw
+from keras_vaemix.priors.scales import inverse_softplus_scale
 from tests import catalogue
 
 tfd = tfp.distributions
@@ -160,6 +162,53 @@ def test_matrix_form_is_close_to_the_exact_form(scale, dtype, tolerance):
     np.testing.assert_allclose(received, exact, rtol=tolerance, atol=tolerance / scale**2)
 
 
+def far_apart(num_components, dim, spread, scale, n=100):
+    """Returns a mixture whose components spread by so many scales, and draws of it, z [n, D]."""
+    rng, prior = np.random.default_rng(0), vm.NormalMixture(dim, num_components)
+    loc, scales = spread * rng.standard_normal((num_components, dim)), scale * np.exp(0.3 * rng.standard_normal((num_components, dim)))
+    prior.loc.assign(loc)
+    prior.raw_scale.assign(inverse_softplus_scale(scales))
+    chosen = rng.integers(num_components, size=n)
+    return prior, (loc[chosen] + scales[chosen] * rng.standard_normal((n, dim))).astype("float32")
+
+
+def exact_density(prior, z):
+    """Returns log p(z) of a `NormalMixture` by differences in double precision, and the component that z is nearest to."""
+    normal = prior.components(None).distribution
+    loc, scale = (np.asarray(value, "float64") for value in (normal.loc, normal.scale))
+    logs = norm.logpdf(z[:, None].astype("float64"), loc, scale).sum(axis=-1)  # [N, K]
+    return logsumexp(logs, axis=1) - np.log(len(loc)), np.argmax(logs, axis=1)
+
+
+@pytest.mark.parametrize(("num_components", "dim"), [(10, 2), (100, 40)])
+def test_the_density_of_narrow_components_far_apart_holds_in_training(num_components, dim):
+    prior, z = far_apart(num_components, dim, 50.0, 0.01)
+    exact, nearest = exact_density(prior, z)
+    with tf.GradientTape() as tape:
+        z = tf.constant(z)
+        tape.watch(z)
+        received = prior.distribution(training=True).log_prob(z)
+    np.testing.assert_allclose(received, exact, atol=1e-3)
+    normal = prior.components(None).distribution
+    loc, scale = (np.asarray(value, "float64")[nearest] for value in (normal.loc, normal.scale))
+    np.testing.assert_allclose(tape.gradient(received, z), (loc - z) / scale**2, rtol=1e-4, atol=1e-2)
+
+
+@pytest.mark.parametrize(("spread", "limit"), [(0.1, 0.002), (1.0, 0.2), (10.0, 20.0), (50.0, 500.0)])
+def test_float32_loses_what_is_said(spread, limit):
+    prior, z = far_apart(500, 40, spread, 0.01)
+    exact, nearest = exact_density(prior, z)
+    p = prior.distribution(training=True)
+    assert p.product_dtype == tf.float32
+    error = np.abs(p.log_prob(z) - exact)
+    normal = p.components_distribution.distribution
+    loc, scale = (np.asarray(value, "float64") for value in (normal.loc, normal.scale))
+    middle = loc.mean(axis=0)
+    ratio = (np.abs(z - middle) + np.abs(loc - middle)[nearest]) / scale[nearest]
+    assert np.all(error < 2.0**-22 * np.sum(ratio**2, axis=1) + 1e-4)
+    assert np.max(error) < limit
+
+
 def test_pseudo_inputs_stay_in_range_with_gradients_everywhere():
     prior = vm.VampPrior(2, 3, (2, 2, 1), value_range=(-1.0, 3.0))
     prior.raw_pseudo_inputs.assign(np.random.default_rng(0).normal(0, 5, (3, 2, 2, 1)))
@@ -270,7 +319,7 @@ def test_fit_is_a_function_of_its_seed_and_need_not_converge():
 )
 def test_density_must_be_fitted_first(use):
     prior = vm.FittedMixture(2, 3)
-    with pytest.raises(ValueError, match=r"Expected a fitted density: call fit\(z\) .* Received: is_fitted=False"):
+    with pytest.raises(ValueError, match=r"Expected a fitted density: call the model's adapt_sampler\(x\).* Received: is_fitted=False"):
         use(prior)
     prior.fit(latents())
     use(prior)

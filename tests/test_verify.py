@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 import keras_vaemix as vm
-from keras_vaemix.importance import FewEffectiveSamples
+from keras_vaemix.importance import FewEffectiveSamples, warn_of_few_samples
 from keras_vaemix.verify import BoundExceeded, StandardErrorWrong, check_bound, check_standard_error
 from tests import catalogue
 from training import evaluate
@@ -132,6 +132,24 @@ def test_few_effective_samples_are_said(log_variance, num_samples, is_warned):
     few = np.sum(estimate.effective_sample_size < 200)
     assert [w.category for w in caught] == [FewEffectiveSamples] * is_warned
     assert all(f"Received: {few} of 20 examples with less" in str(w.message) and w.filename == __file__ for w in caught)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "num_rows", "is_warned"),
+    [
+        ([500] * 99 + [150], 1000, True),  # one in a hundred
+        ([500] * 199 + [150], 1000, False),
+        ([500] * 199 + [9], 1000, True),
+        ([40] * 199 + [12], 50, False),
+        ([40] * 199 + [1.1], 50, True),
+        ([500] * 199 + [np.nan], 1000, False),
+    ],
+)
+def test_a_few_examples_with_few_effective_samples_are_passed_over(sizes, num_rows, is_warned):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        warn_of_few_samples(np.array(sizes), num_rows)
+    assert [w.category for w in caught] == [FewEffectiveSamples] * is_warned
 
 
 def test_bad_arguments(binary):

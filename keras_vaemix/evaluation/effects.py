@@ -22,7 +22,11 @@ def latent_effects(model, x, reach=1.0, num_examples=8, batch_size=None):
         reach: Standard deviations to either side.
         num_examples: At most so many of x, the first, are varied.
         batch_size: Number of latents that are decoded at a time; 500, or fewer of large examples, if None.
+
+    Raises:
+        ValueError: There are fewer than two examples, whose means vary.
     """
+    require(len(x) >= 2, "at least two examples, whose latents vary", examples=len(x))
     require(reach > 0, "reach > 0", reach=reach)
     batch_size = at_once(batch_size, np.shape(x)[1:], 500)
     check_positive(num_examples=num_examples, batch_size=batch_size)

@@ -23,8 +23,12 @@ def posterior_means(model, x, batch_size=None):
 def active_units(model, x, threshold=0.01, batch_size=None):
     r"""Returns the number of latents j with :math:`\mathrm{Var}_x(E_{q(z|x)}[z_j]) > 0.01`.
 
+    Raises:
+        ValueError: There are fewer than two examples, whose means vary.
+
     Reference: Y. Burda, R. Grosse, R. Salakhutdinov, *Importance Weighted Autoencoders*, 2016, Section 5.2.
     """
+    require(len(x) >= 2, "at least two examples, whose latents vary", examples=len(x))
     return int(np.sum(np.var(posterior_means(model, x, batch_size), axis=0) > threshold))
 
 

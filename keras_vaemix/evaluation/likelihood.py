@@ -75,7 +75,7 @@ def likelihood_report(model, x, num_samples=5000, batch_size=None, seed=0, num_l
         warnings.warn(f"Expected finite figures of every example. Received: means without {partial} of them", stacklevel=2)
     return {
         **report,
-        "active_units": active_units(model, x),
+        "active_units": active_units(model, x) if len(x) > 1 else math.nan,
         "num_samples": num_samples,
         "num_examples": len(x),
         "num_likelihood_examples": len(some),

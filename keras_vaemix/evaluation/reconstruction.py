@@ -5,6 +5,7 @@ import tensorflow as tf
 
 from keras_vaemix.blocks import at_once
 from keras_vaemix.evaluation.latent import latent_report, posterior_means
+from keras_vaemix.evaluation.likelihood import standard_error
 from keras_vaemix.part import check_positive
 from keras_vaemix.seeds import stateless_seed
 
@@ -19,8 +20,9 @@ def autoencoder_report(model, x, batch_size=None, seed=0):
         seed: Integer, of the draws of the prior.
 
     Returns:
-        A dict: `cost`, the mean cost of a reconstruction, with `cost_se`, its standard error; `mean_squared_error` of a value of x;
-        `num_examples`; and where codes can be set against the prior, `latent_report` of the latents that are not masked.
+        A dict: `cost`, the mean cost of a reconstruction, with `cost_se`, its standard error, NaN for a single example;
+        `mean_squared_error` of a value of x; `num_examples`; and where codes can be set against the prior, `latent_report` of the latents
+        that are not masked.
     """
     batch_size = at_once(batch_size, model.example_shape, 500)
     check_positive(batch_size=batch_size)
@@ -30,7 +32,7 @@ def autoencoder_report(model, x, batch_size=None, seed=0):
     errors = np.concatenate([np.mean(np.square(batch - model(batch)), axis=tuple(range(1, x.ndim))) for batch in batches])
     report = {
         "cost": float(costs.mean()),
-        "cost_se": float(costs.std(ddof=1) / len(costs) ** 0.5) if len(costs) > 1 else 0.0,
+        "cost_se": standard_error(costs),
         "mean_squared_error": float(errors.mean()),
         "num_examples": len(x),
     }

@@ -5,6 +5,7 @@ from scipy import ndimage
 
 from keras_vaemix.blocks import as_array, at_once
 from keras_vaemix.evaluation.generation import batched, draws_of, sample_of
+from keras_vaemix.evaluation.likelihood import standard_error
 from keras_vaemix.part import check_positive, require
 
 LAPLACIAN = np.array([[0, 1, 0], [1, -4, 1], [0, 1, 0]], "float32")
@@ -58,7 +59,7 @@ def sharpness_report(model, x, num_samples=1000, batch_size=None, seed=0):
 
     Returns:
         A dict: `sharpness_generation`, `sharpness_reconstruction`, `sharpness_real`, and `l1`, the mean absolute error of a pixel; each
-        with its standard error over images, `..._se`.
+        with its standard error over images, `..._se`, NaN for a single one.
 
     Raises:
         ValueError: The examples are no images.
@@ -72,7 +73,7 @@ def sharpness_report(model, x, num_samples=1000, batch_size=None, seed=0):
     sharp = {"generation": fake, "reconstruction": reconstructed, "real": real}
     figures = {f"sharpness_{kind}": sharpness(images) for kind, images in sharp.items()} | {"l1": l1(real, reconstructed)}
     means = {name: float(np.mean(values)) for name, values in figures.items()}
-    return means | {f"{name}_se": float(np.std(values, ddof=1) / len(values) ** 0.5) for name, values in figures.items()}
+    return means | {f"{name}_se": standard_error(values) for name, values in figures.items()}
 
 
 def unit(x):

@@ -3,8 +3,10 @@
 import tensorflow as tf
 
 from keras_vaemix.blocks import at_once
+from keras_vaemix.discrepancies import Discrepancy
 from keras_vaemix.models.autoencoding import AutoencodingModel
-from keras_vaemix.part import register, require
+from keras_vaemix.part import register, require, require_kind
+from keras_vaemix.penalties import Penalty
 from keras_vaemix.seeds import fold_in
 
 
@@ -34,6 +36,10 @@ class Autoencoder(AutoencodingModel):
     def __init__(self, encoder, decoder, prior, cost, discrepancy=None, penalties=(), seed=0, **kwargs):
         super().__init__(encoder, decoder, prior, cost, seed, **kwargs)
         self.discrepancy, self.penalties = discrepancy, tuple(penalties)
+        if discrepancy is not None:
+            require_kind("discrepancy", discrepancy, Discrepancy)
+        for penalty in self.penalties:
+            require_kind("penalties", penalty, Penalty)
         is_given = discrepancy is None or not prior.is_fitted_after_training
         require(is_given, "a prior that there is before training, to which codes can be brought", prior=type(prior).__name__)
         self.check_networks()
@@ -52,6 +58,11 @@ class Autoencoder(AutoencodingModel):
         if self.penalties:
             terms["penalty"] = sum(penalty(self, z, fold_in(seed, i + 1)) for i, penalty in enumerate(self.penalties))
         return terms
+
+    def check_batch_size(self, batch_size):
+        least = self.discrepancy.min_batch_size if self.discrepancy else 1
+        expected = f"a global batch of at least {least} codes, which the discrepancy needs: raise batch_size"
+        require(batch_size >= least, expected, batch_size=batch_size)
 
     def adapt_sampler(self, x, batch_size=None):
         """Fits a prior such as `FittedMixture` to the codes of the training examples x [N, *].

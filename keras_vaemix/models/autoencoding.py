@@ -6,9 +6,11 @@ import keras
 import tensorflow as tf
 
 from keras_vaemix.batch import Terms
+from keras_vaemix.costs import Cost
 from keras_vaemix.models.generative import GenerativeModel
 from keras_vaemix.models.step import Update
-from keras_vaemix.part import require
+from keras_vaemix.part import require, require_kind
+from keras_vaemix.priors import Prior
 
 
 class AutoencodingModel(GenerativeModel):
@@ -24,6 +26,8 @@ class AutoencodingModel(GenerativeModel):
 
     def __init__(self, encoder, decoder, prior, cost, seed=0, **kwargs):
         super().__init__(seed, **kwargs)
+        require_kind("prior", prior, Prior)
+        require_kind("cost", cost, Cost)
         self.encoder, self.decoder, self.prior, self.cost = encoder, decoder, prior, cost
         self.built = True
 

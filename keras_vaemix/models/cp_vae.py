@@ -9,14 +9,15 @@ import tensorflow_probability as tfp
 from keras_vaemix import categories
 from keras_vaemix.batch import Batch
 from keras_vaemix.blocks import at_once
-from keras_vaemix.category_posteriors import EncodedCategories
+from keras_vaemix.category_posteriors import CategoryPosterior, EncodedCategories
 from keras_vaemix.divergences import ClosedForm, MonteCarlo
-from keras_vaemix.heads import CategoricalNormal, GatedHeads
+from keras_vaemix.heads import CategoricalNormal, GatedHeads, Heads
+from keras_vaemix.likelihoods import Likelihood
 from keras_vaemix.mixtures import is_normal
 from keras_vaemix.models.base import LatentModel
 from keras_vaemix.objectives import ELBO, Draws
-from keras_vaemix.part import check_positive, register, require
-from keras_vaemix.priors import MixturePrior
+from keras_vaemix.part import check_positive, register, require, require_kind
+from keras_vaemix.priors import MixturePrior, Prior
 from keras_vaemix.replicas import global_mean
 from keras_vaemix.seeds import fold_in
 from keras_vaemix.shapes import fold, unfold
@@ -82,6 +83,8 @@ class CPVAE(LatentModel):
         category_posterior=None,
         **kwargs,
     ):
+        require_kind("prior", prior, Prior)
+        require_kind("likelihood", likelihood, Likelihood)
         super().__init__(likelihood, objective, seed, **kwargs)
         self.encoder, self.decoder, self.prior = encoder, decoder, prior
         k, d = prior.num_components, prior.latent_dim
@@ -101,6 +104,9 @@ class CPVAE(LatentModel):
 
     def check_parts(self):
         """Raises `ValueError` for the first part that does not fit the others."""
+        require_kind("heads", self.heads, Heads)
+        require_kind("estimator", self.estimator, categories.CategoryEstimator)
+        require_kind("category_posterior", self.category_posterior, CategoryPosterior)
         prior, k, d = self.prior, self.prior.num_components, self.prior.latent_dim
         is_conditional = isinstance(prior, MixturePrior) and is_normal(prior.components(None))
         require(is_conditional, "a prior that is a mixture of diagonal normals, such as NormalMixture", prior=type(prior).__name__)

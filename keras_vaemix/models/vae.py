@@ -3,10 +3,12 @@
 import tensorflow as tf
 
 from keras_vaemix.batch import Batch
+from keras_vaemix.likelihoods import Likelihood
 from keras_vaemix.models.base import LatentModel
 from keras_vaemix.objectives import Draws, weighted_path
-from keras_vaemix.part import register, require
-from keras_vaemix.posteriors import DiagonalNormal
+from keras_vaemix.part import register, require, require_kind
+from keras_vaemix.posteriors import DiagonalNormal, Posterior
+from keras_vaemix.priors import Prior
 from keras_vaemix.shapes import fold, unfold
 
 
@@ -32,9 +34,13 @@ class VAE(LatentModel):
     """
 
     def __init__(self, encoder, decoder, prior, likelihood, posterior=None, objective=None, seed=0, **kwargs):
+        require_kind("prior", prior, Prior)
+        require_kind("likelihood", likelihood, Likelihood)
         super().__init__(likelihood, objective, seed, **kwargs)
         self.encoder, self.decoder, self.prior = encoder, decoder, prior
         self.posterior = DiagonalNormal() if posterior is None else posterior
+        require_kind("posterior", self.posterior, Posterior)
+        prior.check_example_shape(self.example_shape)
         for what, received, expected in (
             ("encoder with output", encoder.output_shape, (None, self.posterior.params_size(prior.latent_dim))),
             ("decoder with input", decoder.input_shape, self.decoder_input_shape()),

@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from keras_vaemix.mixtures import DiagonalNormalMixture, is_normal_mixture
+from keras_vaemix.mixtures import DiagonalNormalMixture, is_normal_mixture, product_dtype
 from keras_vaemix.part import check_positive, require
 from keras_vaemix.priors.location_scale import LocationScaleMixture
 from keras_vaemix.priors.sampler import draw
@@ -44,6 +44,9 @@ class Prior(keras.layers.Layer, abc.ABC):
             encode: Function from examples [K, *] to their posterior q(z|x), for priors that are made of posteriors.
             training: True asks for the faster form of the density where there are two, False for the more precise one.
         """
+
+    def check_example_shape(self, shape):
+        """Raises `ValueError` unless the prior fits examples of this shape; any does, but for a prior that is made of examples."""
 
     def log_weights(self):
         """Returns the normalised log-weights of the components, [K]."""
@@ -112,7 +115,7 @@ class MixturePrior(Prior):
         components = self.components(encode)
         weights = tfd.Categorical(logits=self.logits())
         if is_normal_mixture(components):
-            return DiagonalNormalMixture(weights, components, tf.float32 if training else tf.float64)
+            return DiagonalNormalMixture(weights, components, product_dtype(components, training))
         return tfd.MixtureSameFamily(weights, components)
 
     def log_weights(self):

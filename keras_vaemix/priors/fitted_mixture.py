@@ -98,7 +98,8 @@ class FittedMixture(MixturePrior):
         """Raises `ValueError` before `fit`."""
         with tf.init_scope():  # also where a graph is traced
             is_fitted = bool(self.is_fitted.numpy())
-        require(is_fitted, "a fitted density: call fit(z) with the latents of training examples", is_fitted=is_fitted)
+        expected = "a fitted density: call the model's adapt_sampler(x) with training examples, or the prior's fit(z) with their latents"
+        require(is_fitted, expected, is_fitted=is_fitted)
 
     def logits(self):
         self.check_fitted()

@@ -63,9 +63,14 @@ class VampPrior(MixturePrior):
         require(0 < margin < 0.5, "margin in (0, 0.5): the ends of the range are the sigmoid's limits", margin=margin)
         examples = np.asarray(x)[chosen].astype("float64")
         least, most = float(examples.min()), float(examples.max())
-        require(low <= least <= most <= high, f"examples inside value_range={self.value_range}: scale them", least=least, most=most)
+        expected = f"examples inside value_range={self.value_range}: scale them, for example x / 255"
+        require(low <= least <= most <= high, expected, least=least, most=most)
         unit = margin + (1 - 2 * margin) * (examples - low) / (high - low)
         self.raw_pseudo_inputs.assign(np.log(unit / (1 - unit)))
+
+    def check_example_shape(self, shape):
+        is_same = tuple(self.example_shape) == tuple(shape)
+        require(is_same, f"a VampPrior with example_shape={tuple(shape)}, as the encoder takes", example_shape=tuple(self.example_shape))
 
     def pseudo_inputs(self):
         """Returns the pseudo-inputs u, [K, *example_shape], inside the range."""

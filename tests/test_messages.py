@@ -1,0 +1,101 @@
+"""Errors name what is wrong, and what to do: parts in the wrong place, shapes of parts that do not fit, data that are not scaled."""
+
+import numpy as np
+import pytest
+
+import keras_vaemix as vm
+from tests import catalogue
+
+SHAPE, D = catalogue.SHAPE, catalogue.LATENT_DIM
+
+
+def networks(shape=SHAPE):
+    return vm.networks.mlp(shape, 2 * D, (4,)), vm.networks.mlp((D,), shape, (4,))
+
+
+def vae(prior=None, likelihood=None, **parts):
+    return vm.VAE(*networks(), prior or vm.StandardNormal(D), likelihood or vm.Bernoulli(), **parts)
+
+
+def two_level(prior):
+    encoder = vm.networks.joint_gated_mlp([SHAPE, (D,)], 4, (8,), (8,))
+    decoder = vm.networks.joint_gated_mlp([(2,), (D,)], SHAPE, (8,), (8,))
+    return vm.HierarchicalVAE(networks()[0], encoder, vm.networks.mlp((D,), 4, ()), decoder, prior, vm.Bernoulli())
+
+
+def cp_vae(**parts):
+    encoder, decoder = vm.networks.mlp(SHAPE, 4 + 2 * D, ()), networks()[1]
+    return vm.CPVAE(encoder, decoder, **{"prior": vm.NormalMixture(D, 4), "likelihood": vm.Bernoulli(), **parts})
+
+
+def autoencoder(**parts):
+    return catalogue.autoencoder(vm.Autoencoder, **parts)
+
+
+def other_shape():
+    return vm.VampPrior(D, 5, (8, 8, 1))
+
+
+CASES = {
+    "swapped": (lambda: vae(vm.Bernoulli(), vm.StandardNormal(D)), "prior to be a Prior. Received: prior='Bernoulli'"),
+    "likelihood": (lambda: vae(likelihood=vm.StandardNormal(D)), "likelihood to be a Likelihood. Received: likelihood='StandardNormal'"),
+    "class": (lambda: vae(likelihood=vm.Normal), "likelihood to be a Likelihood. Received: likelihood='the class Normal'"),
+    "posterior": (lambda: vae(posterior=vm.ELBO()), "posterior to be a Posterior. Received: posterior='ELBO'"),
+    "two levels": (lambda: two_level(vm.Bernoulli()), "prior to be a Prior. Received: prior='Bernoulli'"),
+    "categories": (lambda: cp_vae(prior=vm.Bernoulli()), "prior to be a Prior. Received: prior='Bernoulli'"),
+    "heads": (lambda: cp_vae(heads=vm.ELBO()), "heads to be a Heads. Received: heads='ELBO'"),
+    "estimator": (lambda: cp_vae(estimator=vm.ELBO()), "estimator to be a CategoryEstimator. Received: estimator='ELBO'"),
+    "category posterior": (lambda: cp_vae(category_posterior=vm.ELBO()), "category_posterior to be a CategoryPosterior"),
+    "cost": (lambda: autoencoder(cost=vm.Bernoulli()), "cost to be a Cost. Received: cost='Bernoulli'"),
+    "discrepancy": (lambda: autoencoder(discrepancy=vm.costs.SquaredError()), "discrepancy to be a Discrepancy"),
+    "penalties": (lambda: autoencoder(penalties=[vm.discrepancies.MMD()]), "penalties to be a Penalty. Received: penalties='MMD'"),
+    "pseudo-inputs": (
+        lambda: vae(other_shape()),
+        "example_shape=(4, 4, 1), as the encoder takes. Received: example_shape=(8, 8, 1)",
+    ),
+    "pseudo-inputs of two levels": (lambda: two_level(other_shape()), "example_shape=(4, 4, 1), as the encoder takes"),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_parts_in_the_wrong_place_are_named(name):
+    make, message = CASES[name]
+    with pytest.raises(ValueError) as caught:  # noqa: PT011
+        make()
+    assert message in str(caught.value)
+
+
+def images(*levels):
+    """Returns 8-bit images of these levels."""
+    return np.resize(np.array(levels, "uint8"), (30, *SHAPE))
+
+
+@pytest.mark.parametrize(
+    ("likelihood", "x", "message"),
+    [
+        ("Bernoulli", images(0, 255), "likelihood's support: divide 8-bit values by 255. Received"),
+        ("Bernoulli", images(0, 100, 255), "support: divide 8-bit values by 255, then binarise it, or choose ContinuousBernoulli"),
+        ("Bernoulli", images(0, 1, 2), "support: binarise it"),
+        ("Bernoulli", images(0, 100, 255) / 255, "support: binarise it"),
+        ("ContinuousBernoulli", images(0, 100, 255), "support: divide 8-bit values by 255. Received"),
+        ("DiscretizedLogistic", images(0, 100, 255), "support: divide 8-bit values by 255. Received"),
+        ("ContinuousBernoulli", 1.5 * images(0, 1), "support: scale it"),
+    ],
+)
+def test_data_that_are_not_scaled_are_told_how(likelihood, x, message):
+    model = catalogue.make(likelihood=likelihood)
+    with pytest.raises(ValueError) as caught:  # noqa: PT011
+        model.evaluate(x)
+    assert message in str(caught.value)
+
+
+def test_pseudo_inputs_are_told_how_to_scale_examples():
+    prior = vm.VampPrior(D, 5, SHAPE)
+    with pytest.raises(ValueError, match=r"scale them, for example x / 255.* Received: least=0\.0, most=255"):
+        prior.adapt(images(0, 255))
+
+
+def test_samples_before_the_density_is_fitted_are_told_what_fits_it():
+    model = autoencoder(prior=vm.FittedMixture(D, 2))
+    with pytest.raises(ValueError, match=r"call the model's adapt_sampler\(x\) with training examples"):
+        model.sample(2)
