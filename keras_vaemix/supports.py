@@ -46,7 +46,7 @@ def remedy(x, support):
     if not is_8_bit:
         return support.remedy
     by_255 = "divide 8-bit values by 255"
-    return by_255 if support.contains(x / 255) else f"{by_255}, then {support.remedy}"
+    return by_255 if np.all(support.inside(x / 255)) else f"{by_255}, then {support.remedy}"
 
 
 def check_block(x, start, support, name):
