@@ -95,6 +95,11 @@ def is_full(error):
     return False
 
 
+def first_line(error):
+    """Returns the first line of an error's text, or its kind where it has none."""
+    return next(iter(str(error).splitlines()), type(error).__name__)
+
+
 @contextlib.contextmanager
 def room_in(folder, remedy):
     """Raises an `OSError` that names the folder for whatever error the block ends with because the disk has no room."""
@@ -103,8 +108,7 @@ def room_in(folder, remedy):
     except Exception as error:
         if not is_full(error):
             raise
-        (first, *_) = str(error).splitlines() or [""]
-        raise OSError(f"Expected room on the disk of {folder}: {remedy}. Received: {first}") from error
+        raise OSError(f"Expected room on the disk of {folder}: {remedy}. Received: {first_line(error)}") from error
 
 
 def write_json(path, value):

@@ -15,7 +15,7 @@ from keras_vaemix.callbacks import EarlyStopping
 from keras_vaemix.part import require
 from training import data as data_module
 from training.archives import check_arrays, check_keras_file
-from training.files import atomically, read_config, read_history, reserve, write_history, write_json
+from training.files import atomically, first_line, read_config, read_history, reserve, write_history, write_json
 from training.papers import as_run
 
 ROUTE = {"route", "device", "jax"}  # where a run was trained, if not here
@@ -55,11 +55,6 @@ def load_model(path):
         return keras.saving.load_model(path, safe_mode=True)
     except Exception as error:  # of whatever kind: a file can name any class of Keras with any arguments
         raise ValueError(f"Expected {path} to be a whole Keras model. Received: {first_line(error)}") from error
-
-
-def first_line(error):
-    """Returns the first line of an error's text, or its kind where it has none."""
-    return next(iter(str(error).splitlines()), type(error).__name__)
 
 
 def open_run(folder, data_dir):
