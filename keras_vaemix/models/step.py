@@ -11,6 +11,7 @@ import tensorflow as tf
 from keras_vaemix.models.finite import StepsSinceNotFinite
 from keras_vaemix.part import require
 from keras_vaemix.replicas import counted, is_multiworker, reducible, share_of_batch, weighted
+from keras_vaemix.xla import naming_refused
 
 
 class Update(NamedTuple):
@@ -177,18 +178,21 @@ class SteppedModel(keras.Model, abc.ABC):
             self.check_input(validation_data, "validation_data")
         if batch is not None:
             self.check_batch_size(min(len(batch), batch_size or len(batch)))
-        return super().fit(x, y, batch_size, *args, validation_data=validation_data, **kwargs)
+        with naming_refused():
+            return super().fit(x, y, batch_size, *args, validation_data=validation_data, **kwargs)
 
     def check_batch_size(self, batch_size):
         """Raises `ValueError` unless the model can be trained on batches of so many examples, over all replicas."""
 
     def evaluate(self, x=None, *args, **kwargs):
         self.check_input(x)
-        return super().evaluate(x, *args, **kwargs)
+        with naming_refused():
+            return super().evaluate(x, *args, **kwargs)
 
     def predict(self, x, *args, **kwargs):
         self.check_input(x)
-        return super().predict(x, *args, **kwargs)
+        with naming_refused():
+            return super().predict(x, *args, **kwargs)
 
     def check_input(self, x, name="x"):
         """Checks arrays whole, and of data sets their first batch; returns what it checked, or None."""
