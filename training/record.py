@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 
 from export import flags
-from training.files import read_history, read_json, write_json
+from training.contents import EVALUATION
+from training.files import read_config, read_history, read_json, read_rows, write_json
 from training.papers import as_run, row_named, with_paper
 from training.quiet import import_tensorflow
 
@@ -25,12 +26,16 @@ def row_of(run, table):
     from training.presets import PRESETS
     from training.run import best_epoch, stopped
 
-    config, history = read_json(run / "config.json"), read_history(run / "history.csv")
+    config = read_config(run / "config.json", "arguments", "command", "versions", "warm_up")
+    if config["preset"] not in PRESETS:
+        raise ValueError(f"Expected {run / 'config.json'} to name a preset of training.train --list. Received: {config['preset']}")
+    monitor = config.get("monitor", "val_loss")
+    history = read_history(run / "history.csv", *([] if monitor is None else [monitor]))
     if not (run / "evaluation.json").exists():
         raise FileNotFoundError(
             f"Expected a run that was judged: python -m training.evaluate {run}. Received: {run}, without evaluation.json"
         )
-    evaluation = read_json(run / "evaluation.json")
+    evaluation = EVALUATION.check(run / "evaluation.json", read_json(run / "evaluation.json"))
     if evaluation["split"] != "test":
         raise ValueError(
             f"Expected a run judged on the test set: python -m training.evaluate {run}. Received: split={evaluation['split']!r}"
@@ -46,9 +51,9 @@ def row_of(run, table):
         "max_epochs": config["epochs"],
         "protocol": protocol,
         "stopped": stopped(config, history, protocol),
-        "best_epoch": best_epoch(history, config.get("monitor", "val_loss")) + 1,
+        "best_epoch": best_epoch(history, monitor) + 1,
         "date": datetime.date.today().isoformat(),
-        "seconds": round(sum(row["seconds"] for row in read_history(run / "timing.csv"))),
+        "seconds": round(sum(row["seconds"] for row in read_history(run / "timing.csv", "seconds"))),
         **evaluation,
         "paper": PRESETS[config["preset"]].paper,
     }
@@ -88,7 +93,7 @@ def place(rows, row):
 def written_rows(table, out=None):
     """Returns the rows in the files of a table: those of the project, then those of `out`."""
     paths = dict.fromkeys(folder / f"{table}.json" for folder in (RESULTS, out or RESULTS))
-    return [row for path in paths if path.exists() for row in read_json(path)]
+    return [row for path in paths if path.exists() for row in read_rows(path)]
 
 
 def known_rows(table, out=None):

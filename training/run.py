@@ -109,13 +109,13 @@ class Run:
         if writes:
             self.checkpoints.mkdir(parents=True, exist_ok=True)
             write_json(old, config)
-        self.history = read_history(self.folder / "history.csv")
-        self.timing = read_history(self.folder / "timing.csv")
+        self.history = read_history(self.folder / "history.csv", "epoch", *([] if monitor is None else [monitor]))
+        self.timing = read_history(self.folder / "timing.csv", "epoch", "seconds")
         self.best = None
 
     def restore(self, model):
         """Brings `model` to the last checkpoint, cuts the history there, and returns the number of epochs done."""
-        saved = sorted(self.checkpoints.glob("epoch-*.weights.h5"))
+        saved = sorted(self.checkpoints.glob(f"epoch-{6 * '[0-9]'}.weights.h5"))
         if not saved:
             if self.config.get("route"):
                 remedy = "record it (python -m training.record), or train it anew in another --run-dir"
@@ -131,7 +131,7 @@ class Run:
             history = self.folder / "history.csv"
             raise ValueError(f"Expected {epochs} epochs in {history}, as in the checkpoint. Received: {len(self.history)}")
         best = self.checkpoints / f"best-{self.best_epoch():06d}.npz"
-        self.best = read_checkpoint(best, read_arrays)
+        self.best = read_checkpoint(best, lambda path: read_weights(path, model))
         if self.writes:
             self.remove_all_but(best, saved[-1])
         return epochs
@@ -200,7 +200,7 @@ def stopped(config, history, protocol):
     if warm_up != protocol.get("warm_up", warm_up) or patience < protocol.get("patience", patience):
         return "unfinished"
     past = [row[monitor] for row in history] if monitor is not None else []
-    if past and EarlyStopping(patience, warm_up, monitor, past).is_over():
+    if past and "patience" in config and EarlyStopping(patience, warm_up, monitor, past).is_over():  # older runs do not name it
         return "early"
     return "maximum" if len(history) >= protocol.get("epochs", math.inf) else "unfinished"
 
@@ -214,11 +214,14 @@ def read_checkpoint(path, read):
         raise ValueError(f"Expected {path} to be a whole checkpoint: {remedy}. Received: {first_line(error)}") from None
 
 
-def read_arrays(path):
-    """Returns the arrays of an .npz file in the order of their names."""
+def read_weights(path, model):
+    """Returns the arrays of an .npz file in the order of their names; raises `ValueError` unless they can be the weights of a model."""
     check_arrays(path)
     with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
-        return [arrays[name] for name in sorted(arrays.files)]
+        weights = [arrays[name] for name in sorted(arrays.files)]
+    expected, received = ([np.shape(weight) for weight in some] for some in (model.get_weights(), weights))
+    require(received == expected, f"weights of the shapes of the model, {expected}", shapes=received)
+    return weights
 
 
 def check_same_settings(old, new):

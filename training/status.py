@@ -3,7 +3,7 @@
 import statistics
 from typing import NamedTuple
 
-from training.files import read_history, read_json
+from training.files import read_config, read_history
 from training.locks import holder
 from training.record import is_finished
 
@@ -55,13 +55,15 @@ def entry_of(row, seed, folder, measured, epochs):
     for r in own:
         if is_finished(r) or (epochs and r["epochs"] >= epochs):
             return Entry(title, "done", r["epochs"], f"{r['epochs']} epochs, {r.get('stopped')}, {r['seconds'] / 3600:.2f} h", None, None)
-    history, timing = read_history(run / "history.csv"), read_history(run / "timing.csv")
-    config = read_json(run / "config.json") if (run / "config.json").exists() else {}
+    config = read_config(run / "config.json") if (run / "config.json").exists() else {}
+    monitor = config.get("monitor", "val_loss")
+    history = read_history(run / "history.csv", *([] if monitor is None else [monitor]))
+    timing = read_history(run / "timing.csv", "seconds")
     at_work = holder(run)
     state = "running" if at_work else "begun" if history else "left"
     recent = [r["seconds"] for r in timing[-RECENT:]] or [r["seconds"] / r["epochs"] for r in repeats]
     maxima = [(row.settings or p.get("protocol", {})).get("epochs") for p in (config, *repeats)]
-    says = [progress(history, config.get("monitor", "val_loss"))] if history else []
+    says = [progress(history, monitor)] if history else []
     says += [f"measured after {r['epochs']} epochs, {r.get('stopped', 'unfinished')}" for r in own] + ([at_work] if at_work else [])
     seconds = statistics.median(recent) if recent else None
     return Entry(title, state, len(history), "; ".join(says), seconds, epochs or next((m for m in maxima if m), None))

@@ -6,7 +6,8 @@ import sys
 from pathlib import Path
 
 from export.flags import Parser
-from training.files import atomically, read_json, write_json
+from training.contents import BENCHMARK, CHECK
+from training.files import atomically, read_json, read_rows, write_json
 from training.papers import TABLES
 from training.record import RESULTS, is_finished, portable, repeats
 from training.verdicts import epochs_of, judged
@@ -68,7 +69,7 @@ def table(name):
     Rows that differ by their seed alone are one line: mean ± standard deviation over seeds. A single row has the standard error over
     test examples.
     """
-    return markdown(read_json(RESULTS / f"{name}.json"))
+    return markdown(read_rows(RESULTS / f"{name}.json"))
 
 
 def markdown(rows, is_full=False):
@@ -163,7 +164,8 @@ def figure(rows, key, digits):
 
 def benchmark(name):
     """Returns the table of `training/results/benchmarks/NAME.json`, with what made it."""
-    measured = read_json(RESULTS / "benchmarks" / f"{name}.json")
+    path = RESULTS / "benchmarks" / f"{name}.json"
+    measured = BENCHMARK.check(path, read_json(path))
     machine, versions = measured["machine"], measured["versions"]
     where = machine.get("device") or f"{machine['cores']} core{'s' * (machine['cores'] > 1)}"
     made = f"`{portable(measured['command'])}`, {where}, {measured['date'][:10]}"
@@ -174,7 +176,7 @@ def benchmark(name):
 def checks(name):
     """Returns the rows of `training/results/NAME.json`, each a check with how often it went well, as a Markdown table."""
     rows = [["what", "went well", "of", "largest difference", "command", "date"], ["---"] * 6]
-    for row in read_json(RESULTS / f"{name}.json"):
+    for row in read_rows(RESULTS / f"{name}.json", CHECK):
         largest = "-" if row["largest_difference"] is None else f"{row['largest_difference']:.1e}"
         rows.append([row["what"], f"{row['passed']:,}", f"{row['tried']:,}", largest, f"`{row['command']}`", row["date"]])
     return "\n".join(f"| {' | '.join(cells)} |" for cells in rows)

@@ -11,6 +11,7 @@ import tensorflow as tf
 from keras_vaemix.models.finite import StepsSinceNotFinite
 from keras_vaemix.part import require
 from keras_vaemix.replicas import counted, is_multiworker, reducible, share_of_batch, weighted
+from keras_vaemix.weights import whole
 from keras_vaemix.xla import naming_refused
 
 
@@ -193,6 +194,10 @@ class SteppedModel(keras.Model, abc.ABC):
         self.check_input(x)
         with naming_refused():
             return super().predict(x, *args, **kwargs)
+
+    def load_weights(self, filepath, *args, **kwargs):
+        with whole(self, filepath):
+            super().load_weights(filepath, *args, **kwargs)
 
     def check_input(self, x, name="x"):
         """Checks arrays whole, and of data sets their first batch; returns what it checked, or None."""
