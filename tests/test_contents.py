@@ -12,7 +12,7 @@ import keras_vaemix as vm
 from tests.fuzz import CONFIG
 from tests.test_export import save_run
 from tests.test_faults import Checkpointed, epochs_to
-from training import data, record, tables
+from training import data, record, reproduce, tables
 from training.data import image_cache, rows
 from training.evaluate import main as evaluate_main
 from training.features import NetworkFeatures, feature_network, real_moments
@@ -125,10 +125,10 @@ def test_status_of_runs(tmp_path):
     folder = run_folder(tmp_path, columns=("loss", "seconds"))
     folder.rename(tmp_path / "vae-seed0")
     with pytest.raises(ValueError, match=r"history\.csv to have a column val_loss"):
-        status("cp_vae_toy", [(row, 0)], tmp_path, [])
+        status("cp_vae_toy", [(row, 0)], tmp_path, [], reproduce.flags().parse_args([]))
     (tmp_path / "vae-seed0" / "history.csv").unlink()
     (tmp_path / "vae-seed0" / ".lock").write_bytes(b"\xff\xfe not of this machine")
-    assert " not of this machine" in status("cp_vae_toy", [(row, 0)], tmp_path, [])
+    assert " not of this machine" in status("cp_vae_toy", [(row, 0)], tmp_path, [], reproduce.flags().parse_args([]))
 
 
 def test_a_resumed_run(tmp_path):

@@ -12,6 +12,7 @@ from training.files import read_config, read_history, read_json, read_rows, writ
 from training.papers import as_run, row_named, with_paper
 from training.quiet import import_tensorflow
 
+PROJECT = Path(__file__).parents[1]
 RESULTS = Path(__file__).parent / "results"
 UNNAMED = "not comparable: no row of a paper"
 VERDICTS = ("reproduced", "better", "worse", "not comparable", "not a valid bound")
@@ -101,13 +102,28 @@ def known_rows(table, out=None):
     return functools.reduce(place, written_rows(table, out), [])
 
 
+def writable(out=None):
+    """Returns the folder that results are written to: `out`, or for None that of the project, of which this must be a checkout."""
+    if out is None and not (PROJECT / "pyproject.toml").exists():
+        raise ValueError(f"Expected --out FOLDER for results, which an installed package does not keep. Received: none, in {PROJECT}")
+    return out or RESULTS
+
+
+def has_likelihood(row, samples, examples):
+    """Returns whether a measured row has the log-likelihood of so many test examples, None for all, by so many samples, or none at all."""
+    if "num_likelihood_examples" not in row:
+        return True
+    wanted = min(examples or row["num_examples"], row["num_examples"])
+    return row["num_likelihood_examples"] >= wanted and row["num_samples"] >= samples
+
+
 def record(row, table, out=None):
     """Puts a row into a table, in the place of an earlier one of the same experiment, and writes the judged TABLE.json and TABLE.md."""
     from training.locks import locked
     from training.tables import write_full
     from training.verdicts import judged
 
-    out = out or RESULTS
+    out = writable(out)
     with locked(out, waits=True):
         rows = judged(table, place(known_rows(table, out), with_paper(row, table)))
         write_json(out / f"{table}.json", rows)
@@ -125,15 +141,17 @@ def main(argv=None):
         default=UNNAMED,
         help=f"of a row that no paper names: one of {', '.join(VERDICTS)}, a colon, a sentence",
     )
+    parser.add_argument("--out", type=flags.path, help="folder of TABLE.json and TABLE.md (default: the project's)")
     try:
         args = parser.parse_args(argv)
+        writable(args.out)
         import_tensorflow()
         if args.verdict.partition(":")[0] not in VERDICTS:
             raise ValueError(f"Expected a verdict that begins with one of {', '.join(VERDICTS)}. Received: {args.verdict}")
         row = row_of(args.run, args.table)
         if args.verdict != UNNAMED and (named := row_named(args.table, row)):
             raise ValueError(f"Expected no --verdict for {named.name}, whose own is computed. Received: {args.verdict}")
-        record({**row, "verdict": args.verdict}, args.table)
+        record({**row, "verdict": args.verdict}, args.table, args.out)
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

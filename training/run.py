@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from keras_vaemix.callbacks import EarlyStopping
 from keras_vaemix.part import require
+from keras_vaemix.version import __version__
 from training import data as data_module
 from training.archives import check_arrays, check_keras_file
 from training.files import atomically, first_line, read_config, read_history, reserve, write_history, write_json
@@ -31,13 +32,12 @@ PACKAGES = (
     "tf2onnx",
     "scikit-learn",
     "umap-learn",
-    "keras_vaemix",
 )
 
 
 def versions():
     """Returns the versions of Python and of what figures depend on."""
-    found = {"python": platform.python_version()}
+    found = {"python": platform.python_version(), "keras_vaemix": __version__}  # that of a checkout is not among the installed ones
     for package in PACKAGES:
         with contextlib.suppress(metadata.PackageNotFoundError):
             found[package] = metadata.version(package)
