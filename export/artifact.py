@@ -5,8 +5,9 @@ from pathlib import Path
 
 import tensorflow as tf
 
+from export.convert import OPSET, ExportError
 from export.freeze import freeze
-from export.onnx import OPSET, TOLERANCE, ExportError, relative_error
+from export.onnx import TOLERANCE, relative_error
 from export.precision import in_float32
 from export.saved_model import write_saved_model
 from keras_vaemix import supports

@@ -6,8 +6,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from export.convert import Graph, check_convertible
 from export.onnx import write_decoder, write_sampler
-from export.pixel import write_context, write_step
+from export.pixel import step_graph, write_context, write_step
+from export.precision import in_float32
 from export.sample import draw_noise
 from keras_vaemix.models import PixelDecoding
 from keras_vaemix.networks.pixel_sampler import PixelSampler
@@ -18,10 +20,15 @@ MOST_VALUES = 2**19
 
 
 class Frozen(NamedTuple):
-    """A model's decoder and its frozen sampler. A VampPrior's pseudo-inputs are encoded here, once, and are gone."""
+    """A model's decoder and its frozen sampler. A VampPrior's pseudo-inputs are encoded here, once, and are gone.
+
+    Attributes:
+        model: The model.
+        sampler: Its `Sampler`, or None where there is no density yet.
+    """
 
     model: Any
-    sampler: Sampler
+    sampler: Sampler | None
 
     decoder = "mean"
     sampler_outputs = ("x", "component_drawn")
@@ -78,6 +85,13 @@ class Frozen(NamedTuple):
         latents, component = self.model.draw(self.sampler, n, component, seed)
         return self.decode(*latents), component
 
+    def graphs(self):
+        """Returns the `Graph`s by the names of their files. The last is the sampler's, if there is a density: it holds the first."""
+        return {"decoder.onnx": Graph(self.decode, self.latents(), ("x",)), **self.sampler_graph()}
+
+    def sampler_graph(self):
+        return {} if self.sampler is None else {"sampler.onnx": Graph(self.sample, self.sampler_inputs(), self.sampler_outputs)}
+
     def write_onnx(self, folder):
         write_decoder(self, folder / "decoder.onnx")
         write_sampler(self, folder / "sampler.onnx")
@@ -115,6 +129,10 @@ class FrozenPixels(Frozen):
         pixel, caches = PixelSampler(self.model.decoder, self.model.likelihood).pixel(caches, context, noise, column)
         return pixel, *caches
 
+    def graphs(self):
+        context = Graph(self.context, self.latents(), ("context",))
+        return {"pixel_context.onnx": context, "pixel_step.onnx": step_graph(self), **self.sampler_graph()}
+
     def write_onnx(self, folder):
         write_context(self, folder / "pixel_context.onnx")
         write_step(self, folder / "pixel_step.onnx")
@@ -127,4 +145,22 @@ class FrozenPixels(Frozen):
 def freeze(model):
     """Returns the `Frozen` form of a model."""
     model = model.exported()
-    return (FrozenPixels if isinstance(model, PixelDecoding) else Frozen)(model, model.sampler().constants())
+    return kind_of(model)(model, model.sampler().constants())
+
+
+def kind_of(model):
+    """Returns the class of a model's frozen form."""
+    return FrozenPixels if isinstance(model, PixelDecoding) else Frozen
+
+
+def check_exportable(model):
+    """Raises `ExportError` if decoder or sampler have operations that ONNX does not have: before a model is trained, in a moment.
+
+    It sees all latents, those that an export leaves out too.
+    """
+    model = in_float32(model)
+    graphs = kind_of(model)(model, model.sampler().constants() if model.can_sample() else None).graphs()
+    if "sampler.onnx" in graphs:
+        del graphs[next(iter(graphs))]
+    for name, graph in graphs.items():
+        check_convertible(graph, name)

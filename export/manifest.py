@@ -20,29 +20,42 @@ def read_manifest(artifact, is_whole=False):
 
     Raises:
         FileNotFoundError: There is no manifest, or not every file that it names.
-        ValueError: It is none, or names other files.
+        ValueError: It is none, names other files, or none that can be sampled.
     """
     folder = Path(artifact)
+    path = folder / "manifest.json"
     try:
-        manifest = json.loads((folder / "manifest.json").read_text())
+        manifest = json.loads(path.read_text())
         check_manifest(manifest)
         graphs = ("sampler.onnx", "pixel_step.onnx") if manifest["decoder"] == "pixel" else ("sampler.onnx",)
         names = manifest["sha256"] if is_whole else graphs
+        check_named(artifact, manifest["sha256"], names)
         hashes = [(name, manifest["sha256"][name], hashlib.sha256((folder / name).read_bytes()).hexdigest()) for name in names]
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
         raise FileNotFoundError(
             f"Expected an artifact folder with manifest.json and sampler.onnx. Received: {artifact}, without {error.filename}"
         ) from None
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise ValueError(f"Expected {folder / 'manifest.json'} to be a manifest that names sampler.onnx. Received: {error!r}") from None
+    except KeyError as missing:
+        raise ValueError(f"Expected {path} to be the manifest of an artifact. Received: one without {missing.args[0]}") from None
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ValueError(f"Expected {path} to hold JSON. Received: {error}") from None
+    except ValueError as error:
+        raise ValueError(f"{error}, in {path}") from None
     for name, expected, received in hashes:
         if received != expected:
             raise ValueError(f"Expected {name} with sha256 {expected}: export again. Received: {received}")
     return manifest
 
 
+def check_named(artifact, hashes, names):
+    """Raises `ValueError` unless an artifact names all graphs that are used: one with a SavedModel alone has none."""
+    missing = [name for name in names if name not in hashes]
+    others = ", ".join(sorted({PurePosixPath(name).parts[0] for name in hashes})) or "nothing"
+    check(not missing, f"an artifact with {', '.join(missing)}: export it with --format onnx", f"{artifact}, with {others} alone")
+
+
 def check_manifest(manifest):
-    """Raises `ValueError`, `KeyError` or `TypeError` unless every value that a reader uses is of its kind."""
+    """Raises `ValueError` or `KeyError` unless every value that a reader uses is of its kind."""
     check(isinstance(manifest, dict), "an object", manifest)
     check(isinstance(manifest["decoder"], str), "decoder, a name", manifest["decoder"])
     check(is_size(manifest["num_components"]), "num_components, an integer of at least 1", manifest["num_components"])
@@ -60,7 +73,8 @@ def check_manifest(manifest):
 
 def check_noise(noise):
     """Raises an error unless the noise is one that can be drawn."""
-    check(noise["family"] in STANDARD, f"noise of a family among {', '.join(STANDARD)}", noise)
+    check(isinstance(noise, dict), "noise, an object", noise)
+    check(isinstance(noise["family"], str) and noise["family"] in STANDARD, f"noise of a family among {', '.join(STANDARD)}", noise)
     df = noise["df"]
     is_positive = isinstance(df, (int, float)) and not isinstance(df, bool) and 0 < df < float("inf")
     check(is_positive or (df is None and noise["family"] != "StudentT"), "noise with degrees of freedom above 0, or null", noise)

@@ -34,15 +34,25 @@ def sample(artifact, num=64, component=None, seed=0):
     inputs["component"] = np.full(num, -1 if component is None else component)
     outputs = ["context" if manifest["decoder"] == "pixel" else "x", "component_drawn"]
     sampler = open_graph(artifact, "sampler.onnx")
-    try:
+    with fitting(artifact):
         x, component = sampler.run(outputs, inputs)
-    except Exception as error:  # ONNX Runtime's own, which have no common class
-        expected = f"the inputs {', '.join(inputs)} of the manifest to be those of sampler.onnx"
-        raise ValueError(f"Expected {expected}. Received: {str(error).splitlines()[0]}") from error
     if manifest["decoder"] != "pixel":
         return x, component
-    noise = draw_noise(rng, manifest["pixel_noise"], (num, *manifest["x_shape"]))
-    return draw_pixels(open_graph(artifact, "pixel_step.onnx"), x, noise), component
+    noise, step = draw_noise(rng, manifest["pixel_noise"], (num, *manifest["x_shape"])), open_graph(artifact, "pixel_step.onnx")
+    with fitting(artifact):
+        return draw_pixels(step, x, noise), component
+
+
+@contextlib.contextmanager
+def fitting(artifact):
+    """Raises one `ValueError` for a graph that does not take or give what the manifest says."""
+    try:
+        yield
+    except MemoryError:
+        raise
+    except Exception as error:  # ONNX Runtime's own, which have no common class
+        (first, *_) = str(error).splitlines() or [type(error).__name__]
+        raise ValueError(f"Expected the graphs of {artifact} to take and give what its manifest says. Received: {first}") from error
 
 
 def open_graph(artifact, name, threads=0):
@@ -137,7 +147,7 @@ def write_samples(path, x):
         if path.suffix == ".npy":
             np.save(temporary, x)
         else:
-            write_png(temporary, x, zoom=max(1, 64 // x.shape[1]))
+            write_png(temporary, x, zoom=max(1, 64 // x.shape[1]) if x.ndim > 2 else 1)
 
 
 def main(argv=None):

@@ -11,6 +11,7 @@ from keras_vaemix.blocks import at_once
 from keras_vaemix.objectives import ImportanceWeighted, log_importance
 from keras_vaemix.part import check_positive
 from keras_vaemix.seeds import fold_in, stateless_seed
+from keras_vaemix.xla import Compiled
 
 RESOLVED = 2.0**30  # nats, beyond which the float32 of log p(x|z) is so coarse, 64 nats and more, that draws no longer differ in it
 FEW = 200  # effective samples, below which bias and standard error are not those of the delta method
@@ -52,7 +53,7 @@ class LikelihoodEstimator:
 
     def __init__(self, model):
         self.model = model
-        self.estimate = tf.function(self.estimate, jit_compile=True)
+        self.estimate = Compiled(self.estimate)
 
     def __call__(self, x, num_samples, batch_size, seed, chunk_size, verbose):
         """Returns a `LikelihoodEstimate` of NumPy arrays; see `LatentModel.estimate_log_likelihood`."""

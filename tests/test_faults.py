@@ -37,6 +37,9 @@ class Checkpointed:
     def save_weights(self, path, overwrite):
         Path(path).write_text(str(self.value))
 
+    def get_weights(self):
+        return [np.array(self.value)]
+
     def load_weights(self, path):
         self.value = int(Path(path).read_text())
 

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from export.onnx import compare, convert
+from export.convert import Graph
+from export.onnx import compare, write
 from keras_vaemix import networks
 
 SHAPE = (5, 6, 2)
@@ -163,7 +164,7 @@ def test_networks_train_under_xla_save_and_export(name, tmp_path):
     loaded = keras.saving.load_model(tmp_path / "network.keras", safe_mode=True)
     np.testing.assert_array_equal(loaded(x), model(x))
     path = tmp_path / "network.onnx"
-    convert(model, [tf.TensorSpec([None, *x.shape[1:]], tf.float32, name="input")], ["output"], path)
+    write(Graph(model, [tf.TensorSpec([None, *x.shape[1:]], tf.float32, name="input")], ["output"]), path)
     compare(path, {"input": x}, {"output": model(x)})
 
 

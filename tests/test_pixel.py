@@ -11,8 +11,9 @@ import tensorflow as tf
 import export.sample
 import keras_vaemix as vm
 from export.artifact import export_model
+from export.convert import ExportError
 from export.freeze import freeze
-from export.onnx import ExportError, write_decoder
+from export.onnx import write_decoder
 from keras_vaemix.networks.pixel_sampler import PixelSampler
 from keras_vaemix.objectives import log_importance
 from keras_vaemix.seeds import fold_in, stateless_seed

@@ -9,7 +9,8 @@ from scipy.special import logsumexp
 from scipy.stats import chisquare, kstest, norm
 
 import keras_vaemix as vm
-from export.onnx import convert, session
+from export.convert import Graph
+from export.onnx import session, write
 from export.sample import draw_noise
 from keras_vaemix.mixtures import DiagonalNormalMixture
 from keras_vaemix.priors import LocationScaleMixture
@@ -400,7 +401,7 @@ def test_a_member_without_weight_is_never_drawn(tmp_path):
     np.testing.assert_array_equal(drawn, [*EDGES.values()])
     np.testing.assert_array_equal(z[:, 0], [*EDGES.values()])
     signature = [tf.TensorSpec([None], name="u"), tf.TensorSpec([None, 1], name="eps"), tf.TensorSpec([None], tf.int64, name="component")]
-    convert(mixture.constants().transport, signature, ["z", "drawn"], tmp_path / "sampler.onnx")
+    write(Graph(mixture.constants().transport, signature, ["z", "drawn"]), tmp_path / "sampler.onnx")
     (exported,) = session(tmp_path / "sampler.onnx").run(["drawn"], {"u": u, "eps": eps, "component": component})
     np.testing.assert_array_equal(exported, [*EDGES.values()])
     grouped = mixture_without_ends(4)

@@ -11,6 +11,7 @@ import time
 
 import pytest
 
+from tests.fuzz import CONFIG
 from tests.test_run import ROOT, checkpoints, error_line, history, run, start, wait_for
 from training import evaluate, papers, record, reproduce, tables
 from training.files import read_json, runs_root, write_history, write_json
@@ -22,6 +23,7 @@ from training.presets.parts import DIGITS
 from training.record import RESULTS, VERDICTS
 from training.recorder import Recorder
 from training.signals import Signals
+from training.status import status
 from training.verdicts import judged, verdict, verdict_on_faces
 
 TINY = [Row("vae", "vae_digits", {"latent_dim": 3}, -24.0), Row("mg2", "mog_prior_digits", {"num_components": 2, "latent_dim": 3}, -10.0)]
@@ -359,21 +361,71 @@ def test_faces_without_others_are_not_judged():
     )
 
 
+def asked(*flags):
+    """Returns what a command line asks for."""
+    return reproduce.flags().parse_args(["tiny", *map(str, flags)])
+
+
 def test_what_counts_as_measured():
     row = TINY[0]
     made = {"preset": row.preset, "arguments": {"latent_dim": 3}, "dataset": "digits"}
     rows = [{"row": "vae", "seed": 0, "epochs": 371, "stopped": "early", **made}]
-    assert reproduce.is_measured(rows, row, 0, None)
-    assert reproduce.is_measured(rows, row, 0, 500)
-    assert reproduce.is_measured(rows, row, 0, None, "digits")
-    assert not reproduce.is_measured(rows, row, 0, None, "folder:mine")
-    assert not reproduce.is_measured(rows, row, 1, 10)
+    is_measured = lambda *flags, seed=0: reproduce.is_measured(rows, row, seed, asked(*flags))  # noqa: E731
+    assert is_measured()
+    assert is_measured("--epochs", 500)
+    assert is_measured("--dataset", "digits")
+    assert not is_measured("--dataset", "folder:mine")
+    assert not is_measured("--epochs", 10, seed=1)
     rows[0]["stopped"] = "unfinished"
-    assert reproduce.is_measured(rows, row, 0, 371)
-    assert not reproduce.is_measured(rows, row, 0, 372)
-    assert not reproduce.is_measured(rows, row, 0, None)
+    assert is_measured("--epochs", 371)
+    assert not is_measured("--epochs", 372)
+    assert not is_measured()
     rows[0]["arguments"] = {"latent_dim": 4}  # the row's settings are others today
-    assert not reproduce.is_measured(rows, row, 0, 371)
+    assert not is_measured("--epochs", 371)
+
+
+@pytest.mark.parametrize(
+    ("flags", "is_enough"),
+    [
+        (("--likelihood-examples", 50), True),
+        (("--likelihood-examples", 49), True),
+        (("--likelihood-examples", 51), False),
+        ((), False),
+        (("--likelihood-examples", 50, "--likelihood-samples", 100), True),
+        (("--likelihood-examples", 50, "--likelihood-samples", 5001), False),
+    ],
+)
+def test_a_likelihood_of_fewer_examples_or_samples_is_measured_anew(flags, is_enough, tmp_path):
+    row = TINY[0]
+    likelihood = {"num_examples": 400, "num_likelihood_examples": 50, "num_samples": 5000}
+    made = {"row": "vae", "preset": row.preset, "arguments": {"latent_dim": 3}, "dataset": "digits", "command": "", **likelihood}
+    rows = [{"seed": 0, "epochs": 371, "stopped": "early", "seconds": 1, **made}]
+    assert reproduce.is_measured(rows, row, 0, asked(*flags)) == is_enough
+    assert ("1 done" in status("tiny", [(row, 0)], tmp_path, rows, asked(*flags))) == is_enough
+    rows[0]["num_likelihood_examples"] = 400  # all there are
+    assert reproduce.is_measured(rows, row, 0, asked("--likelihood-examples", 500))
+    assert reproduce.is_measured(rows, row, 0, asked())
+
+
+def test_status_is_of_the_data_set_that_is_asked_for(again, tmp_path):
+    (tmp_path / "out").mkdir()
+    made = {"arguments": {"latent_dim": 3}, "preset": "vae_digits", "epochs": 7, "stopped": "early", "seconds": 3600, "row": "vae"}
+    command = "python -m training.reproduce tiny --rows vae"
+    rows = [
+        {**made, "seed": 0, "dataset": "digits", "command": command},
+        {**made, "seed": 1, "dataset": "folder:mine", "command": f"{command} --dataset folder:mine"},
+    ]
+    write_json(tmp_path / "out" / "tiny.json", rows)
+    folder = tmp_path / "runs" / "tiny" / "vae-seed1"
+    folder.mkdir(parents=True)
+    write_json(folder / "config.json", {**CONFIG, "dataset": "folder:mine", "command": rows[1]["command"]})
+    write_history(folder / "history.csv", [{"epoch": 0, "val_loss": 1.0}])
+    of = lambda *flags: [line.split() for line in again("--rows", "vae", "--seeds", 0, 1, "--status", *flags)[1].splitlines()[1:3]]  # noqa: E731
+    own, mine, other = of(), of("--dataset", "folder:mine"), of("--dataset", "folder:other")
+    assert [line[0] for line in own] == ["done", "left"]
+    assert " ".join(own[1]) == "left vae, seed 1 its folder has a run on folder:mine: pass another --runs"
+    assert [line[0] for line in mine] == ["left", "done"]
+    assert [line[0] for line in other] == ["left", "left"]
 
 
 def short(data, epochs, patience, *, learning_rate: float = 1e-3):
@@ -498,11 +550,12 @@ def test_status_reads_files_alone(tmp_path):
     run_of = lambda name: tmp_path / "runs" / "cp_vae_toy" / f"{name}-seed7"  # noqa: E731
     for name, values in (("mg2", [3.0, 1.5, 2.0]), ("vae", [])):
         run_of(name).mkdir(parents=True)
-        write_json(run_of(name) / "config.json", {"monitor": "val_loss", "protocol": {"epochs": 20}})
+        write_json(run_of(name) / "config.json", {**CONFIG, "dataset": "cp_vae_toy", "protocol": {"epochs": 20}})
         if values:
             write_history(run_of(name) / "history.csv", [{"epoch": epoch, "val_loss": value} for epoch, value in enumerate(values)])
             write_history(run_of(name) / "timing.csv", [{"epoch": epoch, "seconds": 3600.0} for epoch in range(3)])
     row = {"row": "vae", "seed": 8, "arguments": {}, "epochs": 11, "stopped": "early", "seconds": 22 * 3600}
+    row |= {"preset": "vae_two_modes", "dataset": "cp_vae_toy", "command": "python -m training.reproduce cp_vae_toy --rows vae"}
     (tmp_path / "out").mkdir()
     write_json(tmp_path / "out" / "cp_vae_toy.json", [row])
     code = "import sys; from training import reproduce; reproduce.main(sys.argv[1:]); assert 'tensorflow' not in sys.modules"

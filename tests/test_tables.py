@@ -1,10 +1,15 @@
 """Tables of measured rows: the parts of bounds, and marks on figures that are known to be wrong."""
 
+import platform
+from importlib import metadata
+
 import pytest
 
-from training import tables
-from training.files import read_json
+import keras_vaemix
+from training import record, reproduce, tables
+from training.files import read_json, write_json
 from training.record import RESULTS
+from training.run import versions
 
 ROW = {
     "row": "vae",
@@ -64,3 +69,35 @@ def test_what_is_not_valid_is_a_figure_of_its_row():
             for name in key.split("."):
                 figure = figure[name]
             assert reason
+
+
+def test_an_installed_package_asks_where_results_go(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(record, "PROJECT", tmp_path)  # without pyproject.toml
+    monkeypatch.setattr(record, "RESULTS", tmp_path / "results")
+    for main, arguments in ((tables.main, []), (record.main, ["run", "digits"]), (reproduce.main, ["cp_vae_toy"])):
+        assert main(arguments) == 1
+        expected = "Expected --out FOLDER for results, which an installed package does not keep. Received: none, in"
+        assert capsys.readouterr().err == f"error: {expected} {tmp_path}\n"
+    assert not list(tmp_path.iterdir())
+    assert tables.main(["--out", str(tmp_path)]) == 1
+    assert "Expected a folder with TABLE.json, one of clustering, " in capsys.readouterr().err
+
+
+def test_tables_of_another_folder_leave_the_project_s_alone(tmp_path, monkeypatch):
+    monkeypatch.setattr(tables, "RESULTS", tmp_path / "none")
+    monkeypatch.setattr(tables, "pages", lambda: pytest.fail("pages are the project's"))
+    made = {**ROW, "data_sha256": "0", "verdict": "not comparable: no row of a paper"}
+    write_json(tmp_path / "cp_vae_table1.json", [made])
+    assert tables.main(["--out", str(tmp_path)]) == 0
+    (row,) = read_json(tmp_path / "cp_vae_table1.json")
+    assert row["verdict"].startswith("worse: `vae_mnist --init he`, 2 epochs, one seed: -ELBO 90.00 against 88.75")
+    assert (tmp_path / "cp_vae_table1.md").read_text() == tables.markdown([row], is_full=True) + "\n"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["cp_vae_table1.json", "cp_vae_table1.md"]
+
+
+def test_versions_name_that_of_the_library(monkeypatch):
+    def not_installed(package):
+        raise metadata.PackageNotFoundError(package)
+
+    monkeypatch.setattr(metadata, "version", not_installed)
+    assert versions() == {"python": platform.python_version(), "keras_vaemix": keras_vaemix.__version__}

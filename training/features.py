@@ -14,7 +14,7 @@ from keras_vaemix.part import check_positive, require
 from keras_vaemix.supports import UNIT_INTERVAL
 from training.data.sources import online, read_npz
 from training.data.splits import in_order
-from training.files import atomically, cache_root, read_json, write_json
+from training.files import atomically, cache_root, first_line, read_json, write_json
 from training.lenet import hidden_units, trained_classifier
 
 INCEPTION_SIDE, INCEPTION_FEATURES = 299, 2048
@@ -166,8 +166,8 @@ def feature_network(data, cache=None, seed=0):
     try:
         network = keras.models.load_model(path, compile=False, safe_mode=True)
         return NetworkFeatures("lenet", network, read_json(path.with_suffix(".json")))
-    except (ValueError, OSError) as error:
-        raise ValueError(f"Expected a whole network in {path}: remove the file to train it anew. Received: {error}") from error
+    except Exception as error:  # of whatever kind: Keras has many for a damaged file
+        raise ValueError(f"Expected a whole network in {path}: remove the file to train it anew. Received: {first_line(error)}") from error
 
 
 def train_and_keep(path, data, labels, seed):
@@ -211,7 +211,10 @@ def real_moments(data, split, features, cache=None, num_samples=10_000):
         moments = Moments.of(features(x[index]), f"real {split}")
         with atomically(path) as temporary:
             np.savez(temporary, **moments._asdict())
-    kept = read_npz(path)
+    kept, size = read_npz(path), features.network.output_shape[-1]
+    received = {name: array.shape for name, array in kept.items()}
+    is_whole = received == {"mean": (size,), "covariance": (size, size), "count": ()}
+    require(is_whole, f"moments of {size} features in {path}: remove the file to compute them anew", shapes=received)
     return Moments(kept["mean"], kept["covariance"], int(kept["count"]))
 
 

@@ -9,6 +9,8 @@ import os
 import shutil
 from pathlib import Path
 
+from training.contents import ROW, SETTINGS, shown
+
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -95,6 +97,11 @@ def is_full(error):
     return False
 
 
+def first_line(error):
+    """Returns the first line of an error's text, or its kind where it has none."""
+    return next(iter(str(error).splitlines()), type(error).__name__)
+
+
 @contextlib.contextmanager
 def room_in(folder, remedy):
     """Raises an `OSError` that names the folder for whatever error the block ends with because the disk has no room."""
@@ -103,8 +110,7 @@ def room_in(folder, remedy):
     except Exception as error:
         if not is_full(error):
             raise
-        (first, *_) = str(error).splitlines() or [""]
-        raise OSError(f"Expected room on the disk of {folder}: {remedy}. Received: {first}") from error
+        raise OSError(f"Expected room on the disk of {folder}: {remedy}. Received: {first_line(error)}") from error
 
 
 def write_json(path, value):
@@ -123,25 +129,33 @@ def read_json(path):
         raise ValueError(f"Expected {path} to hold JSON. Received: {error}") from None
 
 
-def read_config(path):
-    """Returns what the config.json of a run folder holds; raises `ValueError` unless it is one."""
-    config, kinds = read_json(path), {"preset": str, "dataset": str, "data_sha256": str, "image_size": int, "seed": int, "epochs": int}
-    wrong = [name for name, kind in kinds.items() if not isinstance(config, dict) or not isinstance(config.get(name), kind)]
-    if wrong:
-        raise ValueError(f"Expected {path} to hold the settings of a run. Received: one without {', '.join(wrong)}")
-    return config
+def read_config(path, *needed):
+    """Returns what the config.json of a run folder holds; raises `ValueError` unless it is one, with what is needed beside."""
+    return SETTINGS.needing(*needed).check(path, read_json(path))
 
 
-def read_history(path):
-    """Returns the rows of a history file, exactly as they were written; raises `ValueError` for anything else."""
+def read_rows(path, contents=ROW):
+    """Returns the list that a file of results holds; raises `ValueError` unless it is one of such contents."""
+    rows = read_json(path)
+    if not isinstance(rows, list):
+        raise ValueError(f"Expected {path} to hold {contents.what}, a list. Received: {shown(rows)}")
+    return [contents.check(path, row) for row in rows]
+
+
+def read_history(path, *columns):
+    """Returns the rows of a history file, exactly as they were written; raises `ValueError` for anything else, or without a column."""
     if not path.exists():
         return []
     try:
         with open(path, newline="") as file:
             rows = list(csv.DictReader(file))
-        return [{name: int(value) if name == "epoch" else float(value) for name, value in row.items()} for row in rows]
+        rows = [{name: int(value) if name == "epoch" else float(value) for name, value in row.items()} for row in rows]
     except (ValueError, TypeError, csv.Error) as error:
         raise ValueError(f"Expected {path} to be a table of numbers, a row for each epoch. Received: {error}") from None
+    missing = [name for name in columns if rows and name not in rows[0]]
+    if missing:
+        raise ValueError(f"Expected {path} to have a column {missing[0]}. Received: {', '.join(rows[0])}")
+    return rows
 
 
 def write_history(path, rows):

@@ -46,7 +46,7 @@ def holder(folder):
     A process of another host, or one whose number another process has by now, is taken for the holder.
     """
     try:
-        text = (Path(folder) / ".lock").read_text().strip()
+        text = (Path(folder) / ".lock").read_text(errors="replace").strip()
     except FileNotFoundError:
         return None
     number, _, host = text.removeprefix("process ").partition(" on ")

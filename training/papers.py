@@ -56,6 +56,8 @@ def filled(preset, arguments):
     """Returns the arguments of a preset, with its defaults for those that are not given."""
     from training.presets import PRESETS
 
+    if preset not in PRESETS:
+        raise ValueError(f"Expected a preset of training.train --list. Received: {preset!r}")
     return {flag.name: flag.default for flag in PRESETS[preset].flags()} | dict(arguments)
 
 

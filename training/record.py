@@ -7,10 +7,12 @@ import sys
 from pathlib import Path
 
 from export import flags
-from training.files import read_history, read_json, write_json
+from training.contents import EVALUATION
+from training.files import read_config, read_history, read_json, read_rows, write_json
 from training.papers import as_run, row_named, with_paper
 from training.quiet import import_tensorflow
 
+PROJECT = Path(__file__).parents[1]
 RESULTS = Path(__file__).parent / "results"
 UNNAMED = "not comparable: no row of a paper"
 VERDICTS = ("reproduced", "better", "worse", "not comparable", "not a valid bound")
@@ -25,12 +27,16 @@ def row_of(run, table):
     from training.presets import PRESETS
     from training.run import best_epoch, stopped
 
-    config, history = read_json(run / "config.json"), read_history(run / "history.csv")
+    config = read_config(run / "config.json", "arguments", "command", "versions", "warm_up")
+    if config["preset"] not in PRESETS:
+        raise ValueError(f"Expected {run / 'config.json'} to name a preset of training.train --list. Received: {config['preset']}")
+    monitor = config.get("monitor", "val_loss")
+    history = read_history(run / "history.csv", *([] if monitor is None else [monitor]))
     if not (run / "evaluation.json").exists():
         raise FileNotFoundError(
             f"Expected a run that was judged: python -m training.evaluate {run}. Received: {run}, without evaluation.json"
         )
-    evaluation = read_json(run / "evaluation.json")
+    evaluation = EVALUATION.check(run / "evaluation.json", read_json(run / "evaluation.json"))
     if evaluation["split"] != "test":
         raise ValueError(
             f"Expected a run judged on the test set: python -m training.evaluate {run}. Received: split={evaluation['split']!r}"
@@ -46,9 +52,9 @@ def row_of(run, table):
         "max_epochs": config["epochs"],
         "protocol": protocol,
         "stopped": stopped(config, history, protocol),
-        "best_epoch": best_epoch(history, config.get("monitor", "val_loss")) + 1,
+        "best_epoch": best_epoch(history, monitor) + 1,
         "date": datetime.date.today().isoformat(),
-        "seconds": round(sum(row["seconds"] for row in read_history(run / "timing.csv"))),
+        "seconds": round(sum(row["seconds"] for row in read_history(run / "timing.csv", "seconds"))),
         **evaluation,
         "paper": PRESETS[config["preset"]].paper,
     }
@@ -88,12 +94,27 @@ def place(rows, row):
 def written_rows(table, out=None):
     """Returns the rows in the files of a table: those of the project, then those of `out`."""
     paths = dict.fromkeys(folder / f"{table}.json" for folder in (RESULTS, out or RESULTS))
-    return [row for path in paths if path.exists() for row in read_json(path)]
+    return [row for path in paths if path.exists() for row in read_rows(path)]
 
 
 def known_rows(table, out=None):
     """Returns the measured rows of a table: those of the project, and those of `out` in their place."""
     return functools.reduce(place, written_rows(table, out), [])
+
+
+def writable(out=None):
+    """Returns the folder that results are written to: `out`, or for None that of the project, of which this must be a checkout."""
+    if out is None and not (PROJECT / "pyproject.toml").exists():
+        raise ValueError(f"Expected --out FOLDER for results, which an installed package does not keep. Received: none, in {PROJECT}")
+    return out or RESULTS
+
+
+def has_likelihood(row, samples, examples):
+    """Returns whether a measured row has the log-likelihood of so many test examples, None for all, by so many samples, or none at all."""
+    if "num_likelihood_examples" not in row:
+        return True
+    wanted = min(examples or row["num_examples"], row["num_examples"])
+    return row["num_likelihood_examples"] >= wanted and row["num_samples"] >= samples
 
 
 def record(row, table, out=None):
@@ -102,7 +123,7 @@ def record(row, table, out=None):
     from training.tables import write_full
     from training.verdicts import judged
 
-    out = out or RESULTS
+    out = writable(out)
     with locked(out, waits=True):
         rows = judged(table, place(known_rows(table, out), with_paper(row, table)))
         write_json(out / f"{table}.json", rows)
@@ -120,15 +141,17 @@ def main(argv=None):
         default=UNNAMED,
         help=f"of a row that no paper names: one of {', '.join(VERDICTS)}, a colon, a sentence",
     )
+    parser.add_argument("--out", type=flags.path, help="folder of TABLE.json and TABLE.md (default: the project's)")
     try:
         args = parser.parse_args(argv)
+        writable(args.out)
         import_tensorflow()
         if args.verdict.partition(":")[0] not in VERDICTS:
             raise ValueError(f"Expected a verdict that begins with one of {', '.join(VERDICTS)}. Received: {args.verdict}")
         row = row_of(args.run, args.table)
         if args.verdict != UNNAMED and (named := row_named(args.table, row)):
             raise ValueError(f"Expected no --verdict for {named.name}, whose own is computed. Received: {args.verdict}")
-        record({**row, "verdict": args.verdict}, args.table)
+        record({**row, "verdict": args.verdict}, args.table, args.out)
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -4,7 +4,8 @@
     python -m training.reproduce cp_vae_table1 --rows vae mg10 --seeds 0 1 --status
 
 Rows are trained in their order, each with all of its seeds, in RUNS/TABLE/ROW-seedN, where a run that was killed or ran out of time
-goes on. A row that is finished, or measured with as many epochs as are asked for, is skipped, and so is one that another process trains.
+goes on. A row that is finished, or measured with as many epochs as are asked for, and whose log-likelihood is of as many examples and
+samples, is skipped, and so is one that another process trains.
 OUT/TABLE.json has the measured rows, OUT/TABLE.md the table.
 """
 
@@ -18,7 +19,7 @@ from training.files import read_history, runs_root
 from training.locks import HeldError, locked
 from training.papers import TABLES, as_run
 from training.quiet import import_tensorflow
-from training.record import RESULTS, is_finished, known_rows, record, written_rows
+from training.record import has_likelihood, is_finished, known_rows, record, writable, written_rows
 from training.signals import Signals
 from training.status import status
 
@@ -42,7 +43,7 @@ def flags():
         "--data-dir", default=os.environ.get("VAEMIX_DATA") or None, type=text, help="folder with NAME.npz (default: $VAEMIX_DATA)"
     )
     parser.add_argument("--runs", type=text, help="folder of the run folders (default: $VAEMIX_RUNS or ~/.cache/keras_vaemix/runs)")
-    parser.add_argument("--out", type=path, default=RESULTS, help="folder of TABLE.json and TABLE.md")
+    parser.add_argument("--out", type=path, help="folder of TABLE.json and TABLE.md (default: the project's)")
     parser.add_argument("--likelihood-samples", type=at_least(1), default=5000, help="importance samples of the log-likelihood")
     parser.add_argument("--likelihood-examples", type=at_least(1), help="log-likelihood of the first so many test examples only")
     parser.add_argument("--strategy", default="auto", choices=("auto", "none", "mirrored"), help="tf.distribute strategy, of one machine")
@@ -60,11 +61,15 @@ def choose(kind, names, received):
     return received
 
 
-def is_measured(rows, row, seed, epochs, dataset=None):
-    """Returns whether a row, with its settings of today, data and seed, is among the measured ones: finished, or with as many epochs."""
-    asked = row.name, seed, dataset or row.own_dataset()
+def is_measured(rows, row, seed, args):
+    """Returns whether a row, with its settings of today, data and seed, is among the measured ones: finished, or with as many epochs.
+
+    Its log-likelihood is that of as many test examples and samples as are asked for, or more.
+    """
+    asked = row.name, seed, args.dataset or row.own_dataset()
     is_same = lambda r: (r.get("row"), r["seed"], r["dataset"]) == asked and as_run(r["preset"], r["arguments"]) == row.arguments()  # noqa: E731
-    return any(is_finished(r) or r["epochs"] >= (epochs or math.inf) for r in rows if is_same(r))
+    same = [r for r in rows if is_same(r) and has_likelihood(r, args.likelihood_samples, args.likelihood_examples)]
+    return any(is_finished(r) or r["epochs"] >= (args.epochs or math.inf) for r in same)
 
 
 def run_folder(table, row, seed, args):
@@ -114,7 +119,7 @@ def reproduce(args, table, queue):
         title = f"{table} {row.name}, seed {seed}"
         try:
             with locked(run_folder(table, row, seed, args)):
-                if is_measured(known_rows(table, args.out), row, seed, args.epochs, args.dataset):
+                if is_measured(known_rows(table, args.out), row, seed, args):
                     print(f"{title}: measured already", flush=True)
                 else:
                     print(title, flush=True)
@@ -131,7 +136,7 @@ def what_is_left(args, table, queue):
     """Returns the rows of a queue that are not measured, with the epochs that are done, as text."""
     measured, left = known_rows(table, args.out), []
     for row, seed in queue:
-        if not is_measured(measured, row, seed, args.epochs, args.dataset):
+        if not is_measured(measured, row, seed, args):
             epochs = len(read_history(run_folder(table, row, seed, args) / "history.csv"))
             left.append(f"{row.name} seed {seed}" + (f" ({epochs} epochs done)" if epochs else ""))
     return f"left: {', '.join(left) or 'nothing'}"
@@ -156,8 +161,9 @@ def main(argv=None):
             return 0
         table, queue = queue_of(args)
         if args.status:
-            print(status(table, queue, runs_root(args.runs) / table, written_rows(table, args.out), args.epochs))
+            print(status(table, queue, runs_root(args.runs) / table, written_rows(table, args.out), args))
             return 0
+        args.out = writable(args.out)
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

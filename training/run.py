@@ -13,9 +13,10 @@ import tensorflow as tf
 
 from keras_vaemix.callbacks import EarlyStopping
 from keras_vaemix.part import require
+from keras_vaemix.version import __version__
 from training import data as data_module
 from training.archives import check_arrays, check_keras_file
-from training.files import atomically, read_config, read_history, reserve, write_history, write_json
+from training.files import atomically, first_line, read_config, read_history, reserve, write_history, write_json
 from training.papers import as_run
 
 ROUTE = {"route", "device", "jax"}  # where a run was trained, if not here
@@ -31,13 +32,12 @@ PACKAGES = (
     "tf2onnx",
     "scikit-learn",
     "umap-learn",
-    "keras_vaemix",
 )
 
 
 def versions():
     """Returns the versions of Python and of what figures depend on."""
-    found = {"python": platform.python_version()}
+    found = {"python": platform.python_version(), "keras_vaemix": __version__}  # that of a checkout is not among the installed ones
     for package in PACKAGES:
         with contextlib.suppress(metadata.PackageNotFoundError):
             found[package] = metadata.version(package)
@@ -55,11 +55,6 @@ def load_model(path):
         return keras.saving.load_model(path, safe_mode=True)
     except Exception as error:  # of whatever kind: a file can name any class of Keras with any arguments
         raise ValueError(f"Expected {path} to be a whole Keras model. Received: {first_line(error)}") from error
-
-
-def first_line(error):
-    """Returns the first line of an error's text, or its kind where it has none."""
-    return next(iter(str(error).splitlines()), type(error).__name__)
 
 
 def open_run(folder, data_dir):
@@ -114,13 +109,13 @@ class Run:
         if writes:
             self.checkpoints.mkdir(parents=True, exist_ok=True)
             write_json(old, config)
-        self.history = read_history(self.folder / "history.csv")
-        self.timing = read_history(self.folder / "timing.csv")
+        self.history = read_history(self.folder / "history.csv", "epoch", *([] if monitor is None else [monitor]))
+        self.timing = read_history(self.folder / "timing.csv", "epoch", "seconds")
         self.best = None
 
     def restore(self, model):
         """Brings `model` to the last checkpoint, cuts the history there, and returns the number of epochs done."""
-        saved = sorted(self.checkpoints.glob("epoch-*.weights.h5"))
+        saved = sorted(self.checkpoints.glob(f"epoch-{6 * '[0-9]'}.weights.h5"))
         if not saved:
             if self.config.get("route"):
                 remedy = "record it (python -m training.record), or train it anew in another --run-dir"
@@ -136,7 +131,7 @@ class Run:
             history = self.folder / "history.csv"
             raise ValueError(f"Expected {epochs} epochs in {history}, as in the checkpoint. Received: {len(self.history)}")
         best = self.checkpoints / f"best-{self.best_epoch():06d}.npz"
-        self.best = read_checkpoint(best, read_arrays)
+        self.best = read_checkpoint(best, lambda path: read_weights(path, model))
         if self.writes:
             self.remove_all_but(best, saved[-1])
         return epochs
@@ -205,7 +200,7 @@ def stopped(config, history, protocol):
     if warm_up != protocol.get("warm_up", warm_up) or patience < protocol.get("patience", patience):
         return "unfinished"
     past = [row[monitor] for row in history] if monitor is not None else []
-    if past and EarlyStopping(patience, warm_up, monitor, past).is_over():
+    if past and "patience" in config and EarlyStopping(patience, warm_up, monitor, past).is_over():  # older runs do not name it
         return "early"
     return "maximum" if len(history) >= protocol.get("epochs", math.inf) else "unfinished"
 
@@ -219,11 +214,14 @@ def read_checkpoint(path, read):
         raise ValueError(f"Expected {path} to be a whole checkpoint: {remedy}. Received: {first_line(error)}") from None
 
 
-def read_arrays(path):
-    """Returns the arrays of an .npz file in the order of their names."""
+def read_weights(path, model):
+    """Returns the arrays of an .npz file in the order of their names; raises `ValueError` unless they can be the weights of a model."""
     check_arrays(path)
     with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
-        return [arrays[name] for name in sorted(arrays.files)]
+        weights = [arrays[name] for name in sorted(arrays.files)]
+    expected, received = ([np.shape(weight) for weight in some] for some in (model.get_weights(), weights))
+    require(received == expected, f"weights of the shapes of the model, {expected}", shapes=received)
+    return weights
 
 
 def check_same_settings(old, new):

@@ -44,6 +44,14 @@ def tasks_of_nodes(counts):
     return [int(count) for count, _, times in re.findall(r"(\d+)(\(x(\d+)\))?", counts) for _ in range(int(times or 1))]
 
 
+def read(environment, name, parse):
+    """Returns what a variable of Slurm says; raises `ValueError` for one that cannot be read."""
+    try:
+        return parse(environment[name])
+    except ValueError:
+        raise ValueError(f"Expected {name} as srun sets it: start this with srun. Received: {environment[name]!r}") from None
+
+
 def tf_config(environment, port=PORT):
     """Returns the TF_CONFIG of this task as a dict: task i on a node listens on `port` + i.
 
@@ -57,10 +65,9 @@ def tf_config(environment, port=PORT):
     names = ("SLURM_STEP_NODELIST", "SLURM_STEP_TASKS_PER_NODE", "SLURM_PROCID")
     missing = [name for name in names if name not in environment]
     require(not missing, "the variables of a Slurm step: start this with srun", missing=missing)
-    nodes, counts = hosts(environment[names[0]]), tasks_of_nodes(environment[names[1]])
+    nodes, counts, index = (read(environment, *one) for one in zip(names, (hosts, tasks_of_nodes, int), strict=True))
     require(len(nodes) == len(counts), "a number of tasks for each node", nodes=nodes, tasks=counts)
     addresses = [f"{node}:{port + i}" for node, count in zip(nodes, counts, strict=True) for i in range(count)]
-    index = int(environment[names[2]])
     require(0 <= index < len(addresses), f"SLURM_PROCID below {len(addresses)}, the number of tasks", SLURM_PROCID=index)
     return {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
 

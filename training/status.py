@@ -3,9 +3,9 @@
 import statistics
 from typing import NamedTuple
 
-from training.files import read_history, read_json
+from training.files import read_config, read_history
 from training.locks import holder
-from training.record import is_finished
+from training.record import has_likelihood, is_finished
 
 RECENT = 20  # epochs whose median is the time of an epoch
 
@@ -30,7 +30,7 @@ class Entry(NamedTuple):
     maximum: int | None
 
 
-def status(table, queue, folder, measured, epochs=None):
+def status(table, queue, folder, measured, args):
     """Returns the status of a queue as text.
 
     Args:
@@ -38,38 +38,48 @@ def status(table, queue, folder, measured, epochs=None):
         queue: The rows with their seeds, in order.
         folder: Folder of the table's runs.
         measured: Measured rows of the table.
-        epochs: Epochs that are asked for, or None for the protocol's.
+        args: What is asked for: `epochs`, `dataset`, `likelihood_samples` and `likelihood_examples`.
     """
-    entries = [entry_of(row, seed, folder, measured, epochs) for row, seed in queue]
+    measured = [r for r in measured if args.dataset in (None, r["dataset"])]
+    entries = [entry_of(row, seed, folder, measured, args) for row, seed in queue]
     lines = [f"{entry.state:8}{entry.title:32}{entry.says}".rstrip() for entry in entries]
     counts = {state: sum(entry.state == state for entry in entries) for state in ("done", "running", "begun", "left")}
     head = f"{table}: {', '.join(f'{count} {state}' for state, count in counts.items())}; runs in {folder}"
     return "\n".join([head, *lines, *estimate(entries, measured)])
 
 
-def entry_of(row, seed, folder, measured, epochs):
+def entry_of(row, seed, folder, measured, args):
     """Returns the entry of a row and a seed."""
-    title, run = f"{row.name}, seed {seed}", folder / f"{row.name}-seed{seed}"
-    repeats = [r for r in measured if r.get("row") == row.name and has_settings(r, row)]
-    own = [r for r in repeats if r["seed"] == seed]
+    title, run, dataset = f"{row.name}, seed {seed}", folder / f"{row.name}-seed{seed}", args.dataset or row.dataset
+    repeats = [r for r in measured if r.get("row") == row.name and has_settings(r, row) and is_on(dataset, r)]
+    own = [r for r in repeats if r["seed"] == seed and has_likelihood(r, args.likelihood_samples, args.likelihood_examples)]
     for r in own:
-        if is_finished(r) or (epochs and r["epochs"] >= epochs):
+        if is_finished(r) or (args.epochs and r["epochs"] >= args.epochs):
             return Entry(title, "done", r["epochs"], f"{r['epochs']} epochs, {r.get('stopped')}, {r['seconds'] / 3600:.2f} h", None, None)
-    history, timing = read_history(run / "history.csv"), read_history(run / "timing.csv")
-    config = read_json(run / "config.json") if (run / "config.json").exists() else {}
+    config = read_config(run / "config.json") if (run / "config.json").exists() else {}
+    if config and not is_on(dataset, config):
+        return Entry(title, "left", 0, f"its folder has a run on {config['dataset']}: pass another --runs", None, args.epochs)
+    monitor = config.get("monitor", "val_loss")
+    history = read_history(run / "history.csv", *([] if monitor is None else [monitor]))
+    timing = read_history(run / "timing.csv", "seconds")
     at_work = holder(run)
     state = "running" if at_work else "begun" if history else "left"
     recent = [r["seconds"] for r in timing[-RECENT:]] or [r["seconds"] / r["epochs"] for r in repeats]
     maxima = [(row.settings or p.get("protocol", {})).get("epochs") for p in (config, *repeats)]
-    says = [progress(history, config.get("monitor", "val_loss"))] if history else []
+    says = [progress(history, monitor)] if history else []
     says += [f"measured after {r['epochs']} epochs, {r.get('stopped', 'unfinished')}" for r in own] + ([at_work] if at_work else [])
     seconds = statistics.median(recent) if recent else None
-    return Entry(title, state, len(history), "; ".join(says), seconds, epochs or next((m for m in maxima if m), None))
+    return Entry(title, state, len(history), "; ".join(says), seconds, args.epochs or next((m for m in maxima if m), None))
 
 
 def has_settings(measured, row):
     """Returns whether a measured row has the flags of a row of a table."""
     return all(measured["arguments"].get(name) == value for name, value in row.flags.items())
+
+
+def is_on(dataset, made):
+    """Returns whether a measured row, or the run of such settings, is on a data set; None is the preset's own, which no command names."""
+    return made["dataset"] == dataset if dataset else "--dataset" not in made.get("command", "")
 
 
 def progress(history, monitor):

@@ -3,15 +3,15 @@
 import re
 import statistics
 import sys
-from pathlib import Path
 
-from export.flags import Parser
-from training.files import atomically, read_json, write_json
+from export.flags import Parser, path
+from training.contents import BENCHMARK, CHECK
+from training.files import atomically, read_json, read_rows, write_json
 from training.papers import TABLES
-from training.record import RESULTS, is_finished, portable, repeats
+from training.record import PROJECT, RESULTS, is_finished, portable, repeats, writable
 from training.verdicts import epochs_of, judged
 
-README = Path(__file__).parents[1] / "README.md"
+README = PROJECT / "README.md"
 SETTINGS = (
     *("num_components", "num_samples", "num_posterior_components", "num_pseudo_inputs", "kl"),
     *("decoder", "category_prior", "pretraining", "start", "hold_categories", "init", "beta", "likelihood", "prior"),
@@ -68,7 +68,7 @@ def table(name):
     Rows that differ by their seed alone are one line: mean ± standard deviation over seeds. A single row has the standard error over
     test examples.
     """
-    return markdown(read_json(RESULTS / f"{name}.json"))
+    return markdown(read_rows(RESULTS / f"{name}.json"))
 
 
 def markdown(rows, is_full=False):
@@ -163,7 +163,8 @@ def figure(rows, key, digits):
 
 def benchmark(name):
     """Returns the table of `training/results/benchmarks/NAME.json`, with what made it."""
-    measured = read_json(RESULTS / "benchmarks" / f"{name}.json")
+    file = RESULTS / "benchmarks" / f"{name}.json"
+    measured = BENCHMARK.check(file, read_json(file))
     machine, versions = measured["machine"], measured["versions"]
     where = machine.get("device") or f"{machine['cores']} core{'s' * (machine['cores'] > 1)}"
     made = f"`{portable(measured['command'])}`, {where}, {measured['date'][:10]}"
@@ -174,7 +175,7 @@ def benchmark(name):
 def checks(name):
     """Returns the rows of `training/results/NAME.json`, each a check with how often it went well, as a Markdown table."""
     rows = [["what", "went well", "of", "largest difference", "command", "date"], ["---"] * 6]
-    for row in read_json(RESULTS / f"{name}.json"):
+    for row in read_rows(RESULTS / f"{name}.json", CHECK):
         largest = "-" if row["largest_difference"] is None else f"{row['largest_difference']:.1e}"
         rows.append([row["what"], f"{row['passed']:,}", f"{row['tried']:,}", largest, f"`{row['command']}`", row["date"]])
     return "\n".join(f"| {' | '.join(cells)} |" for cells in rows)
@@ -186,9 +187,9 @@ def with_tables(text):
     return MARKED.sub(lambda match: f"{match[1]}{kinds[match[2]](match[3])}\n{match[4]}", text)
 
 
-def write_full(rows, path):
+def write_full(rows, file):
     """Writes measured rows as a full Markdown table."""
-    with atomically(path) as temporary:
+    with atomically(file) as temporary:
         temporary.write_text(markdown(rows, is_full=True) + "\n")
 
 
@@ -198,21 +199,32 @@ def pages():
 
 
 def main(argv=None):
-    """Judges all measured rows anew, and rewrites the full tables beside them, and the README and the pages of docs in place."""
+    """Judges all measured rows anew, and rewrites the full tables beside them, and the README and the pages of docs in place.
+
+    Returns the exit status: errors are one line on standard error.
+    """
+    parser = Parser(prog="python -m training.tables", description=main.__doc__.splitlines()[0])
+    parser.add_argument("--out", type=path, help="folder of TABLE.json instead of the project's, and no pages")
     try:
-        Parser(prog="python -m training.tables", description=main.__doc__).parse_args(argv)
-    except ValueError as error:
+        args = parser.parse_args(argv)
+        rewrite(writable(args.out))
+        for page in pages() if args.out is None else ():
+            page.write_text(with_tables(page.read_text()))
+    except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    for name in TABLES:
-        path = RESULTS / f"{name}.json"
-        if path.exists():
-            rows = judged(name, read_json(path))
-            write_json(path, rows)
-            write_full(rows, path.with_suffix(".md"))
-    for page in pages():
-        page.write_text(with_tables(page.read_text()))
     return 0
+
+
+def rewrite(folder):
+    """Judges the rows of a folder of results anew, and writes each TABLE.json and TABLE.md; raises `FileNotFoundError` if there is none."""
+    found = [file for name in TABLES if (file := folder / f"{name}.json").exists()]
+    if not found:
+        raise FileNotFoundError(f"Expected a folder with TABLE.json, one of {', '.join(TABLES)}. Received: {folder}, without any")
+    for file in found:
+        rows = judged(file.stem, read_rows(file))
+        write_json(file, rows)
+        write_full(rows, file.with_suffix(".md"))
 
 
 if __name__ == "__main__":

@@ -119,9 +119,10 @@ def train_steps(experiment, data):
 
 
 def check_trainable(data, experiment, features, judged_on="test"):
-    """Raises `ValueError` unless the model can be trained and judged on the data, before anything is written."""
+    """Raises `ValueError` unless the model can be trained and judged on the data, and exported, before anything is written."""
     import numpy as np
 
+    from export.freeze import check_exportable
     from keras_vaemix.supports import BINARY
     from training.features import judging
 
@@ -135,6 +136,7 @@ def check_trainable(data, experiment, features, judged_on="test"):
         x = data.arrays(split, support)
         is_known = getattr(data, split).x.dtype == np.uint8 and support is not BINARY  # 8 bits over 255 are in every other support
         experiment.model.check(x[:1] if is_known else x, f"{data.name} {split}")
+    check_exportable(experiment.model)
 
 
 def fit(run, data, experiment, args, strategy):

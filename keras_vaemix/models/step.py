@@ -15,6 +15,8 @@ from keras_vaemix.models.optimization import accumulates, finalize_own, global_g
 from keras_vaemix.part import require
 from keras_vaemix.replicas import is_multiworker, reducible, replica_batch, replica_weight
 from keras_vaemix.seeds import fold_in
+from keras_vaemix.weights import whole
+from keras_vaemix.xla import naming_refused
 
 OWN_LOSS = ("loss", "loss_weights", "metrics", "weighted_metrics")
 
@@ -283,19 +285,10 @@ class SteppedModel(keras.Model, abc.ABC):
             inputs.check_given(self, validation_data, name="validation_data")
         if given is not None:
             self.check_batch_size(min(len(given), batch_size or len(given)))
-        return super().fit(
-            x,
-            inputs.with_weights(x, y, sample_weight),
-            batch_size,
-            epochs,
-            verbose,
-            with_bookkeeping(callbacks, Bookkeeping(), self),
-            validation_split,
-            validation_data,
-            shuffle,
-            sample_weight=sample_weight,
-            **kwargs,
-        )
+        labels, callbacks = inputs.with_weights(x, y, sample_weight), with_bookkeeping(callbacks, Bookkeeping(), self)
+        further = {"validation_data": validation_data, "shuffle": shuffle, "sample_weight": sample_weight, **kwargs}
+        with naming_refused():
+            return super().fit(x, labels, batch_size, epochs, verbose, callbacks, validation_split, **further)
 
     def check_batch_size(self, batch_size):
         """Raises `ValueError` unless the model can be trained on batches of so many examples, over all replicas."""
@@ -304,13 +297,19 @@ class SteppedModel(keras.Model, abc.ABC):
         """Evaluates as `keras.Model.evaluate` does: means over examples, of draws that are the same each time, with every batch checked."""
         if not kwargs.get("_use_cached_eval_dataset"):  # `fit` has checked it
             inputs.check_given(self, x, y, sample_weight)
-        figures = super().evaluate(x, inputs.with_weights(x, y, sample_weight), batch_size, verbose, sample_weight, **kwargs)
+        with naming_refused():
+            figures = super().evaluate(x, inputs.with_weights(x, y, sample_weight), batch_size, verbose, sample_weight, **kwargs)
         inputs.check_batches(self.evaluated, self.support, "of the evaluation")
         return figures
 
     def predict(self, x, *args, **kwargs):
         inputs.check_given(self, x)
-        return super().predict(x, *args, **kwargs)
+        with naming_refused():
+            return super().predict(x, *args, **kwargs)
+
+    def load_weights(self, filepath, *args, **kwargs):
+        with whole(self, filepath):
+            super().load_weights(filepath, *args, **kwargs)
 
 
 def repeat(n, move):

@@ -5,6 +5,7 @@ import tensorflow as tf
 
 from keras_vaemix.networks.pixel_cnn import columns
 from keras_vaemix.seeds import fold_in
+from keras_vaemix.xla import Compiled
 
 
 class PixelSampler:
@@ -17,7 +18,7 @@ class PixelSampler:
 
     def __init__(self, decoder, likelihood):
         self.decoder, self.likelihood = decoder, likelihood
-        self.row = tf.function(self.row, jit_compile=True)
+        self.row = Compiled(self.row)
 
     def __call__(self, z, seed, verbose=0):
         """Returns draws of p(x|z) [N, H, W, C] for z [N, D]: a function of the stateless `seed` [2].

@@ -69,5 +69,5 @@ def squares(builder, split, image_size):
         return {"names": names}
 
     folder = Path(builder.data_dir)
-    images, notes = cached(folder, sorted(folder.glob(f"*-{split}.*")), (len(dataset), image_size, image_size, 3), decode)
+    images, notes = cached(folder, sorted(folder.glob(f"*-{split}.*")), (len(dataset), image_size, image_size, 3), decode, ["names"])
     return images, np.array(notes["names"])

@@ -14,7 +14,7 @@ from training.files import atomically, cache_root, write_json
 DECODING = 2  # changes with what files are decoded to
 
 
-def cached(path, files, shape, decode):
+def cached(path, files, shape, decode, noted):
     """Returns decoded images and what was noted of them: a read-only memory map of more than `rows.LARGE` bytes, else an array.
 
     The former are decoded only if the cache has none of them. They are kept in its folder images, which may be removed at any time that
@@ -24,7 +24,8 @@ def cached(path, files, shape, decode):
         path: The folder.
         files: Its files.
         shape: That of the images, [N, H, W, 3].
-        decode: Function that writes the images into an 8-bit array of this shape and returns what JSON can hold.
+        decode: Function that writes the images into an 8-bit array of this shape and returns notes, a dict that JSON can hold.
+        noted: Names of the notes.
 
     Raises:
         ValueError: There is no room for them, there are no files to know them by, or what was kept is damaged.
@@ -44,6 +45,8 @@ def cached(path, files, shape, decode):
         images, notes = np.load(kept, mmap_mode="r", allow_pickle=False), json.loads(kept.with_suffix(".json").read_text())
         if (images.shape, images.dtype) != (shape, np.uint8):
             raise ValueError(f"shape {images.shape}, dtype {images.dtype}")
+        if not isinstance(notes, dict) or set(notes) != set(noted):
+            raise ValueError(f"notes without {', '.join(noted)} beside it")
     except (ValueError, OSError, EOFError) as error:
         raise ValueError(f"Expected the decoded images of {path} in {kept}: remove the file to decode anew. Received: {error}") from error
     return images, notes

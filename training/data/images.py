@@ -45,7 +45,7 @@ def read_images(path, image_size):
     check_positive(image_size=image_size)
     files, others = image_files(path)
     shape = (len(files), image_size, image_size, 3)
-    images, notes = cached(path, files, shape, functools.partial(decode, path, files))
+    images, notes = cached(path, files, shape, functools.partial(decode, path, files), ["kept", "skipped", "converted"])
     kept = notes["kept"]
     if others:
         print(f"left out what is not called like an image in {path}: {len(others)} files, such as {others[0].name}", file=sys.stderr)

@@ -56,9 +56,11 @@ def load(name, data_dir=None, image_size=64, value_range=None):
     arrays = with_split_names(local or name, read(name, local, image_size))
     try:
         data = NAMES[name](arrays)
+        return validated(data._replace(name=name))
     except KeyError as missing:
         raise ValueError(f"Expected an array {missing.args[0]} in {local or name}. Received: {sorted(arrays)}") from None
-    return validated(data._replace(name=name))
+    except ValueError as error:
+        raise ValueError(f"{error}, in {local or name}") from error
 
 
 def read(name, local, image_size):
@@ -89,16 +91,33 @@ def digits():
     return Data("digits", *(Split(x[index], y[index]) for index in np.split(order, [1197, 1397])), supports.UNIT_INTERVAL, True)
 
 
+def images(arrays, key):
+    """Returns an array of images [N, H, W, C] of a file; raises `ValueError` for one of other examples."""
+    x = arrays[key]
+    require(x.ndim in (3, 4) and len(x), f"images [N, H, W] or [N, H, W, C] in {key}", shape=x.shape)
+    return channels(x)
+
+
+def indices(arrays, key, n):
+    """Returns an array of indices of a file; raises `ValueError` unless they are of n examples."""
+    index = arrays[key]
+    are_indices = index.ndim == 1 and np.issubdtype(index.dtype, np.integer) and np.all((index >= 0) & (index < n))
+    require(are_indices, f"integers from 0 to {n - 1} in {key}", shape=index.shape, dtype=str(index.dtype))
+    return index
+
+
 def last_validated(arrays, num_validation, is_intensity):
     """Returns a set whose validation examples are the last of its training examples."""
     given = sorted({"x_validation", "y_validation"} & set(arrays))
     require(not given, "no arrays of a validation split in a file of this set, whose last training examples validate", arrays=given)
-    x, y = channels(arrays["x_train"]), arrays["y_train"]
+    x, y = images(arrays, "x_train"), arrays["y_train"]
+    require(len(x) > num_validation > 0, "at least six training examples", x_train=x.shape)
+    check_labels(Split(x, y), "x_train")
     return Data(
         "",
         Split(x[:-num_validation], y[:-num_validation]),
         Split(x[-num_validation:], y[-num_validation:]),
-        Split(channels(arrays["x_test"]), arrays["y_test"]),
+        Split(images(arrays, "x_test"), arrays["y_test"]),
         supports.LEVELS,
         is_intensity,
     )
@@ -112,11 +131,13 @@ def mnist(arrays):
 def omniglot(arrays):
     """Returns Omniglot, 23,000 / 1,345 / 8,070 where the file has the IWAE paper's sizes, else the alphabets' own split."""
     if "iwae_size_train_idx" not in arrays:
-        grey = {**arrays, **{f"x_{s}": to_28x28(arrays[f"x_{s}"]) for s in ("train", "test")}}
+        grey = {**arrays, **{f"x_{s}": to_28x28(images(arrays, f"x_{s}")) for s in ("train", "test")}}
         return last_validated(grey, min(1345, len(arrays["x_train"]) // 6), True)
-    x = channels(np.concatenate([arrays["x_train"], arrays["x_test"]]))
+    x = np.concatenate([images(arrays, "x_train"), images(arrays, "x_test")])
     y = np.concatenate([arrays["alphabet_train"], arrays["alphabet_test"]])
-    train, test = arrays["iwae_size_train_idx"], arrays["iwae_size_test_idx"]
+    check_labels(Split(x, y), "x_train and x_test")
+    train, test = (indices(arrays, f"iwae_size_{split}_idx", len(x)) for split in ("train", "test"))
+    require(len(train) > 1345, "more than 1,345 training examples, which validate", iwae_size_train_idx=len(train))
     parts = np.split(train, [len(train) - 1345])
     return Data("", *(Split(x[index], y[index]) for index in (*parts, test)), supports.LEVELS, True)
 
@@ -129,8 +150,8 @@ def to_28x28(images):
 
 def frey_faces(arrays):
     """Returns the Frey faces, 1,565 / 200 / 200 images of 28x20."""
-    x = channels(arrays["x_all"])
-    return Data("", *(Split(x[arrays[f"{split}_idx"]]) for split in ("train", "val", "test")), supports.LEVELS)
+    x = images(arrays, "x_all")
+    return Data("", *(Split(x[indices(arrays, f"{split}_idx", len(x))]) for split in ("train", "val", "test")), supports.LEVELS)
 
 
 def cifar10(arrays):
