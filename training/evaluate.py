@@ -169,6 +169,7 @@ def evaluate_run(args):
     from keras_vaemix import verify
     from keras_vaemix.models import LatentModel
     from keras_vaemix.part import require
+    from training.locks import locked
     from training.run import open_run
 
     model, data = open_run(args.run, args.data_dir)
@@ -177,7 +178,8 @@ def evaluate_run(args):
         require(isinstance(model, LatentModel), expected, model=type(model).__name__)
         x = data.arrays(args.split, model.support)
         return verify.check_bound(model, x[: args.likelihood_examples or 200], num_samples=args.num_samples)
-    return describe(evaluate(args.run, model, data, args.split, args.num_samples, args.likelihood_examples, args.features))
+    with locked(args.run):
+        return describe(evaluate(args.run, model, data, args.split, args.num_samples, args.likelihood_examples, args.features))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Train a preset: fit, evaluate, draw, export, and sample what was exported."""
 
 import argparse
+import contextlib
 import shlex
 import sys
 from pathlib import Path
@@ -76,11 +77,13 @@ def train(argv):
     from keras_vaemix.replicas import is_multiworker
     from training import cluster
     from training.files import room_in
+    from training.locks import locked
     from training.run import Run, load_model
 
     args, data, experiment, strategy = job.args, job.data, job.experiment, job.strategy
     folder, is_chief = Path(args.run_dir or Path("runs") / job.preset.name), cluster.is_chief(strategy)
-    with room_in(folder, "make some, and pass --resume to go on from the last checkpoint"):
+    full = room_in(folder, "make some, and pass --resume to go on from the last checkpoint")
+    with full, locked(folder) if is_chief else contextlib.nullcontext():
         with cluster.lost_workers(strategy):
             run = Run(folder, job.config, args.resume, experiment.monitor, is_chief)
             fit(run, data, experiment, args, strategy)
