@@ -217,7 +217,7 @@ def save(path, model, data):
 
     error = None
     try:
-        model.adapt_sampler(data.fixed("train", model.support))
+        model.adapt_sampler(data.fixed("train", model.support), verbose=1)
     except ValueError as failure:
         error = failure
     with atomically(path) as temporary:
@@ -234,7 +234,7 @@ def finish(run, data, model, args):
     from training.evaluate import describe, evaluate
 
     folder = run.folder
-    report = evaluate(folder, model, data, args.split, args.likelihood_samples, args.likelihood_examples, args.features)
+    report = evaluate(folder, model, data, args.split, *likelihood_counts(run, data, args), args.features, verbose=1)
     made = {"model": folder / "model.keras", "evaluation": folder / "evaluation.json"}
     made |= draw(folder, model, data, args.split)
     made["exported decoder and sampler"] = artifact = export_model(model, folder / "export")
@@ -245,7 +245,20 @@ def finish(run, data, model, args):
     for what, where in made.items():
         print(f"{what:42} {where}")
     print(f"\nLook at the training:   tensorboard --logdir {folder / 'logs'}")
+    if "num_samples" in report and not args.full_evaluation:
+        print(f"Evaluate as papers do:  python -m training.evaluate {folder}")
     print(f"Sample the export:      python -m export.sample {artifact} --component 0 --out component{sampled.suffix}")
+
+
+def likelihood_counts(run, data, args):
+    """Returns the numbers of importance samples and examples of an evaluation: as flags say, else those that are `affordable`."""
+    from training.evaluate import PAPERS_SAMPLES, affordable
+
+    if args.full_evaluation:
+        return args.likelihood_samples or PAPERS_SAMPLES, args.likelihood_examples
+    num_trained, num_examples = len(run.history) * len(data.train.x), len(getattr(data, args.split).x)
+    num_samples, num_likelihood_examples = affordable(num_trained, num_examples, args.likelihood_samples)
+    return num_samples, args.likelihood_examples or num_likelihood_examples
 
 
 def main(argv=None):

@@ -6,6 +6,7 @@ from keras_vaemix.blocks import at_once
 from keras_vaemix.models.autoencoding import AutoencodingModel
 from keras_vaemix.part import register, require
 from keras_vaemix.priors import FittedMixture
+from keras_vaemix.progress import progress
 from keras_vaemix.seeds import fold_in
 
 
@@ -50,7 +51,7 @@ class Autoencoder(AutoencodingModel):
             terms["penalty"] = sum(penalty(self, z, fold_in(seed, i + 1)) for i, penalty in enumerate(self.penalties))
         return terms
 
-    def adapt_sampler(self, x, batch_size=None):
+    def adapt_sampler(self, x, batch_size=None, verbose=0):
         """Fits a `FittedMixture` to the codes of the training examples x [N, *].
 
         Raises:
@@ -59,7 +60,8 @@ class Autoencoder(AutoencodingModel):
         if isinstance(self.prior, FittedMixture):
             self.check(x)
             batch_size = at_once(batch_size, self.example_shape, 500)
-            codes = [self.latent_means(tf.cast(x[i : i + batch_size], tf.float32)) for i in range(0, len(x), batch_size)]
+            starts = progress(range(0, len(x), batch_size), verbose, f"codes of {len(x)} examples")
+            codes = [self.latent_means(tf.cast(x[i : i + batch_size], tf.float32)) for i in starts]
             self.prior.fit(tf.concat(codes, axis=0).numpy(), seed=self.seed)
 
     def can_sample(self):
