@@ -13,6 +13,7 @@ from export.saved_model import write_saved_model
 from keras_vaemix import supports
 from training.files import write_json
 from training.folders import folder_atomically
+from training.locks import locked_for
 from training.run import load_model, versions
 
 FORMATS = ("onnx", "saved_model")
@@ -22,7 +23,9 @@ def export_run(run, out=None, formats=FORMATS):
     """Exports the model of a run folder, to `run/export` unless told otherwise, and returns the artifact folder."""
     out = Path(out or Path(run) / "export")
     check_replaceable(out)
-    return export_model(load_model(Path(run) / "model.keras"), out, formats)
+    model = load_model(Path(run) / "model.keras")
+    with locked_for(run, out):
+        return export_model(model, out, formats)
 
 
 def export_model(model, out, formats=FORMATS):

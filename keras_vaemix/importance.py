@@ -3,13 +3,13 @@
 import warnings
 from typing import Any, NamedTuple
 
-import keras
 import numpy as np
 import tensorflow as tf
 
 from keras_vaemix.blocks import at_once
 from keras_vaemix.objectives import ImportanceWeighted, log_importance
 from keras_vaemix.part import check_positive
+from keras_vaemix.progress import progress
 from keras_vaemix.seeds import fold_in, stateless_seed
 from keras_vaemix.xla import Compiled
 
@@ -58,16 +58,14 @@ class LikelihoodEstimator:
     def __call__(self, x, num_samples, batch_size, seed, chunk_size, verbose):
         """Returns a `LikelihoodEstimate` of NumPy arrays; see `LatentModel.estimate_log_likelihood`."""
         batch_size, chunk_size, num_chunks = self.sizes(x.shape, num_samples, batch_size, chunk_size)
-        num_chunks, starts = tf.constant(num_chunks), range(0, len(x), batch_size)
-        progress = keras.utils.Progbar(len(starts), verbose=verbose, unit_name="batch")
-        results = []
-        for i, start in enumerate(starts):
+        title = f"log-likelihood: {num_chunks * chunk_size * self.model.num_strata} samples for each of {len(x)} examples"
+        num_chunks, results = tf.constant(num_chunks), []
+        for i, start in enumerate(progress(range(0, len(x), batch_size), verbose, title)):
             batch = x[start : start + batch_size].astype("float32")
             # A last batch that is filled up compiles no second graph; what fills it up is dropped again.
             filled = np.resize(batch, (batch_size, *x.shape[1:]))
             estimate = self.estimate(tf.constant(filled), num_chunks, fold_in(stateless_seed(seed), i), chunk_size)
             results.append([figure.numpy()[: len(batch)] for figure in estimate])
-            progress.update(i + 1)
         estimate = LikelihoodEstimate(*(np.concatenate(figures) for figures in zip(*results, strict=True)))
         warn_of_few_samples(estimate.effective_sample_size, int(num_chunks) * chunk_size)
         return estimate

@@ -11,6 +11,7 @@ from keras_vaemix.divergences import MonteCarlo
 from keras_vaemix.evaluation.ladder import bounds_of
 from keras_vaemix.objectives import ELBO, ImportanceWeighted
 from keras_vaemix.part import check_positive, require
+from keras_vaemix.progress import progress
 from keras_vaemix.seeds import fold_in, stateless_seed
 
 ERRORS = 4.0  # a bound may exceed log p(x) by so many standard errors
@@ -70,7 +71,7 @@ class BoundReport(NamedTuple):
         return "\n".join(lines)
 
 
-def check_bound(model, x, exact=None, num_samples=5000, repetitions=20, batch_size=None, seed=0):
+def check_bound(model, x, exact=None, num_samples=5000, repetitions=20, batch_size=None, seed=0, verbose=0):
     r"""Compares every bound that a model reports with log p(x), and raises if one lies above it.
 
     The bounds are the model's own objective at beta = 1, the ELBO by Monte Carlo and with every upper bound of the divergence that
@@ -85,6 +86,7 @@ def check_bound(model, x, exact=None, num_samples=5000, repetitions=20, batch_si
         repetitions: Number of times that each bound is drawn, at least two.
         batch_size: Number of examples at a time; 100, or fewer large ones, if None.
         seed: Integer; the report is a function of it.
+        verbose: 1 shows progress bars.
 
     Returns:
         A `BoundReport`.
@@ -99,7 +101,7 @@ def check_bound(model, x, exact=None, num_samples=5000, repetitions=20, batch_si
     check_positive(num_samples=num_samples, repetitions=repetitions, batch_size=batch_size)
     require(repetitions > 1, "repetitions of at least 2: their spread is the noise of a bound", repetitions=repetitions)
     if exact is None:
-        estimate = model.estimate_log_likelihood(x, num_samples, batch_size, seed)
+        estimate = model.estimate_log_likelihood(x, num_samples, batch_size, seed, verbose=verbose)
         errors = np.asarray(estimate.standard_error, "float64")
         log_p = estimate.log_likelihood + 0.5 * errors**2
         source = f"estimated with {num_samples} importance samples, standard error {root_sum(errors[np.isfinite(errors)]):.4f}"
@@ -107,7 +109,7 @@ def check_bound(model, x, exact=None, num_samples=5000, repetitions=20, batch_si
         log_p, errors, source = np.asarray(exact, "float64"), np.zeros(len(x)), "exact"
         require(log_p.shape == (len(x),) and np.isfinite(log_p).all(), f"exact log p(x) of shape ({len(x)},), finite", shape=log_p.shape)
     compared = []
-    for name, objective in objectives_of(model).items():
+    for name, objective in progress(objectives_of(model).items(), verbose, f"bounds, {repetitions} times each", "bound"):
         values = repeat(model, objective, x, repetitions, batch_size, seed)  # [R, N]
         known = np.isfinite(log_p) & np.isfinite(values).all(axis=0)
         require(known.any(), f"log p(x) and {name}, each finite for the same example at least", num_finite=0)
@@ -147,7 +149,7 @@ class StandardErrorReport(NamedTuple):
         return f"standard error {self.standard_error:.4g} nats, spread of repeats {self.spread:.4g}, coverage {100 * self.coverage:.1f} %"
 
 
-def check_standard_error(model, x, repeats=20, num_samples=1000, batch_size=None, seed=0):
+def check_standard_error(model, x, repeats=20, num_samples=1000, batch_size=None, seed=0, verbose=0):
     r"""Compares the standard error of the estimate of log p(x) with the spread of independent repeats, and raises if it is another.
 
     Args:
@@ -157,6 +159,7 @@ def check_standard_error(model, x, repeats=20, num_samples=1000, batch_size=None
         num_samples: Importance samples for each example in each repeat.
         batch_size: Number of examples at a time; 100, or fewer large ones, if None.
         seed: Integer; the report is a function of it.
+        verbose: 1 shows a progress bar.
 
     Returns:
         A `StandardErrorReport`.
@@ -167,7 +170,8 @@ def check_standard_error(model, x, repeats=20, num_samples=1000, batch_size=None
     check_positive(repeats=repeats)
     require(repeats > 1, "repeats of at least 2: their spread is compared", repeats=repeats)
     seeds = np.random.default_rng(seed).integers(2**31, size=repeats)
-    estimates = [model.estimate_log_likelihood(x, num_samples, batch_size, int(one)) for one in seeds]
+    shown = progress(seeds, verbose, f"log-likelihood, {repeats} times", "repeat")
+    estimates = [model.estimate_log_likelihood(x, num_samples, batch_size, int(one)) for one in shown]
     log_p, error = (np.asarray([getattr(e, name) for e in estimates], "float64") for name in ("log_likelihood", "standard_error"))  # [R, N]
     known = np.isfinite(log_p + error).all(axis=0)
     require(known.all(), "x of which log p(x) and its standard error are finite: leave out the others", num_not_finite=int(np.sum(~known)))

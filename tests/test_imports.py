@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 # A module may import those of its own layer and of the layers above it in this list.
 LAYERS = [
-    ["backend", "blocks", "part", "replicas", "seeds", "shapes", "version", "weights", "xla"],
+    ["backend", "blocks", "part", "progress", "replicas", "seeds", "shapes", "version", "weights", "xla", "batch"],
     ["supports", "mixtures", "gaussian_mixture", "categories", "embeddings"],
     ["networks", "likelihoods", "posteriors", "priors", "divergences"],
     ["heads", "category_posteriors", "costs", "discrepancies", "adversarial", "moments", "penalties"],

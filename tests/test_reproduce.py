@@ -13,7 +13,7 @@ import pytest
 
 from tests.fuzz import CONFIG
 from tests.test_run import ROOT, checkpoints, error_line, history, run, start, wait_for
-from training import evaluate, papers, record, reproduce, tables
+from training import evaluate, locks, papers, record, reproduce, tables
 from training.files import read_json, runs_root, write_history, write_json
 from training.locks import HeldError, holder, locked
 from training.papers import TABLES, Row
@@ -515,6 +515,7 @@ def test_minutes_are_a_time(again, minutes):
 def test_two_queues_do_not_train_one_row(again, short_rows, tmp_path):
     folder = tmp_path / "runs" / "tiny" / "to_the_end-seed0"
     with locked(folder):
+        locks.OWN.clear()  # as if another process had it
         status, out, err = again()
         assert f"running to_the_end, seed 0              {holder(folder)}\n" in again("--status")[1]
     assert (status, err) == (0, "")

@@ -227,7 +227,7 @@ def test_samples_of_the_export_that_fail_fail_the_run(digits, tmp_path, monkeypa
     monkeypatch.setattr("training.draw.draw", lambda *arguments: {})
     monkeypatch.setattr("export.artifact.export_model", lambda model, folder: folder)
     monkeypatch.setattr("export.sample.sample", fail)
-    args = SimpleNamespace(split="test", likelihood_samples=2, likelihood_examples=2, features="none")
+    args = SimpleNamespace(split="test", likelihood_samples=2, likelihood_examples=2, features="none", full_evaluation=True)
     with pytest.raises(ValueError, match="no samples"):
         train.finish(SimpleNamespace(folder=tmp_path), digits, None, args)
     assert capsys.readouterr().out == ""

@@ -53,9 +53,10 @@ def test_averaged_samples_are_caught(m):
 
 
 @pytest.mark.parametrize("name", ["prior-VampPrior", "kl-Mean", "posterior-SampledMixturePosterior"])
-def test_models_of_the_catalogue_pass(name, binary):
+def test_models_of_the_catalogue_pass(name, binary, capsys):
     model = catalogue.make(**catalogue.COMBINATIONS[name])
-    check_bound(model, binary, num_samples=1000, repetitions=5)
+    check_bound(model, binary, num_samples=1000, repetitions=5, verbose=1)
+    assert "\nbounds, 5 times each\n" in capsys.readouterr().out
 
 
 def test_a_users_model_with_draws_only(binary):

@@ -11,12 +11,29 @@ MATCHED_ON = 10_000  # training examples on which categories are matched with la
 FEATURES = ("auto", "none", "lenet", "inception")  # auto: lenet for autoencoders of images with labels
 SPLITS = ("validation", "test")  # that can judge a run
 SPLIT_ON = 1000  # examples of the divergence split, which compares all pairs
+PAPERS_SAMPLES, MOST_SAMPLES, LEAST = 5000, 1000, 100  # importance samples of papers and of training.train; LEAST of these, and examples
+EXAMPLES_OF_LATENT = 4  # to train on an example takes as long as to decode three latents, and more: forward and backward
 
 
-def evaluate(folder, model, data, split, num_samples, num_likelihood_examples=None, features="auto", estimate=None):
+def affordable(num_trained, num_examples, num_samples=None):
+    """Returns the numbers of importance samples and examples whose log-likelihood takes about a tenth of the training's time.
+
+    They depend on how much was trained, and not on a clock: a run that is repeated is evaluated alike.
+
+    Args:
+        num_trained: Number of examples that were trained on, over all epochs.
+        num_examples: Number of examples that there are.
+        num_samples: Number of samples, if it is given: as many examples as they leave time for.
+    """
+    num_latents = num_trained // EXAMPLES_OF_LATENT
+    num_likelihood_examples = min(num_examples, max(LEAST, num_latents // (num_samples or MOST_SAMPLES)))
+    return num_samples or min(MOST_SAMPLES, max(LEAST, num_latents // num_likelihood_examples // LEAST * LEAST)), num_likelihood_examples
+
+
+def evaluate(folder, model, data, split, num_samples, num_likelihood_examples=None, features="auto", estimate=None, verbose=0):
     """Evaluates `model` on a split of the data, writes `evaluation.json` into the run folder, and returns the report.
 
-    A given `LikelihoodEstimate` is used instead of a new one.
+    A given `LikelihoodEstimate` is used instead of a new one; `verbose` 1 shows how far each long part is.
     """
     from keras_vaemix.evaluation import autoencoder_report
     from keras_vaemix.models import GAMIXVAE, LatentModel
@@ -25,25 +42,25 @@ def evaluate(folder, model, data, split, num_samples, num_likelihood_examples=No
 
     features, x = judging(features, model, data, split), data.arrays(split, model.support)
     if isinstance(model, LatentModel):
-        report = bound_report(model, x, num_samples, num_likelihood_examples, estimate)
+        report = bound_report(model, x, num_samples, num_likelihood_examples, estimate, verbose)
     else:
-        report = autoencoder_report(model, x)
+        report = autoencoder_report(model, x, verbose=verbose)
     report["split"] = split
     if model.num_components > 1:
-        report |= component_report(model, data, split)
+        report |= component_report(model, data, split, verbose)
     if features != "none":
-        report |= judged(model, data, split, x, features)
+        report |= judged(model, data, split, x, features, verbose)
     if isinstance(model, GAMIXVAE):
-        report |= samplers_report(model, data, x, features, report)
+        report |= samplers_report(model, data, x, features, report, verbose)
     write_json(Path(folder) / "evaluation.json", report)
     return report
 
 
-def bound_report(model, x, num_samples, num_likelihood_examples, estimate=None):
+def bound_report(model, x, num_samples, num_likelihood_examples, estimate=None, verbose=0):
     """Returns bound and log-likelihood, those of the model that is sampled too where a paper's bound has another prior."""
     from keras_vaemix.evaluation import likelihood_report
 
-    asked = {"num_likelihood_examples": num_likelihood_examples, "verbose": int(sys.stdout.isatty())}
+    asked = {"num_likelihood_examples": num_likelihood_examples, "verbose": verbose}
     report, sampled = likelihood_report(model, x, num_samples, estimate=estimate, **asked), model.as_sampled()
     if sampled is not model:
         other = likelihood_report(sampled, x, num_samples, **asked)
@@ -51,7 +68,7 @@ def bound_report(model, x, num_samples, num_likelihood_examples, estimate=None):
     return report
 
 
-def judged(model, data, split, x, features):
+def judged(model, data, split, x, features, verbose=0):
     """Returns the figures of generated and reconstructed images against the real ones of a split, as grey as they came."""
     from keras_vaemix import supports
     from keras_vaemix.evaluation import generation_report
@@ -60,7 +77,7 @@ def judged(model, data, split, x, features):
     network = load_features(features, data)
     real = data.arrays(split, supports.UNIT_INTERVAL)
     given = {} if real is x or not data.binarizes(model.support) else {"real": network(real)}
-    return generation_report(model, x, network, **given)
+    return generation_report(model, x, network, verbose=verbose, **given)
 
 
 def objective_report(model, x):
@@ -73,7 +90,7 @@ def objective_report(model, x):
     return {name: figures[name] for name in ("loss", model.figure_name("reconstruction"), "moment_kl", "variance_kl")}
 
 
-def samplers_report(model, data, x, features, known):
+def samplers_report(model, data, x, features, known, verbose=0):
     """Returns what a model whose latents are of several densities gives by each, and the variance of its aggregate posterior.
 
     The densities are N(0, I), the aggregate posterior's moments, and a mixture of ten components that is fitted to draws of it; the
@@ -87,20 +104,21 @@ def samplers_report(model, data, x, features, known):
     if not data.is_images():
         return report
     d, network = model.prior.latent_dim, None if features == "none" else load_features(features, data)
-    report |= sharpness_report(model, x)
+    report |= sharpness_report(model, x, verbose=verbose)
     for name, prior in {"standard": StandardNormal(d), "moments": FittedMixture(d, 1), "mixture": FittedMixture(d, 10)}.items():
         figures = known | report
         if (type(prior), prior.num_components) != (type(model.prior), model.prior.num_components):
             other = model.sampled_by(prior)
-            other.adapt_sampler(data.fixed("train", model.support))
-            figures = sharpness_report(other, x) | ({} if network is None else generation_report(other, x, network))
+            other.adapt_sampler(data.fixed("train", model.support), verbose=verbose)
+            figures = sharpness_report(other, x, verbose=verbose)
+            figures |= {} if network is None else generation_report(other, x, network, verbose=verbose)
         report[f"sharpness_{name}"] = figures["sharpness_generation"]
         if network is not None:
             report[f"fd_{name}"] = figures["fd_generation"]
     return report
 
 
-def component_report(model, data, split):
+def component_report(model, data, split, verbose=0):
     """Returns the figures of the components: how they are used, how they stand to labels, and where their divergence goes.
 
     Components are matched with labels on the training set, or on as much of it as `MATCHED_ON` says.
@@ -112,8 +130,9 @@ def component_report(model, data, split):
     x, labels, shares, train_labels = data.arrays(split, model.support), data.labels(split), None, data.labels("train")
     if labels is not None and train_labels is not None:
         chosen = np.random.default_rng(0).permutation(len(train_labels))[:MATCHED_ON]
-        shares, train_labels = model.responsibilities(data.fixed("train", model.support)[chosen]), train_labels[chosen]
-    report = cluster_report(shares, train_labels, model.responsibilities(x), labels)
+        shares = model.responsibilities(data.fixed("train", model.support)[chosen], verbose=verbose)
+        train_labels = train_labels[chosen]
+    report = cluster_report(shares, train_labels, model.responsibilities(x, verbose=verbose), labels)
     if has_divergence_split(model):
         report["divergence_split"] = divergence_split(model, x[:SPLIT_ON])
     return report
@@ -149,7 +168,7 @@ def main(argv=None):
     parser = flags.Parser(prog="python -m training.evaluate", description=__doc__)
     parser.add_argument("run", type=flags.path, help="run folder")
     parser.add_argument("--split", default="test", choices=SPLITS)
-    parser.add_argument("--num-samples", type=flags.at_least(1), default=5000, help="importance samples for each example")
+    parser.add_argument("--num-samples", type=flags.at_least(1), default=PAPERS_SAMPLES, help="importance samples for each example")
     parser.add_argument("--likelihood-examples", type=flags.at_least(1), help="log-likelihood of the first so many examples only")
     parser.add_argument("--features", default="auto", choices=FEATURES, help="network whose features judge images (default: %(default)s)")
     parser.add_argument("--check", action="store_true", help="hold every bound against log p(x) of the first 200 examples, and stop")
@@ -169,15 +188,18 @@ def evaluate_run(args):
     from keras_vaemix import verify
     from keras_vaemix.models import LatentModel
     from keras_vaemix.part import require
+    from training.locks import locked
     from training.run import open_run
 
-    model, data = open_run(args.run, args.data_dir)
+    (model, data), verbose = open_run(args.run, args.data_dir), int(sys.stdout.isatty())
     if args.check:
         expected = "a model with a bound for --check: evaluate an autoencoder, which has no likelihood, without it"
         require(isinstance(model, LatentModel), expected, model=type(model).__name__)
         x = data.arrays(args.split, model.support)
-        return verify.check_bound(model, x[: args.likelihood_examples or 200], num_samples=args.num_samples)
-    return describe(evaluate(args.run, model, data, args.split, args.num_samples, args.likelihood_examples, args.features))
+        return verify.check_bound(model, x[: args.likelihood_examples or 200], num_samples=args.num_samples, verbose=verbose)
+    with locked(args.run):
+        counts = args.num_samples, args.likelihood_examples
+        return describe(evaluate(args.run, model, data, args.split, *counts, args.features, verbose=verbose))
 
 
 if __name__ == "__main__":

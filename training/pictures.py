@@ -47,6 +47,7 @@ def main(argv=None):
 def draw_run(args):
     """Draws what is asked for and returns the path of the picture."""
     from training import draw
+    from training.locks import locked_for
     from training.run import open_run
 
     if args.attribute is not None and args.what != "attribute":
@@ -58,7 +59,9 @@ def draw_run(args):
             f"Expected --split with a picture of examples, none of {', '.join(WITHOUT_EXAMPLES)}. Received: --what {args.what}"
         )
     out, latents = args.out or args.run / f"{args.what}.png", args.latents and tuple(args.latents)
-    draw.save(out, args.what, draw.Subject(args.run, *open_run(args.run, args.data_dir), args.attribute, latents, args.split or "test"))
+    subject = draw.Subject(args.run, *open_run(args.run, args.data_dir), args.attribute, latents, args.split or "test")
+    with locked_for(args.run, out):
+        draw.save(out, args.what, subject)
     return out
 
 

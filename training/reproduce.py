@@ -89,7 +89,8 @@ def measure(table, row, seed, args):
     if table == "mog_toy":
         return mog_toy.measure(row, seed, args.epochs, args.out)
     options = [f"--{name.replace('_', '-')}={getattr(args, name)}" for name in PASSED_ON if getattr(args, name) is not None]
-    run = train([*row.command_line(), f"--seed={seed}", *options, f"--run-dir={run_folder(table, row, seed, args)}", "--resume"])
+    always = [f"--run-dir={run_folder(table, row, seed, args)}", "--full-evaluation", "--resume"]
+    run = train([*row.command_line(), f"--seed={seed}", *options, *always])
     measured = {**row_of(run, table), "command": command(table, row, seed, args)}
     return two_modes.measure(run, measured, row, args) if table == "cp_vae_toy" else measured
 

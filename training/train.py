@@ -1,6 +1,7 @@
 """Train a preset: fit, evaluate, draw, export, and sample what was exported."""
 
 import argparse
+import contextlib
 import shlex
 import sys
 from pathlib import Path
@@ -76,11 +77,13 @@ def train(argv):
     from keras_vaemix.replicas import is_multiworker
     from training import cluster
     from training.files import room_in
+    from training.locks import locked
     from training.run import Run, load_model
 
     args, data, experiment, strategy = job.args, job.data, job.experiment, job.strategy
     folder, is_chief = Path(args.run_dir or Path("runs") / job.preset.name), cluster.is_chief(strategy)
-    with room_in(folder, "make some, and pass --resume to go on from the last checkpoint"):
+    full = room_in(folder, "make some, and pass --resume to go on from the last checkpoint")
+    with full, locked(folder) if is_chief else contextlib.nullcontext():
         with cluster.lost_workers(strategy):
             run = Run(folder, job.config, args.resume, experiment.monitor, is_chief)
             fit(run, data, experiment, args, strategy)
@@ -216,7 +219,7 @@ def save(path, model, data):
 
     error = None
     try:
-        model.adapt_sampler(data.fixed("train", model.support))
+        model.adapt_sampler(data.fixed("train", model.support), verbose=1)
     except ValueError as failure:
         error = failure
     with atomically(path) as temporary:
@@ -233,7 +236,7 @@ def finish(run, data, model, args):
     from training.evaluate import describe, evaluate
 
     folder = run.folder
-    report = evaluate(folder, model, data, args.split, args.likelihood_samples, args.likelihood_examples, args.features)
+    report = evaluate(folder, model, data, args.split, *likelihood_counts(run, data, args), args.features, verbose=1)
     made = {"model": folder / "model.keras", "evaluation": folder / "evaluation.json"}
     made |= draw(folder, model, data, args.split)
     made["exported decoder and sampler"] = artifact = export_model(model, folder / "export")
@@ -244,7 +247,20 @@ def finish(run, data, model, args):
     for what, where in made.items():
         print(f"{what:42} {where}")
     print(f"\nLook at the training:   tensorboard --logdir {folder / 'logs'}")
+    if "num_samples" in report and not args.full_evaluation:
+        print(f"Evaluate as papers do:  python -m training.evaluate {folder}")
     print(f"Sample the export:      python -m export.sample {artifact} --component 0 --out component{sampled.suffix}")
+
+
+def likelihood_counts(run, data, args):
+    """Returns the numbers of importance samples and examples of an evaluation: as flags say, else those that are `affordable`."""
+    from training.evaluate import PAPERS_SAMPLES, affordable
+
+    if args.full_evaluation:
+        return args.likelihood_samples or PAPERS_SAMPLES, args.likelihood_examples
+    num_trained, num_examples = len(run.history) * len(data.train.x), len(getattr(data, args.split).x)
+    num_samples, num_likelihood_examples = affordable(num_trained, num_examples, args.likelihood_samples)
+    return num_samples, args.likelihood_examples or num_likelihood_examples
 
 
 def main(argv=None):

@@ -1,6 +1,7 @@
 """Figures that judge a trained model."""
 
 from keras_vaemix.evaluation.aggregate import divergence_split, has_divergence_split
+from keras_vaemix.evaluation.annealed import annealed_log_likelihood
 from keras_vaemix.evaluation.clustering import Matching, category_table, cluster_report, match_categories, usage
 from keras_vaemix.evaluation.effects import latent_effects
 from keras_vaemix.evaluation.frechet import Moments, frechet_distance
@@ -27,6 +28,7 @@ __all__ = [
     "PRDCurve",
     "active_dimensions",
     "active_units",
+    "annealed_log_likelihood",
     "autoencoder_report",
     "category_table",
     "cluster_report",

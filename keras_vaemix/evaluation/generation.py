@@ -6,9 +6,10 @@ from keras_vaemix.blocks import as_array, at_once
 from keras_vaemix.evaluation.frechet import Moments, frechet_distance
 from keras_vaemix.evaluation.precision_recall import improved_precision_recall, precision_recall_distributions
 from keras_vaemix.part import check_positive, require
+from keras_vaemix.progress import progress
 
 
-def generation_report(model, x, features, num_samples=10_000, batch_size=None, seed=0, real=None):
+def generation_report(model, x, features, num_samples=10_000, batch_size=None, seed=0, real=None, verbose=0):
     """Judges generated and reconstructed images against real ones, as many of each: n = min(num_samples, len(x)).
 
     Args:
@@ -20,6 +21,7 @@ def generation_report(model, x, features, num_samples=10_000, batch_size=None, s
         seed: Integer; the images that are taken and drawn are a function of it.
         real: Features [N, F] of the real images where they are not those of x, as the grey images of an x that is binarised;
             or `Moments` of n of them, with which the two distances are taken, and those of x for the rest.
+        verbose: 1 shows progress bars.
 
     Returns:
         A dict: `fd_generation` and `fd_reconstruction`, Fréchet distances of `feature_network`, to be called FD-lenet after one named
@@ -33,10 +35,12 @@ def generation_report(model, x, features, num_samples=10_000, batch_size=None, s
     batch_size = at_once(batch_size, x.shape[1:], 500)
     check_positive(num_samples=num_samples, batch_size=batch_size)
     index = sample_of(len(x), num_samples, seed)
-    real_features, moments = real_side(x, features, index, batch_size, real)
+    real_features, moments = real_side(x, features, index, batch_size, real, verbose)
     n = len(index)
-    fake = np.concatenate([np.asarray(features(model.sample(size, seed=draw))) for size, draw in draws_of(n, batch_size, seed)])
-    reconstructed = batched(lambda i: features(model.reconstruct(x[i])), index, batch_size)
+    draws = progress(draws_of(n, batch_size, seed), verbose, f"features of {n} samples")
+    fake = np.concatenate([np.asarray(features(model.sample(size, seed=draw))) for size, draw in draws])
+    title = f"features of {n} reconstructions"
+    reconstructed = batched(lambda i: features(model.reconstruct(x[i])), index, batch_size, verbose, title)
     curve = precision_recall_distributions(real_features, fake, seed=seed)
     precision, recall = improved_precision_recall(real_features, fake, batch_size=batch_size)
     return {
@@ -51,10 +55,10 @@ def generation_report(model, x, features, num_samples=10_000, batch_size=None, s
     }
 
 
-def real_side(x, features, index, batch_size, real):
+def real_side(x, features, index, batch_size, real, verbose=0):
     """Returns the features [n, F] of the real images that are taken and their `Moments`; see `generation_report`."""
     if real is None or isinstance(real, Moments):
-        taken = batched(lambda i: features(x[i]), index, batch_size)
+        taken = batched(lambda i: features(x[i]), index, batch_size, verbose, f"features of {len(index)} real images")
     else:
         require(len(real) == len(x), f"features of {len(x)} real images, one for each of x", real=len(real))
         taken = np.asarray(real)[index]
@@ -75,6 +79,7 @@ def draws_of(n, batch_size, seed):
     return [(size, int(draw)) for size, draw in zip(sizes, seeds, strict=True)]
 
 
-def batched(function, x, batch_size):
-    """Returns what a function of a batch gives for all of x, as an array."""
-    return np.concatenate([np.asarray(function(x[i : i + batch_size])) for i in range(0, len(x), batch_size)])
+def batched(function, x, batch_size, verbose=0, title=""):
+    """Returns what a function of a batch gives for all of x, as an array; `verbose` 1 shows a progress bar with a title."""
+    starts = progress(range(0, len(x), batch_size), verbose, title)
+    return np.concatenate([np.asarray(function(x[i : i + batch_size])) for i in starts])

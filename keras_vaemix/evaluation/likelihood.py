@@ -10,11 +10,15 @@ from keras_vaemix.blocks import at_once
 from keras_vaemix.evaluation.ladder import has_kl_ladder, has_paper_kl, kl_ladder, paper_kl
 from keras_vaemix.evaluation.latent import active_units
 from keras_vaemix.objectives import ELBO
+from keras_vaemix.progress import progress
 from keras_vaemix.seeds import fold_in, stateless_seed
 
 
-def bound_parts(model, x, batch_size=None, seed=0):
-    """Returns the ELBO with beta = 1 and its parts for each example, one draw each: a dict of arrays [N] in nats."""
+def bound_parts(model, x, batch_size=None, seed=0, verbose=0):
+    """Returns the ELBO with beta = 1 and its parts for each example, one draw each: a dict of arrays [N] in nats.
+
+    `verbose` 1 shows a progress bar.
+    """
     model.check(x)
     objective, batch_size = ELBO(), at_once(batch_size, model.example_shape, 100)
 
@@ -22,7 +26,7 @@ def bound_parts(model, x, batch_size=None, seed=0):
     def parts(batch, seed):
         return model.parts(model.draws(batch, objective, seed))
 
-    starts = range(0, len(x), batch_size)
+    starts = progress(range(0, len(x), batch_size), verbose, f"ELBO of {len(x)} examples")
     results = [parts(tf.cast(x[i : i + batch_size], tf.float32), fold_in(stateless_seed(seed), i)) for i in starts]
     return {name: np.concatenate([r[name] for r in results]) for name in results[0]}
 
@@ -37,7 +41,7 @@ def likelihood_report(model, x, num_samples=5000, batch_size=None, seed=0, num_l
         batch_size: Number of examples at a time; 100, or fewer large ones, if None.
         seed: Integer; every figure is a function of it.
         num_likelihood_examples: The log-likelihood, which is the long part, is of the first so many; None for all.
-        verbose: 1 shows a progress bar.
+        verbose: 1 shows progress bars.
         estimate: A `LikelihoodEstimate` of those examples that was made before, or None.
 
     Returns:
@@ -53,7 +57,7 @@ def likelihood_report(model, x, num_samples=5000, batch_size=None, seed=0, num_l
     """
     name, some = model.figure_name, x if num_likelihood_examples is None else x[:num_likelihood_examples]
     estimate = estimate or model.estimate_log_likelihood(some, num_samples, batch_size, seed, verbose=verbose)
-    figures = {**bound_parts(model, x, batch_size, seed), name("log_likelihood"): estimate.log_likelihood}
+    figures = {**bound_parts(model, x, batch_size, seed, verbose), name("log_likelihood"): estimate.log_likelihood}
     if has_paper_kl(model):
         kl = paper_kl(model, x, batch_size)
         figures |= {name("paper_bound"): figures[name("reconstruction")] - kl, name("paper_bound_kl"): kl}

@@ -7,10 +7,11 @@ from keras_vaemix.blocks import at_once
 from keras_vaemix.evaluation.latent import latent_report, posterior_means
 from keras_vaemix.evaluation.likelihood import standard_error
 from keras_vaemix.part import check_positive
+from keras_vaemix.progress import progress
 from keras_vaemix.seeds import stateless_seed
 
 
-def autoencoder_report(model, x, batch_size=None, seed=0):
+def autoencoder_report(model, x, batch_size=None, seed=0, verbose=0):
     """Returns the figures of an autoencoder on examples x [N, *], none of them a bound of a likelihood.
 
     Args:
@@ -18,6 +19,7 @@ def autoencoder_report(model, x, batch_size=None, seed=0):
         x: Examples.
         batch_size: Number of examples at a time; 500, or fewer large ones, if None.
         seed: Integer, of the draws of the prior.
+        verbose: 1 shows a progress bar.
 
     Returns:
         A dict: `cost`, the mean cost of a reconstruction, with `cost_se`, its standard error, NaN for a single example;
@@ -28,7 +30,8 @@ def autoencoder_report(model, x, batch_size=None, seed=0):
     check_positive(batch_size=batch_size)
     model.check(x)
     batches = [tf.cast(x[i : i + batch_size], tf.float32) for i in range(0, len(x), batch_size)]
-    costs = np.concatenate([model.cost(batch, model.decoder_params(model.latent_means(batch))) for batch in batches])
+    shown = progress(batches, verbose, f"reconstructions of {len(x)} examples")
+    costs = np.concatenate([model.cost(batch, model.decoder_params(model.latent_means(batch))) for batch in shown])
     errors = np.concatenate([np.mean(np.square(batch - model(batch)), axis=tuple(range(1, x.ndim))) for batch in batches])
     report = {
         "cost": float(costs.mean()),

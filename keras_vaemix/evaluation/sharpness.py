@@ -7,6 +7,7 @@ from keras_vaemix.blocks import as_array, at_once
 from keras_vaemix.evaluation.generation import batched, draws_of, sample_of
 from keras_vaemix.evaluation.likelihood import standard_error
 from keras_vaemix.part import check_positive, require
+from keras_vaemix.progress import progress
 
 LAPLACIAN = np.array([[0, 1, 0], [1, -4, 1], [0, 1, 0]], "float32")
 LUMA = np.array([0.299, 0.587, 0.114], "float32")  # ITU-R BT.601
@@ -47,7 +48,7 @@ def l1(x, y):
     return np.mean(np.abs(x - y), axis=tuple(range(1, x.ndim)), dtype=float)
 
 
-def sharpness_report(model, x, num_samples=1000, batch_size=None, seed=0):
+def sharpness_report(model, x, num_samples=1000, batch_size=None, seed=0, verbose=0):
     """Returns how sharp samples, reconstructions and real images are, and how near reconstructions come: means over n images of each.
 
     Args:
@@ -56,6 +57,7 @@ def sharpness_report(model, x, num_samples=1000, batch_size=None, seed=0):
         num_samples: At most so many images of each kind.
         batch_size: Number of images at a time; 100, or fewer large ones, if None.
         seed: Integer; the images that are taken and drawn are a function of it.
+        verbose: 1 shows progress bars.
 
     Returns:
         A dict: `sharpness_generation`, `sharpness_reconstruction`, `sharpness_real`, and `l1`, the mean absolute error of a pixel; each
@@ -68,8 +70,9 @@ def sharpness_report(model, x, num_samples=1000, batch_size=None, seed=0):
     batch_size = at_once(batch_size, x.shape[1:], 100)
     check_positive(num_samples=num_samples, batch_size=batch_size)
     real = x[sample_of(len(x), num_samples, seed)]
-    reconstructed = batched(model.reconstruct, real, batch_size)
-    fake = np.concatenate([np.asarray(model.sample(size, seed=draw)) for size, draw in draws_of(len(real), batch_size, seed)])
+    reconstructed = batched(model.reconstruct, real, batch_size, verbose, f"sharpness of {len(real)} reconstructions")
+    draws = progress(draws_of(len(real), batch_size, seed), verbose, f"sharpness of {len(real)} samples")
+    fake = np.concatenate([np.asarray(model.sample(size, seed=draw)) for size, draw in draws])
     sharp = {"generation": fake, "reconstruction": reconstructed, "real": real}
     figures = {f"sharpness_{kind}": sharpness(images) for kind, images in sharp.items()} | {"l1": l1(real, reconstructed)}
     means = {name: float(np.mean(values)) for name, values in figures.items()}

@@ -7,6 +7,7 @@ from keras_vaemix.discrepancies import Discrepancy
 from keras_vaemix.models.autoencoding import AutoencodingModel
 from keras_vaemix.part import register, require, require_kind
 from keras_vaemix.penalties import Penalty
+from keras_vaemix.progress import progress
 from keras_vaemix.seeds import fold_in
 
 
@@ -64,7 +65,7 @@ class Autoencoder(AutoencodingModel):
         expected = f"a global batch of at least {least} codes, which the discrepancy needs: raise batch_size"
         require(batch_size >= least, expected, batch_size=batch_size)
 
-    def adapt_sampler(self, x, batch_size=None):
+    def adapt_sampler(self, x, batch_size=None, verbose=0):
         """Fits a prior such as `FittedMixture` to the codes of the training examples x [N, *].
 
         Raises:
@@ -73,7 +74,8 @@ class Autoencoder(AutoencodingModel):
         if self.prior.is_fitted_after_training:
             self.check(x)
             batch_size = at_once(batch_size, self.example_shape, 500)
-            codes = [self.latent_means(tf.cast(x[i : i + batch_size], tf.float32)) for i in range(0, len(x), batch_size)]
+            starts = progress(range(0, len(x), batch_size), verbose, f"codes of {len(x)} examples")
+            codes = [self.latent_means(tf.cast(x[i : i + batch_size], tf.float32)) for i in starts]
             self.prior.fit(tf.concat(codes, axis=0).numpy(), seed=self.seed)
 
     def can_sample(self):

@@ -133,6 +133,6 @@ class LatentModel(GenerativeModel):
         batch_size = at_once(batch_size, self.example_shape, 100)
         return self._estimator(x, num_samples, batch_size, seed, chunk_size, verbose)
 
-    def log_likelihood(self, x, num_samples=5000, batch_size=None, seed=0):
+    def log_likelihood(self, x, num_samples=5000, batch_size=None, seed=0, verbose=0):
         """Returns `estimate_log_likelihood(...).log_likelihood`, [N] in nats."""
-        return self.estimate_log_likelihood(x, num_samples, batch_size, seed).log_likelihood
+        return self.estimate_log_likelihood(x, num_samples, batch_size, seed, verbose=verbose).log_likelihood

@@ -225,14 +225,15 @@ class CPVAE(LatentModel):
         of_batch = tf.stop_gradient(global_mean(tf.exp(log_q), axis=0, weight=batch.weight))
         self.aggregate.assign_add(self.aggregate_rate * (of_batch - self.aggregate))
 
-    def adapt_aggregate(self, x, batch_size=None):
-        """Sets `aggregate` to the mean of q(c|x) over the examples x [N, *]: the training set (eq. 14)."""
+    def adapt_aggregate(self, x, batch_size=None, verbose=0):
+        """Sets `aggregate` to the mean of q(c|x) over the examples x [N, *]: the training set (eq. 14). `verbose` 1 shows progress."""
         batch_size = at_once(batch_size, self.example_shape, 500)
         check_positive(batch_size=batch_size)
-        self.aggregate.assign(np.mean(self.responsibilities(x, batch_size=batch_size), axis=0, dtype="float64"))
+        shares = self.responsibilities(x, batch_size=batch_size, verbose=verbose)
+        self.aggregate.assign(np.mean(shares, axis=0, dtype="float64"))
 
-    def adapt_sampler(self, x):
-        self.adapt_aggregate(x)
+    def adapt_sampler(self, x, verbose=0):
+        self.adapt_aggregate(x, verbose=verbose)
 
     def as_sampled(self):
         """Returns the model whose p(c) is that of the sampler: this one, or one with the same layers and the aggregate q(c) as p(c)."""

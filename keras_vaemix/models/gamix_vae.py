@@ -12,6 +12,7 @@ from keras_vaemix.models.vae import VAE
 from keras_vaemix.moments import TotalMoments
 from keras_vaemix.part import register, require
 from keras_vaemix.posteriors import DiagonalNormal
+from keras_vaemix.progress import progress
 from keras_vaemix.seeds import fold_in
 
 
@@ -181,7 +182,7 @@ class GAMIXVAE(VAE):
 
     # The sampler.
 
-    def adapt_sampler(self, x, batch_size=None):
+    def adapt_sampler(self, x, batch_size=None, verbose=0):
         r"""Fits a `FittedMixture` to the aggregate posterior over the training examples x [N, *].
 
         One component has its moments, :math:`\mathrm{Cov}(\mu_i) + \mathrm{diag}\,E[\sigma_i^2]`; more are fitted to draws.
@@ -193,11 +194,11 @@ class GAMIXVAE(VAE):
             return
         require(len(x) >= 2, "at least 2 training examples, whose moments exist", examples=len(x))
         if self.prior.num_components == 1:
-            mean, variance = self.posterior_moments(x, batch_size)
+            mean, variance = self.posterior_moments(x, batch_size, verbose)
             self.prior.set_moments(mean.mean(axis=0), np.atleast_2d(np.cov(mean, rowvar=False, bias=True)) + np.diag(variance.mean(axis=0)))
             return
         draws = []
-        for start, (mean, log_variance) in self.posteriors(x, batch_size):
+        for start, (mean, log_variance) in self.posteriors(x, batch_size, verbose):
             noise = tf.random.stateless_normal(tf.shape(mean), [self.seed, start])
             draws.append(mean + tf.exp(0.5 * log_variance) * noise)
         self.prior.fit(tf.concat(draws, axis=0).numpy(), seed=self.seed)
@@ -207,17 +208,17 @@ class GAMIXVAE(VAE):
         mean, variance = self.posterior_moments(x, batch_size)
         return mean.var(axis=0) + variance.mean(axis=0)
 
-    def posterior_moments(self, x, batch_size):
+    def posterior_moments(self, x, batch_size, verbose=0):
         """Returns means and variances of the posteriors of x, [N, D] each, in float64."""
-        params = [params for _, params in self.posteriors(x, batch_size)]
+        params = [params for _, params in self.posteriors(x, batch_size, verbose)]
         mean, log_variance = (np.concatenate(part).astype("float64") for part in zip(*params, strict=True))
         return mean, np.exp(log_variance)
 
-    def posteriors(self, x, batch_size):
+    def posteriors(self, x, batch_size, verbose=0):
         """Yields the first index, and the means and log-variances, of each batch of x [N, *]."""
         self.check(x)
         batch_size = at_once(batch_size, self.example_shape, 500)
-        for start in range(0, len(x), batch_size):
+        for start in progress(range(0, len(x), batch_size), verbose, f"posteriors of {len(x)} examples"):
             batch = tf.cast(x[start : start + batch_size], tf.float32)
             yield start, self.posterior_params(self.encoder(batch, training=False))
 

@@ -10,6 +10,7 @@ from keras_vaemix.blocks import at_once
 from keras_vaemix.models.step import SteppedModel
 from keras_vaemix.part import check_positive, constructor_config, require
 from keras_vaemix.priors.sampler import Noise, draw_noise
+from keras_vaemix.progress import progress
 from keras_vaemix.replicas import replica_id
 from keras_vaemix.seeds import fold_in, stateless_seed
 
@@ -77,8 +78,11 @@ class GenerativeModel(SteppedModel):
         """
         return (z,)
 
-    def adapt_sampler(self, x):
-        """Fits what sampling needs and no gradient trains to the training examples x [N, *]; does nothing where there is no such thing."""
+    def adapt_sampler(self, x, verbose=0):
+        """Fits what sampling needs and no gradient trains to the training examples x [N, *]; does nothing where there is no such thing.
+
+        `verbose` 1 shows a progress bar.
+        """
 
     def can_sample(self):
         """Returns whether there is a density to sample: not before `adapt_sampler` where that fits it."""
@@ -154,7 +158,7 @@ class GenerativeModel(SteppedModel):
         """Returns the log-weights with which `sample` chooses components, [K]."""
         return tf.math.log(self.sampler().weights())
 
-    def responsibilities(self, x, num_samples=10, batch_size=None, seed=0):
+    def responsibilities(self, x, num_samples=10, batch_size=None, seed=0, verbose=0):
         r"""Returns :math:`q(k|x)`, the share of each component in each example, [N, K].
 
         Where the model has a posterior of categories it is that; else :math:`E_{q(z|x)}\, p(k|z)`.
@@ -164,6 +168,7 @@ class GenerativeModel(SteppedModel):
             num_samples: Number of draws of z for each example, where the share is an expectation.
             batch_size: Number of examples at a time; 100, or fewer large ones, if None.
             seed: Integer; the estimate is a function of it.
+            verbose: 1 shows a progress bar.
 
         Raises:
             ValueError: Examples are none that the model takes, or their shares are not finite, as with weights that are not.
@@ -171,16 +176,17 @@ class GenerativeModel(SteppedModel):
         self.check(x)
         batch_size = at_once(batch_size, self.example_shape, 100)
         check_positive(num_samples=num_samples, batch_size=batch_size)
-        batches = ((start, tf.cast(x[start : start + batch_size], tf.float32)) for start in range(0, len(x), batch_size))
+        starts = progress(range(0, len(x), batch_size), verbose, f"components of {len(x)} examples")
+        batches = ((start, tf.cast(x[start : start + batch_size], tf.float32)) for start in starts)
         shares = np.concatenate([self.shares(batch, num_samples, fold_in([seed, 0], start)) for start, batch in batches])
         num_wrong = int(np.sum(~np.isfinite(shares).all(axis=1)))
         expected = "finite shares: restore finite weights, or scale examples so that their posterior does not overflow"
         require(num_wrong == 0, expected, examples_without=f"{num_wrong} of {len(shares)}")
         return shares
 
-    def cluster(self, x, num_samples=10, batch_size=None, seed=0):
+    def cluster(self, x, num_samples=10, batch_size=None, seed=0, verbose=0):
         """Returns the component with the largest share in each example, [N]. Args as in `responsibilities`."""
-        return np.argmax(self.responsibilities(x, num_samples, batch_size, seed), axis=1)
+        return np.argmax(self.responsibilities(x, num_samples, batch_size, seed, verbose), axis=1)
 
     def get_config(self):
         return {**constructor_config(self), "name": self.name}

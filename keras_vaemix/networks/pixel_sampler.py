@@ -1,9 +1,9 @@
 """The sampler of pixel decoders: each pixel is computed once, from the cached activations around it."""
 
-import keras
 import tensorflow as tf
 
 from keras_vaemix.networks.pixel_cnn import columns
+from keras_vaemix.progress import progress
 from keras_vaemix.seeds import fold_in
 from keras_vaemix.xla import Compiled
 
@@ -28,13 +28,11 @@ class PixelSampler:
         height, width, num_channels = self.decoder.example_shape
         context = self.decoder.context(z)  # [N, H, W, map_channels]
         caches = self.decoder.empty_caches(tf.shape(z)[0])
-        progress = keras.utils.Progbar(height, verbose=verbose, unit_name="row")
         rows = []
-        for i in range(height):
+        for i in progress(range(height), verbose, unit_name="row"):
             noise = self.likelihood.noise().sample([tf.shape(z)[0], width, num_channels], seed=fold_in(seed, i))
             row, caches = self.row(caches, context[:, i : i + 1], noise[:, None])
             rows.append(row)
-            progress.update(i + 1)
         return tf.concat(rows, axis=1)
 
     def row(self, caches, context, noise):

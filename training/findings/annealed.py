@@ -1,0 +1,79 @@
+"""Do 5,000 importance samples suffice? Their estimate of log p(x) beside one by annealed importance sampling, for a trained run.
+
+    python -m training.findings.annealed RUN --examples 100
+
+Both are low in expectation. Where importance sampling has few effective samples its error says less than it seems; the chains of annealed
+importance sampling start where its samples do, at q(z|x), and then move towards p(z|x). The difference of the two is what is missed.
+"""
+
+import os
+import sys
+import time
+
+from export import flags
+from training.quiet import import_tensorflow
+
+
+def main(argv=None):
+    """Prints the table and returns the exit status: errors are one line on standard error."""
+    parser = flags.Parser(prog="python -m training.findings.annealed", description=__doc__.splitlines()[0])
+    parser.add_argument("run", type=flags.path, help="run folder")
+    parser.add_argument("--examples", type=flags.at_least(1), default=100, help="the first so many test examples (default: %(default)s)")
+    parser.add_argument("--samples", type=flags.at_least(1), default=5000, help="importance samples for each (default: %(default)s)")
+    parser.add_argument("--chains", type=flags.at_least(1), default=8, help="annealed chains for each (default: %(default)s)")
+    parser.add_argument("--temperatures", type=flags.at_least(1), default=100, help="steps of a chain (default: %(default)s)")
+    parser.add_argument("--leapfrog", type=flags.at_least(1), default=5, help="leapfrog steps of a transition (default: %(default)s)")
+    parser.add_argument("--seed", type=flags.seed_number, default=0, help="seed of both estimates")
+    parser.add_argument("--data-dir", default=os.environ.get("VAEMIX_DATA") or None, type=flags.text, help="folder with NAME.npz")
+    try:
+        args = parser.parse_args(argv)
+        import_tensorflow()
+        print(compare(args))
+    except (ValueError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def compare(args):
+    """Returns the two estimates of a run and their difference, as text."""
+    from keras_vaemix.evaluation import annealed_log_likelihood
+    from training.run import open_run
+
+    model, data = open_run(args.run, args.data_dir)
+    x, verbose = data.arrays("test", model.support)[: args.examples], int(sys.stdout.isatty())
+    settings = args.chains, args.temperatures, args.leapfrog
+    methods = {
+        f"{args.samples} importance samples": lambda: model.estimate_log_likelihood(x, args.samples, seed=args.seed, verbose=verbose),
+        f"{args.chains} chains, {args.temperatures} temperatures": lambda: annealed_log_likelihood(
+            model, x, *settings, seed=args.seed, verbose=verbose
+        ),
+    }
+    estimates, seconds = [], []
+    for estimate in methods.values():
+        start = time.monotonic()
+        estimates.append(estimate())
+        seconds.append(time.monotonic() - start)
+    return table(list(methods), estimates, seconds)
+
+
+def table(names, estimates, seconds):
+    """Returns estimates of log p(x) of the same examples, and by how much the second is above the first, as text."""
+    import numpy as np
+
+    from keras_vaemix.verify import root_sum
+
+    lines = [f"Mean log p(x) of {len(estimates[0].log_likelihood)} examples, in nats, with the standard error of its draws:\n"]
+    lines += [f"{'':36} {'log p(x)':>10} {'error':>8} {'effective, median':>18} {'least':>7} {'seconds':>8}"]
+    for name, e, s in zip(names, estimates, seconds, strict=True):
+        sizes = np.median(e.effective_sample_size), np.min(e.effective_sample_size)
+        figures = np.mean(e.log_likelihood), root_sum(e.standard_error), *sizes, s
+        lines += [f"{name:36} {figures[0]:10.3f} {figures[1]:8.3f} {figures[2]:18.1f} {figures[3]:7.1f} {figures[4]:8.0f}"]
+    differences = estimates[1].log_likelihood - estimates[0].log_likelihood
+    error = root_sum(np.hypot(*(e.standard_error for e in estimates)))
+    quantiles = ", ".join(f"{value:.2f}" for value in np.quantile(differences, [0, 0.5, 0.9, 1]))
+    return "\n".join([*lines, f"\nDifference {np.mean(differences):.3f} +- {error:.3f}; least, median, 90 % and most: {quantiles}"])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
