@@ -25,7 +25,7 @@ def _levels(x):
 BINARY = Support("{0, 1}", "binarise it, or choose ContinuousBernoulli, or PseudoBernoulli by name", lambda x: (x == 0) | (x == 1))
 UNIT_INTERVAL = Support("[0, 1]", "scale it, for example x / 255", lambda x: (x >= 0) & (x <= 1))
 LEVELS = Support("{0, 1/255, ..., 1}", "divide 8-bit integers by 255", _levels)
-REAL = Support("the real line", "remove what is not finite", lambda x: x == x)
+REAL = Support("the real line", "remove what is not finite", lambda x: (x == x) | (x != x))
 
 
 def check_array(x, support, shape=None, name="x"):

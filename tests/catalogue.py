@@ -63,6 +63,7 @@ OBJECTIVES = {
 NOT_PARTS = {
     "AdversarialAutoencoder",
     "Autoencoder",
+    "Batch",
     "CPVAE",
     "CategoryPosterior",
     "Draws",
@@ -81,6 +82,7 @@ NOT_PARTS = {
     "Posterior",
     "Prior",
     "SharedHeads",
+    "Terms",
     "TwoStageVAE",
     "VAE",
 }

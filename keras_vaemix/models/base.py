@@ -8,9 +8,11 @@ import tensorflow as tf
 from keras_vaemix.batch import Terms
 from keras_vaemix.blocks import as_array, at_once
 from keras_vaemix.importance import LikelihoodEstimator
+from keras_vaemix.likelihoods import Likelihood
 from keras_vaemix.models.generative import GenerativeModel
 from keras_vaemix.models.step import Update
-from keras_vaemix.objectives import ELBO
+from keras_vaemix.objectives import ELBO, Objective
+from keras_vaemix.part import require_kind
 
 
 class LatentModel(GenerativeModel):
@@ -36,8 +38,10 @@ class LatentModel(GenerativeModel):
 
     def __init__(self, likelihood, objective=None, seed=0, **kwargs):
         super().__init__(seed, **kwargs)
+        require_kind("likelihood", likelihood, Likelihood)
         self.likelihood = likelihood
         self.objective = ELBO() if objective is None else objective
+        require_kind("objective", self.objective, Objective)
         self.beta = self.add_weight((), keras.initializers.Constant(self.objective.beta), name="beta", trainable=False, dtype="float32")
         self._estimator = LikelihoodEstimator(self)
 

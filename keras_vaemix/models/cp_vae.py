@@ -12,8 +12,7 @@ from keras_vaemix.blocks import at_once
 from keras_vaemix.category_posteriors import CategoryPosterior, EncodedCategories
 from keras_vaemix.divergences import ClosedForm, MonteCarlo
 from keras_vaemix.heads import CategoricalNormal, GatedHeads, Heads
-from keras_vaemix.likelihoods import Likelihood
-from keras_vaemix.mixtures import is_normal
+from keras_vaemix.mixtures import is_normal, product_dtype
 from keras_vaemix.models.base import LatentModel
 from keras_vaemix.objectives import ELBO, Draws
 from keras_vaemix.part import check_positive, register, require, require_kind
@@ -84,7 +83,6 @@ class CPVAE(LatentModel):
         **kwargs,
     ):
         require_kind("prior", prior, Prior)
-        require_kind("likelihood", likelihood, Likelihood)
         super().__init__(likelihood, objective, seed, **kwargs)
         self.encoder, self.decoder, self.prior = encoder, decoder, prior
         k, d = prior.num_components, prior.latent_dim
@@ -196,7 +194,7 @@ class CPVAE(LatentModel):
         q_z, p_z, log_pc = self.heads.select(loc, scale, c), self.conditional_prior(c), self.category_log_probs()
         z = q_z.sample(seed=fold_in(seed, 1))  # [S, B, D]
         normal = self.prior.components(None).distribution
-        dtype = tf.float32 if training else tf.float64
+        dtype = product_dtype(self.prior.components(None), training)
         q = CategoricalNormal(log_q, lambda: self.heads.kl(loc, scale, normal.loc, normal.scale, dtype))
         if training:
             self.track(batch, log_q)

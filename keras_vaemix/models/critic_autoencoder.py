@@ -2,10 +2,11 @@
 
 import tensorflow as tf
 
+from keras_vaemix.adversarial import AdversarialLoss
 from keras_vaemix.batch import Terms
 from keras_vaemix.models.autoencoding import AutoencodingModel, without_state_updates
 from keras_vaemix.models.step import Update
-from keras_vaemix.part import check_positive, require
+from keras_vaemix.part import check_positive, require, require_kind
 from keras_vaemix.seeds import fold_in
 
 
@@ -25,6 +26,7 @@ class CriticAutoencoder(AutoencodingModel):
 
     def __init__(self, encoder, decoder, critic, prior, cost, adversarial_loss, critic_steps, seed=0, **kwargs):
         super().__init__(encoder, decoder, prior, cost, seed, **kwargs)
+        require_kind("adversarial_loss", adversarial_loss, AdversarialLoss)
         self.critic, self.adversarial_loss, self.critic_steps = critic, adversarial_loss, critic_steps
 
     def check_networks(self):

@@ -4,13 +4,13 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_vaemix.adversarial import LeastSquares, Wasserstein
+from keras_vaemix.adversarial import AdversarialLoss, LeastSquares, Wasserstein
 from keras_vaemix.batch import Terms
 from keras_vaemix.blocks import at_once
 from keras_vaemix.models.step import Update
 from keras_vaemix.models.vae import VAE
-from keras_vaemix.moments import TotalMoments
-from keras_vaemix.part import register, require
+from keras_vaemix.moments import Moments, TotalMoments
+from keras_vaemix.part import register, require, require_kind
 from keras_vaemix.posteriors import DiagonalNormal
 from keras_vaemix.progress import progress
 from keras_vaemix.seeds import fold_in
@@ -73,6 +73,8 @@ class GAMIXVAE(VAE):
         self.adversarial_loss = LeastSquares() if adversarial_loss is None else adversarial_loss
         self.moment_weight, self.variance_weight, self.adversarial_weight = moment_weight, variance_weight, adversarial_weight
         self.memory, self.discriminate_samples = memory, discriminate_samples
+        require_kind("moments", self.moments, Moments)
+        require_kind("adversarial_loss", self.adversarial_loss, AdversarialLoss)
         weights = {"moment_weight": moment_weight, "variance_weight": variance_weight, "adversarial_weight": adversarial_weight}
         require(min(weights.values()) >= 0, "weights >= 0", **weights)
         require(0 <= memory < 1, "memory in [0, 1)", memory=memory)

@@ -6,7 +6,6 @@ import tensorflow as tf
 
 from keras_vaemix.batch import Batch
 from keras_vaemix.divergences import ClosedForm, MonteCarlo
-from keras_vaemix.likelihoods import Likelihood
 from keras_vaemix.models.base import LatentModel
 from keras_vaemix.objectives import Draws
 from keras_vaemix.part import require, require_kind
@@ -31,7 +30,6 @@ class TwoLevelModel(LatentModel):
 
     def __init__(self, top_encoder, prior, likelihood, posterior=None, objective=None, seed=0, **kwargs):
         require_kind("prior", prior, Prior)
-        require_kind("likelihood", likelihood, Likelihood)
         super().__init__(likelihood, objective, seed, **kwargs)
         prior.check_example_shape(top_encoder.input_shape[1:])
         self.top_encoder, self.prior = top_encoder, prior

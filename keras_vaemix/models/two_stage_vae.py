@@ -6,8 +6,9 @@ import tensorflow_probability as tfp
 from keras_vaemix.batch import Batch
 from keras_vaemix.models.base import LatentModel
 from keras_vaemix.models.step import Update
+from keras_vaemix.models.vae import VAE
 from keras_vaemix.objectives import Draws
-from keras_vaemix.part import register, require
+from keras_vaemix.part import register, require, require_kind
 from keras_vaemix.seeds import fold_in
 from keras_vaemix.shapes import fold, unfold
 
@@ -34,6 +35,8 @@ class TwoStageVAE(LatentModel):
     """
 
     def __init__(self, first, second, objective=None, seed=0, **kwargs):
+        require_kind("first", first, VAE)
+        require_kind("second", second, VAE)
         super().__init__(first.likelihood, objective, seed, **kwargs)
         shape = (first.prior.latent_dim,)
         expected = f"a second VAE of examples of shape {shape}, the latents of the first"

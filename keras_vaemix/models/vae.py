@@ -3,7 +3,6 @@
 import tensorflow as tf
 
 from keras_vaemix.batch import Batch
-from keras_vaemix.likelihoods import Likelihood
 from keras_vaemix.models.base import LatentModel
 from keras_vaemix.objectives import Draws, weighted_path
 from keras_vaemix.part import register, require, require_kind
@@ -35,7 +34,6 @@ class VAE(LatentModel):
 
     def __init__(self, encoder, decoder, prior, likelihood, posterior=None, objective=None, seed=0, **kwargs):
         require_kind("prior", prior, Prior)
-        require_kind("likelihood", likelihood, Likelihood)
         super().__init__(likelihood, objective, seed, **kwargs)
         self.encoder, self.decoder, self.prior = encoder, decoder, prior
         self.posterior = DiagonalNormal() if posterior is None else posterior
