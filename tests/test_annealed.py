@@ -16,7 +16,7 @@ EXACT = -np.log(1 + RATIO)  # log-variance of the exact posterior of the linear-
 
 def test_where_the_posterior_is_exact_every_chain_has_the_likelihood():
     x, exact = examples(5)
-    estimate = annealed_log_likelihood(optimal(vm.NormalMixturePosterior(1), EXACT), x, 4, 5, 2, step_size=0.5)
+    estimate = annealed_log_likelihood(optimal(vm.NormalMixturePosterior(1), EXACT), x, 4, 5, 2, step_size=0.5)  # by XLA
     np.testing.assert_allclose(estimate.log_likelihood, exact, rtol=1e-5)
     np.testing.assert_allclose(estimate.effective_sample_size, 4, rtol=1e-6)
 
@@ -25,7 +25,7 @@ def test_where_the_posterior_is_exact_every_chain_has_the_likelihood():
 def narrow():
     """A posterior of a twentieth of the right variance in each of eight dimensions, and what annealing makes of it."""
     model, (x, exact) = optimal(vm.NormalMixturePosterior(1), EXACT - 3), examples(40)
-    return model, x, exact, annealed_log_likelihood(model, x, 16, 100, 5)
+    return model, x, exact, annealed_log_likelihood(model, x, 16, 100, 5, jit_compile=False)
 
 
 @pytest.mark.filterwarnings("ignore::keras_vaemix.importance.FewEffectiveSamples")
@@ -41,19 +41,20 @@ def test_where_importance_sampling_fails_annealing_does_not(narrow):
 
 def test_weights_are_unbiased():
     """The mean of w / p(x) is one, whatever the number of temperatures, and its logarithm is low."""
-    model, (x, exact) = optimal(vm.NormalMixturePosterior(1), EXACT - 0.7), examples(2)
-    x, exact = np.repeat(x, 200, axis=0), np.repeat(exact, 200)
-    estimate = annealed_log_likelihood(model, x, 4, 4, 3, step_size=0.8)
-    excess = estimate.log_likelihood - exact
+    model, (x, exact) = optimal(vm.NormalMixturePosterior(1), EXACT - 0.5), examples(2)
+    x, exact = np.repeat(x, 500, axis=0), np.repeat(exact, 500)
+    excess = annealed_log_likelihood(model, x, 4, 6, 3, 0.8, batch_size=len(x), jit_compile=False).log_likelihood - exact
     ratios = np.exp(excess)
-    assert np.mean(ratios) == pytest.approx(1, abs=4 * np.std(ratios) / np.sqrt(len(ratios)))
-    assert np.std(ratios) / np.sqrt(len(ratios)) < 0.06
+    error = np.std(ratios) / np.sqrt(len(ratios))
+    assert error < 0.03
+    assert np.mean(ratios) == pytest.approx(1, abs=4 * error)
     assert np.mean(excess) < -2 * np.std(excess) / np.sqrt(len(excess))
 
 
 def test_estimates_are_functions_of_their_seed_and_of_no_batch_that_is_filled(narrow):
     model, x, _, annealed = narrow
-    one, same, other = (annealed_log_likelihood(model, x[:3], 2, 3, 2, 0.5, batch_size=2, seed=seed) for seed in (0, 0, 1))
+    settings = {"batch_size": 2, "jit_compile": False}
+    one, same, other = (annealed_log_likelihood(model, x[:3], 2, 3, 2, 0.5, seed=seed, **settings) for seed in (0, 0, 1))
     np.testing.assert_array_equal(one.log_likelihood, same.log_likelihood)
     assert not np.any(one.log_likelihood == other.log_likelihood)
     assert one.log_likelihood.shape == (3,)
@@ -67,7 +68,7 @@ def test_categories_are_summed_over():
     model = vm.CPVAE(encoder, catalogue.linear(1, keep.T), vm.NormalMixture(1, 2), vm.Normal(1.0), heads=vm.SharedHeads(1, 2))
     model.prior.loc.assign([[-2.0], [2.0]])
     x = np.array([[-1.0, -1.0], [0.2, 0.1], [1.5, 2.0]], "float32")
-    estimate = annealed_log_likelihood(model, x, 64, 50, 5)
+    estimate = annealed_log_likelihood(model, x, 64, 30, 4, jit_compile=False)
     np.testing.assert_allclose(estimate.log_likelihood, exact_log_likelihood(model, x), atol=4 * np.max(estimate.standard_error))
     assert np.max(estimate.standard_error) < 0.1
 
@@ -77,10 +78,10 @@ def test_categories_are_summed_over():
 def test_models_of_the_catalogue(name):
     model = catalogue.EVERY_MODEL[name]()
     x = catalogue.examples(model, 4)
-    plain, annealed = model.estimate_log_likelihood(x, 20_000), annealed_log_likelihood(model, x, 32, 10, 3, step_size=0.3)
+    plain, annealed = model.estimate_log_likelihood(x, 20_000), annealed_log_likelihood(model, x, 100, 40, 3, 0.4, jit_compile=False)
     error = np.hypot(plain.standard_error, annealed.standard_error)
     assert np.max(np.abs(annealed.log_likelihood - plain.log_likelihood) / error) < 4
-    assert np.max(annealed.standard_error) < 0.3
+    assert np.max(annealed.standard_error) < 0.25  # so that to agree says something
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ PILOT_SHARE = 4  # of the chains are as many that find step sizes
 
 
 def annealed_log_likelihood(
-    model, x, num_chains=16, num_temperatures=200, num_leapfrog=10, step_size=None, batch_size=None, seed=0, verbose=0
+    model, x, num_chains=16, num_temperatures=200, num_leapfrog=10, step_size=None, batch_size=None, seed=0, verbose=0, jit_compile=True
 ):
     r"""Estimates :math:`\log p(x)` by annealed importance sampling from the posterior to the joint density, with Hamiltonian transitions.
 
@@ -48,6 +48,7 @@ def annealed_log_likelihood(
         batch_size: Number of examples at a time; as many as `decoded_at_once` of the model has room for, with their chains, if None.
         seed: Integer; the estimate is a function of it.
         verbose: 1 shows a progress bar.
+        jit_compile: Whether XLA compiles the chains, anew in each call: for a few short ones it is not worth its time.
 
     Returns:
         A `LikelihoodEstimate` of NumPy arrays [N], in nats, whose rows are the chains.
@@ -60,12 +61,14 @@ def annealed_log_likelihood(
     """
     x = as_array(x)
     model.check(x)
-    batch_size = min(len(x), at_once(batch_size, model.example_shape, max(1, model.decoded_at_once // num_chains)))
-    check_positive(num_chains=num_chains, num_temperatures=num_temperatures, num_leapfrog=num_leapfrog, batch_size=batch_size)
+    check_positive(num_chains=num_chains, num_temperatures=num_temperatures, num_leapfrog=num_leapfrog)
+    batch_size = at_once(batch_size, model.example_shape, max(1, model.decoded_at_once // num_chains))
+    check_positive(batch_size=batch_size)
+    batch_size = min(len(x), batch_size)
     require(step_size is None or step_size > 0, "step_size > 0, or None", step_size=step_size)
     Target(model, tf.cast(x[:1], tf.float32))
 
-    @tf.function(jit_compile=True)
+    @tf.function(jit_compile=jit_compile)
     def estimate(batch, seed):
         target, path = Target(model, batch), Path(num_temperatures, num_leapfrog)
         if step_size is None:
