@@ -277,7 +277,7 @@ def test_files_that_are_not_those_of_the_manifest_are_refused(tmp_path, capsys):
     assert "sampler.onnx with sha256" in capsys.readouterr().err
     (folder / "manifest.json").write_text("{")
     assert export.sample.main([str(folder)]) == 1
-    assert "to be a manifest" in capsys.readouterr().err
+    assert "manifest.json to hold JSON" in capsys.readouterr().err
     assert export.sample.main([str(tmp_path / "nowhere")]) == 1
     assert "Expected an artifact folder" in capsys.readouterr().err
 

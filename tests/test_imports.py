@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1]
 LAYERS = [
     ["backend", "blocks", "part", "progress", "replicas", "seeds", "shapes", "version", "weights", "xla", "batch"],
     ["supports", "mixtures", "gaussian_mixture", "categories", "embeddings"],
-    ["networks", "likelihoods", "posteriors", "priors", "divergences"],
+    ["networks", "likelihoods", "posteriors", "inverse_autoregressive", "priors", "divergences"],
     ["heads", "category_posteriors", "costs", "discrepancies", "adversarial", "moments", "penalties"],
     ["objectives"],
     ["importance"],

@@ -45,8 +45,8 @@ class RealNVP(PartLayer, Prior):
         self.num_kept = base.latent_dim // 2
         num_moved = base.latent_dim - self.num_kept
         self.networks = [mlp((self.num_kept,), 2 * num_moved, hidden) for _ in range(num_couplings)]
-        for network in self.networks:  # f is the identity, but for reversals, at the start
-            network.layers[-1].set_weights([0 * weight for weight in network.layers[-1].get_weights()])
+        for network in self.networks:  # f is nearly the identity, but for reversals, at the start
+            network.layers[-1].set_weights([0.01 * weight for weight in network.layers[-1].get_weights()])
 
     @property
     def num_components(self):
