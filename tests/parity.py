@@ -72,7 +72,7 @@ def latents_of(sizes, num_components, rng):
 
 def sampler_inputs(manifest, rng):
     """Returns inputs of `sampler.onnx`: u to both ends, tails of the noise, and every component, and -1, in turn."""
-    noise = {name: normals(noise["size"], rng) for name, noise in manifest["noise"].items()}
+    noise = {name: normals(noise["size"], rng) for name, noise in manifest["noise"].items() if name != "u"}
     n = len(noise["eps"])
     u = np.concatenate([[0.0, np.nextafter(np.float32(1), np.float32(0))], rng.random(n - 2)]).astype("float32")
     return {"u": u, **noise, "component": np.arange(n) % (manifest["num_components"] + 1) - 1}
