@@ -1,32 +1,66 @@
 """The documents tell the truth: their code runs, their tables are the measured rows, their files exist."""
 
+import functools
+import inspect
 import re
 from pathlib import Path
 
 import pytest
 
+import keras_vaemix as vm
 from training.files import read_json
 from training.presets import PRESETS
 from training.record import RESULTS, VERDICTS, portable
-from training.tables import README, pages, with_tables
+from training.tables import HEADLINES, MARKED, pages, with_tables
 
 ROOT = Path(__file__).parents[1]
+PAGES = {str(page.relative_to(ROOT)): page for page in pages()}
+SYSTEMS = [name for name in PAGES if name.startswith("docs/systems/")]
+
+
+def blocks(page):
+    """Returns the Python code of a page."""
+    return re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
+
+
+def cells(text):
+    """Returns the cells of every line of the tables of a page."""
+    return [re.split(r" *(?<!\\)\| *", line.strip("| ")) for line in text.splitlines() if line.startswith("|")]
+
+
+def resolve(name):
+    """Returns what a name of the library stands for."""
+    return functools.reduce(getattr, name.split("."), vm)
+
+
+def slug(heading):
+    """Returns the anchor of a heading."""
+    return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
+
+
+def test_code_is_on_the_pages_that_show_it():
+    with_code = {name for name, page in PAGES.items() if blocks(page)}
+    assert {"README.md", "docs/guides/first_model.md", "docs/guides/export.md", "docs/guides/add_a_prior.md"} <= with_code
 
 
 @pytest.mark.slow
-def test_code_of_the_readme_runs(tmp_path, monkeypatch):
+@pytest.mark.parametrize("name", [name for name, page in PAGES.items() if blocks(page)])
+def test_code_runs(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    blocks = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
-    assert len(blocks) >= 4
     names = {}
-    for block in blocks:
-        exec(compile(block, "README.md", "exec"), names)
-    assert (tmp_path / "student.keras").exists()
+    for block in blocks(PAGES[name]):
+        exec(compile(block, name, "exec"), names)
 
 
-@pytest.mark.parametrize("page", pages(), ids=lambda page: page.name)
-def test_tables_are_the_measured_rows(page):
-    assert with_tables(page.read_text()) == page.read_text()
+@pytest.mark.parametrize("name", PAGES)
+def test_tables_are_the_measured_rows(name):
+    assert with_tables(PAGES[name].read_text()) == PAGES[name].read_text()
+
+
+def test_every_measured_table_has_a_page():
+    marked = {name for page in PAGES.values() for _, _, name, _ in MARKED.findall(page.read_text())}
+    measured = {path.stem for path in [*RESULTS.glob("*.json"), *RESULTS.glob("benchmarks/*.json")]}
+    assert marked == measured | set(HEADLINES)
 
 
 @pytest.mark.parametrize("path", sorted(p for p in RESULTS.glob("*.json") if p.stem != "reliability"), ids=lambda p: p.name)
@@ -55,15 +89,61 @@ def test_checks_say_how_they_were_made():
         assert {"what", "largest_difference", "seconds", "date", "machine", "versions"} <= set(row)
 
 
-@pytest.mark.parametrize("page", pages(), ids=lambda page: page.name)
-def test_commands_exist(page):
-    modules = set(re.findall(r"python -m ([\w.]+)", page.read_text())) - {"pytest"}
+@pytest.mark.parametrize("name", PAGES)
+def test_commands_exist(name):
+    modules = set(re.findall(r"python -m ([\w.]+)", PAGES[name].read_text())) - {"pytest"}
     for module in modules:
         path = ROOT / Path(*module.split("."))
         assert path.with_suffix(".py").exists() or (path / "__main__.py").exists(), module
 
 
-@pytest.mark.parametrize("page", pages(), ids=lambda page: page.name)
-def test_links_exist(page):
-    for target in re.findall(r"\]\((?!http)([^)]+)\)", page.read_text()):
-        assert (page.parent / target).exists(), target
+@pytest.mark.parametrize("name", PAGES)
+def test_links_exist(name):
+    for target in re.findall(r"\]\((?!http)([^)]+)\)", PAGES[name].read_text()):
+        path, _, anchor = target.partition("#")
+        linked = PAGES[name].parent / path if path else PAGES[name]
+        assert linked.exists(), target
+        assert not anchor or anchor in map(slug, re.findall(r"^#+ (.*)", linked.read_text(), re.MULTILINE)), target
+
+
+def test_the_index_links_every_page():
+    index = ROOT / "docs" / "index.md"
+    linked = {(index.parent / target).resolve() for target in re.findall(r"\]\(([^)]+)\)", index.read_text())}
+    assert linked == {page.resolve() for page in PAGES.values()} - {index}
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_names_exist(name):
+    text = PAGES[name].read_text()
+    for one in re.findall(r"`vm\.([\w.]+)", text):
+        resolve(one)
+    for family in re.findall(r"`([a-z]\w*_)\*", text):
+        assert any(preset.startswith(family) for preset in PRESETS), family
+
+
+@pytest.mark.parametrize("name", ["README.md", "docs/parts.md"])
+def test_parts_exist(name):
+    kinds = {"likelihood": vm.Bernoulli, "posterior": vm.DiagonalNormal, "prior": vm.StandardNormal, "objective": vm.ELBO}
+    table = {row[0]: re.findall(r"`([\w.]+)`", row[1]) for row in cells(PAGES[name].read_text()) if len(row) == 2}
+    for members in table.values():
+        for one in members:
+            resolve(one)
+    for kind, member in kinds.items():
+        assert member.__name__ in table[kind]
+
+
+def names_of(part):
+    """Returns the names of a class or module, with the arguments and the attributes that its constructor sets."""
+    if not inspect.isclass(part):
+        return set(dir(part))
+    return set(dir(part)) | set(inspect.signature(part).parameters) | set(re.findall(r"self\.(\w+)", inspect.getsource(part)))
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_symbols_are_names_in_the_code(name):
+    text = PAGES[name].read_text()
+    known = set().union(*(names_of(resolve(one)) for one in re.findall(r"`vm\.([\w.]+)", text)))
+    rows = [row for row in cells(text) if row[0].startswith("$")]
+    assert rows
+    for symbol, _, in_code in rows:
+        assert set(re.findall(r"`(\w+)`", in_code)) <= known, symbol

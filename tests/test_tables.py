@@ -60,6 +60,19 @@ def test_figures_that_are_not_valid_are_marked(is_full):
     assert notes == ["† Not valid: `effective_sample_size`, `elbo`; a fault of strata.", "† Not valid: `kl`; a fault of batches."]
 
 
+def test_headlines_are_the_measured_rows(tmp_path, monkeypatch):
+    monkeypatch.setattr(tables, "RESULTS", tmp_path)
+    of_paper = ("elbo", "log_likelihood")
+    monkeypatch.setattr(tables, "HEADLINES", {"few": (("VAE", "t", "vae", of_paper), ("CP-VAE", "t", "cp", ("elbo",)))})
+    write_json(tmp_path / "t.json", [ROW, {**ROW, "stopped": "unfinished", "epochs": 1, "invalid": {"elbo": "a fault"}}])
+    (whole, unfinished), _ = cells_of(tables.headlines("few"))  # CP-VAE has not been measured
+    assert list(whole.values()) == [
+        *("VAE", "`t`, `vae`", "2", "1"),
+        *("test ELBO -88.75", "test ELBO -90.00 ± 0.25; test log-likelihood -85.00 ± 0.50", "worse"),
+    ]
+    assert (unfinished["epochs"], unfinished["here"].partition(";")[0]) == ("1, unfinished", "test ELBO -90.00 ± 0.25 †")
+
+
 def test_what_is_not_valid_is_a_figure_of_its_row():
     paths = [path for path in RESULTS.glob("*.json") if path.stem != "reliability"]
     marked = [row for path in paths for row in read_json(path) if "invalid" in row]

@@ -1,4 +1,4 @@
-"""Judge the measured rows, and write the tables of results: the README's, and the full ones beside the rows."""
+"""Judge the measured rows, and write the tables of results: those of the README and of docs, and the full ones beside the rows."""
 
 import re
 import statistics
@@ -59,7 +59,22 @@ DIGITS = {
 DIGITS |= dict.fromkeys(("sharpness_generation", "sharpness_reconstruction", "sharpness_real"), 4)
 INVALID = "†"
 UNFINISHED = "Unfinished: stopped neither by early stopping on validation data nor at the protocol's maximum of epochs."
-MARKED = re.compile(r"(<!-- (results|benchmark|checks): (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+HEADLINES = {  # of the README: system, table, row, and the figures that say most of it
+    "papers": (
+        ("VAE, MNIST", "cp_vae_table1", "vae", ("elbo",)),
+        ("VAE with a mixture prior, K = 10, MNIST", "cp_vae_table1", "mg10", ("elbo",)),
+        ("VampPrior, K = 500, MNIST", "cp_vae_table1", "vp500", ("elbo", "log_likelihood")),
+        ("CP-VAE, K = 10, MNIST", "cp_vae_table1", "cp_held10", ("elbo", "cluster_accuracy")),
+        ("GMMpVAE, M = 3, MNIST", "gmmp_table1", "mlp_m3_k100_mc", ("elbo",)),
+        ("WAE-GAN, MNIST", "rae_table_mnist", "wae_gan", ("fd_generation",)),
+        ("RAE + GMM, MNIST", "rae_table_mnist", "rae_gmm", ("fd_generation",)),
+        ("FlexAE, MNIST", "rae_table_mnist", "flex_ae", ("fd_generation",)),
+        ("MaskAAE, 8 dimensions", "mask_aae_synthetic", "mask8_r400", ("active_dimensions", "nac")),
+        ("VAE, faces", "gamix_ablation", "vae", ("fd_moments",)),
+        ("GAMIX-VAE, faces", "gamix_ablation", "gamix", ("fd_moments",)),
+    )
+}
+MARKED = re.compile(r"(<!-- (results|headlines|benchmark|checks): (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def table(name):
@@ -69,6 +84,30 @@ def table(name):
     test examples.
     """
     return markdown(read_rows(RESULTS / f"{name}.json"))
+
+
+def headlines(name):
+    """Returns the rows that `HEADLINES` names, those that were measured, as a Markdown table with what the papers state of them."""
+    lines = [["system", "table, row", "epochs", "seeds", "the paper's", "here", "verdict"], ["---"] * 7]
+    for system, name_of_table, row, keys in HEADLINES[name]:
+        rows = read_rows(RESULTS / f"{name_of_table}.json")
+        lines += [[system, f"`{name_of_table}`, `{row}`", *headline(group, keys)] for group in repeats(rows) if group[0]["row"] == row]
+    return as_table(lines)
+
+
+def headline(group, keys):
+    """Returns the cells of a line: epochs, seeds, some figures of the paper's row and of repeated ones, and the verdict on these."""
+    row, names = group[0], {**BOUNDS, **FURTHER, **FIGURES}
+    papers = [f"{names[key].replace('FD', 'FID')} {stated(row, key)}" for key in keys if f"paper_{key}" in row]
+    ours = [f"{names[key]} {figure(group, key, DIGITS.get(key, 2))}" for key in keys]
+    is_over = "" if is_finished(row) else ", unfinished"
+    return f"{epochs_of(group)}{is_over}", f"{len(group)}", "; ".join(papers) or "-", "; ".join(ours), row["verdict"].partition(":")[0]
+
+
+def as_table(lines):
+    """Returns lines of cells as a Markdown table."""
+    text = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return text.replace("| --- |", "|---|").replace(" --- |", "---|")
 
 
 def markdown(rows, is_full=False):
@@ -82,9 +121,8 @@ def lines_of(rows, is_full):
     """Returns measured rows as one Markdown table."""
     lines = [{name: cell for name, cell in cells(group, rows, is_full).items() if cell is not None} for group in repeats(rows)]
     names = list(dict.fromkeys(name for line in lines for name in line))
-    text = [names, ["---"] * len(names), *([line[name] for name in names] for line in lines)]
-    lines = "\n".join(f"| {' | '.join(line)} |" for line in text).replace("| --- |", "|---|").replace(" --- |", "---|")
-    return "\n\n".join([lines, *footnotes(rows)])
+    text = as_table([names, ["---"] * len(names), *([line[name] for name in names] for line in lines)])
+    return "\n\n".join([text, *footnotes(rows)])
 
 
 def footnotes(rows):
@@ -178,12 +216,12 @@ def checks(name):
     for row in read_rows(RESULTS / f"{name}.json", CHECK):
         largest = "-" if row["largest_difference"] is None else f"{row['largest_difference']:.1e}"
         rows.append([row["what"], f"{row['passed']:,}", f"{row['tried']:,}", largest, f"`{row['command']}`", row["date"]])
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in rows)
+    return as_table(rows)
 
 
 def with_tables(text):
     """Returns a text whose marked places hold the tables that they name."""
-    kinds = {"results": table, "benchmark": benchmark, "checks": checks}
+    kinds = {"results": table, "headlines": headlines, "benchmark": benchmark, "checks": checks}
     return MARKED.sub(lambda match: f"{match[1]}{kinds[match[2]](match[3])}\n{match[4]}", text)
 
 
@@ -195,7 +233,7 @@ def write_full(rows, file):
 
 def pages():
     """Returns the README and the pages of docs."""
-    return [README, *sorted((README.parent / "docs").glob("*.md"))]
+    return [README, *sorted((PROJECT / "docs").rglob("*.md"))]
 
 
 def main(argv=None):
