@@ -18,7 +18,7 @@ import tensorflow as tf
 
 import keras_vaemix as vm
 from keras_vaemix import networks
-from keras_vaemix.models.generative import GenerativeModel
+from keras_vaemix.models.generative import EVALUATION, GenerativeModel
 from keras_vaemix.seeds import fold_in, stateless_seed
 from tests import catalogue
 from tests.worker_equality import relative
@@ -97,7 +97,8 @@ def trained(make, replicas, weights):
         for _ in range(times):
             batch, batches = np.split(batches, [BATCH])
             parts = np.array_split(batch, replicas)
-            with mock.patch.object(GenerativeModel, "next_seed", common_seed), rows_of_noise(BATCH, replicas):
+            seeds = {"next_seed": common_seed, "evaluation_seed": common_evaluation_seed}
+            with mock.patch.multiple(GenerativeModel, **seeds), rows_of_noise(BATCH, replicas):
                 run(strategy.experimental_distribute_values_from_function(lambda c, p=parts: tf.constant(p[c.replica_id_in_sync_group])))
         figures += [np.asarray(value) for value in model.get_metrics_result().values()]
     return weights, figures + model.get_weights()
@@ -107,6 +108,11 @@ def common_seed(model):
     """Returns the next seed of a model without the replica."""
     model.draw_counter.assign_add(1)
     return fold_in(stateless_seed(model.seed), tf.convert_to_tensor(model.draw_counter))
+
+
+def common_evaluation_seed(model, batch):
+    """Returns the seed of a batch of an evaluation without the replica."""
+    return fold_in([model.seed, EVALUATION], batch)
 
 
 def categorical(logits, num_samples, seed, dtype=tf.int64, name=None):
