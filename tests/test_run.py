@@ -223,7 +223,7 @@ def test_samples_of_the_export_that_fail_fail_the_run(digits, tmp_path, monkeypa
     def fail(*arguments):
         raise ValueError("no samples")
 
-    monkeypatch.setattr("training.evaluate.evaluate", lambda *arguments: {})
+    monkeypatch.setattr("training.evaluate.evaluate", lambda *arguments, **keywords: {})
     monkeypatch.setattr("training.draw.draw", lambda *arguments: {})
     monkeypatch.setattr("export.artifact.export_model", lambda model, folder: folder)
     monkeypatch.setattr("export.sample.sample", fail)
