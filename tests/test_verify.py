@@ -74,7 +74,7 @@ def test_a_users_model_with_draws_only(binary):
 
 
 EXACT = -np.log(1 + RATIO)  # log-variance of the exact posterior
-UNEQUAL = {"weights": (0.98, 0.01, 0.01)}
+UNEQUAL = {"fixed_weights": (0.98, 0.01, 0.01)}
 
 
 def test_exact_posterior_has_no_standard_error():

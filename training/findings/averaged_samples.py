@@ -26,10 +26,12 @@ def averaged(num_components):
     class AveragedSamples(vm.NormalMixturePosterior):
         num_strata = 1
 
-        def sample(self, q, num_samples, seed):
+        def draw(self, params, num_samples, seed):
+            q = self.distribution(params)
             z = q.components_distribution.sample(num_samples, seed=seed)  # [S, B, M, D]
             weights = tf.nn.softmax(q.mixture_distribution.logits_parameter())[..., None]
-            return tf.reduce_sum(weights * z, axis=2), tf.fill(tf.shape(z)[:2], -math.log(num_samples))
+            average = tf.reduce_sum(weights * z, axis=2)
+            return average, tf.fill(tf.shape(z)[:2], -math.log(num_samples)), q.log_prob(average)
 
     return AveragedSamples(num_components)
 
