@@ -1,4 +1,4 @@
-r"""Discrepancies :math:`D_Z(Q, P)` between a set of codes and one of prior draws, that need no further player."""
+r"""Discrepancies :math:`D_Z(Q, P)` between a set of codes and one of prior draws, that need no further network."""
 
 import abc
 

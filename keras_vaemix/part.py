@@ -55,4 +55,4 @@ class PartLayer(Part, keras.layers.Layer):
     """Abstract: the same for a piece with weights, which are saved with the model."""
 
     def get_config(self):
-        return {**constructor_config(self), "name": self.name}
+        return {**keras.layers.Layer.get_config(self), **constructor_config(self)}

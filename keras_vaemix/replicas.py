@@ -37,11 +37,11 @@ def global_sum(x):
 def global_mean(x, axis=None, weight=None):
     """Returns the mean of x [B, *] over the examples of all replicas, and over all axes or that of examples, in each replica.
 
-    Its gradient is right as in `gathered`. With weights [B] it is the weighted mean over examples.
+    Its gradient is right as in `gathered`. With weights [B] of examples it is the weighted mean.
     """
     if weight is not None:
-        ones = tf.reshape(weight, [-1, *[1] * (x.shape.rank - 1)])
-        return global_mean(x * ones, 0) / tf.maximum(global_mean(weight), 1e-12)
+        of_rows = tf.reshape(weight, [-1, *[1] * (x.shape.rank - 1)])
+        return global_mean(x * of_rows, axis) / tf.maximum(global_mean(weight), 1e-12)
     context = tf.distribute.get_replica_context()
     if context is None or context.num_replicas_in_sync == 1:
         return tf.reduce_mean(x, axis)

@@ -45,4 +45,4 @@ def shapes(path):
     found = {}
     with h5py.File(path) as file:
         file.visititems(lambda name, item: found.__setitem__(name, item.shape) if isinstance(item, h5py.Dataset) else None)
-    return {name: shape for name, shape in found.items() if not {"optimizer", "optimizers", "players"} & set(name.split("/"))}
+    return {name: shape for name, shape in found.items() if not {"optimizer", "optimizers"} & set(name.split("/"))}

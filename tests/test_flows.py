@@ -143,6 +143,14 @@ def test_a_new_flow_is_the_identity_or_nearly(name):
         np.testing.assert_allclose(model.prior.distribution().log_prob(z), model.prior.base.distribution().log_prob(z), atol=0.1)
 
 
+@pytest.mark.parametrize("make", [lambda: vm.RealNVP(vm.StandardNormal(2), 1), lambda: vm.InverseAutoregressive(2), vm.DiagonalNormal])
+def test_a_frozen_part_comes_back_frozen(make):
+    part = make()
+    part.trainable = False
+    again = type(part).from_config(part.get_config())
+    assert (again.trainable, again.name, repr(again)) == (False, part.name, repr(part))
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [

@@ -90,7 +90,7 @@ class LatentModel(GenerativeModel):
         """
         d = self.draws(batch, self.objective, seed, training)
         beta = tf.convert_to_tensor(self.beta) if training else tf.ones([])
-        loss = d.distillation - self.objective(d, beta) if training else -self.objective(d)  # [B]
+        loss = (d.distillation if training else 0.0) - self.objective(d, beta)  # [B]
         return {"model": Terms(batch.mean(loss), {"loss": loss, "beta": beta, **self.parts(d)})}
 
     def parts(self, d):

@@ -32,8 +32,9 @@ class Bookkeeping(keras.callbacks.Callback):
                 self.model.optimizer_of(name).finalize_variable_values(variables)
 
 
-def with_bookkeeping(callbacks, own, model):
-    """Returns the callbacks of `fit`, of whatever form, with one more before them."""
+def with_bookkeeping(callbacks, model):
+    """Returns the callbacks of a model's `fit`, of whatever form, with a `Bookkeeping` before them."""
+    own = Bookkeeping()
     if isinstance(callbacks, keras.callbacks.CallbackList):
         own.set_model(model)
         callbacks.callbacks.insert(0, own)

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from keras_vaemix.batch import Batch
 from keras_vaemix.models import inputs
-from keras_vaemix.models.bookkeeping import Bookkeeping, with_bookkeeping
+from keras_vaemix.models.bookkeeping import with_bookkeeping
 from keras_vaemix.models.counters import StepsSince, any_not_finite
 from keras_vaemix.models.optimization import accumulates, finalize_own, global_gradients
 from keras_vaemix.part import require
@@ -285,7 +285,7 @@ class SteppedModel(keras.Model, abc.ABC):
             inputs.check_given(self, validation_data, name="validation_data")
         if given is not None:
             self.check_batch_size(min(len(given), batch_size or len(given)))
-        labels, callbacks = inputs.with_weights(x, y, sample_weight), with_bookkeeping(callbacks, Bookkeeping(), self)
+        labels, callbacks = inputs.with_weights(x, y, sample_weight), with_bookkeeping(callbacks, self)
         further = {"validation_data": validation_data, "shuffle": shuffle, "sample_weight": sample_weight, **kwargs}
         with naming_refused():
             return super().fit(x, labels, batch_size, epochs, verbose, callbacks, validation_split, **further)
