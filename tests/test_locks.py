@@ -110,10 +110,19 @@ def test_who_is_at_work_keeps_others_out(has_flock, other):
 @pytest.mark.parametrize("text", ["", "process {ended} on {host}\n", "process {ended} on {host} since 2026-01-01 00:00:00+00:00\n"])
 def test_what_a_dead_process_left_is_taken_over(text, has_flock, tmp_path):
     (tmp_path / ".lock").write_text(text.format(ended=ended(), host=socket.gethostname()))
+    os.utime(tmp_path / ".lock", (0, 0))
     assert holder(tmp_path) is None
     with locked(tmp_path):
         assert holder(tmp_path).startswith(f"process {os.getpid()} on {socket.gethostname()} since 2")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_lock_that_is_being_made_is_left_to_its_maker(has_flock, tmp_path):
+    """On a file system without links it is empty for a moment."""
+    (tmp_path / ".lock").touch()
+    with pytest.raises(HeldError, match="no other process at work"), locked(tmp_path):
+        pass
+    assert (tmp_path / ".lock").read_text() == ""
 
 
 def test_a_process_of_another_host_is_named_with_the_remedy(has_flock, tmp_path):

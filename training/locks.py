@@ -11,6 +11,7 @@ from pathlib import Path
 from training.files import is_running
 
 POLL_SECONDS = 0.2
+MAKING_SECONDS = 10.0  # after which a lock without text is one whose maker has been killed
 OWN = set()  # the locks that this process holds
 
 
@@ -115,8 +116,10 @@ def has_ended(file):
     On a file system without such locks a process has ended when none of its host has its number.
     """
     text = file.read()
+    if not text and time.time() - os.fstat(file.fileno()).st_mtime < MAKING_SECONDS:
+        return False  # it is being made, on a file system without links
     number, host = named(text)
-    is_here = not text or host == socket.gethostname()  # without text: the lock of an older version, given back
+    is_here = not text or host == socket.gethostname()
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
