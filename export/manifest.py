@@ -51,7 +51,9 @@ def check_named(artifact, hashes, names):
     """Raises `ValueError` unless an artifact names all graphs that are used: one with a SavedModel alone has none."""
     missing = [name for name in names if name not in hashes]
     others = ", ".join(sorted({PurePosixPath(name).parts[0] for name in hashes})) or "nothing"
-    check(not missing, f"an artifact with {', '.join(missing)}: export it with --format onnx", f"{artifact}, with {others} alone")
+    if missing:
+        expected = f"an artifact with {', '.join(missing)}: export it with --format onnx"
+        raise ValueError(f"Expected {expected}. Received: {artifact}, with {others} alone")
 
 
 def check_manifest(manifest):
