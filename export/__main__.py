@@ -3,7 +3,7 @@
 import sys
 
 from export import flags
-from training.quiet import import_tensorflow
+from export.quiet import import_tensorflow
 
 
 def main(argv=None):
@@ -18,7 +18,7 @@ def main(argv=None):
         args = parser.parse_args(argv)
         import_tensorflow()
         from export.artifact import FORMATS, export_run
-        from training.files import room_in
+        from export.storage.files import room_in
 
         formats = args.format.split(",")
         if not set(formats) <= set(FORMATS):

@@ -10,11 +10,12 @@ from export.freeze import freeze
 from export.onnx import TOLERANCE, relative_error
 from export.precision import in_float32
 from export.saved_model import write_saved_model
-from keras_vaemix import supports
-from training.files import write_json
-from training.folders import folder_atomically
-from training.locks import locked_for
-from training.run import load_model, versions
+from export.storage.files import write_json
+from export.storage.folders import folder_atomically
+from export.storage.locks import locked_for
+from keras_vaemix.core import supports
+from keras_vaemix.storage.loading import load_model
+from keras_vaemix.storage.versions import versions
 
 FORMATS = ("onnx", "saved_model")
 

@@ -6,7 +6,7 @@ import onnxruntime
 import tensorflow as tf
 
 from export.convert import ExportError, to_onnx
-from training.files import first_line
+from export.storage.files import first_line
 
 TOLERANCE = 1e-5
 
@@ -56,7 +56,7 @@ def relative_error(received, expected):
 def compare(path, inputs, expected):
     """Raises `ExportError` unless ONNX Runtime gives what TensorFlow gives, to 1e-5 of the larger of one and the value.
 
-    Rounding in float32 stays below it in all models of `tests.parity`, which prints how far.
+    Rounding in float32 stays below it in all models of `tests.checks.parity`, which prints how far.
     """
     names = list(expected)
     try:

@@ -2,7 +2,7 @@
 
 import keras
 
-from training.archives import uncompiled
+from keras_vaemix.storage.archives import uncompiled
 
 MIXED = ("mixed_bfloat16", "mixed_float16")
 

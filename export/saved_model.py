@@ -3,8 +3,8 @@
 import keras
 import tensorflow as tf
 
+from keras_vaemix.core.shapes import specs_of
 from keras_vaemix.models import LatentModel
-from keras_vaemix.shapes import specs_of
 
 
 def write_saved_model(frozen, path):

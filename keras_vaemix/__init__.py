@@ -12,29 +12,16 @@ Notation, the same in formulas and code:
 Every figure is in nats, summed over dimensions and averaged over examples.
 """
 
-from keras_vaemix.backend import check_backend
+from keras_vaemix.core.backend import check_backend
 
 check_backend()
 
-from keras_vaemix import (
-    adversarial,
-    callbacks,
-    categories,
-    costs,
-    discrepancies,
-    divergences,
-    embeddings,
-    evaluation,
-    moments,
-    networks,
-    penalties,
-    starts,
-    verify,
-)
-from keras_vaemix.batch import Batch, Terms
-from keras_vaemix.category_posteriors import CategoryPosterior, EncodedCategories, HeldCategories
-from keras_vaemix.heads import GatedHeads, Heads, SharedHeads
-from keras_vaemix.inverse_autoregressive import InverseAutoregressive
+from keras_vaemix import callbacks, divergences, evaluation, networks, starts, verify
+from keras_vaemix.categorical import categories
+from keras_vaemix.categorical.category_posteriors import CategoryPosterior, EncodedCategories, HeldCategories
+from keras_vaemix.categorical.heads import GatedHeads, Heads, SharedHeads
+from keras_vaemix.core.batch import Batch, Terms
+from keras_vaemix.integrations import embeddings
 from keras_vaemix.likelihoods import (
     Bernoulli,
     ContinuousBernoulli,
@@ -61,7 +48,9 @@ from keras_vaemix.models import (
 )
 from keras_vaemix.objectives import ELBO, DoublyReparameterized, Draws, ImportanceWeighted
 from keras_vaemix.posteriors import DiagonalNormal, NormalMixturePosterior, Posterior, SampledMixturePosterior
+from keras_vaemix.posteriors.inverse_autoregressive import InverseAutoregressive
 from keras_vaemix.priors import FittedMixture, LearnedNormal, MixturePrior, NormalMixture, Prior, RealNVP, StandardNormal, VampPrior
+from keras_vaemix.regularizers import adversarial, costs, discrepancies, moments, penalties
 from keras_vaemix.version import __version__
 
 __all__ = [

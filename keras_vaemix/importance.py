@@ -6,12 +6,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from keras_vaemix.blocks import at_once
+from keras_vaemix.core.blocks import at_once
+from keras_vaemix.core.part import check_positive
+from keras_vaemix.core.progress import progress
+from keras_vaemix.core.seeds import fold_in, stateless_seed
+from keras_vaemix.core.xla import Compiled
 from keras_vaemix.objectives import ImportanceWeighted, log_importance
-from keras_vaemix.part import check_positive
-from keras_vaemix.progress import progress
-from keras_vaemix.seeds import fold_in, stateless_seed
-from keras_vaemix.xla import Compiled
 
 RESOLVED = 2.0**30  # nats, beyond which the float32 of log p(x|z) is so coarse, 64 nats and more, that draws no longer differ in it
 FEW = 200  # effective samples, below which bias and standard error are not those of the delta method

@@ -4,8 +4,8 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
+from keras_vaemix.core.part import Part, check_positive, register, require
 from keras_vaemix.divergences import ClosedForm
-from keras_vaemix.part import Part, check_positive, register, require
 
 
 class Draws(NamedTuple):

@@ -6,13 +6,13 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_vaemix.blocks import at_once
-from keras_vaemix.gaussian_mixture import fit_mixture
+from keras_vaemix.core.blocks import at_once
+from keras_vaemix.core.part import require
+from keras_vaemix.core.replicas import reducible
+from keras_vaemix.mixtures.gaussian_mixture import fit_mixture
 from keras_vaemix.models import CPVAE, VAE
-from keras_vaemix.part import require
 from keras_vaemix.posteriors import DiagonalNormal
 from keras_vaemix.priors import NormalMixture, StandardNormal
-from keras_vaemix.replicas import reducible
 
 
 @functools.singledispatch

@@ -6,13 +6,13 @@ import numpy as np
 import tensorflow as tf
 from scipy.special import logsumexp
 
-from keras_vaemix.blocks import at_once
+from keras_vaemix.core.blocks import at_once
+from keras_vaemix.core.part import check_positive, require
+from keras_vaemix.core.progress import progress
+from keras_vaemix.core.seeds import fold_in, stateless_seed
 from keras_vaemix.divergences import MonteCarlo
 from keras_vaemix.evaluation.ladder import bounds_of
 from keras_vaemix.objectives import ELBO, ImportanceWeighted
-from keras_vaemix.part import check_positive, require
-from keras_vaemix.progress import progress
-from keras_vaemix.seeds import fold_in, stateless_seed
 
 ERRORS = 4.0  # a bound may exceed log p(x) by so many standard errors
 ROUNDING = 1e-5  # and by this share of it, which is float32's

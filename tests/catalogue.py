@@ -6,7 +6,8 @@ import keras
 import numpy as np
 
 import keras_vaemix as vm
-from keras_vaemix import networks, supports
+from keras_vaemix import networks
+from keras_vaemix.core import supports
 
 SHAPE, LATENT_DIM = (4, 4, 1), 3
 

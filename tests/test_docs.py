@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 import keras_vaemix as vm
-from training.files import read_json
+from export.storage.files import read_json
+from training.papers.result_rows import RESULTS, VERDICTS, portable
+from training.papers.tables import HEADLINES, MARKED, pages, with_tables
 from training.presets import PRESETS
-from training.record import RESULTS, VERDICTS, portable
-from training.tables import HEADLINES, MARKED, pages, with_tables
 
 ROOT = Path(__file__).parents[1]
 PAGES = {str(page.relative_to(ROOT)): page for page in pages()}

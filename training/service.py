@@ -1,78 +1,8 @@
-"""tf.data services: other machines that make the training batches, where the input is the bottleneck.
-
-python -m training.service --port 5050
-"""
+"""tf.data services: other machines that make the training batches, where the input is the bottleneck."""
 
 import sys
 
-from export import flags
-from training.quiet import import_tensorflow
-
-
-def check_served(x, services):
-    """Raises `ValueError` if services are to make batches of examples that are not in memory, or are no addresses."""
-    from keras_vaemix.part import require
-    from training.data.rows import is_large
-
-    expected = "data that fit in memory for --data-service, which sends them to the services once: leave it away"
-    require(not services or not is_large(x), expected, examples=len(x))
-    for address in services:
-        require("://" in address, "addresses such as grpc://HOST:PORT for --data-service", address=address)
-
-
-def serve(steps, make, services):
-    """Returns `steps.map(make)`, with the work done by tf.data services, each making every so many-th step.
-
-    Each address is a dispatcher of its own, so that the order of steps is that without services: a service of several workers
-    (`ShardingPolicy.OFF`) would repeat every step, and dynamic sharding has no order.
-
-    Args:
-        steps: Endless data set of what a batch is made of: seeds and indices.
-        make: Function from an element of it to a batch.
-        services: Addresses, grpc://HOST:PORT.
-    """
-    import tensorflow as tf
-
-    distribute = tf.data.experimental.service.distribute
-    made = []
-    for i, address in enumerate(services):
-        own = steps.shard(len(services), i).map(make, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-        made.append(own.apply(distribute(tf.data.experimental.service.ShardingPolicy.OFF, address, max_outstanding_requests=8)))
-    return made[0] if len(made) == 1 else tf.data.Dataset.choose_from_datasets(made, tf.data.Dataset.range(len(made)).repeat())
-
-
-def start(port=0):
-    """Starts a dispatcher with one worker in this process; returns both, and its address is `dispatcher.target`.
-
-    Args:
-        port: Where the dispatcher listens; 0 for one that is free.
-    """
-    import tensorflow as tf
-
-    service = tf.data.experimental.service
-    dispatcher = service.DispatchServer(service.DispatcherConfig(port=port))
-    address = dispatcher.target.partition("://")[2]
-    return dispatcher, service.WorkerServer(service.WorkerConfig(dispatcher_address=address))
-
-
-def main(argv=None):
-    """Serves until it is stopped."""
-    parser = flags.Parser(prog="python -m training.service", description=__doc__.splitlines()[0])
-    parser.add_argument("--port", type=flags.up_to(65535, 1), default=5050, help="where to listen (default: %(default)s)")
-    try:
-        args = parser.parse_args(argv)
-    except ValueError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    import_tensorflow()
-    dispatcher, _ = start(args.port)
-    print(f"Serving on port {args.port}: pass --data-service grpc://HOST:{args.port} to training.train", flush=True)
-    try:
-        dispatcher.join()
-    except KeyboardInterrupt:
-        return 0
-    return 0
-
+from training.jobs.service import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -6,11 +6,11 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
+from keras_vaemix.core.part import check_positive, register, require
 from keras_vaemix.divergences.estimates import Divergence
 from keras_vaemix.divergences.matching import Optimal
 from keras_vaemix.divergences.pairwise import kl_among, pairwise_kl
-from keras_vaemix.mixtures import NormalComponents, is_normal_mixture
-from keras_vaemix.part import check_positive, register, require
+from keras_vaemix.mixtures.normal_components import NormalComponents, is_normal_mixture
 
 
 class Pairs(NamedTuple):

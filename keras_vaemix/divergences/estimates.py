@@ -2,7 +2,7 @@
 
 import abc
 
-from keras_vaemix.part import Part, register
+from keras_vaemix.core.part import Part, register
 
 
 class Divergence(Part, abc.ABC):

@@ -6,7 +6,7 @@ import itertools
 import numpy as np
 import tensorflow as tf
 
-from keras_vaemix.part import Part, register
+from keras_vaemix.core.part import Part, register
 
 LARGEST_ENUMERATION = 5
 

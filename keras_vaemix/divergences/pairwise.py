@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from keras_vaemix.mixtures import center, standardized_squares
+from keras_vaemix.mixtures.density import center, standardized_squares
 
 
 def pairwise_kl(q, p):

@@ -7,10 +7,11 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from keras_vaemix.mixtures import DiagonalNormalMixture, is_normal_mixture
+from keras_vaemix.core.part import check_positive, require
+from keras_vaemix.core.seeds import fold_in, stateless_seed
+from keras_vaemix.mixtures.density import DiagonalNormalMixture
+from keras_vaemix.mixtures.normal_components import is_normal_mixture
 from keras_vaemix.models import CPVAE, GMVAE, VAE, HierarchicalVAE
-from keras_vaemix.part import check_positive, require
-from keras_vaemix.seeds import fold_in, stateless_seed
 
 tfd = tfp.distributions
 

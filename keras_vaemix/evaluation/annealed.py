@@ -5,12 +5,12 @@ import math
 import numpy as np
 import tensorflow as tf
 
-from keras_vaemix.blocks import as_array, at_once
+from keras_vaemix.core.blocks import as_array, at_once
+from keras_vaemix.core.part import check_positive, require
+from keras_vaemix.core.progress import progress
+from keras_vaemix.core.seeds import fold_in, stateless_seed
 from keras_vaemix.evaluation.annealing import Path, Target
 from keras_vaemix.importance import LikelihoodEstimate, stream, summarize
-from keras_vaemix.part import check_positive, require
-from keras_vaemix.progress import progress
-from keras_vaemix.seeds import fold_in, stateless_seed
 
 PILOT_SHARE = 4  # of the chains are as many that find step sizes
 

@@ -6,9 +6,9 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from keras_vaemix.part import require
-from keras_vaemix.seeds import fold_in
-from keras_vaemix.shapes import fold
+from keras_vaemix.core.part import require
+from keras_vaemix.core.seeds import fold_in
+from keras_vaemix.core.shapes import fold
 
 tfd = tfp.distributions
 

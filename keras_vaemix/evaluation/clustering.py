@@ -6,7 +6,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 
-from keras_vaemix.part import require
+from keras_vaemix.core.part import require
 
 DEAD_SHARE = 0.1  # of 1/K, the share of a category where all are used alike
 UNMATCHED = -1

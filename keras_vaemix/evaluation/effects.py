@@ -3,9 +3,9 @@
 import numpy as np
 import tensorflow as tf
 
-from keras_vaemix.blocks import at_once
+from keras_vaemix.core.blocks import at_once
+from keras_vaemix.core.part import check_positive, require
 from keras_vaemix.evaluation.latent import posterior_means
-from keras_vaemix.part import check_positive, require
 
 
 def latent_effects(model, x, reach=1.0, num_examples=8, batch_size=None):

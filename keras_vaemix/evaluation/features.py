@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from keras_vaemix.part import require
+from keras_vaemix.core.part import require
 
 
 def check_features(**arrays):

@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.linalg import svdvals
 
+from keras_vaemix.core.part import require
 from keras_vaemix.evaluation.features import check_features
-from keras_vaemix.part import require
 
 
 class Moments(NamedTuple):

@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from keras_vaemix.blocks import as_array, at_once
+from keras_vaemix.core.blocks import as_array, at_once
+from keras_vaemix.core.part import check_positive, require
+from keras_vaemix.core.progress import progress
 from keras_vaemix.evaluation.frechet import Moments, frechet_distance
 from keras_vaemix.evaluation.precision_recall import improved_precision_recall, precision_recall_distributions
-from keras_vaemix.part import check_positive, require
-from keras_vaemix.progress import progress
 
 
 def generation_report(model, x, features, num_samples=10_000, batch_size=None, seed=0, real=None, verbose=0):

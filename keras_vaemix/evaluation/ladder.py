@@ -4,14 +4,14 @@ import numpy as np
 import tensorflow as tf
 
 from keras_vaemix import divergences
-from keras_vaemix.blocks import at_once
-from keras_vaemix.mixtures import NormalComponents, is_normal_mixture
+from keras_vaemix.core.blocks import at_once
+from keras_vaemix.core.part import check_positive
+from keras_vaemix.core.seeds import fold_in, stateless_seed
+from keras_vaemix.mixtures.normal_components import NormalComponents, is_normal_mixture
 from keras_vaemix.models import VAE
 from keras_vaemix.objectives import ELBO
-from keras_vaemix.part import check_positive
 from keras_vaemix.posteriors import MixturePosterior
 from keras_vaemix.priors import VampPrior
-from keras_vaemix.seeds import fold_in, stateless_seed
 
 LADDER = {
     "lower_bound": divergences.LowerBound(),

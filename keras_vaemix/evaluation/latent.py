@@ -4,10 +4,10 @@ import numpy as np
 import tensorflow as tf
 from scipy.spatial.distance import cdist
 
-from keras_vaemix.blocks import at_once
+from keras_vaemix.core.blocks import at_once
+from keras_vaemix.core.part import check_positive, require
 from keras_vaemix.evaluation.features import check_features
 from keras_vaemix.evaluation.frechet import frechet_distance
-from keras_vaemix.part import check_positive, require
 
 ACTIVE_STDDEV = 0.01  # of a code that moves
 MMD_SCALES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)

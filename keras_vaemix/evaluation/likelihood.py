@@ -6,12 +6,12 @@ import warnings
 import numpy as np
 import tensorflow as tf
 
-from keras_vaemix.blocks import at_once
+from keras_vaemix.core.blocks import at_once
+from keras_vaemix.core.progress import progress
+from keras_vaemix.core.seeds import fold_in, stateless_seed
 from keras_vaemix.evaluation.ladder import has_kl_ladder, has_paper_kl, kl_ladder, paper_kl
 from keras_vaemix.evaluation.latent import active_units
 from keras_vaemix.objectives import ELBO
-from keras_vaemix.progress import progress
-from keras_vaemix.seeds import fold_in, stateless_seed
 
 
 def bound_parts(model, x, batch_size=None, seed=0, verbose=0):

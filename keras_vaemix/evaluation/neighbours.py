@@ -3,8 +3,8 @@
 import numpy as np
 from sklearn.neighbors import NearestNeighbors
 
-from keras_vaemix.blocks import as_array, blocks
-from keras_vaemix.part import check_positive, require
+from keras_vaemix.core.blocks import as_array, blocks
+from keras_vaemix.core.part import check_positive, require
 
 BLOCK_BYTES = 2**30  # of training examples at a time
 

@@ -6,8 +6,8 @@ import numpy as np
 from sklearn.cluster import MiniBatchKMeans
 from threadpoolctl import threadpool_limits
 
+from keras_vaemix.core.part import check_positive, require
 from keras_vaemix.evaluation.features import check_features
-from keras_vaemix.part import check_positive, require
 
 CANCELLED = 1e-7  # of the squared lengths: smaller squared distances are not taken from a matrix product
 ROUNDING = 1e-6  # of a radius, which is more than squared distances err

@@ -4,8 +4,8 @@ import numpy as np
 import tensorflow as tf
 from scipy.special import logsumexp
 
+from keras_vaemix.core.part import check_positive, require
 from keras_vaemix.models import CPVAE
-from keras_vaemix.part import check_positive, require
 
 GRID = (-10.0, 10.0, 4001)
 MASS_ERROR = 1e-3  # share of p(z) that may lie outside the grid

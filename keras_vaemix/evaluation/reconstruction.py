@@ -3,12 +3,12 @@
 import numpy as np
 import tensorflow as tf
 
-from keras_vaemix.blocks import at_once
+from keras_vaemix.core.blocks import at_once
+from keras_vaemix.core.part import check_positive
+from keras_vaemix.core.progress import progress
+from keras_vaemix.core.seeds import stateless_seed
 from keras_vaemix.evaluation.latent import latent_report, posterior_means
 from keras_vaemix.evaluation.likelihood import standard_error
-from keras_vaemix.part import check_positive
-from keras_vaemix.progress import progress
-from keras_vaemix.seeds import stateless_seed
 
 
 def autoencoder_report(model, x, batch_size=None, seed=0, verbose=0):

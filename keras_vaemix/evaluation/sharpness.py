@@ -3,11 +3,11 @@
 import numpy as np
 from scipy import ndimage
 
-from keras_vaemix.blocks import as_array, at_once
+from keras_vaemix.core.blocks import as_array, at_once
+from keras_vaemix.core.part import check_positive, require
+from keras_vaemix.core.progress import progress
 from keras_vaemix.evaluation.generation import batched, draws_of, sample_of
 from keras_vaemix.evaluation.likelihood import standard_error
-from keras_vaemix.part import check_positive, require
-from keras_vaemix.progress import progress
 
 LAPLACIAN = np.array([[0, 1, 0], [1, -4, 1], [0, 1, 0]], "float32")
 LUMA = np.array([0.299, 0.587, 0.114], "float32")  # ITU-R BT.601

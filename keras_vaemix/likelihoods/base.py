@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from keras_vaemix import supports
+from keras_vaemix.core import supports
 
 tfd = tfp.distributions
 

@@ -1,11 +1,11 @@
-"""The Bernoulli likelihood of binary values, and its pseudo-likelihood of values in between."""
+"""The Bernoulli likelihood of binary values."""
 
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from keras_vaemix import supports
+from keras_vaemix.core import supports
+from keras_vaemix.core.part import register
 from keras_vaemix.likelihoods.base import Likelihood, sum_event
-from keras_vaemix.part import register
 
 tfd = tfp.distributions
 
@@ -28,11 +28,3 @@ class Bernoulli(Likelihood):
     def log_prob(self, params, x, training=False):
         logits = tf.cast(params, tf.float32)
         return sum_event(x * logits - tf.nn.softplus(logits), x)
-
-
-@register
-class PseudoBernoulli(Bernoulli):
-    """Bernoulli formula on grey data in [0, 1]: a cross-entropy, no density. Its figures are named `pseudo_*`."""
-
-    support = supports.UNIT_INTERVAL
-    is_density = False

@@ -3,9 +3,9 @@
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from keras_vaemix import supports
+from keras_vaemix.core import supports
+from keras_vaemix.core.part import register
 from keras_vaemix.likelihoods.base import Likelihood
-from keras_vaemix.part import register
 
 tfd = tfp.distributions
 

@@ -4,9 +4,9 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from keras_vaemix import supports
+from keras_vaemix.core import supports
+from keras_vaemix.core.part import register, require
 from keras_vaemix.likelihoods.base import Likelihood
-from keras_vaemix.part import register, require
 
 tfd = tfp.distributions
 

@@ -2,8 +2,8 @@
 
 import tensorflow_probability as tfp
 
+from keras_vaemix.core.part import register
 from keras_vaemix.likelihoods.location_scale import LocationScale, check_scale
-from keras_vaemix.part import register
 
 tfd = tfp.distributions
 

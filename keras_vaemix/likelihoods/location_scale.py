@@ -4,8 +4,8 @@ import math
 
 import tensorflow_probability as tfp
 
+from keras_vaemix.core.part import require
 from keras_vaemix.likelihoods.base import Likelihood
-from keras_vaemix.part import require
 
 tfd = tfp.distributions
 

@@ -2,19 +2,19 @@
 
 from keras_vaemix.models.adversarial_autoencoder import AdversarialAutoencoder
 from keras_vaemix.models.autoencoder import Autoencoder
-from keras_vaemix.models.autoencoding import AutoencodingModel
-from keras_vaemix.models.base import LatentModel
+from keras_vaemix.models.base.autoencoding import AutoencodingModel
+from keras_vaemix.models.base.generative import GenerativeModel
+from keras_vaemix.models.base.latent import LatentModel
+from keras_vaemix.models.base.pixel_decoding import PixelDecoding
+from keras_vaemix.models.base.step import SteppedModel, Update
 from keras_vaemix.models.cp_vae import CPVAE
 from keras_vaemix.models.flex_ae import FlexAE
 from keras_vaemix.models.gamix_vae import GAMIXVAE
-from keras_vaemix.models.generative import GenerativeModel
 from keras_vaemix.models.gm_vae import GMVAE
 from keras_vaemix.models.hierarchical_vae import HierarchicalVAE
 from keras_vaemix.models.mask_aae import MaskAAE
-from keras_vaemix.models.pixel_decoding import PixelDecoding
 from keras_vaemix.models.pixel_hierarchical_vae import PixelHierarchicalVAE
 from keras_vaemix.models.pixel_vae import PixelVAE
-from keras_vaemix.models.step import SteppedModel, Update
 from keras_vaemix.models.two_stage_vae import TwoStageVAE
 from keras_vaemix.models.vae import VAE
 

@@ -2,9 +2,9 @@
 
 import keras
 
-from keras_vaemix.adversarial import NonSaturating
-from keras_vaemix.models.critic_autoencoder import CriticAutoencoder
-from keras_vaemix.part import register, require
+from keras_vaemix.core.part import register, require
+from keras_vaemix.models.base.critic_autoencoder import CriticAutoencoder
+from keras_vaemix.regularizers.adversarial import NonSaturating
 
 
 @register

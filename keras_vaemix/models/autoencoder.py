@@ -2,13 +2,13 @@
 
 import tensorflow as tf
 
-from keras_vaemix.blocks import at_once
-from keras_vaemix.discrepancies import Discrepancy
-from keras_vaemix.models.autoencoding import AutoencodingModel
-from keras_vaemix.part import register, require, require_kind
-from keras_vaemix.penalties import Penalty
-from keras_vaemix.progress import progress
-from keras_vaemix.seeds import fold_in
+from keras_vaemix.core.blocks import at_once
+from keras_vaemix.core.part import register, require, require_kind
+from keras_vaemix.core.progress import progress
+from keras_vaemix.core.seeds import fold_in
+from keras_vaemix.models.base.autoencoding import AutoencodingModel
+from keras_vaemix.regularizers.discrepancies import Discrepancy
+from keras_vaemix.regularizers.penalties import Penalty
 
 
 @register

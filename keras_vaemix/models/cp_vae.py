@@ -6,20 +6,21 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from keras_vaemix import categories
-from keras_vaemix.batch import Batch
-from keras_vaemix.blocks import at_once
-from keras_vaemix.category_posteriors import CategoryPosterior, EncodedCategories
+from keras_vaemix.categorical import categories
+from keras_vaemix.categorical.category_posteriors import CategoryPosterior, EncodedCategories
+from keras_vaemix.categorical.heads import CategoricalNormal, GatedHeads, Heads
+from keras_vaemix.core.batch import Batch
+from keras_vaemix.core.blocks import at_once
+from keras_vaemix.core.part import check_positive, register, require, require_kind
+from keras_vaemix.core.replicas import global_mean
+from keras_vaemix.core.seeds import fold_in
+from keras_vaemix.core.shapes import fold, unfold
 from keras_vaemix.divergences import ClosedForm, MonteCarlo
-from keras_vaemix.heads import CategoricalNormal, GatedHeads, Heads
-from keras_vaemix.mixtures import is_normal, product_dtype
-from keras_vaemix.models.base import LatentModel
+from keras_vaemix.mixtures.density import product_dtype
+from keras_vaemix.mixtures.normal_components import is_normal
+from keras_vaemix.models.base.latent import LatentModel
 from keras_vaemix.objectives import ELBO, Draws
-from keras_vaemix.part import check_positive, register, require, require_kind
 from keras_vaemix.priors import MixturePrior, Prior
-from keras_vaemix.replicas import global_mean
-from keras_vaemix.seeds import fold_in
-from keras_vaemix.shapes import fold, unfold
 
 tfd = tfp.distributions
 

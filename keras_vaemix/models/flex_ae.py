@@ -3,15 +3,15 @@
 import keras
 import tensorflow as tf
 
-from keras_vaemix.adversarial import Wasserstein
-from keras_vaemix.batch import Terms
-from keras_vaemix.models.autoencoding import without_state_updates
-from keras_vaemix.models.critic_autoencoder import CriticAutoencoder
-from keras_vaemix.models.step import Update
-from keras_vaemix.part import register, require
-from keras_vaemix.priors.sampler import draw
-from keras_vaemix.replicas import reversed_rows
-from keras_vaemix.seeds import fold_in
+from keras_vaemix.core.batch import Terms
+from keras_vaemix.core.part import register, require
+from keras_vaemix.core.replicas import reversed_rows
+from keras_vaemix.core.sampler import draw
+from keras_vaemix.core.seeds import fold_in
+from keras_vaemix.models.base.autoencoding import without_state_updates
+from keras_vaemix.models.base.critic_autoencoder import CriticAutoencoder
+from keras_vaemix.models.base.step import Update
+from keras_vaemix.regularizers.adversarial import Wasserstein
 
 
 @register

@@ -4,16 +4,16 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_vaemix.adversarial import AdversarialLoss, LeastSquares, Wasserstein
-from keras_vaemix.batch import Terms
-from keras_vaemix.blocks import at_once
-from keras_vaemix.models.step import Update
+from keras_vaemix.core.batch import Terms
+from keras_vaemix.core.blocks import at_once
+from keras_vaemix.core.part import register, require, require_kind
+from keras_vaemix.core.progress import progress
+from keras_vaemix.core.seeds import fold_in
+from keras_vaemix.models.base.step import Update
 from keras_vaemix.models.vae import VAE
-from keras_vaemix.moments import Moments, TotalMoments
-from keras_vaemix.part import register, require, require_kind
 from keras_vaemix.posteriors import DiagonalNormal
-from keras_vaemix.progress import progress
-from keras_vaemix.seeds import fold_in
+from keras_vaemix.regularizers.adversarial import AdversarialLoss, LeastSquares, Wasserstein
+from keras_vaemix.regularizers.moments import Moments, TotalMoments
 
 
 @register

@@ -5,13 +5,13 @@ from typing import NamedTuple
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from keras_vaemix.models.two_level import TwoLevelModel
-from keras_vaemix.part import check_positive, register, require
+from keras_vaemix.core.part import check_positive, register, require
+from keras_vaemix.core.sampler import Noise, Sampler
+from keras_vaemix.core.seeds import fold_in
+from keras_vaemix.core.shapes import fold, unfold
+from keras_vaemix.mixtures.location_scale import choose
+from keras_vaemix.models.base.two_level import TwoLevelModel
 from keras_vaemix.posteriors import NormalMixturePosterior
-from keras_vaemix.priors.location_scale import choose
-from keras_vaemix.priors.sampler import Noise, Sampler
-from keras_vaemix.seeds import fold_in
-from keras_vaemix.shapes import fold, unfold
 
 tfd = tfp.distributions
 

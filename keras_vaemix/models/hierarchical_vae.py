@@ -3,10 +3,10 @@
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from keras_vaemix.models.two_level import TwoLevelModel
-from keras_vaemix.part import register, require
-from keras_vaemix.seeds import fold_in
-from keras_vaemix.shapes import fold, unfold
+from keras_vaemix.core.part import register, require
+from keras_vaemix.core.seeds import fold_in
+from keras_vaemix.core.shapes import fold, unfold
+from keras_vaemix.models.base.two_level import TwoLevelModel
 
 tfd = tfp.distributions
 

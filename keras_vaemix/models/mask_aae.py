@@ -6,15 +6,15 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_vaemix.adversarial import Wasserstein
-from keras_vaemix.batch import Terms
+from keras_vaemix.core.batch import Terms
+from keras_vaemix.core.part import register, require
+from keras_vaemix.core.replicas import global_mean
 from keras_vaemix.models.autoencoder import Autoencoder
-from keras_vaemix.models.autoencoding import without_state_updates
-from keras_vaemix.models.critic_autoencoder import CriticAutoencoder
-from keras_vaemix.models.step import Update
-from keras_vaemix.part import register, require
+from keras_vaemix.models.base.autoencoding import without_state_updates
+from keras_vaemix.models.base.critic_autoencoder import CriticAutoencoder
+from keras_vaemix.models.base.step import Update
 from keras_vaemix.priors import StandardNormal
-from keras_vaemix.replicas import global_mean
+from keras_vaemix.regularizers.adversarial import Wasserstein
 
 LAST_POLARITY = 2048.0
 CODE_STEPS = 500_000  # of a run of the paper's code

@@ -2,9 +2,9 @@
 
 import tensorflow as tf
 
-from keras_vaemix.models.pixel_decoding import PixelDecoding
+from keras_vaemix.core.part import register
+from keras_vaemix.models.base.pixel_decoding import PixelDecoding
 from keras_vaemix.models.vae import VAE
-from keras_vaemix.part import register
 
 
 @register

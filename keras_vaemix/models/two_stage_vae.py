@@ -3,14 +3,14 @@
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from keras_vaemix.batch import Batch
-from keras_vaemix.models.base import LatentModel
-from keras_vaemix.models.step import Update
+from keras_vaemix.core.batch import Batch
+from keras_vaemix.core.part import register, require, require_kind
+from keras_vaemix.core.seeds import fold_in
+from keras_vaemix.core.shapes import fold, unfold
+from keras_vaemix.models.base.latent import LatentModel
+from keras_vaemix.models.base.step import Update
 from keras_vaemix.models.vae import VAE
 from keras_vaemix.objectives import Draws
-from keras_vaemix.part import register, require, require_kind
-from keras_vaemix.seeds import fold_in
-from keras_vaemix.shapes import fold, unfold
 
 tfd = tfp.distributions
 

@@ -2,13 +2,13 @@
 
 import tensorflow as tf
 
-from keras_vaemix.batch import Batch
-from keras_vaemix.models.base import LatentModel
+from keras_vaemix.core.batch import Batch
+from keras_vaemix.core.part import register, require, require_kind
+from keras_vaemix.core.shapes import fold, unfold
+from keras_vaemix.models.base.latent import LatentModel
 from keras_vaemix.objectives import Draws, weighted_path
-from keras_vaemix.part import register, require, require_kind
 from keras_vaemix.posteriors import DiagonalNormal, Posterior
 from keras_vaemix.priors import Prior
-from keras_vaemix.shapes import fold, unfold
 
 
 @register

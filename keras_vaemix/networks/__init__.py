@@ -1,9 +1,10 @@
 """Networks: tensors in and tensors out, each a plain `keras.Model`."""
 
-from keras_vaemix.networks.conv import dcgan_decoder, dcgan_encoder, info_gan_decoder, info_gan_encoder
+from keras_vaemix.networks.dcgan import dcgan_decoder, dcgan_encoder
 from keras_vaemix.networks.gated_conv import GatedConv2D, gated_conv_decoder, gated_conv_encoder
 from keras_vaemix.networks.gated_mlp import GatedDense, gated_mlp
 from keras_vaemix.networks.halves import Halves
+from keras_vaemix.networks.info_gan import info_gan_decoder, info_gan_encoder
 from keras_vaemix.networks.joint_conv import joint_conv_decoder, joint_conv_encoder
 from keras_vaemix.networks.joint_mlp import joint_gated_mlp
 from keras_vaemix.networks.made import MaskedDense, made

@@ -4,9 +4,9 @@ import math
 
 import keras
 
+from keras_vaemix.core.part import check_positive, register, require
 from keras_vaemix.networks.gated_mlp import GatedDense, gated
 from keras_vaemix.networks.halves import halves
-from keras_vaemix.part import check_positive, register, require
 
 VAMP_LAYERS = ((32, 7, 1), (32, 3, 2), (64, 5, 1), (64, 3, 2), (6, 3, 1))
 

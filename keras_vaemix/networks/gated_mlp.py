@@ -5,8 +5,8 @@ import math
 import keras
 import tensorflow as tf
 
+from keras_vaemix.core.part import check_positive, register
 from keras_vaemix.networks.halves import halves
-from keras_vaemix.part import check_positive, register
 
 
 def gated(h):

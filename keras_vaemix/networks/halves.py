@@ -2,7 +2,7 @@
 
 import keras
 
-from keras_vaemix.part import Part, register
+from keras_vaemix.core.part import Part, register
 
 
 @register

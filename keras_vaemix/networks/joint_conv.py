@@ -2,9 +2,9 @@
 
 import keras
 
+from keras_vaemix.core.part import check_positive
 from keras_vaemix.networks.gated_conv import GatedConv2D, check_image_shape, image_of, latent_map
 from keras_vaemix.networks.gated_mlp import GatedDense
-from keras_vaemix.part import check_positive
 
 LOWER_LAYERS = ((32, 3, 1), (32, 3, 2), (64, 3, 1), (64, 3, 2), (6, 3, 1))
 

@@ -4,8 +4,8 @@ import math
 
 import keras
 
+from keras_vaemix.core.part import check_positive, require
 from keras_vaemix.networks.gated_mlp import GatedDense
-from keras_vaemix.part import check_positive, require
 
 
 def joint_gated_mlp(input_shapes, output_shape, branch=(300,), hidden=(300,), kernel_initializer="he_normal", name=None):

@@ -5,7 +5,7 @@ import math
 import keras
 import numpy as np
 
-from keras_vaemix.part import check_positive, register, require
+from keras_vaemix.core.part import check_positive, register, require
 
 
 @register

@@ -4,7 +4,7 @@ import math
 
 import keras
 
-from keras_vaemix.part import check_positive
+from keras_vaemix.core.part import check_positive
 
 
 def mlp(input_shape, output_shape, hidden=(64, 64), activation="tanh", skip=False, name=None):

@@ -3,7 +3,7 @@
 import keras
 import tensorflow as tf
 
-from keras_vaemix.part import register, require
+from keras_vaemix.core.part import register, require
 
 NUM_GROUPS = (32, 16, 8, 4, 2)
 GROUP_SIZE = 4  # channels of a group are a multiple: alone, a channel would lose its mean over the map

@@ -2,10 +2,10 @@
 
 import keras
 
-from keras_vaemix.networks.conv import leaky_relu
+from keras_vaemix.core.part import check_positive, require
 from keras_vaemix.networks.gated_conv import check_image_shape
 from keras_vaemix.networks.normalizations import normalization_layer
-from keras_vaemix.part import check_positive, require
+from keras_vaemix.networks.strided import leaky_relu
 
 KERNEL_SIZE = 4
 MAX_MULTIPLE = 8  # of the first layer's filters

@@ -4,10 +4,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_vaemix.core.part import check_positive, constructor_config, register, require
 from keras_vaemix.networks.gated_conv import check_image_shape, latent_map
 from keras_vaemix.networks.gated_mlp import GatedDense, gated
 from keras_vaemix.networks.halves import halves
-from keras_vaemix.part import check_positive, constructor_config, register, require
 
 
 @register

@@ -2,10 +2,10 @@
 
 import tensorflow as tf
 
+from keras_vaemix.core.progress import progress
+from keras_vaemix.core.seeds import fold_in
+from keras_vaemix.core.xla import Compiled
 from keras_vaemix.networks.pixel_cnn import columns
-from keras_vaemix.progress import progress
-from keras_vaemix.seeds import fold_in
-from keras_vaemix.xla import Compiled
 
 
 class PixelSampler:

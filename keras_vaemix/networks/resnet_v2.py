@@ -2,10 +2,10 @@
 
 import keras
 
+from keras_vaemix.core.part import check_positive, require
 from keras_vaemix.networks.gated_conv import check_image_shape
 from keras_vaemix.networks.normalizations import normalization_layer
 from keras_vaemix.networks.upsampling import upsampling as upsampling_of
-from keras_vaemix.part import check_positive, require
 
 ACTIVATION = "relu"
 

@@ -3,7 +3,7 @@
 import keras
 import tensorflow as tf
 
-from keras_vaemix.part import Part, register, require
+from keras_vaemix.core.part import Part, register, require
 
 
 def nearest(h, channels):

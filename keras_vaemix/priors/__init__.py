@@ -1,12 +1,13 @@
 """Priors p(z): one file each."""
 
-from keras_vaemix.priors.base import MixturePrior, Prior
+from keras_vaemix.core.sampler import Noise, Sampler
+from keras_vaemix.mixtures.location_scale import LocationScaleMixture
+from keras_vaemix.priors.base import Prior
 from keras_vaemix.priors.fitted_mixture import FittedMixture
 from keras_vaemix.priors.learned_normal import LearnedNormal
-from keras_vaemix.priors.location_scale import LocationScaleMixture
+from keras_vaemix.priors.mixture import MixturePrior
 from keras_vaemix.priors.normal_mixture import NormalMixture
 from keras_vaemix.priors.real_nvp import RealNVP
-from keras_vaemix.priors.sampler import Noise, Sampler
 from keras_vaemix.priors.standard_normal import StandardNormal
 from keras_vaemix.priors.vamp import VampPrior
 

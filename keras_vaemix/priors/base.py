@@ -1,4 +1,4 @@
-"""What a prior is, and what a mixture prior is."""
+"""What a prior is."""
 
 import abc
 
@@ -6,11 +6,10 @@ import keras
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from keras_vaemix.mixtures import DiagonalNormalMixture, is_normal_mixture, product_dtype
-from keras_vaemix.part import check_positive, require
-from keras_vaemix.priors.location_scale import LocationScaleMixture
-from keras_vaemix.priors.sampler import draw
-from keras_vaemix.seeds import stateless_seed
+from keras_vaemix.core.part import check_positive, require
+from keras_vaemix.core.sampler import draw
+from keras_vaemix.core.seeds import stateless_seed
+from keras_vaemix.mixtures.location_scale import LocationScaleMixture
 
 tfd = tfp.distributions
 
@@ -98,31 +97,3 @@ class Prior(keras.layers.Layer, abc.ABC):
     def responsibilities(self, z, encode=None):
         r"""Returns :math:`p(k|z) = \pi_k p_k(z) / p(z)`, [..., K]; one for a prior that is no mixture."""
         return tf.ones([*tf.shape(z)[:-1], 1])
-
-
-class MixturePrior(Prior):
-    r"""Abstract: a mixture :math:`p(z) = \sum_k \pi_k p_k(z)`. A member writes `logits` and `components`."""
-
-    @abc.abstractmethod
-    def logits(self):
-        """Returns the log-weights up to a constant, [K]."""
-
-    @abc.abstractmethod
-    def components(self, encode):
-        """Returns the components, a TFP distribution of batch [K] and event [D]; it may be a mixture itself."""
-
-    def distribution(self, encode=None, training=False):
-        components = self.components(encode)
-        weights = tfd.Categorical(logits=self.logits())
-        if is_normal_mixture(components):
-            return DiagonalNormalMixture(weights, components, product_dtype(components, training))
-        return tfd.MixtureSameFamily(weights, components)
-
-    def log_weights(self):
-        return tf.nn.log_softmax(self.logits())
-
-    def sampler(self, encode=None):
-        return LocationScaleMixture.of(self.logits(), self.components(encode))
-
-    def responsibilities(self, z, encode=None):
-        return tf.nn.softmax(self.log_weights() + self.components(encode).log_prob(z[..., None, :]))

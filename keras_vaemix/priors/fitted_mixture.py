@@ -4,9 +4,9 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from keras_vaemix.gaussian_mixture import fit_mixture
-from keras_vaemix.part import check_positive, register, require
-from keras_vaemix.priors.base import MixturePrior
+from keras_vaemix.core.part import check_positive, register, require
+from keras_vaemix.mixtures.gaussian_mixture import fit_mixture
+from keras_vaemix.priors.mixture import MixturePrior
 
 tfd = tfp.distributions
 

@@ -2,7 +2,7 @@
 
 import tensorflow_probability as tfp
 
-from keras_vaemix.part import register
+from keras_vaemix.core.part import register
 from keras_vaemix.priors.base import Prior
 from keras_vaemix.priors.scales import initial_scale, softplus_scale
 

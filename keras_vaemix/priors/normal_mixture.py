@@ -5,8 +5,8 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from keras_vaemix.part import check_positive, register, require
-from keras_vaemix.priors.base import MixturePrior
+from keras_vaemix.core.part import check_positive, register, require
+from keras_vaemix.priors.mixture import MixturePrior
 from keras_vaemix.priors.scales import initial_scale, inverse_softplus_scale, softplus_scale
 
 tfd = tfp.distributions

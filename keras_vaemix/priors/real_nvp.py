@@ -5,10 +5,10 @@ from typing import NamedTuple
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from keras_vaemix.core.part import PartLayer, check_positive, register, require
+from keras_vaemix.core.sampler import Sampler
 from keras_vaemix.networks import mlp
-from keras_vaemix.part import PartLayer, check_positive, register, require
 from keras_vaemix.priors.base import Prior
-from keras_vaemix.priors.sampler import Sampler
 
 tfd, tfb = tfp.distributions, tfp.bijectors
 

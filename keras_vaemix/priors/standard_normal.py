@@ -3,7 +3,7 @@
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from keras_vaemix.part import register
+from keras_vaemix.core.part import register
 from keras_vaemix.priors.base import Prior
 
 tfd = tfp.distributions

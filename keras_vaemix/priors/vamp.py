@@ -6,8 +6,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_vaemix.part import check_positive, register, require
-from keras_vaemix.priors.base import MixturePrior
+from keras_vaemix.core.part import check_positive, register, require
+from keras_vaemix.priors.mixture import MixturePrior
 
 
 @register

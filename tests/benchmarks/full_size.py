@@ -13,7 +13,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from keras_vaemix import supports
+from keras_vaemix.core import supports
 from training.data.splits import Data, Split
 from training.presets import PRESETS
 

@@ -31,7 +31,7 @@ def figures(model, logs):
 
 def keras_vaemix(stopwatch, steps, keywords):
     """Times training steps as a user takes them."""
-    from keras_vaemix import supports
+    from keras_vaemix.core import supports
     from training.data.splits import Data, Split
 
     data = Data("random", *[Split(images())] * 3, supports.LEVELS)

@@ -14,7 +14,7 @@ import time
 from importlib import metadata
 from pathlib import Path
 
-from training.record import portable
+from training.papers.result_rows import portable
 
 PACKAGES = ("keras", "tensorflow", "tensorflow-probability", "onnxruntime", "torch", "pythae", "numpy")
 

@@ -28,7 +28,7 @@ def pairwise(stopwatch, form):
     import tensorflow as tf
 
     from keras_vaemix.divergences import pairwise_kl
-    from keras_vaemix.mixtures import NormalComponents
+    from keras_vaemix.mixtures.normal_components import NormalComponents
 
     function, rng = {"matrix product": pairwise_kl, "broadcast": broadcast}[form], np.random.default_rng(0)
     values = [tf.constant(rng.standard_normal(shape), tf.float32) for shape in [(BATCH, M, LATENTS)] * 2 + [(K * M, LATENTS)] * 2]

@@ -11,7 +11,7 @@ import datetime
 import sys
 from pathlib import Path
 
-from training.files import read_json, write_json
+from export.storage.files import read_json, write_json
 
 KINDS = ("graph", "eager")  # PyTorch's best idiom, and its plainest
 

@@ -4,9 +4,9 @@ import re
 
 import numpy as np
 
-from keras_vaemix import supports
-from keras_vaemix.blocks import blocks
-from keras_vaemix.part import require
+from keras_vaemix.core import supports
+from keras_vaemix.core.blocks import blocks
+from keras_vaemix.core.part import require
 from training.data.labels import classified
 from training.data.rows import scale, take
 from training.data.sources import split_of

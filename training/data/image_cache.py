@@ -7,9 +7,9 @@ import shutil
 
 import numpy as np
 
-from keras_vaemix.part import require
+from export.storage.files import atomically, cache_root, write_json
+from keras_vaemix.core.part import require
 from training.data import rows
-from training.files import atomically, cache_root, write_json
 
 DECODING = 2  # changes with what files are decoded to
 

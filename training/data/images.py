@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 
 import numpy as np
 
-from keras_vaemix.part import check_positive, require
+from keras_vaemix.core.part import check_positive, require
 from training.data.image_cache import cached
 
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF")  # whatever a file is called, Pillow tries no other, some of which start programs

@@ -5,7 +5,7 @@ import functools
 import numpy as np
 from scipy.special import expit
 
-from keras_vaemix import supports
+from keras_vaemix.core import supports
 from training.data.splits import Data, Split
 
 NUM_OUTPUTS = NUM_UNITS = 128

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from keras_vaemix import supports
-from keras_vaemix.part import require
+from keras_vaemix.core import supports
+from keras_vaemix.core.part import require
 from training.data.arrays import channels, check_labels, check_used, from_arrays, with_split_names
 from training.data.faces import read_celeb_a, read_celeb_a_hq
 from training.data.manifolds import manifold

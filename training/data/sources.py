@@ -5,7 +5,7 @@ import socket
 
 import numpy as np
 
-from training.archives import check_arrays
+from keras_vaemix.storage.archives import check_arrays
 from training.data.images import image_files, read_images
 
 SPLIT_NAMES = {"train": "train(ing)?", "validation": "val(id(ation)?)?", "test": "test(ing)?"}  # and the usual names of each

@@ -6,14 +6,14 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from keras_vaemix import supports
-from keras_vaemix.blocks import blocks
-from keras_vaemix.part import require
-from keras_vaemix.seeds import fold_in
-from training.cluster import Share
+from keras_vaemix.core import supports
+from keras_vaemix.core.blocks import blocks
+from keras_vaemix.core.part import require
+from keras_vaemix.core.seeds import fold_in
 from training.data.binarization import binarize, random_bits
 from training.data.rows import gatherer, scale, scaled
-from training.service import check_served, serve
+from training.data.service import check_served, serve
+from training.distributed.cluster import Share
 
 SPLITS = ("train", "validation", "test")
 BINARIZATION_SEED = 777

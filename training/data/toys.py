@@ -6,7 +6,7 @@ import numpy as np
 from scipy.special import logsumexp
 from scipy.stats import norm
 
-from keras_vaemix import supports
+from keras_vaemix.core import supports
 from training.data.splits import Data, Split
 
 NOISE = 0.1  # standard deviation: the MoG-VAE paper's 0.01 is read as a variance

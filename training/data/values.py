@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from keras_vaemix.blocks import blocks
-from keras_vaemix.part import require
+from keras_vaemix.core.blocks import blocks
+from keras_vaemix.core.part import require
 
 EIGHT_BITS = 255
 

@@ -11,7 +11,7 @@ import sys
 import time
 
 from export import flags
-from training.quiet import import_tensorflow
+from export.quiet import import_tensorflow
 
 
 def main(argv=None):
@@ -38,7 +38,7 @@ def main(argv=None):
 def compare(args):
     """Returns the two estimates of a run and their difference, as text."""
     from keras_vaemix.evaluation import annealed_log_likelihood
-    from training.run import open_run
+    from training.runs.run import open_run
 
     model, data = open_run(args.run, args.data_dir)
     x, verbose = data.arrays("test", model.support)[: args.examples], int(sys.stdout.isatty())

@@ -9,7 +9,7 @@ bounds in closed form do not collapse.
 
 import sys
 
-from training.quiet import import_tensorflow
+from export.quiet import import_tensorflow
 
 CLUSTERS, NOISE, POSTERIOR_SCALE, STEPS = (-3.0, 3.0), 0.3, 0.3, 3000
 

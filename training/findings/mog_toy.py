@@ -77,8 +77,8 @@ def modes(densities):
 
 def row_of(preset, model, data, seed, epochs, command, seconds, stopped, settings=None):
     """Returns the row of a trained model, as in `training.record`, without its verdict; `settings` go beyond the preset's flags."""
+    from keras_vaemix.storage.versions import versions
     from training.presets import PRESETS as ALL
-    from training.run import versions
 
     return {
         "preset": preset,
@@ -181,7 +181,7 @@ def draw(preset, model, data, path):
 
 
 def measure(row, seed, epochs, out):
-    """Trains a row of `training.papers.mog_toy` and returns it measured, without its verdict; the figure of seed 0 goes to `out`."""
+    """Trains a row of `mog_toy` and returns it measured, without its verdict; the figure of seed 0 goes to `out`."""
     from training.data import load
     from training.presets import PRESETS as ALL
 

@@ -51,8 +51,8 @@ def measure(run, measured, row, args):
 
     from keras_vaemix.evaluation import exact_log_likelihood, exact_parts
     from keras_vaemix.evaluation.likelihood import standard_error
+    from keras_vaemix.storage.loading import load_model
     from training.data import load
-    from training.run import load_model
 
     model, x = load_model(run / "model.keras"), load("cp_vae_toy").test.x
     grid = np.linspace(*GRID)

@@ -3,10 +3,10 @@
 import keras
 
 import keras_vaemix as vm
-from keras_vaemix.part import check_positive
+from keras_vaemix.core.part import check_positive
 from training.data.augment import flipped
-from training.presets import Experiment, family
 from training.presets.parts import choose, compilation
+from training.presets.registry import Experiment, family
 
 PRIORS = {  # what is sampled
     "standard": lambda latent_dim, k: vm.StandardNormal(latent_dim),

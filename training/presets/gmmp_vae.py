@@ -6,8 +6,8 @@ Its protocol (Section V-A) starts weights by He, warms up over 200 epochs, and t
 import functools
 
 import keras_vaemix as vm
-from training.presets import family
 from training.presets.parts import GMMP_PROTOCOL, SMALL, choose, conv_networks, gated_vae, mlp_networks, pixel_networks, start_of, vae_of
+from training.presets.registry import family
 
 DIVERGENCES = {
     "mc": vm.divergences.MonteCarlo(),

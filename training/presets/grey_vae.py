@@ -3,10 +3,10 @@
 import keras
 
 import keras_vaemix as vm
-from keras_vaemix.part import check_positive
-from training.presets import Experiment, family
-from training.presets.pairs import SYNTHETIC, pair
+from keras_vaemix.core.part import check_positive
+from training.presets.coders import SYNTHETIC, pair
 from training.presets.parts import FirstStage, choose, compilation
+from training.presets.registry import Experiment, family
 
 LIKELIHOODS = {  # of grey values and colours in [0, 1]; logits where the networks have no last activation
     "cross_entropy": (vm.PseudoBernoulli, None),

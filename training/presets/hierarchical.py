@@ -3,9 +3,9 @@
 import functools
 
 import keras_vaemix as vm
-from training.presets import family
-from training.presets.cp_vae import FIFTY, SMALL_VAMP, vamp_prior
+from training.presets.baselines import FIFTY, SMALL_VAMP, vamp_prior
 from training.presets.parts import GMMP_PROTOCOL, SMALL, VAMP_PROTOCOL, choose, start_of
+from training.presets.registry import family
 
 
 def mlp_levels(shape, size, start, hidden):

@@ -6,8 +6,8 @@ import keras
 
 import keras_vaemix as vm
 from training.data.toys import NOISE
-from training.presets import Experiment, preset
 from training.presets.parts import vae_of
+from training.presets.registry import Experiment, preset
 
 PAPER = "MoG-VAE Section 4: a figure, no number"
 

@@ -9,9 +9,9 @@ import keras
 import tensorflow as tf
 
 import keras_vaemix as vm
-from training.cluster import shared
-from training.presets import Experiment
-from training.strategy import steps_at_once
+from training.distributed.cluster import shared
+from training.distributed.strategy import steps_at_once
+from training.presets.registry import Experiment
 
 START_SEED = 1_000_003  # added to the seed, so that a start sees other noise than the epochs after it
 

@@ -3,11 +3,11 @@
 import keras
 
 import keras_vaemix as vm
+from keras_vaemix.core.part import check_positive
 from keras_vaemix.models.mask_aae import clocks
-from keras_vaemix.part import check_positive
-from training.presets import Experiment, family
-from training.presets.pairs import SYNTHETIC, critic_of, image_critic, pair
+from training.presets.coders import SYNTHETIC, critic_of, image_critic, pair
 from training.presets.parts import choose, compilation
+from training.presets.registry import Experiment, family
 
 COSTS = {"squared_error": vm.costs.SquaredError, "cross_entropy": vm.costs.CrossEntropy}
 KERNELS = {"imq": vm.discrepancies.InverseMultiquadratic, "rbf": vm.discrepancies.RadialBasis}

@@ -5,10 +5,10 @@ import functools
 import keras
 
 import keras_vaemix as vm
-from training.presets import Experiment, preset
-from training.presets.categories import CATEGORY_PRIORS
+from training.presets.cp_vae import CATEGORY_PRIORS
 from training.presets.mog_vae import networks
 from training.presets.parts import choose, vae_of
+from training.presets.registry import Experiment, preset
 
 PAPER = "CP-VAE Section 5.1: a figure, no number"
 HIDDEN = (32, 32)

@@ -13,17 +13,17 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_vaemix.blocks import at_once
+from export.storage.files import atomically
 from keras_vaemix.callbacks import KLWarmUp, Schedule
+from keras_vaemix.core.blocks import at_once
+from keras_vaemix.core.part import require
+from keras_vaemix.core.seeds import fold_in, stateless_seed
 from keras_vaemix.importance import LikelihoodEstimate, LikelihoodEstimator
 from keras_vaemix.models import LatentModel
-from keras_vaemix.part import require
-from keras_vaemix.seeds import fold_in, stateless_seed
-from training import train
 from training.data.rows import is_large
-from training.evaluate import evaluate
-from training.files import atomically
-from training.run import Run
+from training.jobs import train
+from training.jobs.evaluate import evaluate
+from training.runs.run import Run
 
 NUM_SAMPLES = 5000  # of the protocol
 SMALL = 1000  # values of an array that travels as it is

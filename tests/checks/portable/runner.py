@@ -17,7 +17,7 @@ from jax._src.lib import xla_client  # noqa: E402
 from jax._src.lib.mlir import ir  # noqa: E402
 from jax.extend.mlir import hlo_to_stablehlo  # noqa: E402
 
-from training.files import atomically, write_json  # noqa: E402
+from export.storage.files import atomically, write_json  # noqa: E402
 
 
 class Programs:

@@ -1,0 +1,82 @@
+"""Schedules: the warm-up of beta, the annealing of temperatures, and categories that are held for a while."""
+
+import abc
+
+import keras
+
+from keras_vaemix.core.part import check_positive, require
+
+
+class Schedule(keras.callbacks.Callback, abc.ABC):
+    """Abstract: sets a weight of the model at the start of each epoch.
+
+    Epochs are counted by a weight of the model, so that a second `fit`, or a resumed one, goes on where the first stopped.
+    """
+
+    @abc.abstractmethod
+    def set(self, epochs_done):
+        """Sets the weight for the epoch that begins after so many."""
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.set(epochs_done(self.model))
+
+
+def epochs_done(model):
+    """Returns the number of epochs that a model was trained for, as its weight has it."""
+    return int(keras.ops.convert_to_numpy(model.epochs_done))
+
+
+class KLWarmUp(Schedule):
+    r"""Raises the weight of the KL divergence to its value over the first epochs, :math:`\beta_e = \beta \min(1, (e + 1) / W)`.
+
+    Args:
+        epochs: Length W of the warm-up; 0 for none.
+
+    Reference: C. Sonderby et al., *Ladder Variational Autoencoders*, 2016.
+    """
+
+    def __init__(self, epochs):
+        super().__init__()
+        require(epochs >= 0, "epochs >= 0", epochs=epochs)
+        self.epochs = epochs
+
+    def set(self, epochs_done):
+        share = min(1.0, (epochs_done + 1) / self.epochs) if self.epochs else 1.0
+        self.model.beta.assign(self.model.objective.beta * share)
+
+
+class TemperatureAnnealing(Schedule):
+    r"""Lowers the temperature of relaxed categories, :math:`\tau_e = \tau_0 (\tau_1 / \tau_0)^{\min(1, e / W)}`.
+
+    Args:
+        final: Temperature :math:`\tau_1` at the end; the model's estimator has the first.
+        epochs: Length W.
+
+    Reference: E. Jang, S. Gu, B. Poole, *Categorical Reparameterization with Gumbel-Softmax*, 2017, Section 2.2.
+    """
+
+    def __init__(self, final=0.5, epochs=100):
+        super().__init__()
+        require(final > 0, "final > 0", final=final)
+        check_positive(epochs=epochs)
+        self.final, self.epochs = final, epochs
+
+    def set(self, epochs_done):
+        initial = self.model.estimator.temperature
+        self.model.temperature.assign(initial * (self.final / initial) ** min(1.0, epochs_done / self.epochs))
+
+
+class HoldCategories(Schedule):
+    """Holds q(c|x) of a `CPVAE` with `HeldCategories` for its first epochs, then releases it.
+
+    Args:
+        epochs: Epochs for which it is held; `math.inf` for ever, 0 for none.
+    """
+
+    def __init__(self, epochs):
+        super().__init__()
+        require(epochs >= 0, "epochs >= 0", epochs=epochs)
+        self.epochs = epochs
+
+    def set(self, epochs_done):
+        self.model.category_posterior.held.assign(float(epochs_done < self.epochs))

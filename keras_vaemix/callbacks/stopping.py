@@ -1,0 +1,96 @@
+"""Callbacks that end a training: early stopping that waits for the warm-up, and a stop at the first NaN."""
+
+import math
+
+import keras
+import numpy as np
+
+from keras_vaemix.callbacks.schedules import epochs_done
+from keras_vaemix.core.part import check_positive, require
+from keras_vaemix.models.base.inputs import check_batches
+
+
+class EarlyStopping(keras.callbacks.Callback):
+    """Stops when the validation bound with beta = 1 has not risen for `patience` epochs, none of them in the warm-up.
+
+    It keeps no state but the list of values, and thus survives a resumed run that hands it those of its past.
+
+    Args:
+        patience: Epochs without a better value after which training stops.
+        warm_up: Epochs at the start of the model's training that do not count.
+        monitor: What is watched: of a bound or a reconstruction term more is better, of everything else less.
+        past: Values of earlier epochs; of epochs that the model was trained for without them, none is the best.
+    """
+
+    def __init__(self, patience=50, warm_up=0, monitor="val_loss", past=()):
+        super().__init__()
+        check_positive(patience=patience)
+        self.patience, self.warm_up, self.monitor, self.values = patience, warm_up, monitor, list(past)
+        self.epochs_before = 0
+
+    def on_train_begin(self, logs=None):
+        self.epochs_before = max(0, epochs_done(self.model) - len(self.values))
+
+    def on_epoch_end(self, epoch, logs=None):
+        require(self.monitor in logs, f"{self.monitor} in the logs: give fit a validation_data", logs=sorted(logs))
+        self.values.append(logs[self.monitor])
+        if self.is_over():
+            self.model.stop_training = True
+
+    def is_over(self):
+        """Returns whether the last `patience` epochs, none of them in the warm-up, brought nothing better."""
+        is_bound = self.monitor.endswith(("elbo", "reconstruction", "log_likelihood"))
+        best = int((np.argmax if is_bound else np.argmin)(self.values)) if self.values else 0
+        return len(self.values) - max(best + 1, self.warm_up - self.epochs_before) >= self.patience
+
+
+class NotFiniteError(FloatingPointError):
+    """A loss or a gradient that is no finite number; `epoch` and `step` count from one, None where they are not known."""
+
+    def __init__(self, message, epoch=None, step=None):
+        super().__init__(message)
+        self.epoch, self.step = epoch, step
+
+
+class StopOnNaN(keras.callbacks.Callback):
+    """Raises `NotFiniteError` as soon as a loss is no finite number, before anything is saved.
+
+    The step that it names is the first of which a loss was not finite, or one of whose gradients, where the model is
+    compiled with `check_gradients=True`: of many steps per execution, too. Without that a gradient is found by the loss one step later.
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.epoch, self.batch = 0, -1
+
+    def on_train_begin(self, logs=None):
+        if hasattr(self.model, "not_finite"):
+            self.model.not_finite.reset_state()
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch = epoch
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.batch = batch
+        if not math.isfinite((logs or {}).get("loss", 0.0)):
+            self.stop(logs["loss"])
+
+    def on_epoch_end(self, epoch, logs=None):
+        if self.steps_since():
+            self.stop((logs or {}).get("loss"))
+        loss = (logs or {}).get("val_loss", 0.0)
+        if not math.isfinite(loss):
+            expected = "Expected a finite val_loss: lower the learning rate, and check the validation data"
+            raise NotFiniteError(f"{expected}. Received: val_loss={loss} after epoch {epoch + 1}", epoch + 1)
+
+    def steps_since(self):
+        """Returns how many steps there were from the first one on that was not finite, 0 where a model of another kind does not count."""
+        return self.model.not_finite.count() if hasattr(self.model, "not_finite") else 0
+
+    def stop(self, loss):
+        """Raises the error, which names the first step, or the batch of data that no loss can be taken of."""
+        if hasattr(self.model, "unsupported"):
+            check_batches(self.model.unsupported, self.model.support, f"of epoch {self.epoch + 1}")
+        epoch, step = self.epoch + 1, self.batch + 1 - max(0, self.steps_since() - 1)
+        expected = "Expected a finite loss: lower the learning rate, clip gradients with the optimizer's clipnorm, or look at the batch"
+        raise NotFiniteError(f"{expected}. Received: loss={loss} from step {step} of epoch {epoch} on", epoch, step)

@@ -1,0 +1,1 @@
+"""What every room may use: saved-from-constructor objects, seeds, shapes, supports, replicas, batches."""

@@ -1,0 +1,61 @@
+"""The sets on which data and likelihoods are defined, and the one check of data against them."""
+
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from keras_vaemix.core.blocks import as_array, blocks
+from keras_vaemix.core.part import require
+
+
+class Support(NamedTuple):
+    """A set of values: its name, how a user brings data into it, and which values of an array or of a tensor lie in it."""
+
+    name: str
+    remedy: str
+    inside: Callable
+
+
+def _levels(x):
+    return (x >= 0) & (x <= 1) & (abs((x * 255 + 0.5) % 1 - 0.5) < 1e-3)
+
+
+BINARY = Support("{0, 1}", "binarise it, or choose ContinuousBernoulli, or PseudoBernoulli by name", lambda x: (x == 0) | (x == 1))
+UNIT_INTERVAL = Support("[0, 1]", "scale it, for example x / 255", lambda x: (x >= 0) & (x <= 1))
+LEVELS = Support("{0, 1/255, ..., 1}", "divide 8-bit integers by 255", _levels)
+REAL = Support("the real line", "remove what is not finite", lambda x: (x == x) | (x != x))
+
+
+def check_array(x, support, shape=None, name="x"):
+    """Raises one clear `ValueError` unless `x` is a non-empty numeric array [N, *shape] of finite values in `support`."""
+    x = as_array(x)
+    is_real = (np.issubdtype(x.dtype, np.number) or x.dtype == bool) and not np.iscomplexobj(x)
+    require(is_real, f"{name} to be an array of real numbers", dtype=str(x.dtype))
+    require(len(x.shape) > 0 and math.prod(x.shape) > 0, f"{name} to hold at least one example", shape=x.shape)
+    if shape is not None:
+        require(x.shape[1:] == tuple(shape), f"{name} of shape (N, {', '.join(map(str, shape))})", shape=x.shape)
+    for start, block in blocks(x):
+        check_block(block, start, support, name)
+
+
+def remedy(x, support):
+    """Returns how data that are not in the support are brought into it; what looks like 8-bit values is first divided by 255."""
+    is_8_bit = x.min() >= 0 and 127 < x.max() <= 255 and np.all(x == np.round(x))
+    if not is_8_bit:
+        return support.remedy
+    by_255 = "divide 8-bit values by 255"
+    return by_255 if np.all(support.inside(x / 255)) else f"{by_255}, then {support.remedy}"
+
+
+def check_block(x, start, support, name):
+    """Raises `ValueError` unless the examples x, of which the first is number `start`, are finite and in `support`."""
+    finite = np.isfinite(x)
+    if not finite.all():
+        first, *rest = index = np.argwhere(~finite)[0].tolist()
+        expected = f"finite values in {name}: remove or replace what is not"
+        require(False, expected, index=(start + first, *rest), value=float(x[tuple(index)]))
+    if not np.all(support.inside(x)):
+        expected = f"{name} in {support.name}, the likelihood's support: {remedy(x, support)}"
+        require(False, expected, minimum=float(x.min()), maximum=float(x.max()))

@@ -1,0 +1,13 @@
+"""The Bernoulli formula on values between zero and one: a pseudo-likelihood."""
+
+from keras_vaemix.core import supports
+from keras_vaemix.core.part import register
+from keras_vaemix.likelihoods.bernoulli import Bernoulli
+
+
+@register
+class PseudoBernoulli(Bernoulli):
+    """Bernoulli formula on grey data in [0, 1]: a cross-entropy, no density. Its figures are named `pseudo_*`."""
+
+    support = supports.UNIT_INTERVAL
+    is_density = False

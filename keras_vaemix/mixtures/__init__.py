@@ -1,0 +1,1 @@
+"""Mixtures: their components, their density as a matrix product, their sampler, and how they are fitted."""

@@ -1,0 +1,1 @@
+"""Abstract models, and the train step of all of them."""

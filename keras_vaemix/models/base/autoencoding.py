@@ -1,0 +1,137 @@
+"""What deterministic autoencoders share: a cost, a prior to sample, and the step of encoder and decoder."""
+
+import abc
+
+import keras
+import tensorflow as tf
+
+from keras_vaemix.core.batch import Terms
+from keras_vaemix.core.part import require, require_kind
+from keras_vaemix.models.base.generative import GenerativeModel
+from keras_vaemix.models.base.step import Update
+from keras_vaemix.priors import Prior
+from keras_vaemix.regularizers.costs import Cost
+
+
+class AutoencodingModel(GenerativeModel):
+    """Abstract: latents z = E(x), reconstructions D(z), and a prior of which D makes samples. A member writes `terms`.
+
+    Args:
+        encoder: Network E from examples [B, *] to latents [B, D].
+        decoder: Network D from latents [B, D] to what the cost takes.
+        prior: A `Prior` that needs no encoder.
+        cost: A `Cost`.
+        seed: Every draw is a function of this integer and of a counter kept as a weight.
+    """
+
+    def __init__(self, encoder, decoder, prior, cost, seed=0, **kwargs):
+        super().__init__(seed, **kwargs)
+        require_kind("prior", prior, Prior)
+        require_kind("cost", cost, Cost)
+        self.encoder, self.decoder, self.prior, self.cost = encoder, decoder, prior, cost
+        self.built = True
+
+    def check_networks(self):
+        """Raises `ValueError` unless encoder, decoder and prior fit together."""
+        shape = (None, self.latent_dim())
+        for what, received in (("encoder with output", self.encoder.output_shape), ("decoder with input", self.decoder.input_shape)):
+            require(received == shape, f"{what} shape {shape}", shape=received)
+        shape = self.encoder.input_shape
+        require(self.decoder.output_shape == shape, f"decoder with output shape {shape}", shape=self.decoder.output_shape)
+        expected = "a prior that is not made of posteriors, which a deterministic encoder has not"
+        require(not self.prior.needs_encoder, expected, prior=type(self.prior).__name__)
+
+    # What a member writes.
+
+    @abc.abstractmethod
+    def terms(self, x, z, seed, training):
+        """Returns the terms of the objective of encoder and decoder by name, for x [B, *] and z = E(x) [B, D].
+
+        Each is [B], or a mean over the batch.
+        """
+
+    def latent_dim(self):
+        """Returns the number of latents D."""
+        return self.prior.latent_dim
+
+    # Training.
+
+    def updates(self):
+        return [Update({"model": self.encoder.trainable_variables + self.decoder.trainable_variables}, self.losses)]
+
+    def metric_names(self):
+        return ["loss", "cost"]
+
+    def losses(self, batch, seed, training):
+        """Returns the objective of encoder and decoder over the batch, and its terms."""
+        terms = self.terms(batch.x, self.latents(batch.x, training), seed, training)
+        total = sum(batch.mean(term) if term.shape.rank else term for term in terms.values())
+        return {"model": Terms(total, {"loss": self.reported_loss(terms, training), **terms})}
+
+    def reported_loss(self, terms, training):
+        """Returns what is recorded as the loss."""
+        return sum(terms.values())
+
+    def costs(self, x, z, training):
+        """Returns the cost [B] of what latents z [B, D] are decoded to."""
+        return self.cost(x, self.decoder_params(z, training))
+
+    def prior_draws(self, n, seed):
+        """Returns n draws of P on the latents, [n, D]; `seed` is stateless, [2]."""
+        return self.draw(self.sampler(), n, -1, seed)[0][0]
+
+    def latents(self, x, training=False):
+        """Returns E(x), [B, D] in float32."""
+        return tf.cast(self.encoder(x, training=training), tf.float32)
+
+    def decoder_params(self, z, training=False):
+        """Returns the decoder's output for latents z [B, D], in float32."""
+        return tf.cast(self.decoder(z, training=training), tf.float32)
+
+    # What sampling, pictures and export speak of.
+
+    @property
+    def support(self):
+        return self.cost.support
+
+    @property
+    def example_shape(self):
+        return self.encoder.input_shape[1:]
+
+    @property
+    def latent_sizes(self):
+        return {"z": self.latent_dim()}
+
+    @property
+    def num_components(self):
+        return self.prior.num_components
+
+    def check(self, x, name="x"):
+        self.cost.check(x, self.example_shape, name)
+
+    def latent_means(self, x):
+        return self.latents(x)
+
+    def encoded(self, x):
+        return {"z": self.latent_means(x)}
+
+    def decode(self, z):
+        """Returns the example [B, *] that latents z [B, D] stand for."""
+        return self.cost.mean(self.decoder_params(z))
+
+    def call(self, x):
+        """Returns the reconstruction of x."""
+        return self.decode(self.latent_means(x))
+
+    def sampler(self):
+        return self.prior.sampler()
+
+    def shares(self, x, num_samples, seed):
+        """Returns p(k|z) at z = E(x), [B, K]."""
+        return self.prior.responsibilities(self.latent_means(x))
+
+
+def without_state_updates(network, inputs):
+    """Returns what a network gives in training, in float32, with running moments left as they are: for another's move."""
+    with keras.StatelessScope():
+        return tf.cast(network(inputs, training=True), tf.float32)

@@ -1,0 +1,42 @@
+"""What `fit` does beside Keras: it counts epochs, names the first batch of bad data, and puts averages in the place of weights."""
+
+import keras
+
+from keras_vaemix.models.base.inputs import check_batches
+
+
+class Bookkeeping(keras.callbacks.Callback):
+    """Acts first at the end of an epoch: what others save has it counted, and is not of data outside of the support."""
+
+    def __init__(self):
+        super().__init__()
+        self.epoch = 0
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch = epoch
+        self.model.unsupported.reset_state()
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.check_data()
+        self.model.epochs_done.assign_add(1)
+
+    def on_test_begin(self, logs=None):
+        self.check_data()
+
+    def check_data(self):
+        check_batches(self.model.unsupported, self.model.support, f"of epoch {self.epoch + 1}")
+
+    def on_train_end(self, logs=None):
+        for name, variables in self.model.variables_of().items():
+            if name != "model":  # Keras's `fit` has seen to that
+                self.model.optimizer_of(name).finalize_variable_values(variables)
+
+
+def with_bookkeeping(callbacks, model):
+    """Returns the callbacks of a model's `fit`, of whatever form, with a `Bookkeeping` before them."""
+    own = Bookkeeping()
+    if isinstance(callbacks, keras.callbacks.CallbackList):
+        own.set_model(model)
+        callbacks.callbacks.insert(0, own)
+        return callbacks
+    return [own, *keras.tree.flatten(callbacks)] if callbacks is not None else [own]

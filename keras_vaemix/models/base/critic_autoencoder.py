@@ -1,0 +1,76 @@
+"""What autoencoders share in which a critic tells the codes of examples from draws of the prior."""
+
+import tensorflow as tf
+
+from keras_vaemix.core.batch import Terms
+from keras_vaemix.core.part import check_positive, require, require_kind
+from keras_vaemix.core.seeds import fold_in
+from keras_vaemix.models.base.autoencoding import AutoencodingModel, without_state_updates
+from keras_vaemix.models.base.step import Update
+from keras_vaemix.regularizers.adversarial import AdversarialLoss
+
+
+class CriticAutoencoder(AutoencodingModel):
+    """Abstract: an autoencoder with a critic H, who tells draws of the prior (high) from codes of examples (low).
+
+    Args:
+        encoder: Network E from examples [B, *] to latents [B, D].
+        decoder: Network D from latents [B, D] to what the cost takes.
+        critic: Network H from latents [B, D] to a score [B, 1], without batch normalisation.
+        prior: A `Prior` with nothing to train.
+        cost: A `Cost` c.
+        adversarial_loss: An `AdversarialLoss`.
+        critic_steps: Steps of the critic in a step.
+        seed: Every draw is a function of this integer and of a counter kept as a weight.
+    """
+
+    def __init__(self, encoder, decoder, critic, prior, cost, adversarial_loss, critic_steps, seed=0, **kwargs):
+        super().__init__(encoder, decoder, prior, cost, seed, **kwargs)
+        require_kind("adversarial_loss", adversarial_loss, AdversarialLoss)
+        self.critic, self.adversarial_loss, self.critic_steps = critic, adversarial_loss, critic_steps
+
+    def check_networks(self):
+        check_positive(critic_steps=self.critic_steps)
+        require(not self.prior.trainable_variables, "a prior with nothing to train", prior=type(self.prior).__name__)
+        expected = (None, self.latent_dim()), (None, 1)
+        received = self.critic.input_shape, self.critic.output_shape
+        require(received == expected, f"a critic with input and output shapes {expected}", shapes=received)
+        super().check_networks()
+
+    def real(self, n, seed):
+        """Returns n draws of the prior as the critic sees them, [n, D]."""
+        return self.prior_draws(n, seed)
+
+    def fake(self, x):
+        """Returns the codes of x as the critic sees them, [B, D]."""
+        return self.codes(x)
+
+    def metric_names(self):
+        return [*super().metric_names(), "discrepancy", "critic_loss"]
+
+    def critic_update(self):
+        """Returns the moves of the critic."""
+        return Update({"critic": self.critic.trainable_variables}, self.critic_losses, self.critic_steps)
+
+    def critic_losses(self, batch, seed, training):
+        """Returns the critic's loss over the batch."""
+        real, fake = self.real(tf.shape(batch.x)[0], fold_in(seed, 0)), self.fake(batch.x)
+        loss = self.adversarial_loss.critic_loss(self.score, tf.stop_gradient(real), tf.stop_gradient(fake), fold_in(seed, 1))
+        return {"critic": Terms(loss, {"critic_loss": loss})}
+
+    def encoder_losses(self, batch, seed, training):
+        """Returns what the encoder pays to the critic for its codes."""
+        loss = self.adversarial_loss.generator_loss(self.score(self.fake(batch.x), training=True))
+        return {"encoder": Terms(loss, {"discrepancy": loss})}
+
+    def reported_loss(self, terms, training):
+        """Returns the objective, of validation data the cost alone: the verdict of a critic that is trained too tells nothing of epochs."""
+        return sum(terms.values()) if training else terms["cost"]
+
+    def score(self, z, training=False):
+        """Returns the critic's scores of latents z [B, D], [B, 1] in float32."""
+        return tf.cast(self.critic(z, training=training), tf.float32)
+
+    def codes(self, x):
+        """Returns E(x) as in training, for the moves of others than encoder and decoder."""
+        return without_state_updates(self.encoder, x)

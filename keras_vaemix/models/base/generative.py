@@ -1,0 +1,196 @@
+"""What every model that can be sampled shares: its seeds, its sampler, and the components to sample and to cluster by."""
+
+import abc
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_vaemix.core.blocks import at_once
+from keras_vaemix.core.part import check_positive, constructor_config, require
+from keras_vaemix.core.progress import progress
+from keras_vaemix.core.replicas import replica_id
+from keras_vaemix.core.sampler import Noise, draw_noise
+from keras_vaemix.core.seeds import fold_in, stateless_seed
+from keras_vaemix.models.base.step import SteppedModel
+
+EVALUATION = 1  # second half of the seeds of evaluations: training and users have zero
+
+
+class GenerativeModel(SteppedModel):
+    """Abstract: a model that samples by a function of named noise. Sampling, pictures, clustering and export speak only of these.
+
+    Args:
+        seed: Every draw is a function of this integer, a counter kept as a weight, and the replica.
+
+    Attributes:
+        extra_noise: Names and sizes of the standard normal noise that sampling needs beside that of its sampler.
+    """
+
+    extra_noise = {}  # noqa: RUF012
+
+    def __init__(self, seed=0, **kwargs):
+        super().__init__(**kwargs)
+        self.seed = seed
+        self.draw_counter = self.add_weight(
+            (), "zeros", name="draw_counter", trainable=False, dtype="int32", aggregation="only_first_replica"
+        )
+
+    # What a model writes.
+
+    @property
+    @abc.abstractmethod
+    def latent_sizes(self):
+        """Names and sizes of the latents that `decode` takes, a dict in its order; None is the size of an integer category."""
+
+    @property
+    @abc.abstractmethod
+    def num_components(self):
+        """Number of components that can be sampled one by one, 1 where there are none."""
+
+    @abc.abstractmethod
+    def encoded(self, x):
+        """Returns the parameters of the posterior as a dict of tensors, which export."""
+
+    @abc.abstractmethod
+    def latent_means(self, x):
+        """Returns the means of the continuous latents given x, [B, D]."""
+
+    @abc.abstractmethod
+    def decode(self, *latents):
+        """Returns the mean of p(x | latents), [B, *]."""
+
+    @abc.abstractmethod
+    def sampler(self):
+        """Returns the `Sampler` of the latents of the highest level, with the weights by which `sample` chooses components."""
+
+    @abc.abstractmethod
+    def shares(self, x, num_samples, seed):
+        """Returns the responsibilities [B, K] for a batch x [B, *]; see `responsibilities`."""
+
+    def complete(self, z, component, noise):
+        """Returns all that `decode` takes from a draw of the sampler.
+
+        Args:
+            z: Draws of the sampler, [N, D].
+            component: Their components, integer [N].
+            noise: Noise by name, that of `extra_noise` among it, standard normal [N, size].
+        """
+        return (z,)
+
+    def adapt_sampler(self, x, verbose=0):
+        """Fits what sampling needs and no gradient trains to the training examples x [N, *]; does nothing where there is no such thing.
+
+        `verbose` 1 shows a progress bar.
+        """
+
+    def can_sample(self):
+        """Returns whether there is a density to sample: not before `adapt_sampler` where that fits it."""
+        return True
+
+    def exported(self):
+        """Returns the model of which decoder and sampler are exported."""
+        return self
+
+    # Randomness.
+
+    def next_seed(self):
+        """Returns a fresh stateless seed [2]: a function of the model's seed, the draw counter and the replica."""
+        self.draw_counter.assign_add(1)
+        return fold_in(fold_in(stateless_seed(self.seed), tf.convert_to_tensor(self.draw_counter)), replica_id())
+
+    def evaluation_seed(self, batch):
+        return fold_in(fold_in([self.seed, EVALUATION], batch), replica_id())
+
+    def seed_for(self, seed):
+        """Returns the stateless seed of a user's `seed`, the next of the model's own for None."""
+        return self.next_seed() if seed is None else stateless_seed(seed)
+
+    # Reconstruction, sampling and components.
+
+    def reconstruct(self, x):
+        """Returns `predict(x)` for a batch, as a tensor."""
+        return self.in_parts(self, tf.cast(x, tf.float32))
+
+    def sample(self, n, component=None, seed=None):
+        """Returns the means [n, *] of n draws from the model's own prior.
+
+        Args:
+            n: Number of draws.
+            component: Index of one component, or None to draw components by their weights.
+            seed: Integer; None takes the model's next.
+
+        Raises:
+            ValueError: n is less than one, or there is no such component.
+        """
+        return self.in_parts(self.decode, *self.sample_latents(n, component, self.seed_for(seed)))
+
+    def in_parts(self, function, *inputs):
+        """Returns a function of tensors [N, *], taken few at a time where examples are large."""
+        n = inputs[0].shape[0]  # None in a graph for any number
+        size = at_once(None, self.example_shape, n or 1)
+        if n is None or n <= size:
+            return function(*inputs)
+        return tf.concat([function(*(x[i : i + size] for x in inputs)) for i in range(0, n, size)], axis=0)
+
+    def sample_latents(self, n, component, seed):
+        """Returns n draws from the prior of all that `decode` takes, for a stateless seed [2]; see `sample`."""
+        check_positive(n=n)
+        is_known = component is None or 0 <= component < self.num_components
+        require(is_known, f"component in 0..{self.num_components - 1}, or None", component=component)
+        return self.draw(self.sampler(), n, -1 if component is None else component, seed)[0]
+
+    def noise(self, sampler):
+        """Returns the `Noise` of one draw by name: that of a sampler, and what the levels below need."""
+        return {**sampler.noise(), **{name: Noise("Normal", size) for name, size in self.extra_noise.items()}}
+
+    def generate(self, sampler, noise, component):
+        """Returns all that `decode` takes, made of named noise, and the component of each draw [N]; see `Sampler.generate`."""
+        z, component = sampler.generate(noise, component)
+        return self.complete(z, component, noise), component
+
+    def draw(self, sampler, n, component, seed):
+        """Returns n draws of all that `decode` takes, and their components [n]; `component` -1 draws it. `seed` is stateless, [2]."""
+        noise = draw_noise(self.noise(sampler), n, seed)
+        return self.generate(sampler, noise, tf.fill([n], tf.cast(component, tf.int32)))
+
+    def log_weights(self):
+        """Returns the log-weights with which `sample` chooses components, [K]."""
+        return tf.math.log(self.sampler().weights())
+
+    def responsibilities(self, x, num_samples=10, batch_size=None, seed=0, verbose=0):
+        r"""Returns :math:`q(k|x)`, the share of each component in each example, [N, K].
+
+        Where the model has a posterior of categories it is that; else :math:`E_{q(z|x)}\, p(k|z)`.
+
+        Args:
+            x: Examples [N, *].
+            num_samples: Number of draws of z for each example, where the share is an expectation.
+            batch_size: Number of examples at a time; 100, or fewer large ones, if None.
+            seed: Integer; the estimate is a function of it.
+            verbose: 1 shows a progress bar.
+
+        Raises:
+            ValueError: Examples are none that the model takes, or their shares are not finite, as with weights that are not.
+        """
+        self.check(x)
+        batch_size = at_once(batch_size, self.example_shape, 100)
+        check_positive(num_samples=num_samples, batch_size=batch_size)
+        starts = progress(range(0, len(x), batch_size), verbose, f"components of {len(x)} examples")
+        batches = ((start, tf.cast(x[start : start + batch_size], tf.float32)) for start in starts)
+        shares = np.concatenate([self.shares(batch, num_samples, fold_in([seed, 0], start)) for start, batch in batches])
+        num_wrong = int(np.sum(~np.isfinite(shares).all(axis=1)))
+        expected = "finite shares: restore finite weights, or scale examples so that their posterior does not overflow"
+        require(num_wrong == 0, expected, examples_without=f"{num_wrong} of {len(shares)}")
+        return shares
+
+    def cluster(self, x, num_samples=10, batch_size=None, seed=0, verbose=0):
+        """Returns the component with the largest share in each example, [N]. Args as in `responsibilities`."""
+        return np.argmax(self.responsibilities(x, num_samples, batch_size, seed, verbose), axis=1)
+
+    def get_config(self):
+        return {**constructor_config(self), "name": self.name}
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(**{name: keras.saving.deserialize_keras_object(value) for name, value in config.items()})

@@ -1,0 +1,142 @@
+"""What every model with a likelihood shares: the bound that is trained, and the estimate of log p(x)."""
+
+import abc
+
+import keras
+import tensorflow as tf
+
+from keras_vaemix.core.batch import Terms
+from keras_vaemix.core.blocks import as_array, at_once
+from keras_vaemix.core.part import require_kind
+from keras_vaemix.importance import LikelihoodEstimator
+from keras_vaemix.likelihoods import Likelihood
+from keras_vaemix.models.base.generative import GenerativeModel
+from keras_vaemix.models.base.step import Update
+from keras_vaemix.objectives import ELBO, Objective
+
+
+class LatentModel(GenerativeModel):
+    """Abstract: a model that gives draws of its latents. Fit, evaluation, likelihoods and export speak only of these.
+
+    Args:
+        likelihood: A `Likelihood`: what is reported depends on whether it is a density.
+        objective: The bound that training raises; `ELBO()` by default.
+        seed: Every draw is a function of this integer, a counter kept as a weight, and the replica.
+
+    Attributes:
+        decoded_at_once: How many latents the likelihood estimator decodes at once, of small examples: less for a decoder that needs much
+            memory.
+        num_strata: Draws M of each example for each of the T that an objective asks for: components or categories that are enumerated.
+            The S = T * M rows of `draws` are in the order s = t * M + m, and independent for different t.
+        has_posterior_density: Whether `encode` gives the density of the posterior at any latents.
+    """
+
+    couples_examples = False
+    decoded_at_once = 1000
+    num_strata = 1
+    has_posterior_density = True
+
+    def __init__(self, likelihood, objective=None, seed=0, **kwargs):
+        super().__init__(seed, **kwargs)
+        require_kind("likelihood", likelihood, Likelihood)
+        self.likelihood = likelihood
+        self.objective = ELBO() if objective is None else objective
+        require_kind("objective", self.objective, Objective)
+        self.beta = self.add_weight((), keras.initializers.Constant(self.objective.beta), name="beta", trainable=False, dtype="float32")
+        self._estimator = LikelihoodEstimator(self)
+
+    # What a model writes.
+
+    @abc.abstractmethod
+    def draws(self, batch, objective, seed, training=False):
+        """Returns `Draws` of the latents of a `Batch`, or of examples [B, *], as many and in the way that `objective` asks for."""
+
+    @abc.abstractmethod
+    def encode(self, x):
+        """Returns the posterior of the latents given x, a TFP distribution of batch [B]."""
+
+    @abc.abstractmethod
+    def log_joint(self, x, *latents):
+        """Returns log p(x, latents) for x [B, *] and latents [B, ...], [B] in nats."""
+
+    @property
+    def support(self):
+        return self.likelihood.support
+
+    def as_sampled(self):
+        """Returns the model whose bound has the prior that `sample` draws from: this one, unless a paper does otherwise."""
+        return self
+
+    @property
+    def joint_sizes(self):
+        """Names and sizes of the latents that `log_joint` takes, as in `latent_sizes`."""
+        return self.latent_sizes
+
+    def check(self, x, name="x"):
+        self.likelihood.check(x, self.example_shape, name)
+
+    def updates(self):
+        return [Update({"model": self.trainable_variables}, self.losses)]
+
+    # Training.
+
+    def can_compile(self):
+        return self.objective.kl is None or not self.objective.kl.needs_host(self.num_strata)
+
+    def losses(self, batch, seed, training):
+        """Returns the negative objective, plus the distillation of the draws in training, and the parts of the ELBO.
+
+        Outside of training beta is one, so that the validation loss is comparable through a warm-up.
+        """
+        d = self.draws(batch, self.objective, seed, training)
+        beta = tf.convert_to_tensor(self.beta) if training else tf.ones([])
+        loss = (d.distillation if training else 0.0) - self.objective(d, beta)  # [B]
+        return {"model": Terms(batch.mean(loss), {"loss": loss, "beta": beta, **self.parts(d)})}
+
+    def parts(self, d):
+        """Returns the named parts of the ELBO with beta = 1, each [B] in nats, and the gap of a bound of the divergence in use."""
+        estimated = d if self.has_unbiased_kl() else d._replace(kl=None)
+        parts = {"elbo": ELBO()(estimated), "reconstruction": d.reconstruction(), "kl": estimated.divergence()}
+        if d.kl is not None and estimated.kl is None:
+            parts["kl_gap"] = d.kl - parts["kl"]
+        return {self.figure_name(name): value for name, value in parts.items()}
+
+    def has_unbiased_kl(self):
+        """Returns whether training takes the divergence exactly or in expectation, and not by a bound of which the gap is recorded."""
+        return self.objective.kl is None or self.objective.kl.is_unbiased
+
+    def figure_name(self, name):
+        """Returns the name under which a figure is reported: `pseudo_*` where the likelihood is not a density."""
+        return name if self.likelihood.is_density else f"pseudo_{name}"
+
+    def metric_names(self):
+        parts = ["elbo", "reconstruction", "kl", *([] if self.has_unbiased_kl() else ["kl_gap"])]
+        return ["loss", *map(self.figure_name, parts), "beta"]
+
+    # Likelihoods.
+
+    def estimate_log_likelihood(self, x, num_samples=5000, batch_size=None, seed=0, chunk_size=None, verbose=0):
+        r"""Estimates :math:`\log p(x)` by importance sampling, :math:`\log \frac1S \sum_s p(x, z_s) / q(z_s|x)`.
+
+        Args:
+            x: Examples [N, *].
+            num_samples: Number of samples S for each example, over all M strata: S / M independent draws of each.
+            batch_size: Number of examples at a time; 100, or fewer large ones, if None.
+            seed: Integer; the estimate is a function of it.
+            chunk_size: Number of samples at a time; chosen by the batch's size if None. S is rounded up to whole chunks and strata.
+            verbose: 1 shows a progress bar.
+
+        Returns:
+            A `LikelihoodEstimate` of NumPy arrays [N], in nats.
+
+        Warns:
+            FewEffectiveSamples: The effective sample size of an example is below 200, and below half of its draws.
+        """
+        x = as_array(x)
+        self.check(x)
+        batch_size = at_once(batch_size, self.example_shape, 100)
+        return self._estimator(x, num_samples, batch_size, seed, chunk_size, verbose)
+
+    def log_likelihood(self, x, num_samples=5000, batch_size=None, seed=0, verbose=0):
+        """Returns `estimate_log_likelihood(...).log_likelihood`, [N] in nats."""
+        return self.estimate_log_likelihood(x, num_samples, batch_size, seed, verbose=verbose).log_likelihood

@@ -1,0 +1,61 @@
+"""The DCGAN networks of the WAE paper, for images of any size."""
+
+import keras
+
+from keras_vaemix.networks.gated_conv import check_image_shape
+from keras_vaemix.networks.strided import check_sizes, cropped, down, latent_map, transposed, up
+
+
+def dcgan_encoder(input_shape, num_outputs, filters=(128, 256, 512, 1024), normalization=True, name=None):
+    """Returns the encoder of the RAE paper, from images [B, H, W, C] to vectors [B, num_outputs]; its units are ReLU.
+
+    Convolutions 4x4 of stride 2 with batch normalisation, and a linear layer.
+
+    Args:
+        input_shape: Shape (H, W, C) of one image.
+        num_outputs: Size of an output, the latent's D or `posterior.params_size(D)`.
+        filters: Channels of each convolution.
+        normalization: Whether there is batch normalisation.
+        name: Name of the model.
+
+    Raises:
+        ValueError: `input_shape` is not (H, W, C), or a size is not positive.
+
+    Reference: P. Ghosh et al., *From Variational to Deterministic Autoencoders*, 2020, and their code.
+    """
+    check_image_shape(input_shape=input_shape)
+    check_sizes(filters, num_outputs=num_outputs)
+    inputs = h = keras.Input(tuple(input_shape))
+    for channels in filters:
+        h = down(h, channels, normalization)
+    return keras.Model(inputs, keras.layers.Dense(num_outputs)(keras.layers.Flatten()(h)), name=name)
+
+
+def dcgan_decoder(latent_dim, output_shape, filters=(1024, 512, 256), normalization=True, output_activation=None, name=None):
+    """Returns the decoder of the RAE paper, from latents [B, D] to [B, *output_shape]; its units are ReLU.
+
+    A dense layer to a map of filters[0] channels, 8x8 of a 32x32 image; transposed convolutions 4x4 of stride 2; one of stride 1 to the
+    outputs. All but the last have batch normalisation. The map's size follows from the image's, as in `info_gan_decoder`: 64x64
+    images take filters=(1024, 512, 256, 128) for a map of 8x8.
+
+    Args:
+        latent_dim: Number of latent dimensions D.
+        output_shape: Shape (H, W, P) of the outputs, P = `likelihood.params_size(C)`.
+        filters: Channels of the map and of each transposed convolution but the last.
+        normalization: Whether there is batch normalisation.
+        output_activation: Any Keras activation of the outputs. None leaves logits, of which a likelihood makes means.
+        name: Name of the model.
+
+    Raises:
+        ValueError: `output_shape` is not (H, W, P), or a size is not positive.
+
+    Reference: P. Ghosh et al., *From Variational to Deterministic Autoencoders*, 2020, and their code.
+    """
+    check_image_shape(output_shape=output_shape)
+    check_sizes(filters, latent_dim=latent_dim)
+    inputs = keras.Input((latent_dim,))
+    h = latent_map(inputs, output_shape, filters[0], len(filters) - 1, normalization)
+    for channels in filters[1:]:
+        h = up(h, channels, normalization)
+    h = transposed(output_shape[-1], strides=1, activation=output_activation)(h)
+    return keras.Model(inputs, cropped(h, output_shape), name=name)

@@ -1,0 +1,77 @@
+"""What every posterior q(z|x) is, and the normals of which those here are made."""
+
+import abc
+import math
+
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from keras_vaemix.core.part import PartLayer, require
+
+tfd = tfp.distributions
+
+
+class Posterior(PartLayer, abc.ABC):
+    """Abstract: a family of distributions over the latents, parameterised by the encoder's output [B, params_size].
+
+    Attributes:
+        num_strata: Number M of strata in each of which `draw` draws; 1 where all draws come from q itself.
+        has_density: Whether `distribution` gives the density at any point, and not `draw` that of its own draws alone.
+    """
+
+    num_strata = 1
+    has_density = True
+
+    @abc.abstractmethod
+    def params_size(self, latent_dim):
+        """Returns the number of encoder outputs for `latent_dim` latents."""
+
+    @abc.abstractmethod
+    def draw(self, params, num_samples, seed):
+        r"""Draws from q(z|x) with gradients to every parameter.
+
+        A mixture of M components may draw `num_samples` times in each stratum: then S = T * M, T independent rows of all M strata, and
+        row t's draw of stratum m is s = t * M + m with weight :math:`\log \pi_m - \log T`. They sum to one over S for each example.
+
+        Args:
+            params: The encoder's output [B, params_size].
+            num_samples: Number of draws T in each stratum.
+            seed: A stateless seed, integer tensor [2].
+
+        Returns:
+            The draws z [S, B, D], their `log_weight` [S, B], and the density log q(z|x) at them, [S, B].
+        """
+
+    @abc.abstractmethod
+    def center(self, params):
+        """Returns a point where q(z|x) is high, [B, D], from which x is reconstructed: the mean, unless q has several modes."""
+
+    def mean(self, params):
+        """Returns the mean of q(z|x), [B, D], by plain operations that export, or its center where there is no closed form."""
+        return self.center(params)
+
+    def distribution(self, params):
+        """Returns q(z|x), a TFP distribution of batch [B] and event [D], or None without `has_density`."""
+        return
+
+    def summary(self, params):
+        """Returns what is told of q(z|x) by plain tensors, a dict of [B, D], which export."""
+        q = self.distribution(params)
+        return {"mean": self.center(params)} if q is None else {"mean": q.mean(), "stddev": q.stddev()}
+
+
+def plain_draws(q, num_samples, seed):
+    """Returns draws of a distribution q [S, B, D], their log-weights and their densities, [S, B] each."""
+    z = q.sample(num_samples, seed=seed)
+    return z, tf.fill(tf.shape(z)[:2], -math.log(num_samples)), q.log_prob(z)
+
+
+def diagonal_normal(loc, log_variance, limits):
+    """Returns the normal of event [D] with the log-variance clipped to `limits`."""
+    return tfd.Independent(tfd.Normal(loc, tf.exp(0.5 * tf.clip_by_value(log_variance, *limits))), 1)
+
+
+def check_limits(limits):
+    low, high = limits
+    require(low < high, "log_variance_limits (low, high) with low < high", log_variance_limits=limits)
+    return low, high

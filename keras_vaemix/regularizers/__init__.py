@@ -1,0 +1,1 @@
+"""Terms of losses that are not a likelihood's: costs, discrepancies, penalties, moments, critics."""

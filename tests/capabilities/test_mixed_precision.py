@@ -1,0 +1,99 @@
+"""Mixed precision: distributions, log-sum-exps and penalties stay in float32, so that figures are near those of float32."""
+
+import keras
+import numpy as np
+import pytest
+
+import keras_vaemix as vm
+from keras_vaemix.storage.loading import load_model
+from tests import catalogue
+from tests.checks.kills import RUNS, contents, is_same
+
+QUICK = ["prior-VampPrior", "likelihood-DiscretizedLogistic", "kl-Softmin", "mixture-iwae", "model-CPVAE", "model-TwoStageVAE"]
+
+
+@pytest.fixture
+def policy():
+    """Sets the policy of mixed precision, for one test."""
+    before = keras.config.dtype_policy()
+    yield keras.config.set_dtype_policy
+    keras.config.set_dtype_policy(before)
+
+
+def gamix():
+    """Returns a small GAMIX-VAE of convolutions, with its discriminator."""
+    shape, d = (16, 16, 3), 4
+    encoder = vm.networks.resnet_v2_encoder(shape, 2 * d, width=8, depth=1)
+    decoder = vm.networks.resnet_v2_decoder(d, shape, width=8, depth=1, output_activation="sigmoid")
+    judge = vm.networks.patch_discriminator(shape, 4, 1)
+    return vm.GAMIXVAE(encoder, decoder, vm.StandardNormal(d), vm.Laplace(0.5), judge)
+
+
+def evaluated(make, x, weights=None):
+    """Returns a model, compiled, with the given weights if any; its weights, of which one counts draws; and its figures of x."""
+    model = make()
+    model.set_weights(weights or model.get_weights())
+    weights = model.get_weights()
+    model.compile(keras.optimizers.Adam(0.01), jit_compile=False)
+    return model, weights, model.evaluate(x, verbose=0, return_dict=True)
+
+
+CASES = [("mixed_bfloat16", model) for model in QUICK]
+CASES += [pytest.param("mixed_float16", model, marks=pytest.mark.slow) for model in catalogue.EVERY_MODEL]
+
+
+@pytest.mark.parametrize(("name", "model"), CASES)
+def test_figures_are_near_those_of_float32(name, model, policy):
+    make = catalogue.EVERY_MODEL[model]
+    x = catalogue.examples(make())
+    _, weights, expected = evaluated(make, x)
+    policy(name)
+    mixed, _, received = evaluated(make, x, weights)
+    assert all(weight.dtype == "float32" for weight in mixed.trainable_variables)
+    assert received["loss"] == pytest.approx(expected["loss"], rel=0.01)
+    assert received["loss"] != expected["loss"]
+    assert all(np.isfinite(figures).all() for figures in mixed.fit(x, batch_size=10, epochs=2, verbose=0).history.values())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["mixed_bfloat16", "mixed_float16"])
+def test_adversarial_training_is_near_that_of_float32(name, policy):
+    x = np.random.default_rng(0).random((24, 16, 16, 3), "float32")
+    model, weights, expected = evaluated(gamix, x)
+    history = model.fit(x, batch_size=8, epochs=5, verbose=0, shuffle=False).history
+    policy(name)
+    mixed, _, received = evaluated(gamix, x, weights)
+    for key in ("loss", "moment_kl", "variance_kl"):
+        assert received[key] == pytest.approx(expected[key], rel=0.02)
+    mixed_history = mixed.fit(x, batch_size=8, epochs=5, verbose=0, shuffle=False).history
+    assert mixed_history["loss"][-1] == pytest.approx(history["loss"][-1], rel=0.05)
+    assert mixed_history["discriminator_loss"][-1] == pytest.approx(history["discriminator_loss"][-1], rel=0.2)
+    assert all(np.isfinite(weight).all() for weight in mixed.get_weights())
+    scale_losses = [isinstance(o, keras.optimizers.LossScaleOptimizer) for o in (mixed.optimizer, mixed.optimizers["discriminator"])]
+    assert scale_losses == [name == "mixed_float16"] * 2
+
+
+def test_mixed_models_come_back(policy, tmp_path):
+    policy("mixed_float16")
+    model = gamix()
+    model.compile(keras.optimizers.Adam(0.01), jit_compile=False)
+    model.fit(np.random.default_rng(0).random((16, 16, 16, 3), "float32"), batch_size=8, verbose=0)
+    model.save(tmp_path / "model.keras")
+    policy("float32")
+    loaded = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
+    assert isinstance(loaded.optimizers["discriminator"], keras.optimizers.LossScaleOptimizer)
+    np.testing.assert_array_equal(loaded.sample(3, seed=1), model.sample(3, seed=1))
+
+
+@pytest.mark.slow
+def test_whole_command_in_mixed_precision(policy, main, tmp_path):
+    """The first losses overflow: the optimizer has done fewer steps than its epochs have. What is exported is float32."""
+    flags = ["wae_gan_mnist", *RUNS["wae_gan_mnist"], "--regularization", 1e5, "--features", "none", "--precision", "mixed_float16"]
+    for folder, epochs in (("whole", 3), ("parts", 1), ("parts", 3)):
+        status, err = main(*flags, "--epochs", epochs, "--run-dir", tmp_path / folder, "--resume")
+        assert (status, err) == (0, "")
+    assert is_same(contents(tmp_path / "whole"), contents(tmp_path / "parts"))
+    model = load_model(tmp_path / "whole" / "model.keras")
+    assert model.decoder.layers[-2].compute_dtype == "float16"
+    assert int(model.optimizer.iterations) < int(model.steps_done) == 3 * (1197 // 100)
+    assert keras.config.dtype_policy().name == "float32"

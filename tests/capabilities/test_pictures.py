@@ -1,0 +1,145 @@
+"""Pictures hold what their names say, in its place."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from keras_vaemix import evaluation
+from keras_vaemix.visualization import pictures
+from keras_vaemix.visualization.plots import save_png
+from tests import catalogue
+from training.jobs import draw
+
+
+class Plane:
+    """A model whose latents are the first two pixels of an image, and back."""
+
+    def latent_means(self, x):
+        return tf.reshape(x, (len(x), -1))[:, :2]
+
+    def decode(self, z):
+        return tf.reshape(tf.tile(z, (1, 2)), (-1, 2, 2, 1))
+
+
+def test_neighbours_stand_after_their_image():
+    train = np.arange(5)[:, None, None, None] * np.ones((1, 2, 3, 1)) / 5
+    picture = pictures.neighbors(np.full((2, 2, 3, 1), 0.5), train, [[3, 1], [4, 0]])
+    assert picture.shape == (2 * 3 - 1, 3 * 4 - 1, 1)
+    np.testing.assert_allclose(picture[[0, 3]][:, [0, 4, 8], 0], [[0.5, 3 / 5, 1 / 5], [0.5, 4 / 5, 0]])
+    with pytest.raises(ValueError, match=r"indices \[N, k\] of the neighbours of N=2 images\. Received: shape=\(1, 2\)"):
+        pictures.neighbors(np.zeros((2, 2, 3, 1)), train, [[3, 1]])
+
+
+def test_attribute_is_taken_away_on_the_left_and_added_on_the_right():
+    """The attribute moves the first latent by 0.2, and nothing else."""
+    plane = Plane()
+    x = plane.decode(tf.constant([[0.5, 0.3], [0.7, 0.6], [0.3, 0.3], [0.5, 0.6]])).numpy()
+    picture = pictures.attribute_line(plane, x, np.array([True, True, False, False]), x[2:], steps=3, reach=1.0)
+    assert picture.shape == (2 * 3 - 1, 3 * 3 - 1, 1)
+    np.testing.assert_allclose(picture[[0, 3]][:, [0, 3, 6], 0], [[0.1, 0.3, 0.5], [0.3, 0.5, 0.7]], atol=1e-6)
+    np.testing.assert_allclose(picture[[0, 3]][:, [1, 4, 7], 0], [[0.3] * 3, [0.6] * 3], atol=1e-6)
+
+
+def test_attribute_line_of_a_model_has_the_reconstruction_in_the_middle(binary):
+    model = catalogue.make()
+    picture = pictures.attribute_line(model, binary, binary.mean(axis=(1, 2, 3)) > 0.5, binary[:2])
+    assert picture.shape == (2 * 5 - 1, 9 * 5 - 1, 1)
+    np.testing.assert_allclose(picture[:4, 20:24], model.decode(model.latent_means(binary[:1]))[0], atol=1e-6)
+
+
+def test_effects_are_those_of_a_deviation():
+    """A latent is two of four pixels, so a deviation to either side changes a pixel by one deviation on average."""
+    plane = Plane()
+    x = plane.decode(tf.constant([[0.5, 0.3], [0.7, 0.3], [0.1, 0.3]])).numpy()
+    np.testing.assert_allclose(evaluation.latent_effects(plane, x, batch_size=1), [np.std([0.5, 0.7, 0.1]), 0], atol=1e-6)
+    np.testing.assert_allclose(evaluation.latent_effects(plane, x, reach=2.0), [2 * np.std([0.5, 0.7, 0.1]), 0], atol=1e-6)
+    assert pictures.effects_picture([0.1, 0.3]).shape == (500, 600, 3)
+
+
+def test_variants_grow_to_the_right_and_downwards():
+    picture = pictures.variants(Plane(), np.full((2, 2, 1), 0.5), (0, 1), values=(0.1, 0.5, 0.9))
+    np.testing.assert_allclose(picture[[0, 3, 6]][:, [0, 3, 6], 0], [[0.1, 0.5, 0.9]] * 3, atol=1e-6)
+    np.testing.assert_allclose(picture[[0, 3, 6]][:, [1, 4, 7], 0], [[0.1] * 3, [0.5] * 3, [0.9] * 3], atol=1e-6)
+    for latents in ((0, 0), (0, 2), (-1, 0), (0,)):
+        with pytest.raises(ValueError, match=r"two different latents in 0\.\.1"):
+            pictures.variants(Plane(), np.zeros((2, 2, 1)), latents)
+
+
+@pytest.mark.parametrize(("n", "rows"), [(1, 1), (3, 1), (10, 5), (40, 8)])
+def test_transitions_of_a_run_are_of_as_many_pairs_as_there_are(n, rows):
+    subject = SimpleNamespace(model=Plane(), examples=lambda: np.random.default_rng(0).random((n, 2, 2, 1)))
+    assert draw.transitions(subject).shape == (3 * rows - 1, 6 * 3 - 1, 1)
+
+
+def test_transitions_are_convex_combinations():
+    first, second = np.zeros((2, 2, 2, 1)), np.stack([np.full((2, 2, 1), 0.5), np.full((2, 2, 1), 1.0)])
+    picture = pictures.transitions(Plane(), first, second, steps=6)
+    np.testing.assert_allclose(picture[[0, 3]][:, ::3, 0], [np.linspace(0, 0.5, 6), np.linspace(0, 1, 6)], atol=1e-6)
+    with pytest.raises(ValueError, match="as many examples on both sides"):
+        pictures.transitions(Plane(), first, second[:1])
+    with pytest.raises(ValueError, match="at least two steps"):
+        pictures.transitions(Plane(), first, second, steps=1)
+
+
+@pytest.mark.parametrize(
+    ("has_attribute", "steps", "message"),
+    [
+        (np.ones(30, bool), 9, r"examples with the attribute and others without\. Received: with_attribute=30"),
+        (np.arange(30), 9, r"has_attribute to be 30 booleans\. Received: shape=\(30,\), dtype='int64'"),
+        (np.ones(3, bool), 9, r"has_attribute to be 30 booleans"),
+        (np.arange(30) < 9, 8, r"an odd number of steps"),
+    ],
+)
+def test_attributes_that_divide_nothing_are_refused(has_attribute, steps, message, binary):
+    with pytest.raises(ValueError, match=message):
+        pictures.attribute_line(catalogue.make(), binary, has_attribute, binary[:1], steps)
+
+
+def test_attribute_line_needs_one_continuous_latent(binary):
+    model = catalogue.make(model="CPVAE")
+    with pytest.raises(ValueError, match=r"a model that decodes one continuous latent\. Received: latents="):
+        pictures.attribute_line(model, binary, np.arange(30) < 9, binary[:1])
+
+
+def color_at(picture, row, column, num):
+    """The colour of a cell of a heat map of num x num cells: those of the largest rectangle inside the black frame."""
+    dark = np.all(picture < 0.2, axis=2)
+    rows, columns = (np.flatnonzero(dark.mean(axis=1 - axis) > 0.6) for axis in (0, 1))
+    top, bottom, left, right = rows[0], rows[-1], columns[0], columns[-1]
+    at = lambda low, high, i: int(low + (high - low) * (i + 0.5) / num)  # noqa: E731
+    return picture[at(top, bottom, row), at(left, right, column)]
+
+
+def test_covariance_is_red_above_zero_and_blue_below_it():
+    z = np.random.default_rng(0).normal(size=500)
+    picture = pictures.covariance_picture(np.stack([z, -z, np.zeros(500)], axis=1))
+    assert picture.shape[-1] == 3
+    colors = np.array([[color_at(picture, i, j, 3) for j in range(3)] for i in range(3)])
+    assert np.all(colors[[0, 1], [0, 1], 0] > colors[[0, 1], [0, 1], 2] + 0.2)
+    assert np.all(colors[[0, 1], [1, 0], 2] > colors[[0, 1], [1, 0], 0] + 0.2)
+    np.testing.assert_allclose(colors[2], 0.97, atol=0.02)
+    np.testing.assert_array_equal(colors, colors.transpose(1, 0, 2))
+
+
+def test_mask_history_is_black_where_the_mask_is_one():
+    picture = pictures.mask_history([[1, 1, 0], [1, 0.5, 0], [1, 0, 0]])
+    grey = np.array([[color_at(picture, i, j, 3).mean() for j in range(3)] for i in range(3)])
+    assert np.all(grey[0] < 0.05)
+    assert np.all(grey[2] > 0.95)
+    assert np.all(np.diff(grey[1]) > 0.2)
+    with pytest.raises(ValueError, match=r"masks \[T, D\] of values in \[0, 1\]"):
+        pictures.mask_history([1, 0])
+
+
+def test_pictures_are_saved(tmp_path):
+    for picture in (pictures.covariance_picture(np.eye(3)), pictures.covariance_picture(np.ones((4, 1))), pictures.mask_history([[0.5]])):
+        assert picture.min() >= 0
+        assert picture.max() <= 1
+        save_png(tmp_path / "picture.png", picture)
+        with Image.open(tmp_path / "picture.png") as image:
+            assert image.size == picture.shape[1::-1]
+    with pytest.raises(ValueError, match=r"at least two codes \[N, D\]"):
+        pictures.covariance_picture(np.eye(3)[:1])

@@ -1,0 +1,151 @@
+"""Prints, as JSON, how far every model's training on two and four replicas is from that on one: run by tests, in a process of its own.
+
+python -m tests.checks.replica_equality [MODEL ...]
+
+The output is {model: {replicas: difference}}: the largest difference of a figure or of a weight, relative to one or to the largest value if
+that is more, after three steps on the same global batches, which do not divide by four, and an evaluation. Noise stays on: each replica
+takes its rows of the noise of the global batch.
+"""
+
+import contextlib
+import json
+import sys
+from unittest import mock
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+import keras_vaemix as vm
+from keras_vaemix import networks
+from keras_vaemix.core.seeds import fold_in, stateless_seed
+from keras_vaemix.models.base.generative import EVALUATION, GenerativeModel
+from tests import catalogue
+from tests.checks.worker_equality import relative
+
+BATCH, STEPS, REPLICAS = 26, 3, (1, 2, 4)  # no other axis of noise is a multiple of 13, 7 or 6
+DRAWS = ("stateless_normal", "stateless_uniform", "stateless_truncated_normal")
+SHAPE, D = catalogue.SHAPE, catalogue.LATENT_DIM
+
+
+def gamix(*judge, **settings):
+    """Returns a small GAMIX-VAE."""
+    encoder, decoder = networks.mlp(SHAPE, 2 * D, (8,)), networks.mlp((D,), SHAPE, (8,))
+    return vm.GAMIXVAE(encoder, decoder, vm.StandardNormal(D), vm.Laplace(0.5), *judge, **settings)
+
+
+def spectral_judge():
+    """Returns a discriminator whose kernel has spectral norm one."""
+    return keras.Sequential([keras.Input(SHAPE), keras.layers.SpectralNormalization(keras.layers.Conv2D(1, 3, 2), dtype="float32")])
+
+
+def pixel_vae():
+    """Returns a small VAE with a pixel decoder."""
+    size = {"filters": 8, "num_layers": 1, "first_kernel_size": 5, "hidden": (8,), "map_channels": 2}
+    decoder = networks.PixelCNN(D, SHAPE, 1, **size)
+    return vm.PixelVAE(networks.gated_mlp(SHAPE, 2 * D, (8,)), decoder, catalogue.PRIORS["VampPrior"](), vm.Bernoulli())
+
+
+MODELS = {
+    **{name: lambda parts=parts: catalogue.make(**parts) for name, parts in catalogue.COMBINATIONS.items()},
+    **{f"autoencoder-{name}": make for name, make in catalogue.AUTOENCODERS.items()},
+    "gamix": lambda: gamix(networks.mlp(SHAPE, (2, 2, 1), (8,))),
+    "gamix-mean-moments": lambda: gamix(moments=vm.moments.MeanMoments(), memory=0.5),
+    "gamix-spectral": lambda: gamix(spectral_judge()),
+    "pixel-vae": pixel_vae,
+}
+
+
+def main(names):
+    """Computes and prints."""
+    cpu = tf.config.list_physical_devices("CPU")[0]
+    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * max(REPLICAS))
+    found = {}
+    for name in names or MODELS:
+        found[name] = differences(MODELS[name])
+        print(name, found[name], file=sys.stderr, flush=True)
+    print(json.dumps(found))
+
+
+def differences(make):
+    """Returns for each number of replicas the largest relative difference from one replica."""
+    results, weights = {}, None
+    for replicas in REPLICAS:
+        keras.backend.clear_session()
+        keras.utils.set_random_seed(0)
+        weights, results[replicas] = trained(make, replicas, weights)
+    return {n: max(map(relative, results[n], results[1])) for n in REPLICAS[1:]}
+
+
+def trained(make, replicas, weights):
+    """Returns the weights before training, and figures and weights after it."""
+    devices = [f"CPU:{i}" for i in range(replicas)]
+    strategy = tf.distribute.MirroredStrategy(devices, tf.distribute.HierarchicalCopyAllReduce())
+    with strategy.scope():
+        model = make()
+        model.compile(keras.optimizers.SGD(1e-3), {name: keras.optimizers.SGD(1e-3) for name in model.default_optimizers()})
+        if hasattr(model, "critic_steps"):
+            model.critic_steps = 2  # each is a part of the graph on several replicas
+        if weights is None:
+            weights = model.get_weights()
+        model.set_weights(weights)
+    batches = np.random.default_rng(0).integers(0, 2, ((STEPS + 1) * BATCH, *SHAPE)).astype("float32")
+    figures = []
+    for step, times in ((model.train_step, STEPS), (model.test_step, 1)):
+        model.reset_metrics()
+        run = tf.function(lambda x, step=step: strategy.run(step, (x,)), autograph=False, reduce_retracing=True)
+        for _ in range(times):
+            batch, batches = np.split(batches, [BATCH])
+            parts = np.array_split(batch, replicas)
+            seeds = {"next_seed": common_seed, "evaluation_seed": common_evaluation_seed}
+            with mock.patch.multiple(GenerativeModel, **seeds), rows_of_noise(BATCH, replicas):
+                run(strategy.experimental_distribute_values_from_function(lambda c, p=parts: tf.constant(p[c.replica_id_in_sync_group])))
+        figures += [np.asarray(value) for value in model.get_metrics_result().values()]
+    return weights, figures + model.get_weights()
+
+
+def common_seed(model):
+    """Returns the next seed of a model without the replica."""
+    model.draw_counter.assign_add(1)
+    return fold_in(stateless_seed(model.seed), tf.convert_to_tensor(model.draw_counter))
+
+
+def common_evaluation_seed(model, batch):
+    """Returns the seed of a batch of an evaluation without the replica."""
+    return fold_in([model.seed, EVALUATION], batch)
+
+
+def categorical(logits, num_samples, seed, dtype=tf.int64, name=None):
+    """Returns draws [B, num_samples] by noise of which each replica can take its rows."""
+    uniform = tf.random.stateless_uniform([tf.shape(logits)[0], num_samples, logits.shape[1]], seed, minval=1e-20)
+    return tf.cast(tf.argmax(logits[:, None] - tf.math.log(-tf.math.log(uniform)), axis=-1), dtype)
+
+
+@contextlib.contextmanager
+def rows_of_noise(size, replicas):
+    """Sees to it that each replica draws its rows of what there is for a global batch of `size` examples."""
+    bounds = [0, *np.cumsum([len(part) for part in np.array_split(np.arange(size), replicas)]).tolist()]
+
+    def rows(draw):
+        def wrapped(shape, seed, *args, **kwargs):
+            context, shape = tf.distribute.get_replica_context(), tf.convert_to_tensor(shape, tf.int32)
+            replica = int(tf.get_static_value(tf.convert_to_tensor(context.replica_id_in_sync_group)))
+            start, stop = bounds[replica : replica + 2]
+            of_batch = tf.cast(shape % (stop - start) == 0, tf.int32)  # TensorFlow Probability draws [N, D] as one row [N D]
+            of_batch *= tf.cast(tf.cumsum(of_batch) == 1, tf.int32)  # one at the axis of examples, if there is one
+            for_each = of_batch * (shape // (stop - start))
+            whole = draw(shape + for_each * (size - stop + start), seed, *args, **kwargs)
+            return tf.slice(whole, for_each * start, shape)
+
+        return wrapped
+
+    with contextlib.ExitStack() as stack:
+        for module in {tf.random, tf.compat.v2.random}:  # the second is what TensorFlow Probability imports
+            for name in DRAWS:
+                stack.enter_context(mock.patch.object(module, name, rows(getattr(module, name))))
+            stack.enter_context(mock.patch.object(module, "stateless_categorical", categorical))
+        yield
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

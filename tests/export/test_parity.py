@@ -1,0 +1,49 @@
+"""Every exported model computes what the live model does: `tests.checks.parity` over some of each kind, and slowly over all."""
+
+import inspect
+
+import pytest
+
+from export.storage.files import read_json
+from keras_vaemix import models
+from tests import catalogue
+from tests.checks import parity
+
+KINDS = (
+    "posterior-NormalMixturePosterior",
+    "model-CPVAE",
+    "model-CPVAE-held",
+    "model-HierarchicalVAE-vamp",
+    "autoencoder-fitted",
+    "autoencoder-mask",
+)
+OF_TRAINING = ("objective-", "kl-")  # these train models whose artifacts are those of others
+
+
+def cases():
+    names = [name for name in catalogue.EVERY_MODEL if not name.startswith(OF_TRAINING)]
+    return [name if name in KINDS else pytest.param(name, marks=pytest.mark.slow) for name in names]
+
+
+@pytest.mark.parametrize("name", cases())
+def test_artifacts_are_the_live_model(name, tmp_path):
+    model = parity.shaken(catalogue.EVERY_MODEL[name])
+    assert parity.beyond(parity.measure(model, tmp_path / "artifact")) == []
+    manifest = read_json(tmp_path / "artifact" / "manifest.json")
+    assert manifest["latents"] == model.exported().latent_sizes
+    assert manifest["opset"] == 17
+    if name == "autoencoder-mask":
+        assert manifest["latent_dim"] == 2 < model.latent_dim()
+    if hasattr(model, "cost"):
+        assert manifest["cost"] == type(model.cost).__name__
+
+
+@pytest.mark.slow
+def test_every_model_is_in_the_catalogue():
+    classes = (c for c in vars(models).values() if inspect.isclass(c) and issubclass(c, models.GenerativeModel))
+    assert {type(make()) for make in catalogue.EVERY_MODEL.values()} == {c for c in classes if not inspect.isabstract(c)}
+
+
+def test_figures_beyond_their_limits_are_named():
+    figures = {"parity": {"decode": 2e-5, "encode": float("nan"), "x": 0.0}, "standard_errors": {"mean": 6.0, "std": 1.0}, "p_value": 1e-9}
+    assert parity.beyond(figures) == ["decode", "encode", "mean", "p_value"]

@@ -1,0 +1,50 @@
+"""The two-stage VAE: its exact likelihood, and what it trains."""
+
+import math
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from scipy.stats import norm
+
+import keras_vaemix as vm
+from keras_vaemix.core.seeds import stateless_seed
+from keras_vaemix.storage.loading import load_model
+from tests import catalogue
+from tests.catalogue import linear
+
+
+def test_two_stages_have_the_exact_likelihood_of_a_linear_model():
+    """u ~ N(0, 1), z = a u + 0.5 e, x = b z + 0.3 e': x is normal with variance b^2 (a^2 + 0.25) + 0.09."""
+    a, b = 0.8, 1.5
+    encoder = lambda factor, log_variance: linear(1, np.array([[factor, 0.0]], "float32"), np.array([0.0, log_variance]))  # noqa: E731
+    first = vm.VAE(encoder(0.6, -2.0), linear(1, np.array([[b]], "float32")), vm.StandardNormal(1), vm.Normal(0.3))
+    second = vm.VAE(encoder(0.9, -0.9), linear(1, np.array([[a]], "float32")), vm.StandardNormal(1), vm.Normal(0.5))
+    model = vm.TwoStageVAE(first, second)
+    x = np.array([[-2.0], [0.1], [1.7]], "float32")
+    exact = norm(0, math.sqrt(b**2 * (a**2 + 0.25) + 0.09)).logpdf(x[:, 0])
+    np.testing.assert_allclose(model.log_likelihood(x, 100_000), exact, atol=0.02)
+    d = model.draws(tf.constant(x), vm.ELBO(5000), stateless_seed(0))
+    assert np.all(vm.ELBO()(d).numpy() < exact)
+    drawn = model.sample(20_000, seed=0).numpy()
+    assert drawn.std() == pytest.approx(b * math.sqrt(a**2 + 0.25), rel=0.03)
+    z, u = np.array([[0.3], [1.0], [-1.0]], "float32"), np.array([[0.5], [0.2], [0.0]], "float32")
+    joint = norm(0, 1).logpdf(u) + norm(a * u, 0.5).logpdf(z) + norm(b * z, 0.3).logpdf(x)
+    np.testing.assert_allclose(model.log_joint(x, z, u), joint[:, 0], rtol=1e-4)
+
+
+def test_the_second_stage_alone_is_trained(binary, tmp_path):
+    """And the optimizer of a first stage that was trained comes back with it."""
+    model = catalogue.make(model="TwoStageVAE")
+    model.first.compile(keras.optimizers.Adam(0.02), jit_compile=False)
+    model.first.fit(binary, verbose=0)
+    before = model.first.get_weights()
+    model.compile(keras.optimizers.Adam(0.02), jit_compile=False)
+    losses = model.fit(binary, epochs=30, verbose=0).history["loss"]
+    assert losses[-1] < losses[0]
+    for one, other in zip(before, model.first.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    model.save(tmp_path / "model.keras")
+    loaded = load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(loaded.first.optimizer.iterations, model.first.optimizer.iterations)

@@ -1,0 +1,1 @@
+"""Tests of parts: each against something exact."""

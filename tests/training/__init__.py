@@ -1,0 +1,1 @@
+"""Tests of data, runs and command lines."""

@@ -1,0 +1,174 @@
+"""Runs of deterministic autoencoders: resumed to the same bits, judged, and kept when their density cannot be fitted."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+import keras_vaemix as vm
+from export.storage.files import read_history
+from keras_vaemix.core import supports
+from keras_vaemix.storage.loading import load_model
+from tests.checks.kills import contents, is_same
+from training.data.splits import Data, Split
+from training.presets import PRESETS
+
+DIGITS = ["--dataset", "digits", "--networks", "mlp", "--hidden", 16, "--latent-dim", 4]
+FLEX = ["flex_ae_mnist", *DIGITS, "--critic-units", 16, "--features", "none"]
+
+
+@pytest.mark.slow
+def test_resumed_run_has_the_same_bits(main, tmp_path):
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    assert main(*FLEX, "--epochs", 4, "--run-dir", whole) == (0, "")
+    assert main(*FLEX, "--epochs", 2, "--run-dir", parts) == (0, "")
+    assert main(*FLEX, "--epochs", 4, "--run-dir", parts, "--resume") == (0, "")
+    assert is_same(contents(whole), contents(parts))
+
+
+@pytest.mark.slow
+def test_clocks_of_the_run_s_length_hold_when_it_is_resumed(main, tmp_path, capsys):
+    flags = ["mask_aae_mnist", *DIGITS, "--critic-units", 16, "--features", "none", "--run-dir", tmp_path / "run"]
+    assert main(*flags, "--epochs", 2) == (0, "")
+    steps = json.loads((tmp_path / "run" / "config.json").read_text())["schedule_steps"]
+    model = load_model(tmp_path / "run" / "model.keras")
+    assert (model.growth_steps, model.decay_steps) == vm.models.mask_aae.clocks(4, steps)
+    status, err = main(*flags, "--epochs", 4, "--resume")
+    assert status == 1
+    assert f"schedule_steps was {steps}, now {2 * steps}" in err
+    assert main(*flags, "--epochs", 2, "--resume") == (0, "")
+
+
+@pytest.mark.slow
+def test_judged_run(main, tmp_path):
+    flags = ["mask_aae_mnist", *DIGITS, "--critic-units", 16, "--growth-steps", 5]
+    assert main(*flags, "--epochs", 3, "--run-dir", tmp_path / "run") == (0, "")
+    report = json.loads((tmp_path / "run" / "evaluation.json").read_text())
+    figures = {"cost", "cost_se", "mean_squared_error", "fd_generation", "fd_reconstruction", "precision", "recall", "prd_f8", "prd_f1_8"}
+    assert figures <= set(report)
+    assert not {"elbo", "log_likelihood"} & set(report)
+    assert report["feature_network"] == "lenet"
+    assert report["num_generated"] == report["num_examples"] == 400
+    assert report["active_dimensions"] <= 4
+    history = read_history(tmp_path / "run" / "history.csv")
+    assert len(history) == 3
+    model = load_model(tmp_path / "run" / "model.keras")
+    assert [history[-1][f"mask/{j}"] for j in range(4)] == pytest.approx(list(model.soft_mask().numpy()))  # the last weights, not others
+
+
+@pytest.mark.slow
+def test_two_stages(main, tmp_path):
+    flags = ["two_stage_mnist", *DIGITS, "--second-units", 16, "--first-epochs", 3, "--likelihood-samples", 20, "--features", "lenet"]
+    assert main(*flags, "--epochs", 2, "--run-dir", tmp_path / "run") == (0, "")
+    report = json.loads((tmp_path / "run" / "evaluation.json").read_text())
+    assert report["elbo"] < report["log_likelihood"]
+    assert report["fd_generation"] > 0
+
+
+@pytest.mark.slow
+def test_faces_by_several_samplers(main, tmp_path):
+    rng = np.random.default_rng(0)
+    for split, n in {"train": 40, "validation": 10, "test": 100}.items():
+        for i in range(n):
+            folder = tmp_path / "faces" / split / "ab"[i % 2]
+            folder.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(rng.integers(0, 255, (16, 16, 3), dtype="uint8")).save(folder / f"{i:03}.png")
+    sizes = ["--latent-dim", 4, "--width", 4, "--discriminator-layers", 1, "--batch-size", 20, "--image-size", 16]
+    flags = ["gamix_faces", *sizes, "--dataset", f"folder:{tmp_path / 'faces'}", "--features", "lenet", "--likelihood-samples", 10]
+    assert main(*flags, "--epochs", 2, "--run-dir", tmp_path / "run")[0] == 0
+    report = json.loads((tmp_path / "run" / "evaluation.json").read_text())
+    assert report["fd_moments"] == report["fd_generation"]  # what the preset samples by
+    assert report["sharpness_moments"] == report["sharpness_generation"]
+    assert report["fd_standard"] != report["fd_mixture"]
+    assert report["aggregate_variance"] > 0
+    assert report["l1"] > 0
+
+
+def test_density_that_cannot_be_fitted_keeps_the_autoencoder(main, tmp_path):
+    flags = ["ae_gmm_mnist", *DIGITS, "--num-components", 2000, "--epochs", 1]
+    status, err = main(*flags, "--run-dir", tmp_path / "run")
+    assert status == 1
+    assert "2000" in err
+    assert f"the trained model is kept, without a density to sample, in {tmp_path / 'run' / 'model.keras'}" in err
+    model = load_model(tmp_path / "run" / "model.keras")
+    assert not model.can_sample()
+    assert model.example_shape == (8, 8, 1)
+
+
+@pytest.mark.parametrize(
+    ("member", "shape"), [("synthetic", (128,)), ("mnist", (28, 28, 1)), ("cifar10", (32, 32, 3)), ("faces", (64, 64, 3))]
+)
+@pytest.mark.parametrize("system", ["ae_gmm", "rae", "wae_mmd", "wae_gan", "mask_aae", "flex_ae", "two_stage", "beta_vae"])
+def test_presets_build_for_their_data(system, member, shape):
+    x = Split(np.zeros((2, *shape), "float32"))
+    preset = PRESETS[f"{system}_{member}"]
+    widths = {flag.name: 8 for flag in preset.flags() if flag.name in ("hidden", "critic_units", "second_units")}
+    model = preset.build(Data("fake", x, x, x, supports.UNIT_INTERVAL), **widths).model
+    assert model.example_shape == shape
+    means = model.reconstruct(x.x).numpy()
+    assert means.shape == x.x.shape
+    assert 0 <= means.min() <= means.max() <= 1
+    if model.can_sample():
+        assert model.sample(3, seed=0).shape == (3, *shape)
+
+
+@pytest.mark.parametrize("arm", ["faces", "faces_no_gan", "faces_vae", "faces_vae_gan", "celeba_hq"])
+def test_gamix_presets_build(arm):
+    x = Split(np.zeros((2, 64, 64, 3), "float32"))
+    small = {"width": 2, "depth": 1, "latent_dim": 4, "discriminator_filters": 2, "discriminator_layers": 2}
+    model = PRESETS[f"gamix_{arm}"].build(Data("fake", x, x, x, supports.UNIT_INTERVAL), **small).model
+    assert model.reconstruct(x.x).shape == x.x.shape
+    assert (model.discriminator is None) is (arm in ("faces_no_gan", "faces_vae"))
+
+
+@pytest.mark.parametrize(
+    ("flags", "moments", "num_components", "adversarial_loss"),
+    [
+        (("total", "standard", "least_squares", True), vm.moments.TotalMoments, None, vm.adversarial.LeastSquares),
+        (("means", "moments", "hinge", False), vm.moments.MeanMoments, 1, vm.adversarial.Hinge),
+        (("each", "mixture", "hinge", True), vm.moments.EachPosterior, 3, vm.adversarial.Hinge),
+    ],
+    ids=["total", "means", "each"],
+)
+def test_gamix_flags_choose_the_parts(flags, moments, num_components, adversarial_loss):
+    """Each with a step of training, which moves every weight."""
+    x = Split(np.random.default_rng(0).random((4, 16, 16, 3), "float32"))
+    small = {"width": 2, "latent_dim": 4, "discriminator_filters": 2, "discriminator_layers": 1, "num_components": 3}
+    chosen = dict(zip(("moments", "sampler", "adversarial_loss", "spectral_normalization"), flags, strict=True))
+    made = PRESETS["gamix_faces"].build(Data("fake", x, x, x, supports.UNIT_INTERVAL), target_variance=0.3, **small, **chosen)
+    model = made.model
+    assert (type(model.moments), model.moments.target_variance, type(model.adversarial_loss)) == (moments, 0.3, adversarial_loss)
+    assert isinstance(model.prior, vm.FittedMixture if num_components else vm.StandardNormal)
+    assert num_components in (None, model.prior.num_components)
+    assert is_spectral(model.discriminator) is chosen["spectral_normalization"]
+    before = [weight.numpy() for weight in model.trainable_variables]
+    model.compile(made.optimizer, made.optimizers, jit_compile=False, run_eagerly=True)
+    history = model.fit(x.x, batch_size=4, verbose=0).history
+    assert np.isfinite([history[name] for name in model.metric_names()]).all()
+    assert all(np.any(weight != old) for weight, old in zip(model.trainable_variables, before, strict=True))
+
+
+def is_spectral(network):
+    return any(isinstance(layer, keras.layers.SpectralNormalization) for layer in network.layers)
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["mask_aae_synthetic", "--latent-dim", 4], "latent_dim of at least 8, the dimension of manifold8. Received: latent_dim=4"),
+        (["wae_mmd_synthetic", "--networks", "info_gan"], "--networks mlp for data that are no images"),
+        (["wae_mmd_mnist", *DIGITS, "--regularization", -1], "weight >= 0"),
+        (["wae_mmd_mnist", *DIGITS, "--kernel", "imp"], "Expected --kernel: imq?"),
+        (["flex_ae_mnist", *DIGITS, "--critic-steps", 0], "critic_steps"),
+        (["two_stage_mnist", *DIGITS, "--first-epochs", 0], "first_epochs"),
+        (["wae_mmd_synthetic", "--features", "lenet"], "images for --features lenet"),
+        (["wae_mmd_mnist", *DIGITS, "--features", "inception"], "more test images than the 2048 features of inception"),
+    ],
+)
+def test_bad_flags_are_named_before_anything_is_written(main, tmp_path, flags, message):
+    status, err = main(*flags, "--run-dir", tmp_path / "run")
+    assert status == 1
+    assert message in err
+    assert not (tmp_path / "run").exists()

@@ -1,0 +1,209 @@
+"""Networks that judge images: trained once, kept, and refused where they cannot be had."""
+
+import numpy as np
+import pytest
+
+from keras_vaemix import evaluation
+from keras_vaemix.core.supports import UNIT_INTERVAL
+from keras_vaemix.evaluation import Moments, sample_of
+from tests import catalogue
+from training.data.splits import Data, Split
+from training.features import choice, classifier, lenet
+from training.features import inception as inception_module
+from training.features import network as network_module
+from training.features.choice import load_features
+from training.features.classifier import feature_network
+from training.features.inception import InceptionFeatures
+from training.features.moments import real_moments
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="module")
+def features(digits, cache):
+    return feature_network(digits, cache)
+
+
+def test_lenet_knows_the_digits(features, digits):
+    assert features.name == "lenet"
+    assert features.metadata["test_accuracy"] > 0.95
+    assert features.metadata["data_sha256"] == digits.sha256()
+    activations = features(digits.test.x)
+    assert activations.shape == (400, features.metadata["num_features"]) == (400, 32)
+    assert activations.min() >= 0
+    np.testing.assert_allclose(features(digits.test.x[:3]), activations[:3], atol=1e-5)
+
+
+def test_lenet_is_trained_once_for_a_data_set(features, digits, cache, monkeypatch):
+    monkeypatch.setattr(classifier, "trained_classifier", None)
+    again = load_features("lenet", digits, cache)
+    assert again.key == features.key
+    assert again.metadata == features.metadata
+    monkeypatch.setenv("VAEMIX_CACHE", str(cache))
+    assert feature_network(digits).key == features.key
+
+
+@pytest.fixture
+def untrained(monkeypatch):
+    """Puts a network that has learned nothing in the place of the trained one."""
+    monkeypatch.setattr(classifier, "trained_classifier", lambda x, labels, seed: lenet.lenet(x.shape[1:], 10, seed))
+
+
+@pytest.mark.usefixtures("untrained")
+def test_lenet_is_kept_by_data_labels_and_seed(features, digits, cache):
+    assert feature_network(digits, cache, seed=1).key != features.key
+    other = digits._replace(train=digits.train._replace(y=9 - digits.train.y))
+    assert feature_network(other, cache).key != features.key
+    assert feature_network(digits._replace(train=digits.test), cache).key != features.key
+
+
+def test_lenet_is_a_function_of_the_seed(digits, monkeypatch):
+    monkeypatch.setattr(lenet, "NUM_STEPS", 20)
+    keys = [network_module.NetworkFeatures("", lenet.trained_classifier(digits.train.x, digits.train.y, 3), {}).key for _ in range(2)]
+    assert keys[0] == keys[1]
+    weights = [lenet.lenet((8, 8, 1), 10, seed).get_weights()[0] for seed in (3, 4)]
+    assert np.all(weights[0] != weights[1])
+
+
+@pytest.mark.parametrize(("shape", "size"), [((28, 28, 1), 84), ((32, 32, 3), 84), ((8, 8, 1), 32), ((5, 17, 2), 32), ((64, 48, 3), 84)])
+def test_lenet_of_any_shape(shape, size):
+    network = lenet.lenet(shape, 7)
+    assert network.output_shape == (None, 7)
+    assert network.layers[-2].output.shape == (None, size)
+    flat = next(layer for layer in network.layers if layer.name.startswith("flatten"))
+    assert max(flat.input.shape[1:3]) <= 8
+
+
+def test_data_without_classes_are_refused(digits, cache):
+    for y in (None, np.zeros(1197, int)):
+        with pytest.raises(ValueError, match=r"labels of two classes or more: .*choose inception\. Received: dataset='digits'"):
+            feature_network(digits._replace(train=digits.train._replace(y=y)), cache)
+    flat = Data("flat", *[Split(np.zeros((9, 4)), np.arange(9) % 2)] * 3, UNIT_INTERVAL)
+    with pytest.raises(ValueError, match=r"a data set of images \[N, H, W, C\]\. Received: dataset='flat', shape=\(4,\)"):
+        feature_network(flat, cache)
+
+
+@pytest.mark.usefixtures("untrained")
+def test_damaged_network_is_not_used(digits, tmp_path):
+    feature_network(digits, tmp_path)
+    (path,) = tmp_path.rglob("*.keras")
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(ValueError, match=r"a whole network in .*lenet-0-.*: remove the file to train it anew"):
+        feature_network(digits, tmp_path)
+
+
+def test_images_of_another_shape_are_refused(features):
+    with pytest.raises(ValueError, match=r"images \[N, 8, 8, 1\]\. Received: shape=\(2, 9, 8, 1\)"):
+        features(np.zeros((2, 9, 8, 1)))
+    with pytest.raises(ValueError, match=r"images \[N, 8, 8, 1\]"):
+        features(np.zeros((2, 64)))
+
+
+def test_unknown_features_are_refused(digits):
+    with pytest.raises(ValueError, match=r"features to be one of lenet, inception\. Received: features='fid'"):
+        load_features("fid", digits)
+
+
+def test_moments_of_real_images_are_computed_once(features, digits, cache, monkeypatch):
+    moments = real_moments(digits, "test", features, cache, num_samples=300)
+    exact = Moments.of(features(digits.test.x[sample_of(400, 300)]))
+    assert moments.count == 300
+    np.testing.assert_array_equal(moments.mean, exact.mean)
+    np.testing.assert_array_equal(moments.covariance, exact.covariance)
+    monkeypatch.setattr(type(features), "__call__", None)
+    again = real_moments(digits, "test", features, cache, num_samples=300)
+    assert evaluation.frechet_distance(moments, again) == pytest.approx(0, abs=1e-8)
+
+
+def test_distance_tells_digits_from_noise(features, digits, cache):
+    """Validation digits are nearer to test digits than the same digits upside down, and these than noise."""
+    x, real = digits.validation.x, real_moments(digits, "test", features, cache)
+    noise = np.random.default_rng(0).random(x.shape)
+    near, far, farthest = (evaluation.frechet_distance(real, features(images)) for images in (x, x[:, ::-1], noise))
+    assert near < far < farthest
+
+
+def test_report_of_a_model_of_digits(features, digits, cache):
+    class Resampler:
+        """Draws training images, and reconstructs nothing but grey."""
+
+        def sample(self, n, seed):
+            return digits.train.x[np.random.default_rng(seed).permutation(1197)[:n]]
+
+        def reconstruct(self, x):
+            return np.full_like(x, x.mean())
+
+    report = evaluation.generation_report(
+        Resampler(), digits.test.x, features, batch_size=400, real=real_moments(digits, "test", features, cache)
+    )
+    assert (report["num_generated"], report["feature_network"]) == (400, "lenet")
+    assert report["fd_generation"] < report["fd_reconstruction"] / 10
+    assert min(report[name] for name in ("prd_f8", "prd_f1_8", "precision", "recall")) > 0.8
+
+
+class ChannelMeans:
+    """In the place of Inception, whose weights are too large for a test: the mean of each channel, and the side of the image."""
+
+    input_shape = (None, None, None, 3)
+
+    def get_weights(self):
+        return []
+
+    def predict_on_batch(self, images):
+        return np.concatenate([images.mean(axis=(1, 2)), np.full((len(images), 1), images.shape[1])], axis=1)
+
+
+@pytest.fixture
+def inception(monkeypatch):
+    monkeypatch.setattr(inception_module, "inception_network", ChannelMeans)
+    return InceptionFeatures(batch_size=2)
+
+
+def test_inception_takes_grey_and_colour_at_its_own_size(inception):
+    grey = np.full((3, 4, 5, 1), 0.75)
+    np.testing.assert_allclose(inception(grey), np.tile([0.5, 0.5, 0.5, 299], (3, 1)), atol=1e-5)
+    colour = np.tile(np.array([0, 0.5, 2]), (1, 4, 5, 1))
+    np.testing.assert_allclose(inception(colour), [[-1, 0, 1, 299]], atol=1e-5)
+    with pytest.raises(ValueError, match=r"one or three channels\. Received: shape=\(1, 4, 5, 2\)"):
+        inception(np.zeros((1, 4, 5, 2)))
+
+
+def test_inception_without_weights_says_what_to_do(digits, tmp_path, monkeypatch):
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    monkeypatch.setattr(inception_module, "online", lambda: False)
+    with pytest.raises(FileNotFoundError, match=r"choose the features lenet, or put inception_v3.*notop\.h5 into .*no network"):
+        load_features("inception", digits)
+
+
+def test_features_are_checked_before_anything_else(digits, tmp_path, monkeypatch):
+    from training.jobs.evaluate import evaluate
+
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    monkeypatch.setattr(inception_module, "online", lambda: False)
+    monkeypatch.setattr(choice, "INCEPTION_FEATURES", 300)  # of 400 test images
+    for name, error, message in (("inception", FileNotFoundError, "no such file, and no network"), ("lenet", ValueError, "classes")):
+        data = digits if name == "inception" else digits._replace(train=digits.train._replace(y=None))
+        with pytest.raises(error, match=message):
+            choice.judging(name, None, data)
+        with pytest.raises(error, match=message):
+            evaluate(tmp_path, None, data, "test", 5000, features=name)
+
+
+def test_inception_whose_download_fails_says_what_to_do(digits, tmp_path, monkeypatch):
+    def fail(**_):
+        raise Exception("URL fetch failure")
+
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    monkeypatch.setattr(inception_module, "online", lambda: True)
+    monkeypatch.setattr(inception_module.keras.applications, "InceptionV3", fail)
+    with pytest.raises(FileNotFoundError, match=r"choose the features lenet.*Received: URL fetch failure"):
+        load_features("inception", digits)
+
+
+def test_catalogue_model_is_judged(features, digits):
+    """A model's tensors go through the network as they come."""
+    model = catalogue.make()
+    assert features(np.pad(model.sample(3, seed=0), ((0, 0), (2, 2), (2, 2), (0, 0)))).shape == (3, 32)

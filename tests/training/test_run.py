@@ -1,0 +1,455 @@
+"""Runs as a user starts them: killed and resumed, refused when something is wrong, and never overwritten."""
+
+import csv
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from keras_vaemix.core import supports
+
+ROOT = Path(__file__).parents[2]
+QUICK = ["cp_vae_digits", "--num-components", "5", "--latent-dim", "3", "--pretraining", "2", "--likelihood-samples", "10"]
+
+
+def start(*arguments, module="training.train", cwd=ROOT):
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "VAEMIX_DATA": ""}
+    environment.pop("TF_CPP_MIN_LOG_LEVEL", None)  # the tests' own: a user's program sets it itself
+    return subprocess.Popen(
+        [sys.executable, "-m", module, *map(str, arguments)],
+        cwd=cwd,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A shell's background job ignores Ctrl-C, and so would what it starts.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+
+
+def run(*arguments, **kwargs):
+    process = start(*arguments, **kwargs)
+    out, err = process.communicate()
+    return process.returncode, out, err
+
+
+def error_line(err):
+    """The one line that the program itself wrote on standard error."""
+    (line,) = err.splitlines()
+    return line
+
+
+def history(folder):
+    with open(folder / "history.csv", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def wait_for(condition, seconds=120):
+    limit = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < limit, "timed out"
+        time.sleep(0.02)
+
+
+def checkpoints(folder):
+    return sorted((folder / "checkpoint").glob("epoch-*"))
+
+
+def arrays(path):
+    """The arrays of an HDF5 file by name."""
+    import h5py
+
+    found = {}
+    with h5py.File(path) as file:
+        file.visititems(lambda name, item: found.__setitem__(name, item[()]) if isinstance(item, h5py.Dataset) else None)
+    return found
+
+
+def assert_same_checkpoint(folder, other_folder):
+    one, other = arrays(checkpoints(folder)[-1]), arrays(checkpoints(other_folder)[-1])
+    assert one.keys() == other.keys()
+    assert any("optimizer" in name for name in one)
+    for name in one:
+        np.testing.assert_array_equal(one[name], other[name], err_msg=name)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A run that was never interrupted."""
+    folder = tmp_path_factory.mktemp("runs") / "whole"
+    status, out, err = run(*QUICK, "--epochs", 60, "--run-dir", folder)
+    assert status == 0, err
+    return folder, out
+
+
+def interrupted(folder, signal_number):
+    process = start(*QUICK, "--epochs", 60, "--run-dir", folder, "--checkpoint-seconds", 0)
+    wait_for(lambda: len(checkpoints(folder)) and int(checkpoints(folder)[-1].name[6:12]) >= 3)
+    process.send_signal(signal_number)
+    _, err = process.communicate()
+    return process.returncode, err
+
+
+def test_killed_and_resumed_run_has_the_same_bits(whole, tmp_path):
+    folder = tmp_path / "killed"
+    status, _ = interrupted(folder, signal.SIGKILL)
+    assert status == -signal.SIGKILL
+    assert not (folder / "model.keras").exists()
+    assert int(checkpoints(folder)[-1].name[6:12]) < 60
+    status, _, err = run(*QUICK, "--epochs", 60, "--run-dir", folder, "--resume")
+    assert status == 0, err
+    assert history(folder) == history(whole[0])
+    assert len(history(folder)) == 60
+    assert_same_checkpoint(folder, whole[0])
+
+
+@pytest.mark.slow
+def test_interrupted_run_says_how_to_go_on(tmp_path):
+    folder = tmp_path / "interrupted"
+    status, err = interrupted(folder, signal.SIGINT)
+    assert status == 130
+    assert error_line(err) == "interrupted: pass --resume to go on"
+    assert run(*QUICK, "--epochs", 8, "--run-dir", folder, "--resume")[0] == 0
+
+
+def test_run_folder_holds_everything(whole):
+    folder, out = whole
+    pictures = ("samples.png", "reconstructions.png", "categories.png", "exported_samples.png")
+    exported = ("export/decoder.onnx", "export/sampler.onnx", "export/saved_model", "export/manifest.json")
+    state = ("config.json", "model.keras", "checkpoint", "logs/train", "logs/validation", "history.csv", "evaluation.json")
+    for name in (*state, *pictures, *exported):
+        assert (folder / name).exists(), name
+    report = json.loads((folder / "evaluation.json").read_text())
+    expected = {"elbo", "elbo_se", "reconstruction", "kl", "log_likelihood", "log_likelihood_se", "num_samples", "split", "num_examples"}
+    assert expected <= set(report)
+    assert report["elbo"] == pytest.approx(report["reconstruction"] - report["kl"], abs=1e-3)
+    assert report["elbo"] < report["log_likelihood"] + 4 * report["log_likelihood_se"] < 0
+    assert 0 < report["ari"] < report["cluster_accuracy"] <= 1 < report["perplexity"] <= 5
+    assert {"nmi", "dead_categories", "cluster_accuracy_majority"} <= set(report)
+    split = report["divergence_split"]
+    assert split["kl"] == pytest.approx(split["mutual_information"] + split["conditional_kl"] + split["category_kl"])
+    assert f"tensorboard --logdir {folder}" in out
+    assert not [path for path in folder.rglob("*") if path.name.startswith(".")]
+
+
+def test_aggregate_posterior_is_that_of_the_training_set(whole, digits):
+    from keras_vaemix.storage.loading import load_model
+
+    model = load_model(whole[0] / "model.keras")
+    shares = model.responsibilities(digits.fixed("train", model.likelihood.support))
+    np.testing.assert_allclose(model.aggregate, shares.mean(axis=0), atol=1e-6)
+
+
+def test_evaluate_a_run(whole):
+    folder, _ = whole
+    status, out, err = run(folder, "--split", "validation", "--num-samples", 20, module="training.evaluate")
+    assert status == 0, err
+    assert "200 of 200 validation examples, 20 samples each" in out
+
+
+def test_check_the_bounds_of_a_run(whole):
+    folder, _ = whole
+    status, out, err = run(folder, "--check", "--num-samples", 200, "--likelihood-examples", 40, module="training.evaluate")
+    assert status == 0, err
+    assert "importance_weighted, 50" in out
+    assert "NOT A BOUND" not in out
+
+
+def test_config_runs_again(whole):
+    config = json.loads((whole[0] / "config.json").read_text())
+    assert config["preset"] == "cp_vae_digits"
+    assert config["arguments"]["num_components"] == 5
+    assert {"data_sha256", "seed", "command", "versions"} <= set(config)
+
+
+def test_list_shows_every_preset_with_its_row():
+    from training.presets import PRESETS
+
+    status, out, _ = run("--list")
+    assert status == 0
+    for preset in PRESETS.values():
+        assert preset.name in out
+        assert preset.paper in out
+
+
+def test_help_shows_the_flags_of_every_preset(capsys):
+    from training.jobs import train
+    from training.presets import PRESETS
+
+    for preset in PRESETS.values():
+        with pytest.raises(SystemExit) as stop:
+            train.main([preset.name, "--help"])
+        assert stop.value.code == 0
+        out = capsys.readouterr().out
+        for flag in preset.flags():
+            assert "--" + flag.name.replace("_", "-") in out
+
+
+def test_arrays_that_are_no_images_are_trained_on_too(main, tmp_path):
+    np.savez(tmp_path / "table.npz", x=np.random.default_rng(0).integers(0, 2, (300, 6)))
+    status, err = main("vae_digits", "--dataset", f"npz:{tmp_path / 'table.npz'}", "--epochs", 2, "--run-dir", tmp_path / "run")
+    assert (status, err) == (0, "")
+    assert np.load(tmp_path / "run" / "exported_samples.npy").shape == (64, 6)
+    assert not (tmp_path / "run" / "samples.png").exists()
+
+
+OTHERS = [
+    ("vae_digits", "--strategy", "mirrored"),
+    pytest.param(("iwae_digits", "--num-samples", 3, "--dreg"), marks=pytest.mark.slow),
+    pytest.param(("learned_prior_digits",), marks=pytest.mark.slow),
+    pytest.param(("gmmp_digits", "--num-posterior-components", 3, "--kl", "softmin", "--warm-up", 1), marks=pytest.mark.slow),
+    pytest.param(("mog_posterior_toy",), marks=pytest.mark.slow),
+]
+
+
+@pytest.mark.parametrize("flags", OTHERS)
+def test_other_presets_run(main, tmp_path, flags):
+    assert main(*flags, "--epochs", 2, "--likelihood-samples", 3, "--run-dir", tmp_path / "run") == (0, "")
+    assert (tmp_path / "run" / "evaluation.json").exists()
+
+
+def test_samples_of_the_export_that_fail_fail_the_run(digits, tmp_path, monkeypatch, capsys):
+    from types import SimpleNamespace
+
+    from training.jobs import train
+
+    def fail(*arguments):
+        raise ValueError("no samples")
+
+    monkeypatch.setattr("training.jobs.evaluate.evaluate", lambda *arguments, **keywords: {})
+    monkeypatch.setattr("training.jobs.draw.draw", lambda *arguments: {})
+    monkeypatch.setattr("export.artifact.export_model", lambda model, folder: folder)
+    monkeypatch.setattr("export.sample.sample", fail)
+    args = SimpleNamespace(split="test", likelihood_samples=2, likelihood_examples=2, features="none", full_evaluation=True)
+    with pytest.raises(ValueError, match="no samples"):
+        train.finish(SimpleNamespace(folder=tmp_path), digits, None, args)
+    assert capsys.readouterr().out == ""
+
+
+def test_unknown_names_suggest_the_nearest(main, tmp_path):
+    status, err = main("vamp_digit")
+    assert status == 1
+    assert err.startswith("error: Expected a preset: did you mean vamp_digits or ")
+    assert err.endswith("see --list. Received: 'vamp_digit'")
+    assert main("--seed", 1, "vae_digits") == (1, "error: Expected the preset before its flags. Received: 'vae_digits' after them")
+    status, err = main("gmmp_digits", "--kl", "maen")
+    assert (status, err.startswith("error: Expected --kl: mean? One of mc, ")) == (1, True)
+    status, err = main("--dataset", "mnst")
+    assert status == 1
+    assert "did you mean mnist" in err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (("--num-components", 0), "num_components to be an integer of at least 1. Received: num_components=0"),
+        (("--latent-dim", 0), "latent_dim to be an integer of at least 1. Received: latent_dim=0"),
+        (("--likelihood-samples", 0), "--likelihood-samples of at least 1. Received: 0"),
+        (("--warm-up", -1), "--warm-up of at least 0. Received: -1"),
+        (("--patience", 0), "--patience of at least 1. Received: 0"),
+        (("--epochs", -1), "--epochs of at least 1. Received: -1"),
+        (("--batch-size", 5000), "at least one batch of 5000 training examples: pass a smaller --batch-size. Received: 1197"),
+        (("--dataset", "npz:absent.npz"), "an .npz file at absent.npz. Received: no such file"),
+        (("--dataset", "folder:absent"), "a folder with images"),
+        (("--data-dir", "nowhere", "--dataset", "frey_faces"), "nowhere/frey_faces.npz"),
+    ],
+)
+def test_bad_flags_are_refused_before_anything_is_written(main, tmp_path, flags, message):
+    status, err = main(*flags)
+    assert status == 1
+    assert message in err
+    assert err.count("\n") == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_mnist_without_file_and_network_says_what_is_missing(main, monkeypatch, tmp_path):
+    pytest.importorskip("tensorflow_datasets")
+    monkeypatch.setattr("training.data.sources.online", lambda: False)
+    status, err = main("vamp_mnist", "--data-dir", tmp_path / "nowhere")
+    assert status == 1
+    assert f"{tmp_path}/nowhere/mnist.npz" in err
+    assert "--data-dir" in err
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 0.5, 7.0])
+def test_bad_values_in_a_file_are_refused(main, tmp_path, value):
+    x = np.zeros((300, 4, 4), "float32")
+    x[3, 2, 1] = value
+    np.savez(tmp_path / "bad.npz", x=x)
+    status, err = main("vae_digits", "--dataset", f"npz:{tmp_path / 'bad.npz'}", "--run-dir", tmp_path / "run")
+    assert status == 1
+    assert ("finite values" if not np.isfinite(value) else "in {0, 1}") in err
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("split", ["test", "validation"])
+def test_bad_values_of_the_split_that_judges_are_refused(main, tmp_path, split):
+    arrays = {f"x_{name}": np.zeros((300, 4, 4), "uint8") for name in ("train", "validation", "test")}
+    arrays[f"x_{split}"][7] = 100
+    np.savez(tmp_path / "bad.npz", **arrays)
+    status, err = main("vae_digits", "--dataset", f"npz:{tmp_path / 'bad.npz'}", "--run-dir", tmp_path / "run", "--split", split)
+    assert status == 1
+    assert "in {0, 1}" in err
+    assert split in err
+    assert not (tmp_path / "run").exists()
+
+
+def test_folder_in_use_is_left_alone(main, whole):
+    before = (whole[0] / "config.json").read_bytes()
+    status, err = main(*QUICK, "--run-dir", whole[0])
+    assert status == 1
+    assert "pass --resume" in err
+    assert (whole[0] / "config.json").read_bytes() == before
+
+
+def test_resume_with_other_settings_names_them(main, whole):
+    before = (whole[0] / "config.json").read_bytes()
+    status, err = main(*QUICK, "--latent-dim", 4, "--seed", 3, "--run-dir", whole[0], "--resume")
+    assert status == 1
+    assert "seed was 0, now 3" in err
+    assert "'latent_dim': 4" in err
+    assert (whole[0] / "config.json").read_bytes() == before
+
+
+def test_a_run_older_than_a_flag_of_its_preset_goes_on():
+    from training.papers.row import filled
+    from training.runs.run import check_same_settings
+
+    made = filled("vae_digits", {"latent_dim": 3})
+    new = {"preset": "vae_digits", "arguments": made, "seed": 0}
+    check_same_settings({**new, "arguments": {"latent_dim": 3}}, new)
+    for hostile in ({"latent_dim": 4}, {"latent_dim": 3, "gone": 1}, [], None, "vae", {"preset": "x"}):
+        with pytest.raises(ValueError, match=r"--resume with the settings of the saved run.*Received: arguments was"):
+            check_same_settings({**new, "arguments": hostile}, new)
+    with pytest.raises(ValueError, match="preset was 'absent'"):
+        check_same_settings({**new, "preset": "absent"}, new)
+
+
+def test_patience_is_a_setting_that_older_runs_do_not_name(main, tmp_path):
+    from export.storage.files import read_history
+    from training.runs.run import check_same_settings
+
+    folder = tmp_path / "run"
+    flags = ("vae_digits", "--learning-rate", 0.05, "--warm-up", 0, "--epochs", 40, "--likelihood-samples", 2, "--run-dir", folder)
+    assert main(*flags, "--patience", 1, "--features", "none") == (0, "")
+    losses = [row["val_loss"] for row in read_history(folder / "history.csv")]
+    assert 1 < len(losses) < 40
+    assert losses[:-1] == sorted(losses[:-1], reverse=True)
+    assert losses[-1] >= losses[-2]
+    assert "patience was 1, now 2" in main(*flags, "--patience", 2, "--resume")[1]
+    config = json.loads((folder / "config.json").read_text())
+    check_same_settings({name: value for name, value in config.items() if name != "patience"}, config)
+    with pytest.raises(ValueError, match="warm_up was None, now 0"):
+        check_same_settings({name: value for name, value in config.items() if name != "warm_up"}, config)
+
+
+def test_a_run_older_than_the_start_of_its_weights_started_by_he():
+    from training.papers.registry import row_named
+    from training.papers.row import filled
+    from training.runs.run import check_same_settings
+
+    (old, new) = ({"preset": "vae_mnist", "arguments": arguments} for arguments in ({"latent_dim": 40}, filled("vae_mnist", {})))
+    check_same_settings(old, {**new, "arguments": {**new["arguments"], "init": "he"}})
+    with pytest.raises(ValueError, match=r"'init': 'he'.*now.*'init': 'glorot'"):
+        check_same_settings(old, new)
+    assert row_named("cp_vae_table1", new).name == "vae"
+    assert row_named("cp_vae_table1", old) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("vae_mnist", (2000, 100, 100, 50)),
+        ("cp_vae_omniglot", (2000, 100, 100, 50)),
+        ("hvamp_mnist", (2000, 100, 100, 50)),
+        ("gmmp_mnist", (5000, 100, 200, 100)),
+        ("gmmp_omniglot", (5000, 100, 200, 100)),
+        ("gmmp_frey_faces", (5000, 100, 200, 100)),
+        ("iwae_mnist", (5000, 100, 0, 100)),
+        ("gmmp_digits", (400, 57, 50, 100)),
+    ],
+)
+def test_presets_follow_the_protocol_of_their_paper(name, settings, digits):
+    from training.presets import PRESETS
+
+    made = PRESETS[name].build(digits)
+    assert (made.epochs, made.batch_size, made.warm_up, made.patience) == settings
+
+
+BY_GLOROT = ("vae", "learned_prior", "mog_prior", "vamp", "cp_vae", "hvae", "hvamp")
+
+
+@pytest.mark.parametrize(
+    ("name", "flags"),
+    [(name, {}) for name in (*BY_GLOROT, "gmmp", "iwae", "hiwae", "vade", "gmvae")]
+    + [("hvae", {"networks": kind}) for kind in ("conv", "pixel")]
+    + [("gmmp", {"decoder": kind}) for kind in ("conv", "pixel")],
+)
+def test_every_kernel_starts_as_init_says(name, flags, digits):
+    from training.presets import PRESETS
+
+    starts = lambda layer: getattr(start := layer.kernel_initializer, "initializer", start)  # noqa: E731
+    kinds = lambda model: {  # noqa: E731
+        type(starts(layer)).__name__ for layer in model._flatten_layers() if hasattr(getattr(layer, "kernel_initializer", ""), "get_config")
+    }
+    preset, glorot = PRESETS[f"{name}_mnist"], "glorot" if name in BY_GLOROT else "he"
+    built = {init: kinds(preset.build(digits, **flags, init=init).model) for init in ("he", "glorot")}
+    assert built == {"he": {"HeNormal"}, "glorot": {"GlorotUniform"}}
+    assert kinds(preset.build(digits, **flags).model) == built[glorot]
+    if not flags:
+        assert kinds(PRESETS[f"{name}_digits"].build(digits).model) == built["he"]
+    with pytest.raises(ValueError, match="Expected --init"):
+        preset.build(digits, **flags, init="xavier")
+
+
+def copy_of(whole, tmp_path):
+    import shutil
+
+    return shutil.copytree(whole[0], tmp_path / "copy")
+
+
+def truncate(path):
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def test_truncated_checkpoint_and_model_are_named(main, whole, tmp_path, capsys):
+    folder = copy_of(whole, tmp_path)
+    truncate(checkpoints(folder)[-1])
+    status, err = main(*QUICK, "--epochs", 61, "--run-dir", folder, "--resume")
+    assert status == 1
+    assert "to be a whole checkpoint" in err
+    truncate(folder / "model.keras")
+    from training.jobs import evaluate
+
+    assert evaluate.main([str(folder)]) == 1
+    assert "model.keras to be a whole Keras model" in capsys.readouterr().err
+
+
+def test_truncated_best_weights_are_named(main, whole, tmp_path):
+    folder = copy_of(whole, tmp_path)
+    truncate(next((folder / "checkpoint").glob("best-*")))
+    status, err = main(*QUICK, "--epochs", 61, "--run-dir", folder, "--resume")
+    assert status == 1
+    assert "to be a whole checkpoint" in err
+
+
+def test_loss_that_is_no_number_stops_the_run(main, digits, tmp_path):
+    folder = tmp_path / "diverged"
+    status, err = main("vae_digits", "--learning-rate", 1e30, "--run-dir", folder, "--dump-bad-batch")
+    assert status == 1
+    found = re.search(r"finite loss: lower the learning rate, .* from step (\d+) of epoch 1 on$", err.splitlines()[-1])
+    assert not (folder / "model.keras").exists()
+    assert checkpoints(folder) == []
+    bad = np.load(folder / "bad_batch.npz")
+    assert (bad["epoch"], bad["step"]) == (1, int(found[1]))
+    batch_size = json.loads((folder / "config.json").read_text())["batch_size"]
+    batches = list(digits.batches(batch_size, supports.BINARY, 0).take(int(found[1])).as_numpy_iterator())
+    np.testing.assert_array_equal(bad["x"], batches[-1])

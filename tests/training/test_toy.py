@@ -1,0 +1,207 @@
+"""The toy with a known likelihood, and quadrature against importance sampling."""
+
+import math
+
+import numpy as np
+import pytest
+
+import keras_vaemix as vm
+from keras_vaemix.evaluation import quadrature
+from keras_vaemix.evaluation.likelihood import bound_parts
+from tests import catalogue
+from training.data import load, toys
+from training.findings import mog_toy, two_modes
+from training.presets import PRESETS
+
+GRID = quadrature.points()
+
+
+@pytest.fixture(scope="module")
+def data():
+    return load("mog_toy")
+
+
+@pytest.fixture(scope="module", params=mog_toy.PRESETS)
+def model(request, data):
+    """A model after 475 steps."""
+    return mog_toy.fit(request.param, data, 0, 25)
+
+
+def test_true_process():
+    """E log p(y) = 0.6650 nats, E y = 1/12, Var y = 1/80 - 1/144 + 1/100; and p(y, z) of a standard normal z has the same marginal."""
+    assert toys.expectation(1.0) == pytest.approx(1, abs=1e-6)
+    assert toys.expectation(toys.OUTCOMES) == pytest.approx(1 / 12, abs=1e-6)
+    assert toys.expected_log_likelihood() == pytest.approx(0.6650, abs=5e-4)
+    normal = -0.5 * math.log(2 * math.pi * math.e * (1 / 80 - 1 / 144 + 1 / 100))
+    assert toys.expected_log_likelihood_of_a_normal() == pytest.approx(normal, abs=1e-5)
+    y = np.linspace(-0.3, 0.6, 10)
+    np.testing.assert_allclose(np.trapezoid(toys.true_posterior(y, GRID), GRID), 1, atol=1e-3)
+    assert toys.true_log_likelihood(np.array([1.0]))[0] < -30
+    beyond = toys.OUTCOMES > 0.6
+    assert toys.expectation(beyond) == pytest.approx(1.2e-5, rel=0.1)
+
+
+def test_true_curve_and_its_posterior_modes():
+    assert toys.curve(np.array([0.25, 0.75])).max() == 0
+    np.testing.assert_allclose(toys.curve(np.array([0.0, 0.499999, 0.5, 1.0])), 0.25, atol=1e-5)
+    assert mog_toy.modes(toys.true_posterior(np.array([0.2]), GRID)) == [4]
+    two = np.exp(-0.5 * (np.abs(GRID) - 3) ** 2)
+    assert mog_toy.modes(np.stack([two, np.exp(-0.5 * GRID**2)])) == [2, 1]
+
+
+def test_data(data):
+    assert [split.x.shape for split in data[1:4]] == [(5000, 1), (1000, 1), (5000, 1)]
+    assert data.sha256() == load("mog_toy").sha256()
+    assert data.support is vm.core.supports.REAL
+    values = toys.true_log_likelihood(data.test.x[:, 0].astype("float64"))
+    assert abs(values.mean() - toys.expected_log_likelihood()) < 4 * values.std() / math.sqrt(len(values))
+
+
+def test_quadrature_at_the_true_decoder_is_the_true_likelihood(data):
+    model = mog_toy.at_the_truth(PRESETS["mfg_toy"].build(data).model)
+    y = data.test.x[:100]
+    exact, true = quadrature.exact_log_likelihood(model, y), toys.true_log_likelihood(y[:, 0].astype("float64"))
+    np.testing.assert_allclose(exact, true, atol=3e-4)  # at the kink of f the trapezoidal rule errs by h^2 / 12 times the jump of the slope
+    np.testing.assert_allclose(quadrature.exact_posterior(model, y[:5]), toys.true_posterior(y[:5, 0], GRID), atol=1e-3)
+    assert len(model.trainable_variables) == len(model.encoder.trainable_variables) > 0
+
+
+def test_quadrature_is_what_importance_sampling_estimates(model, data):
+    y = data.test.x[:200]
+    exact = quadrature.exact_log_likelihood(model, y)
+    estimate = model.estimate_log_likelihood(y, 2000)
+    error = np.sqrt(np.sum(estimate.standard_error**2)) / len(y)
+    assert abs(np.mean(estimate.log_likelihood - exact)) < 4 * error + 1e-5
+    np.testing.assert_allclose(np.trapezoid(quadrature.exact_posterior(model, y[:20]), GRID), 1, rtol=1e-6)
+    np.testing.assert_allclose(np.trapezoid(quadrature.learned_posterior(model, y[:20]), GRID), 1, rtol=1e-4)
+
+
+def test_generated_density_integrates_to_one(model):
+    log_p = quadrature.exact_log_likelihood(model, toys.OUTCOMES[:, None].astype("float32"))
+    assert np.trapezoid(np.exp(log_p), toys.OUTCOMES) == pytest.approx(1, abs=1e-4)
+    assert toys.expectation(log_p) <= toys.expected_log_likelihood()
+
+
+def test_elbo_is_what_quadrature_says(model, data):
+    y = data.test.x[:500]
+    parts = quadrature.exact_parts(model, y)
+    drawn = bound_parts(model, np.repeat(y, 200, 0), 20_000)
+    for name, exact in parts.items():
+        draws = drawn[name].astype("float64").reshape(len(y), -1)
+        error = np.sqrt(np.sum(draws.var(axis=1, ddof=1)) / draws.shape[1]) / len(y)
+        assert abs(draws.mean() - exact.mean()) < 4 * error + 1e-5, name
+    gap = quadrature.exact_log_likelihood(model, y) - parts["elbo"]
+    np.testing.assert_allclose(gap, quadrature.posterior_kl(model, y), atol=1e-5)
+    assert gap.min() > -1e-5
+
+
+def test_points_need_not_be_equally_spaced(model, data):
+    y = data.test.x[:20]
+    uneven = 10 * np.sinh(np.linspace(-2, 2, 4001)) / math.sinh(2)
+    np.testing.assert_allclose(quadrature.exact_log_likelihood(model, y, uneven), quadrature.exact_log_likelihood(model, y), atol=1e-4)
+
+
+def test_every_bound_is_one(model, data):
+    y = data.test.x[:200]
+    report = vm.verify.check_bound(model, y, quadrature.exact_log_likelihood(model, y), repetitions=5)
+    assert report.source == "exact"
+    assert len(report.bounds) >= 4
+
+
+def test_figure_row_and_verdict(data, tmp_path):
+    model = PRESETS["mfg_toy"].build(data).model
+    mog_toy.draw("mfg_toy", model, data, tmp_path / "figure.png")
+    assert 10_000 < (tmp_path / "figure.png").stat().st_size < 150_000
+    few = data._replace(test=data.test._replace(x=data.test.x[:500]))
+    row = mog_toy.row_of("mfg_toy", model, few, 0, 1, "command", 1.0, "unfinished")
+    assert row["elbo"] == pytest.approx(row["log_likelihood"] - row["posterior_kl"], abs=1e-5)
+    other = {**row, "preset": "mog_prior_toy", "expected_log_likelihood": row["expected_log_likelihood"] - 0.001}
+    rows = [{**r, "seed": seed} for r in (row, other) for seed in (0, 1)]
+    assert mog_toy.with_verdicts(rows)[-1]["verdict"].endswith("; -0.0010 ± 0.0000 (standard error over seeds) against `mfg_toy`")
+
+
+def test_quadrature_is_for_one_dimension(binary):
+    with pytest.raises(ValueError, match=r"latent_dim=1.* Received: latent_dim=3"):
+        quadrature.exact_log_likelihood(catalogue.make(), binary)
+
+
+@pytest.mark.parametrize(
+    ("grid", "expected"), [(np.linspace(-1, 1, 100), "holds all"), (np.zeros(3), "increasing"), (np.zeros((2, 2)), "increasing")]
+)
+def test_bad_grids(grid, expected, data):
+    model = PRESETS["mfg_toy"].build(data).model
+    with pytest.raises(ValueError, match=expected):
+        quadrature.exact_posterior(model, data.test.x[:2], grid)
+
+
+def test_true_density_of_the_two_modes():
+    """E log p(x) = 0.1905 nats, E x = 0.55, Var x = 0.45^2 + 0.1^2."""
+    assert toys.two_modes_expectation(1.0) == pytest.approx(1, abs=1e-9)
+    assert toys.two_modes_expectation(toys.TWO_MODES) == pytest.approx(0.55, abs=1e-9)
+    assert toys.two_modes_expectation((toys.TWO_MODES - 0.55) ** 2) == pytest.approx(0.45**2 + 0.1**2, abs=1e-9)
+    assert toys.two_modes_expected_log_density() == pytest.approx(0.19051, abs=1e-5)
+
+
+def test_two_modes_data():
+    data = load("cp_vae_toy")
+    assert [split.x.shape for split in data[1:4]] == [(40_000, 1), (5000, 1), (5000, 1)]
+    assert data.sha256() == load("cp_vae_toy").sha256()
+    values = toys.two_modes_log_density(data.test.x[:, 0])
+    assert abs(values.mean() - toys.two_modes_expected_log_density()) < 4 * values.std() / math.sqrt(len(values))
+    np.testing.assert_array_equal(data.test.x[:, 0] > 0.55, data.test.y == 1)
+
+
+def trained(preset, epochs, **flags):
+    """A model of the two modes after so many epochs of 400 steps."""
+    import keras
+
+    keras.utils.set_random_seed(0)
+    data, experiment = load("cp_vae_toy"), PRESETS[preset].build(load("cp_vae_toy"), **flags)
+    experiment.model.compile(experiment.optimizer, steps_per_execution=50)
+    batches = data.batches(100, experiment.model.likelihood.support, 0)
+    warm_up = vm.callbacks.KLWarmUp(experiment.warm_up)  # without one a mixture prior may be left with a single mode
+    experiment.model.fit(batches, epochs=epochs, steps_per_epoch=400, shuffle=False, verbose=0, callbacks=[warm_up])
+    return experiment.model
+
+
+@pytest.mark.parametrize("preset", ["mog_prior_two_modes", pytest.param("cp_vae_two_modes", marks=pytest.mark.slow)])
+def test_mixtures_recover_both_modes(preset):
+    """The CP-VAE paper has it that a VAE with a mixture prior cannot."""
+    figures = two_modes.figures_of(trained(preset, 8))
+    assert 0.15 < figures["expected_log_likelihood"] <= toys.two_modes_expected_log_density()
+    assert figures["wasserstein"] < 0.03
+
+
+@pytest.fixture(scope="module")
+def cp_vae():
+    """A CP-VAE with three categories after 400 steps, and its aggregate posterior."""
+    model = trained("cp_vae_two_modes", 1, num_components=3)
+    model.adapt_aggregate(load("cp_vae_toy").train.x)
+    return model
+
+
+def test_quadrature_over_categories_is_what_importance_sampling_estimates(cp_vae):
+    x, grid = load("cp_vae_toy").test.x[:100], np.linspace(*two_modes.GRID)
+    for model in (cp_vae, cp_vae.as_sampled()):
+        estimate = model.estimate_log_likelihood(x, 900)
+        error = np.sqrt(np.sum(estimate.standard_error**2)) / len(x)
+        exact = quadrature.exact_log_likelihood(model, x, grid)
+        assert abs(np.mean(estimate.log_likelihood - exact)) < 4 * error + 1e-5
+        log_p = quadrature.exact_log_likelihood(model, toys.TWO_MODES[:, None].astype("float32"), grid)
+        assert np.trapezoid(np.exp(log_p), toys.TWO_MODES) == pytest.approx(1, abs=2e-3)
+        parts = quadrature.exact_parts(model, x, grid)
+        np.testing.assert_allclose(exact - parts["elbo"], quadrature.posterior_kl(model, x, grid), atol=1e-5)
+        drawn = bound_parts(model, np.repeat(x, 50, 0), 10_000)["kl"]
+        assert drawn.mean() == pytest.approx(parts["kl"].mean(), abs=1e-4)  # a closed form, with no draws
+
+
+def test_figure_and_verdict_of_the_two_modes(cp_vae, tmp_path):
+    two_modes.draw("cp3", cp_vae, tmp_path / "figure.png")
+    assert 5_000 < (tmp_path / "figure.png").stat().st_size < 100_000
+    by_law = {law: two_modes.figures_of(model) for law, model in two_modes.samplers(cp_vae).items()}
+    assert list(by_law) == ["aggregate", "uniform"]
+    for model in two_modes.samplers(cp_vae).values():
+        np.testing.assert_allclose(model.sampler().weights(), np.exp(model.category_log_probs()), rtol=1e-4)  # one law in sampler and bound
+    says = two_modes.verdict([{**by_law["aggregate"], "samplers": by_law}])
+    assert says.startswith("not comparable: the paper has no number; E log p(x) ")
+    assert "of 0.1905 for the true density; with c from the uniform p(c) " in says

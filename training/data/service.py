@@ -1,0 +1,33 @@
+"""Batches that tf.data services make on other machines, where the input is the bottleneck."""
+
+
+def check_served(x, services):
+    """Raises `ValueError` if services are to make batches of examples that are not in memory, or are no addresses."""
+    from keras_vaemix.core.part import require
+    from training.data.rows import is_large
+
+    expected = "data that fit in memory for --data-service, which sends them to the services once: leave it away"
+    require(not services or not is_large(x), expected, examples=len(x))
+    for address in services:
+        require("://" in address, "addresses such as grpc://HOST:PORT for --data-service", address=address)
+
+
+def serve(steps, make, services):
+    """Returns `steps.map(make)`, with the work done by tf.data services, each making every so many-th step.
+
+    Each address is a dispatcher of its own, so that the order of steps is that without services: a service of several workers
+    (`ShardingPolicy.OFF`) would repeat every step, and dynamic sharding has no order.
+
+    Args:
+        steps: Endless data set of what a batch is made of: seeds and indices.
+        make: Function from an element of it to a batch.
+        services: Addresses, grpc://HOST:PORT.
+    """
+    import tensorflow as tf
+
+    distribute = tf.data.experimental.service.distribute
+    made = []
+    for i, address in enumerate(services):
+        own = steps.shard(len(services), i).map(make, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+        made.append(own.apply(distribute(tf.data.experimental.service.ShardingPolicy.OFF, address, max_outstanding_requests=8)))
+    return made[0] if len(made) == 1 else tf.data.Dataset.choose_from_datasets(made, tf.data.Dataset.range(len(made)).repeat())

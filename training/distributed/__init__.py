@@ -1,0 +1,1 @@
+"""Workers: TF_CONFIG, strategies, and files for schedulers."""

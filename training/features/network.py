@@ -1,0 +1,47 @@
+"""Features of images by a network."""
+
+import hashlib
+
+import numpy as np
+
+from export.storage.files import cache_root
+from keras_vaemix.core.part import require
+
+
+class NetworkFeatures:
+    """Features [N, F] of images [N, H, W, C] by a network.
+
+    Args:
+        name: What figures with these features are called after, as FD-lenet.
+        network: Keras model from images to features.
+        metadata: A dict: what is known of the network.
+        batch_size: Number of images at a time.
+
+    Attributes:
+        key: The name and a hash of the weights: what depends on these features is kept under it.
+    """
+
+    def __init__(self, name, network, metadata, batch_size=500):
+        self.name, self.network, self.metadata, self.batch_size = name, network, metadata, batch_size
+        digest = hashlib.sha256()
+        for weight in network.get_weights():
+            digest.update(np.ascontiguousarray(weight))
+        self.key = f"{name}-{digest.hexdigest()[:16]}"
+
+    def __call__(self, images):
+        images, shape = np.asarray(images, "float32"), self.network.input_shape[1:]
+        fits = images.ndim == 4 and all(want in (None, got) for want, got in zip(shape, images.shape[1:], strict=True))
+        require(fits, f"images [N, {', '.join(str(side or '*') for side in shape)}]", shape=images.shape)
+        batches = [images[i : i + self.batch_size] for i in range(0, len(images), self.batch_size)]
+        return np.concatenate([self.network.predict_on_batch(self.prepare(batch)) for batch in batches])
+
+    def prepare(self, images):
+        """Returns a batch as the network takes it."""
+        return images
+
+
+def cache_folder(data, cache=None):
+    """Returns the folder of what is kept of a data set, made if need be."""
+    folder = cache_root(cache) / data.sha256()
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder

@@ -1,0 +1,171 @@
+r"""What training on many GPUs would cost: bytes that a step sends, and the efficiency that follows, by a model of the ring.
+
+python -m training.scaling [PRESET ...] [--step-seconds S | --speedup F]
+
+A step of t seconds on one replica, whose replicas keep their batch, takes on n replicas
+
+.. math:: t_n = t + \sum_r \left(\frac{2 (n - 1)}{n} \frac{b_r}{B} + 2 (n - 1) \lambda\right)
+    + \sum_g (n - 1) \left(\frac{b_g}{B} + \lambda\right)
+
+over its all-reduces r and all-gathers g of b bytes a replica, by links of B bytes and a latency of lambda seconds. The efficiency is
+t / t_n. Nothing overlaps with computing here, and every GPU has a link of its own to the next: libraries that overlap, or reduce along
+a tree (whose latency grows as log n), do better, shared links worse.
+
+Reference: P. Patarasuk, X. Yuan, *Bandwidth Optimal All-reduce Algorithms for Clusters of Workstations*, 2009.
+"""
+
+import os
+import sys
+import time
+from typing import NamedTuple
+from unittest import mock
+
+from export import flags
+from export.quiet import import_tensorflow
+
+PRESETS = ("vamp_digits", "cp_vae_digits", "hvamp_digits", "gmvae_digits")
+REPLICAS = (8, 16, 32, 64, 128, 256, 512, 1024)
+
+
+class Link(NamedTuple):
+    """A link from each GPU to the next: bytes in a second, one way, and seconds until the first arrives."""
+
+    bandwidth: float
+    latency: float
+
+
+LINKS = {
+    "10 GbE": Link(10e9 / 8, 30e-6),
+    "InfiniBand 100 Gb/s": Link(100e9 / 8, 2e-6),
+    "NVLink 4": Link(450e9, 1e-6),
+}
+
+
+class Traffic(NamedTuple):
+    """What a replica gives to each all-reduce and to each all-gather of a step, lists of bytes."""
+
+    reduced: list
+    gathered: list
+
+
+def communication_seconds(traffic, replicas, link):
+    """Returns the seconds of a step's communication, by the formula above."""
+    reduced = sum(2 * (replicas - 1) / replicas * size / link.bandwidth + 2 * (replicas - 1) * link.latency for size in traffic.reduced)
+    return reduced + sum((replicas - 1) * (size / link.bandwidth + link.latency) for size in traffic.gathered)
+
+
+def efficiency(step_seconds, traffic, replicas, link):
+    """Returns the share of its time in which a replica computes."""
+    return step_seconds / (step_seconds + communication_seconds(traffic, replicas, link))
+
+
+def traffic_of(model, batch):
+    """Returns what a replica sends in a train step on a batch [B, *], gradients and batch-coupled terms, seen while it is traced.
+
+    Args:
+        model: A model that was made and compiled under a strategy of several replicas.
+        batch: Examples of one replica.
+    """
+    import tensorflow as tf
+
+    traffic, context = Traffic([], []), tf.distribute.ReplicaContext
+    real_reduce, real_gather = context.all_reduce, context.all_gather
+
+    def note(sizes, value):
+        if int(tf.get_static_value(tf.distribute.get_replica_context().replica_id_in_sync_group)) == 0:
+            tensors = [tf.convert_to_tensor(tensor) for tensor in tf.nest.flatten(value) if tensor is not None]
+            sizes.append(sum(tensor.shape.num_elements() * tensor.dtype.size for tensor in tensors))
+
+    def all_reduce(self, reduce_op, value, *args, **kwargs):
+        note(traffic.reduced, value)
+        return real_reduce(self, reduce_op, value, *args, **kwargs)
+
+    def all_gather(self, value, axis, *args, **kwargs):
+        note(traffic.gathered, value)
+        return real_gather(self, value, axis, *args, **kwargs)
+
+    strategy = model.distribute_strategy
+    step = tf.function(lambda: strategy.run(model.train_step, (tf.constant(batch),)), autograph=False)
+    with mock.patch.object(context, "all_reduce", all_reduce), mock.patch.object(context, "all_gather", all_gather):
+        step.get_concrete_function()
+    return traffic
+
+
+def seconds_of(model, batch, times=10):
+    """Returns the median seconds of a train step on one device."""
+    import numpy as np
+    import tensorflow as tf
+
+    step, batch = tf.function(lambda x: model.train_step(x), autograph=False), tf.constant(batch)
+    step(batch)
+    seconds = []
+    for _ in range(times):
+        began = time.perf_counter()
+        step(batch)
+        seconds.append(time.perf_counter() - began)
+    return float(np.median(seconds))
+
+
+def measured(preset, data):
+    """Returns what a step of a preset sends, its seconds on one device here, and the examples of its batch."""
+    import tensorflow as tf
+
+    devices = tf.config.list_logical_devices("CPU")[:2]
+    both = tf.distribute.MirroredStrategy([device.name for device in devices], tf.distribute.HierarchicalCopyAllReduce())
+    results = []
+    for strategy in (both, tf.distribute.get_strategy()):
+        with strategy.scope():
+            experiment = preset.build(data)
+            experiment.model.compile(experiment.optimizer, experiment.optimizers, jit_compile=False)
+        batch = next(data.batches(experiment.batch_size, experiment.model.support, 0).as_numpy_iterator())
+        results.append((traffic_of if strategy is both else seconds_of)(experiment.model, batch))
+    return (*results, len(batch))
+
+
+def table(name, traffic, step_seconds, assumption):
+    """Returns the lines of a preset's table."""
+    megabytes = (sum(traffic.reduced) + sum(traffic.gathered)) / 1e6
+    parts = f"{len(traffic.reduced)} all-reduces, {len(traffic.gathered)} all-gathers"
+    lines = [f"{name}: {megabytes:.3f} MB a step in {parts}; {1000 * step_seconds:.2f} ms a step, {assumption}"]
+    lines.append(f"  {'GPUs':22}" + "".join(f"{n:>8,}" for n in REPLICAS))
+    for link_name, link in LINKS.items():
+        lines.append(f"  {link_name:22}" + "".join(f"{efficiency(step_seconds, traffic, n, link):8.1%}" for n in REPLICAS))
+    return lines
+
+
+def main(argv=None):
+    """Prints a table for each preset."""
+    parser = flags.Parser(prog="python -m training.scaling", description=__doc__.splitlines()[0])
+    parser.add_argument("presets", type=flags.text, nargs="*", default=PRESETS, help="(default: %(default)s)")
+    parser.add_argument(
+        "--data-dir", default=os.environ.get("VAEMIX_DATA") or None, type=flags.text, help="folder with NAME.npz (default: $VAEMIX_DATA)"
+    )
+    of_step = parser.add_mutually_exclusive_group()
+    of_step.add_argument("--step-seconds", type=flags.positive, help="seconds of a step on one GPU, as you measured them")
+    of_step.add_argument(
+        "--speedup", type=flags.positive, default=1.0, help="how often faster a GPU is than this machine (default: %(default)s)"
+    )
+    try:
+        args = parser.parse_args(argv)
+    except ValueError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    import_tensorflow()
+    import tensorflow as tf
+
+    from training.data import load
+    from training.presets import PRESETS as KNOWN
+
+    unknown = [name for name in args.presets if name not in KNOWN]
+    if unknown:
+        print(f"error: Expected presets of training.train --list. Received: {', '.join(unknown)}", file=sys.stderr)
+        return 1
+    tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2)
+    links = ", ".join(f"{name} {link.bandwidth / 1e9:g} GB/s and {1e6 * link.latency:g} us" for name, link in LINKS.items())
+    print(f"Efficiency of n GPUs that keep their batch; nothing overlaps; links: {links}")
+    for name in args.presets:
+        traffic, here, examples = measured(KNOWN[name], load(KNOWN[name].dataset, args.data_dir))
+        given = f"as given, for {examples} examples on each GPU"
+        assumed = f"{1000 * here:.2f} ms measured here over a speedup of {args.speedup:g}, for {examples} examples on each GPU"
+        print("\n".join(["", *table(name, traffic, args.step_seconds or here / args.speedup, given if args.step_seconds else assumed)]))
+    return 0

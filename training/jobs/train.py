@@ -1,0 +1,281 @@
+"""Train a preset: fit, evaluate, draw, export, and sample what was exported."""
+
+import argparse
+import contextlib
+import shlex
+import sys
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from export.quiet import import_tensorflow
+from training.jobs.flags import parse
+from training.runs.signals import Signals
+
+
+class Job(NamedTuple):
+    """What the command line asks for, made: nothing is written or trained yet.
+
+    Attributes:
+        preset: The `Preset`.
+        args: The flags that every preset has.
+        strategy: The `tf.distribute` strategy.
+        data: The `Data`.
+        experiment: The `Experiment`.
+        config: Everything needed to run it again.
+    """
+
+    preset: Any
+    args: argparse.Namespace
+    strategy: Any
+    data: Any
+    experiment: Any
+    config: dict
+
+
+def prepare(argv):
+    """Returns the `Job` of a command line; raises `ValueError` for one that cannot be trained and judged."""
+    preset, args, own = parse(argv)
+
+    import keras
+
+    from keras_vaemix.storage.versions import versions
+    from training import data as data_module
+    from training.distributed import cluster
+    from training.distributed.strategy import make_strategy
+
+    keras.config.set_dtype_policy(args.precision)
+    strategy = make_strategy(args.strategy)
+    data = data_module.load(args.dataset or preset.dataset, args.data_dir, args.image_size, args.value_range)
+    keras.utils.set_random_seed(args.seed)
+    with strategy.scope():
+        experiment = preset.build(data, **own)
+    protocol = {"epochs": experiment.epochs, "warm_up": experiment.warm_up, "patience": experiment.patience}
+    if args.patience and experiment.monitor is None:
+        raise ValueError(f"Expected no --patience for {preset.name}, which has no early stopping. Received: --patience {args.patience}")
+    experiment = experiment._replace(
+        epochs=args.epochs or experiment.epochs,
+        batch_size=args.batch_size or experiment.batch_size,
+        warm_up=experiment.warm_up if args.warm_up is None else args.warm_up,
+        patience=args.patience or experiment.patience,
+    )
+    if experiment.paced is not None:
+        with strategy.scope():
+            experiment = experiment.paced(experiment, train_steps(experiment, data))
+    cluster.check_batch_size(experiment.batch_size, strategy)
+    check_trainable(data, experiment, args.features, args.split)
+    config = config_of(preset, own, args, experiment, data)
+    config |= {"protocol": protocol, "command": "python -m training.train " + shlex.join(argv), "versions": versions()}
+    return Job(preset, args, strategy, data, experiment, config)
+
+
+def train(argv):
+    """Runs the whole job and returns the run folder."""
+    job = prepare(argv)
+
+    import keras
+
+    from export.storage.files import room_in
+    from export.storage.locks import locked
+    from keras_vaemix.core.replicas import is_multiworker
+    from keras_vaemix.storage.loading import load_model
+    from training.distributed import cluster
+    from training.runs.run import Run
+
+    args, data, experiment, strategy = job.args, job.data, job.experiment, job.strategy
+    folder, is_chief = Path(args.run_dir or Path("runs") / job.preset.name), cluster.is_chief(strategy)
+    full = room_in(folder, "make some, and pass --resume to go on from the last checkpoint")
+    with full, locked(folder) if is_chief else contextlib.nullcontext():
+        with cluster.lost_workers(strategy):
+            run = Run(folder, job.config, args.resume, experiment.monitor, is_chief)
+            fit(run, data, experiment, args, strategy)
+        keras.config.set_dtype_policy("float32")  # of the networks that judge
+        if is_chief:  # of several workers, by itself
+            model = load_model(folder / "model.keras") if is_multiworker(strategy) else experiment.model
+            finish(run, data, model, args)
+    return folder
+
+
+def config_of(preset, own, args, experiment, data):
+    """Returns the settings of a run. Its resumption may change the epochs alone, and not even these where schedules depend on them."""
+    return {
+        **({} if experiment.paced is None else {"schedule_steps": train_steps(experiment, data)}),
+        "preset": preset.name,
+        "arguments": own,
+        "dataset": args.dataset or preset.dataset,
+        "image_size": args.image_size,
+        "value_range": args.value_range,
+        "data_sha256": data.sha256(),
+        "labels_sha256": data.labels_sha256(),
+        "seed": args.seed,
+        "epochs": experiment.epochs,
+        "batch_size": experiment.batch_size,
+        "warm_up": experiment.warm_up,
+        "patience": experiment.patience,
+        "monitor": experiment.monitor,
+        "strategy": args.strategy,
+        "precision": args.precision,
+    }
+
+
+def train_steps(experiment, data):
+    """Returns the number of train steps of a whole run."""
+    return experiment.epochs * (len(data.train.x) // experiment.batch_size)
+
+
+def check_trainable(data, experiment, features, judged_on="test"):
+    """Raises `ValueError` unless the model can be trained and judged on the data, and exported, before anything is written."""
+    import numpy as np
+
+    from export.freeze import check_exportable
+    from keras_vaemix.core.supports import BINARY
+    from training.features.choice import judging
+
+    support = experiment.model.support
+    if len(data.train.x) < experiment.batch_size:
+        expected = f"at least one batch of {experiment.batch_size} training examples: pass a smaller --batch-size"
+        raise ValueError(f"Expected {expected}. Received: {len(data.train.x)}")
+    experiment.model.check_batch_size(experiment.batch_size)
+    judging(features, experiment.model, data, judged_on)
+    for split in sorted({"validation", judged_on} | (set() if data.binarizes(support) else {"train"})):
+        x = data.arrays(split, support)
+        is_known = getattr(data, split).x.dtype == np.uint8 and support is not BINARY  # 8 bits over 255 are in every other support
+        experiment.model.check(x[:1] if is_known else x, f"{data.name} {split}")
+    check_exportable(experiment.model)
+
+
+def fit(run, data, experiment, args, strategy):
+    """Trains, from the last checkpoint if there is one, and leaves the model with its best weights, saved."""
+    from keras_vaemix.callbacks import EarlyStopping
+    from training.data.splits import ALL, in_order
+    from training.distributed import cluster
+    from training.distributed.strategy import steps_at_once
+    from training.runs.leave import leaving
+    from training.runs.recorder import Recorder
+    from training.runs.run import RESUMABLE
+
+    model, support = experiment.model, experiment.model.support
+    steps = len(data.train.x) // experiment.batch_size
+    validation = data.arrays("validation", support)
+    with strategy.scope():
+        compile_model(experiment, args, steps_per_execution=steps_at_once(steps))
+    first = run.restore(model)
+    settings = {key: value for key, value in run.config.items() if key not in RESUMABLE}
+    cluster.check_alike(strategy, settings=settings, epochs=experiment.epochs, checkpoint=(first, run.history))
+    if first == 0 and experiment.start is not None:
+        with strategy.scope():
+            experiment.start(experiment, data, args.seed)
+        cluster.copy_chief(strategy, model)
+    recorder = Recorder(run, args.checkpoint_seconds)
+    acting = callbacks_of(run, data, experiment, recorder)
+    is_over = any(callback.is_over() for callback in acting if isinstance(callback, EarlyStopping))
+    if first < experiment.epochs and not is_over:
+        batches = lambda epoch, share=ALL: data.batches(  # noqa: E731
+            experiment.batch_size, support, args.seed, epoch, experiment.augment, share, args.data_service
+        )
+        if run.writes:  # the old evaluation no longer holds
+            (run.folder / "evaluation.json").unlink(missing_ok=True)
+        with leaving(recorder, batches, args.dump_bad_batch):
+            model.fit(
+                cluster.shared(strategy, lambda share: batches(first, share)),
+                epochs=experiment.epochs,
+                initial_epoch=first,
+                steps_per_epoch=steps,
+                shuffle=False,
+                validation_data=cluster.shared(strategy, lambda share: in_order(validation, experiment.batch_size, share)),
+                verbose=0 if not run.writes else 1 if sys.stdout.isatty() else 2,
+                callbacks=acting,
+            )
+    if not run.writes:
+        return
+    model.set_weights(run.best)
+    save(run.folder / "model.keras", model, data)
+
+
+def compile_model(experiment, args, **kwargs):
+    """Compiles the model of an experiment, which draws by the seed of the command line."""
+    model = experiment.model
+    model.seed = args.seed
+    model.compile(experiment.optimizer, experiment.optimizers, experiment.jit_compile, check_gradients=args.dump_bad_batch, **kwargs)
+
+
+def callbacks_of(run, data, experiment, recorder):
+    """Returns the callbacks of a run, in the order in which they act."""
+    from keras_vaemix import callbacks
+    from keras_vaemix.models import LatentModel
+
+    model, monitor, labels = experiment.model, experiment.monitor, data.labels("validation")
+    warm_up = [callbacks.KLWarmUp(experiment.warm_up)] if isinstance(model, LatentModel) else []
+    watching, pictures = [], []
+    if monitor is not None:
+        watching = [callbacks.EarlyStopping(experiment.patience, experiment.warm_up, monitor, run.past(monitor))]
+    if run.writes:
+        few = data.arrays("validation", model.support)[:200], max(10, experiment.epochs // 20), labels if labels is None else labels[:200]
+        pictures = [callbacks.TensorBoard(run.folder / "logs", *few)]
+    return [callbacks.StopOnNaN(), *warm_up, *experiment.callbacks, *watching, recorder, *pictures]
+
+
+def save(path, model, data):
+    """Fits what gradients do not train, and saves a model; one whose sampler cannot be fitted too, before it says so."""
+    from export.storage.files import atomically
+
+    error = None
+    try:
+        model.adapt_sampler(data.fixed("train", model.support), verbose=1)
+    except ValueError as failure:
+        error = failure
+    with atomically(path) as temporary:
+        model.save(temporary)
+    if error is not None:
+        raise ValueError(f"{error}; the trained model is kept, without a density to sample, in {path}") from error
+
+
+def finish(run, data, model, args):
+    """Evaluates, draws, exports, samples the export, and says where everything is."""
+    import export.sample
+    from export.artifact import export_model
+    from training.jobs.draw import draw
+    from training.jobs.evaluate import describe, evaluate
+
+    folder = run.folder
+    report = evaluate(folder, model, data, args.split, *likelihood_counts(run, data, args), args.features, verbose=1)
+    made = {"model": folder / "model.keras", "evaluation": folder / "evaluation.json"}
+    made |= draw(folder, model, data, args.split)
+    made["exported decoder and sampler"] = artifact = export_model(model, folder / "export")
+    made["samples by ONNX Runtime"] = sampled = folder / ("exported_samples.png" if data.is_images() else "exported_samples.npy")
+    x, _ = export.sample.sample(artifact)
+    export.sample.write_samples(sampled, x)
+    print(f"\n{describe(report)}\n")
+    for what, where in made.items():
+        print(f"{what:42} {where}")
+    print(f"\nLook at the training:   tensorboard --logdir {folder / 'logs'}")
+    if "num_samples" in report and not args.full_evaluation:
+        print(f"Evaluate as papers do:  python -m training.evaluate {folder}")
+    print(f"Sample the export:      python -m export.sample {artifact} --component 0 --out component{sampled.suffix}")
+
+
+def likelihood_counts(run, data, args):
+    """Returns the numbers of importance samples and examples of an evaluation: as flags say, else those that are `affordable`."""
+    from training.jobs.evaluate import PAPERS_SAMPLES, affordable
+
+    if args.full_evaluation:
+        return args.likelihood_samples or PAPERS_SAMPLES, args.likelihood_examples
+    num_trained, num_examples = len(run.history) * len(data.train.x), len(getattr(data, args.split).x)
+    num_samples, num_likelihood_examples = affordable(num_trained, num_examples, args.likelihood_samples)
+    return num_samples, args.likelihood_examples or num_likelihood_examples
+
+
+def main(argv=None):
+    """Returns the exit status: errors are one line on standard error; Ctrl-C and SIGTERM leave a checkpoint."""
+    with Signals() as signals:
+        try:
+            import_tensorflow()
+            train(sys.argv[1:] if argv is None else argv)
+        except BaseException as error:
+            if signals.received or isinstance(error, KeyboardInterrupt):
+                print("interrupted: pass --resume to go on", file=sys.stderr)
+                return signals.status
+            if not isinstance(error, (ValueError, OSError, ArithmeticError, MemoryError)):
+                raise
+            print(f"error: {error}", file=sys.stderr)
+            return 1
+    return 0

@@ -1,0 +1,84 @@
+"""The measured rows of a table: which of them are one experiment's, and where they are kept."""
+
+import functools
+import re
+from pathlib import Path
+
+from export.storage.files import read_rows, write_json
+from training.papers.registry import with_paper
+from training.papers.row import as_run
+
+PROJECT = Path(__file__).parents[2]
+RESULTS = Path(__file__).parents[1] / "results"
+UNNAMED = "not comparable: no row of a paper"
+VERDICTS = ("reproduced", "better", "worse", "not comparable", "not a valid bound")
+
+
+def portable(command):
+    """Returns a command without the flags that name places on one machine, or a split: a row is judged on the test set whatever it says."""
+    flag = "--(data-dir|run-dir|out|split)"
+    return re.sub(rf" {flag}[ =]('[^']*'|\S+)| '{flag}=[^']*'| --resume", "", command)
+
+
+def experiment(row):
+    """Returns what rows of one experiment have in common, whatever their seed; a row may be older than some of its preset's flags."""
+    return row["preset"], sorted(as_run(row["preset"], row["arguments"]).items()), row["dataset"]
+
+
+def is_finished(row):
+    """Returns whether a measured row was stopped by early stopping on validation data or at its protocol's maximum of epochs."""
+    return row.get("stopped") in ("early", "maximum")
+
+
+def repeats(rows):
+    """Returns lists of rows that differ by their seed alone, finished ones apart from others."""
+    groups = {}
+    for row in rows:
+        groups.setdefault((str(experiment(row)), is_finished(row)), []).append(row)
+    return list(groups.values())
+
+
+def place(rows, row):
+    """Returns rows with one more, in the place of an earlier one of the same experiment and seed."""
+    same = [i for i, old in enumerate(rows) if (experiment(old), old["seed"]) == (experiment(row), row["seed"])]
+    at = same[0] if same else len(rows)
+    return [*rows[:at], row, *rows[at + 1 :]]
+
+
+def written_rows(table, out=None):
+    """Returns the rows in the files of a table: those of the project, then those of `out`."""
+    paths = dict.fromkeys(folder / f"{table}.json" for folder in (RESULTS, out or RESULTS))
+    return [row for path in paths if path.exists() for row in read_rows(path)]
+
+
+def known_rows(table, out=None):
+    """Returns the measured rows of a table: those of the project, and those of `out` in their place."""
+    return functools.reduce(place, written_rows(table, out), [])
+
+
+def writable(out=None):
+    """Returns the folder that results are written to: `out`, or for None that of the project, of which this must be a checkout."""
+    if out is None and not (PROJECT / "pyproject.toml").exists():
+        raise ValueError(f"Expected --out FOLDER for results, which an installed package does not keep. Received: none, in {PROJECT}")
+    return out or RESULTS
+
+
+def has_likelihood(row, samples, examples):
+    """Returns whether a measured row has the log-likelihood of so many test examples, None for all, by so many samples, or none at all."""
+    if "num_likelihood_examples" not in row:
+        return True
+    wanted = min(examples or row["num_examples"], row["num_examples"])
+    return row["num_likelihood_examples"] >= wanted and row["num_samples"] >= samples
+
+
+def record(row, table, out=None):
+    """Puts a row into a table, in the place of an earlier one of the same experiment, and writes the judged TABLE.json and TABLE.md."""
+    from export.storage.locks import locked
+    from training.papers.tables import write_full
+    from training.papers.verdicts import judged
+
+    out = writable(out)
+    with locked(out, waits=True):
+        rows = judged(table, place(known_rows(table, out), with_paper(row, table)))
+        write_json(out / f"{table}.json", rows)
+        write_full(rows, out / f"{table}.md")

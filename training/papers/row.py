@@ -1,0 +1,72 @@
+"""A row of a paper's table: the preset that stands for it, with which flags, and the paper's figures."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import NamedTuple
+
+EARLIER = {"init": "he", "discriminate_samples": True}  # what was done before there was a flag for it, where its default is another now
+
+
+class Row(NamedTuple):
+    """A row of a paper's table.
+
+    Attributes:
+        name: Its name on the command line.
+        preset: The preset that stands for it.
+        flags: Keywords of the preset, beyond its defaults.
+        paper_elbo: The paper's ELBO in nats, or None where it gives none.
+        caveat: The verdict where the paper's figure is not to be compared with ours, else None.
+        dataset: The data set, where it is not the preset's.
+        stated: Other figures that are stated for the row, by the names under which ours are measured.
+        features: Network whose features judge images, as a flag of `training.train`.
+        settings: Its protocol where it is not the preset's, `epochs`, `warm_up` and `patience`: its paper's, or our own choice.
+    """
+
+    name: str
+    preset: str
+    flags: Mapping = MappingProxyType({})
+    paper_elbo: float | None = None
+    caveat: str | None = None
+    dataset: str | None = None
+    stated: Mapping = MappingProxyType({})
+    features: str = "auto"
+    settings: Mapping = MappingProxyType({})
+
+    def arguments(self):
+        """Returns all keywords of the preset, with their values in this row."""
+        return filled(self.preset, self.flags)
+
+    def own_dataset(self):
+        """Returns the data set of the paper's row."""
+        from training.presets import PRESETS
+
+        return self.dataset or PRESETS[self.preset].dataset
+
+    def command_line(self):
+        """Returns the arguments of `training.train` for this row."""
+        asked = {"--dataset": self.dataset, "--features": None if self.features == "auto" else self.features}
+        asked |= {"--" + key.replace("_", "-"): value for key, value in {**self.settings, **self.flags}.items()}
+        return [self.preset, *(text for flag, value in asked.items() if value is not None for text in (flag, str(value)))]
+
+
+def filled(preset, arguments):
+    """Returns the arguments of a preset, with its defaults for those that are not given."""
+    from training.presets import PRESETS
+
+    if preset not in PRESETS:
+        raise ValueError(f"Expected a preset of training.train --list. Received: {preset!r}")
+    return {flag.name: flag.default for flag in PRESETS[preset].flags()} | dict(arguments)
+
+
+def as_run(preset, arguments):
+    """Returns the arguments of a run or a measured row as it was, which may be older than some of its preset's flags."""
+    given = filled(preset, arguments)
+    return {name: EARLIER.get(name, value) if name not in arguments else value for name, value in given.items()}
+
+
+def by_components(name, preset, figures, caveat=None, stated=MappingProxyType({}), **flags):
+    """Returns a row for each number of components, NAME10 and so on, with its -ELBO, and what else is stated for some of them."""
+    return [
+        Row(f"{name}{k}", preset, {"num_components": k, **flags}, -nll, caveat, stated=stated.get(k, MappingProxyType({})))
+        for k, nll in figures.items()
+    ]

@@ -1,0 +1,57 @@
+"""Encoders, decoders and critics of the regularised autoencoders' papers, by the names that flags have."""
+
+import keras
+
+import keras_vaemix as vm
+from keras_vaemix.core.part import check_positive, require
+from training.presets.parts import choose
+
+SYNTHETIC = {"networks": "mlp", "hidden": 256}  # for the synthetic manifolds
+
+
+def mlp_pair(shape, num_outputs, latent_dim, hidden, activation):
+    """Returns four dense layers each, as in MaskAAE."""
+    layers, end = (hidden,) * 4, keras.layers.Activation(activation or "linear")
+    decoder = vm.networks.mlp((latent_dim,), shape, layers, "relu")
+    return vm.networks.mlp(shape, num_outputs, layers, "relu"), keras.Model(decoder.inputs, end(decoder.outputs[0]))
+
+
+def info_gan_pair(shape, num_outputs, latent_dim, hidden, activation):
+    """Returns the InfoGAN networks of FlexAE and of Dai & Wipf, whose convolutions have hidden / 16 and hidden / 8 channels."""
+    filters = max(1, hidden // 16), max(1, hidden // 8)
+    encoder = vm.networks.info_gan_encoder(shape, num_outputs, filters, hidden)
+    return encoder, vm.networks.info_gan_decoder(latent_dim, shape, filters[::-1], hidden, output_activation=activation)
+
+
+def dcgan_pair(shape, num_outputs, latent_dim, hidden, activation):
+    """Returns the convolutions of the RAE paper, of which the last has `hidden` channels; 64x64 images take one more."""
+    filters = tuple(max(1, hidden // n) for n in (8, 4, 2, 1))
+    up = filters[:0:-1] if shape[0] < 64 else filters[::-1]
+    return vm.networks.dcgan_encoder(shape, num_outputs, filters), vm.networks.dcgan_decoder(
+        latent_dim, shape, up, output_activation=activation
+    )
+
+
+NETWORKS = {"mlp": mlp_pair, "info_gan": info_gan_pair, "dcgan": dcgan_pair}
+
+
+def pair(data, networks, latent_dim, hidden, num_outputs=None, activation=None):
+    """Returns encoder and decoder; raises `ValueError` for sizes that cannot be, or fewer latents than the data are known to have."""
+    check_positive(latent_dim=latent_dim, hidden=hidden)
+    known = int(data.name.removeprefix("manifold")) if data.name.startswith("manifold") else 1
+    require(latent_dim >= known, f"latent_dim of at least {known}, the dimension of {data.name}", latent_dim=latent_dim)
+    is_possible = networks == "mlp" or data.is_images()
+    require(is_possible, "--networks mlp for data that are no images", networks=networks)
+    return choose("networks", NETWORKS, networks)(data.shape, num_outputs or latent_dim, latent_dim, hidden, activation)
+
+
+def critic_of(latent_dim, units):
+    """Returns a critic of four dense layers."""
+    return vm.networks.mlp((latent_dim,), 1, (units,) * 4, "relu")
+
+
+def image_critic(data, networks, hidden):
+    """Returns a critic of examples, without batch normalisation."""
+    if networks == "mlp":
+        return vm.networks.mlp(data.shape, 1, (hidden,) * 4, "relu")
+    return vm.networks.info_gan_encoder(data.shape, 1, (max(1, hidden // 16), max(1, hidden // 8)), hidden, normalization=False)

@@ -1,0 +1,81 @@
+"""Presets: one function per experiment. Its typed keywords are its flags."""
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+PRESETS = {}
+
+
+class Experiment(NamedTuple):
+    """What a preset makes: a model, and how it is trained.
+
+    Attributes:
+        model: The model, not compiled.
+        optimizer: Its optimizer.
+        epochs: At most so many.
+        batch_size: Examples in a step, over all replicas.
+        warm_up: Epochs over which beta rises to its value; 0 for none.
+        patience: Epochs without a better validation bound after which training stops.
+        callbacks: Further callbacks, whose state is a function of the saved step.
+        monitor: Column of the history by whose least value the best weights are chosen, on validation data; None keeps the last weights.
+        optimizers: Further optimizers, by name, beside those that the model has by default.
+        jit_compile: XLA, as `compile` takes it; see `parts.compilation`.
+        augment: Function of a training batch [B, *] and a stateless seed [2] that returns the batch that is trained on; None for as it is.
+        paced: Function of the experiment and the number of its train steps that returns it with schedules of that length; None where none
+            depends on it.
+        start: Function of the experiment, the data and a seed that is called once, before the first epoch.
+    """
+
+    model: Any
+    optimizer: Any
+    epochs: int = 2000
+    batch_size: int = 100
+    warm_up: int = 100
+    patience: int = 50
+    callbacks: tuple = ()
+    start: Callable | None = None
+    monitor: str | None = "val_loss"
+    optimizers: dict | None = None
+    jit_compile: bool | str = "auto"
+    augment: Callable | None = None
+    paced: Callable | None = None
+
+
+class Preset(NamedTuple):
+    """A registered preset: its function, the data set that it is for, the paper's row that it stands for, and the side of its images."""
+
+    name: str
+    build: Callable
+    dataset: str
+    paper: str
+    image_size: int = 64
+
+    @property
+    def summary(self):
+        return inspect.getdoc(getattr(self.build, "func", self.build)).splitlines()[0]
+
+    def flags(self):
+        """Returns the keywords of the preset's function, as parameters with the preset's defaults."""
+        own = inspect.signature(getattr(self.build, "func", self.build)).parameters
+        return [p for p in inspect.signature(self.build).parameters.values() if own[p.name].kind is p.KEYWORD_ONLY]
+
+
+def preset(dataset, paper):
+    """Registers a function `build(data, *, keywords)` that returns an `Experiment`."""
+
+    def register(build):
+        PRESETS[build.__name__] = Preset(build.__name__, build, dataset, paper)
+        return build
+
+    return register
+
+
+def family(name, build, image_size=64, **members):
+    """Registers a function for several data sets: NAME_MEMBER for each of `members`, a data set, the paper's row, and other defaults.
+
+    What the function takes before its keywords is no flag: a member may set it too.
+    """
+    for member, (dataset, paper, defaults) in members.items():
+        PRESETS[f"{name}_{member}"] = Preset(f"{name}_{member}", functools.partial(build, **defaults), dataset, paper, image_size)

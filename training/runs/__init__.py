@@ -1,0 +1,1 @@
+"""Run folders: kept after each epoch, resumed to the same bits, left whole by a signal."""

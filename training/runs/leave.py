@@ -1,0 +1,33 @@
+"""What a training that ends before its time leaves behind: its last whole epoch, and the batch that was not finite."""
+
+import contextlib
+
+import numpy as np
+
+from export.storage.files import atomically, is_full
+
+
+@contextlib.contextmanager
+def leaving(recorder, batches, dump_bad_batch=False):
+    """Saves the last whole epoch of a `fit` that ends by an error or a signal, unless it is that the disk has no room.
+
+    Args:
+        recorder: The `Recorder` of the run.
+        batches: Function of an epoch, counted from zero, that returns the batches from there on.
+        dump_bad_batch: Whether the batch of a `NotFiniteError` is written, to bad_batch.npz in the run folder.
+    """
+    try:
+        yield
+    except BaseException as error:
+        if not is_full(error):
+            recorder.keep()
+        if dump_bad_batch and getattr(error, "step", None):
+            dump(recorder.run.folder / "bad_batch.npz", batches(error.epoch - 1), error)
+        raise
+
+
+def dump(path, batches, error):
+    """Writes the batch of a step that was not finite: `x` as the model was given it, with `epoch` and `step`, counted from one."""
+    (x,) = batches.skip(error.step - 1).take(1).as_numpy_iterator()
+    with atomically(path) as temporary, open(temporary, "wb") as file:
+        np.savez(file, x=x, epoch=error.epoch, step=error.step)

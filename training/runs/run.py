@@ -1,0 +1,200 @@
+"""A run folder: written atomically, resumable to the same bits."""
+
+import math
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from export.storage.files import atomically, first_line, read_config, read_history, reserve, write_history, write_json
+from keras_vaemix.callbacks import EarlyStopping
+from keras_vaemix.core.part import require
+from keras_vaemix.storage.archives import check_arrays
+from keras_vaemix.storage.loading import load_model
+from training import data as data_module
+from training.papers.row import as_run
+
+ROUTE = {"route", "device", "jax"}  # where a run was trained, if not here
+RESUMABLE = {"epochs", "protocol", "command", "versions", *ROUTE}  # may differ between a run and its resumption
+ADDED = {"patience", "labels_sha256"}  # settings that older runs do not name
+
+
+def open_run(folder, data_dir):
+    """Returns the model of a run and the data that it was trained on.
+
+    Raises:
+        FileNotFoundError: There is no such run, or its data are not there.
+        ValueError: The data are not those of the run.
+    """
+    config = read_config(Path(folder) / "config.json")
+    model = load_model(Path(folder) / "model.keras")
+    data = data_module.load(config["dataset"], data_dir, config["image_size"], config.get("value_range"))
+    if data.sha256() != config["data_sha256"]:
+        raise ValueError(f"Expected the data that the run was trained on, sha256 {config['data_sha256']}. Received: {data.sha256()}")
+    labels = data.labels_sha256()
+    if config.get("labels_sha256", labels) != labels:  # older runs do not name it
+        expected = f"the labels, shapes and dtypes of the data that the run was trained on, sha256 {config['labels_sha256']}"
+        raise ValueError(f"Expected {expected}. Received: {labels}")
+    return model, data
+
+
+class Run:
+    """A run folder and its state on disk.
+
+    Args:
+        folder: The folder.
+        config: Everything needed to run it again.
+        resume: Whether an earlier run there goes on.
+        monitor: Column of the history whose least value chooses the best weights; None keeps the last.
+        writes: Whether this process writes; of several workers the chief does.
+
+    Raises:
+        FileExistsError: The folder holds something that is no run, or a run and `resume` is false.
+        ValueError: The earlier run had other settings.
+    """
+
+    def __init__(self, folder, config, resume=False, monitor="val_loss", writes=True):
+        self.folder, self.checkpoints, self.monitor, self.writes = Path(folder), Path(folder) / "checkpoint", monitor, writes
+        self.config, old = config, self.folder / "config.json"
+        if resume and old.exists():
+            earlier = read_config(old)
+            check_same_settings(earlier, config)
+            self.config = config = {**config, **{key: earlier[key] for key in ROUTE if key in earlier}}
+        elif writes and old.exists():
+            raise FileExistsError(
+                f"Expected an empty run folder: pass --resume to go on with it, or another --run-dir. Received: {self.folder}, not empty"
+            )
+        elif writes and self.folder.exists() and (found := foreign(self.folder)):
+            raise FileExistsError(
+                f"Expected an empty run folder, or one with config.json: pass another --run-dir. Received: {self.folder}, with {found[0]}"
+            )
+        if writes:
+            self.checkpoints.mkdir(parents=True, exist_ok=True)
+            write_json(old, config)
+        self.history = read_history(self.folder / "history.csv", "epoch", *([] if monitor is None else [monitor]))
+        self.timing = read_history(self.folder / "timing.csv", "epoch", "seconds")
+        self.best = None
+
+    def restore(self, model):
+        """Brings `model` to the last checkpoint, cuts the history there, and returns the number of epochs done."""
+        saved = sorted(self.checkpoints.glob(f"epoch-{6 * '[0-9]'}.weights.h5"))
+        if not saved:
+            if self.config.get("route"):
+                remedy = "record it (python -m training.record), or train it anew in another --run-dir"
+                raise ValueError(
+                    f"Expected a run with a checkpoint: {remedy}. Received: {self.folder}, trained elsewhere, without its state"
+                )
+            self.history, self.timing = [], []
+            return 0
+        read_checkpoint(saved[-1], model.load_weights)
+        epochs = int(saved[-1].name.removeprefix("epoch-").partition(".")[0])  # in float16 the optimizer's steps are fewer: it skips some
+        self.history, self.timing = self.history[:epochs], self.timing[:epochs]
+        if len(self.history) < epochs:
+            history = self.folder / "history.csv"
+            raise ValueError(f"Expected {epochs} epochs in {history}, as in the checkpoint. Received: {len(self.history)}")
+        best = self.checkpoints / f"best-{self.best_epoch():06d}.npz"
+        self.best = read_checkpoint(best, lambda path: read_weights(path, model))
+        if self.writes:
+            self.remove_all_but(best, saved[-1])
+        return epochs
+
+    def past(self, name):
+        """Returns a column of the history."""
+        return [row[name] for row in self.history]
+
+    def best_epoch(self):
+        """Returns the epoch whose weights count, counted from zero."""
+        return best_epoch(self.history, self.monitor)
+
+    def save(self, model):
+        """Writes a checkpoint: the history, the best weights so far, then the last weights with the optimizers' state."""
+        if not self.writes:
+            return
+        epoch = len(self.history)
+        self.write_history()
+        best = self.checkpoints / f"best-{self.best_epoch():06d}.npz"
+        if not best.exists():
+            with atomically(best) as temporary, open(temporary, "wb") as file:
+                np.savez(file, **{f"{i:06d}": array for i, array in enumerate(self.best)})
+        last = self.checkpoints / f"epoch-{epoch:06d}.weights.h5"
+        with atomically(last) as temporary:
+            reserve(temporary, room_for(model.all_variables()))
+            model.save_weights(temporary, overwrite=True)
+        self.remove_all_but(best, last)
+
+    def write_history(self):
+        write_history(self.folder / "history.csv", self.history)
+        write_history(self.folder / "timing.csv", self.timing)
+
+    def remove_all_but(self, *files):
+        """Removes older checkpoints, and what a killed process left unfinished."""
+        for old in self.checkpoints.iterdir():
+            if old not in files:
+                old.unlink()
+
+
+def foreign(folder):
+    """Returns the names of what a folder holds beside what a run killed at its very beginning leaves: hidden files, no checkpoint."""
+    names = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
+    return [name for name in names if name != "checkpoint" or any((folder / name).iterdir())]
+
+
+def room_for(variables):
+    """Returns how many bytes of an HDF5 file hold variables, amply: each has its values and its own headers."""
+    return sum(int(np.prod(v.shape)) * tf.as_dtype(v.dtype).size + 4096 for v in variables) + 65536
+
+
+def best_epoch(history, monitor):
+    """Returns the row of a history with the least value of a column, the last for None."""
+    require(history and (monitor is None or monitor in history[0]), f"a history with a column {monitor}", rows=len(history))
+    return len(history) - 1 if monitor is None else int(np.argmin([row[monitor] for row in history]))
+
+
+def stopped(config, history, protocol):
+    """Returns how a run ended: "early", at the "maximum" of epochs of its protocol, or "unfinished".
+
+    Args:
+        config: Its settings.
+        history: Its history.
+        protocol: `epochs`, `warm_up` and `patience` of its protocol: a run with less patience, or another warm-up, has not ended by it.
+    """
+    monitor, patience, warm_up = config.get("monitor"), config.get("patience", math.inf), config["warm_up"]
+    if warm_up != protocol.get("warm_up", warm_up) or patience < protocol.get("patience", patience):
+        return "unfinished"
+    past = [row[monitor] for row in history] if monitor is not None else []
+    if past and "patience" in config and EarlyStopping(patience, warm_up, monitor, past).is_over():  # older runs do not name it
+        return "early"
+    return "maximum" if len(history) >= protocol.get("epochs", math.inf) else "unfinished"
+
+
+def read_checkpoint(path, read):
+    """Returns `read(path)`, with one clear error for a file that is damaged or missing."""
+    try:
+        return read(path)
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        remedy = "delete the checkpoint to train anew"
+        raise ValueError(f"Expected {path} to be a whole checkpoint: {remedy}. Received: {first_line(error)}") from None
+
+
+def read_weights(path, model):
+    """Returns the arrays of an .npz file in the order of their names; raises `ValueError` unless they can be the weights of a model."""
+    check_arrays(path)
+    with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
+        weights = [arrays[name] for name in sorted(arrays.files)]
+    expected, received = ([np.shape(weight) for weight in some] for some in (model.get_weights(), weights))
+    require(received == expected, f"weights of the shapes of the model, {expected}", shapes=received)
+    return weights
+
+
+def check_same_settings(old, new):
+    """Raises `ValueError` unless two runs have the same settings; the old one may be older than some settings and flags."""
+    if old["preset"] == new["preset"] and isinstance(old.get("arguments"), dict):
+        old, new = ({**config, "arguments": as_run(config["preset"], config["arguments"])} for config in (old, new))
+    unnamed = ADDED - set(old)
+    different = [key for key in sorted({*old, *new} - RESUMABLE - unnamed) if old.get(key) != new.get(key)]
+    if different:
+        changes = "; ".join(f"{key} was {old.get(key)!r}, now {new.get(key)!r}" for key in different)
+        raise ValueError(
+            f"Expected --resume with the settings of the saved run: repeat them, or choose another --run-dir. Received: {changes}"
+        )
