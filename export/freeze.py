@@ -144,7 +144,7 @@ class FrozenPixels(Frozen):
 
 def freeze(model):
     """Returns the `Frozen` form of a model."""
-    model = model.exported()
+    model = model.export_model()
     return kind_of(model)(model, model.sampler().constants())
 
 

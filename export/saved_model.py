@@ -34,7 +34,7 @@ def write_saved_model(frozen, path):
     archive.add_endpoint("sample", sample, [n_spec, seed_spec])
     archive.add_endpoint("sample_component", sample_component, [n_spec, component_spec, seed_spec])
     archive.add_endpoint("decode", decode, frozen.decode_inputs())
-    archive.add_endpoint("encode", model.encoded, [x_spec])
+    archive.add_endpoint("encode", model.posterior_parameters, [x_spec])
     if isinstance(model, LatentModel):
         archive.add_endpoint("log_joint", log_joint, [x_spec, *specs_of(model.joint_sizes)])
     archive.write_out(str(path), verbose=False)

@@ -16,7 +16,7 @@ from keras_vaemix.core.backend import check_backend
 
 check_backend()
 
-from keras_vaemix import callbacks, divergences, evaluation, networks, starts, verify
+from keras_vaemix import callbacks, divergences, evaluation, networks, pretraining, verify
 from keras_vaemix.categorical import categories
 from keras_vaemix.categorical.category_posteriors import CategoryPosterior, EncodedCategories, HeldCategories
 from keras_vaemix.categorical.heads import GatedHeads, Heads, SharedHeads
@@ -111,6 +111,6 @@ __all__ = [
     "moments",
     "networks",
     "penalties",
-    "starts",
+    "pretraining",
     "verify",
 ]

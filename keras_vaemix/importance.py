@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from keras_vaemix.core.blocks import at_once
+from keras_vaemix.core.blocks import batch_size_for
 from keras_vaemix.core.part import check_positive
 from keras_vaemix.core.progress import progress
 from keras_vaemix.core.seeds import fold_in, stateless_seed
@@ -75,7 +75,7 @@ class LikelihoodEstimator:
         check_positive(num_samples=num_samples, batch_size=batch_size)
         batch_size, strata = min(batch_size, shape[0]), self.model.num_strata
         # As many draws in each stratum as make up a chunk; the number of samples counts those of all strata.
-        decoded = at_once(None, shape[1:], self.model.decoded_at_once)
+        decoded = batch_size_for(None, shape[1:], self.model.decoded_batch_size)
         chunk_size = max(1, (chunk_size or min(num_samples, decoded // batch_size)) // strata)
         return batch_size, chunk_size, -(-num_samples // (chunk_size * strata))
 

@@ -12,7 +12,7 @@ class Draws(NamedTuple):
     """Weighted draws of the latents of a batch; all [S, B] and in nats.
 
     `exp(log_weight)` sums to one over S for each example, and carries gradient where it depends on x. `log_pz` and `log_qz` are
-    densities of the same variables, those that `log_px` conditions on: mixing densities of (z, c) with densities of z is no bound.
+    densities of the same variables, those that `log_px` conditions on: mixing densities of (z, c) with densities of z is not a bound.
     """
 
     log_weight: Any

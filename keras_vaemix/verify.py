@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 from scipy.special import logsumexp
 
-from keras_vaemix.core.blocks import at_once
+from keras_vaemix.core.blocks import batch_size_for
 from keras_vaemix.core.part import check_positive, require
 from keras_vaemix.core.progress import progress
 from keras_vaemix.core.seeds import fold_in, stateless_seed
@@ -97,7 +97,7 @@ def check_bound(model, x, exact=None, num_samples=5000, repetitions=20, batch_si
     """
     model.check(x)
     x = np.asarray(x)
-    batch_size = at_once(batch_size, x.shape[1:], 100)
+    batch_size = batch_size_for(batch_size, x.shape[1:], 100)
     check_positive(num_samples=num_samples, repetitions=repetitions, batch_size=batch_size)
     require(repetitions > 1, "repetitions of at least 2: their spread is the noise of a bound", repetitions=repetitions)
     if exact is None:

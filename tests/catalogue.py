@@ -53,8 +53,8 @@ DIVERGENCES = {
     "Variational": vm.divergences.Variational,
     "Matched": lambda: vm.divergences.Matched(vm.divergences.Greedy()),
     "ComponentSoftmin": vm.divergences.ComponentSoftmin,
-    "Softmin": vm.divergences.Softmin,
-    "Mean": vm.divergences.Mean,
+    "SoftminBound": vm.divergences.SoftminBound,
+    "MeanBound": vm.divergences.MeanBound,
 }
 OBJECTIVES = {
     "ELBO": lambda: vm.ELBO(2),

@@ -34,7 +34,7 @@ ROOMS = {
         "keras_vaemix.posteriors keras_vaemix.categorical keras_vaemix.regularizers keras_vaemix.priors "
         "keras_vaemix.models.base"
     ),
-    "keras_vaemix.starts": ("keras_vaemix.core keras_vaemix.mixtures keras_vaemix.posteriors keras_vaemix.priors keras_vaemix.models"),
+    "keras_vaemix.pretraining": ("keras_vaemix.core keras_vaemix.mixtures keras_vaemix.posteriors keras_vaemix.priors keras_vaemix.models"),
     "keras_vaemix.evaluation": (
         "keras_vaemix.core keras_vaemix.mixtures keras_vaemix.divergences keras_vaemix.objectives "
         "keras_vaemix.importance keras_vaemix.posteriors keras_vaemix.priors keras_vaemix.models"
@@ -48,8 +48,8 @@ ROOMS = {
     "keras_vaemix": (
         "keras_vaemix.core keras_vaemix.version keras_vaemix.integrations keras_vaemix.likelihoods "
         "keras_vaemix.networks keras_vaemix.divergences keras_vaemix.objectives keras_vaemix.posteriors "
-        "keras_vaemix.categorical keras_vaemix.regularizers keras_vaemix.priors keras_vaemix.models keras_vaemix.starts "
-        "keras_vaemix.evaluation keras_vaemix.verify keras_vaemix.callbacks"
+        "keras_vaemix.categorical keras_vaemix.regularizers keras_vaemix.priors keras_vaemix.models "
+        "keras_vaemix.pretraining keras_vaemix.evaluation keras_vaemix.verify keras_vaemix.callbacks"
     ),
     "export.storage": "",
     "keras_vaemix.storage": "keras_vaemix.core keras_vaemix.version export.storage",

@@ -2,7 +2,7 @@
 
 import sys
 
-from training.jobs.pictures import main
+from training.jobs.pictures_command import main
 
 if __name__ == "__main__":
     sys.exit(main())

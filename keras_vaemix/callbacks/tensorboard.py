@@ -79,18 +79,18 @@ class TensorBoard(keras.callbacks.TensorBoard):
         if self.model.can_sample() or not isinstance(self.model, GAMIXVAE) or len(self.x) < 2:
             return self.model
         sampled = self.model.sampled_by(FittedMixture(self.model.prior.latent_dim, 1))
-        sampled.adapt_sampler(self.x)
+        sampled.fit_prior(self.x)
         return sampled
 
     def write_components(self):
-        shares = self.model.responsibilities(self.x)  # [N, K]
-        report = cluster_report(shares, self.labels, shares, self.labels)
-        tf.summary.histogram("components/use", np.mean(shares, axis=0))
+        responsibilities = self.model.responsibilities(self.x)  # [N, K]
+        report = cluster_report(responsibilities, self.labels, responsibilities, self.labels)
+        tf.summary.histogram("components/use", np.mean(responsibilities, axis=0))
         tf.summary.scalar("components/perplexity", report["perplexity"])
         tf.summary.scalar("components/dead", report["dead_categories"])
         if self.labels is not None:
             tf.summary.scalar("components/cluster_accuracy", report["cluster_accuracy"])
-            table = category_table(np.argmax(shares, axis=1), self.labels, shares.shape[1])
+            table = category_table(np.argmax(responsibilities, axis=1), self.labels, responsibilities.shape[1])
             self.picture("categories", plots.heat_map(table))
 
     def write_latents(self):

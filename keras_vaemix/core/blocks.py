@@ -21,7 +21,7 @@ def blocks(x, num_bytes=BLOCK_BYTES):
         yield start, np.asarray(x[start : start + size])
 
 
-def at_once(batch_size, shape, most):
+def batch_size_for(batch_size, shape, most):
     """Returns how many examples of a shape go through a network at once: `batch_size`, or for None `most`, fewer if they are large."""
     if batch_size is not None:
         return batch_size

@@ -3,27 +3,27 @@
 For a mixture posterior :math:`q = \\sum_m \\pi_m q_m` and a mixture prior :math:`p = \\sum_j w_j p_j` there is no closed form. What holds
 for each example, with `MonteCarlo` in expectation:
 
-    LowerBound <= KL <= Variational <= Matched <= Softmin <= Mean        Variational <= ComponentSoftmin
+    LowerBound <= KL <= Variational <= Matched <= SoftminBound <= MeanBound        Variational <= ComponentSoftmin
 """
 
-from keras_vaemix.divergences.bounds import ComponentSoftmin, LowerBound, Matched, MatchedBound, Mean, Softmin, Variational
+from keras_vaemix.divergences.bounds import ComponentSoftmin, LowerBound, Matched, MatchedBound, MeanBound, SoftminBound, Variational
 from keras_vaemix.divergences.estimates import ClosedForm, Divergence, MonteCarlo
-from keras_vaemix.divergences.matching import Greedy, Matching, Optimal
+from keras_vaemix.divergences.matching import ComponentMatching, Greedy, Optimal
 from keras_vaemix.divergences.pairwise import pairwise_kl
 
 __all__ = [
     "ClosedForm",
+    "ComponentMatching",
     "ComponentSoftmin",
     "Divergence",
     "Greedy",
     "LowerBound",
     "Matched",
     "MatchedBound",
-    "Matching",
-    "Mean",
+    "MeanBound",
     "MonteCarlo",
     "Optimal",
-    "Softmin",
+    "SoftminBound",
     "Variational",
     "pairwise_kl",
 ]

@@ -98,7 +98,7 @@ class MatchedBound(Bound):
 
 
 @register
-class Mean(MatchedBound):
+class MeanBound(MatchedBound):
     r"""Upper bound: the mean over groups, :math:`\sum_k w_k U_k`, the loosest.
 
     :math:`U_k = \sum_m \pi_m [\log(\pi_m / \pi'_{k\beta(m)}) + KL(q_m \| p_{k\beta(m)})]` bounds the divergence to one group. At the
@@ -114,8 +114,8 @@ class Mean(MatchedBound):
 
 
 @register
-class Softmin(MatchedBound):
-    r"""Upper bound: the soft minimum over groups, :math:`-\log \sum_k w_k e^{-U_k}`, with the :math:`U_k` of `Mean`.
+class SoftminBound(MatchedBound):
+    r"""Upper bound: the soft minimum over groups, :math:`-\log \sum_k w_k e^{-U_k}`, with the :math:`U_k` of `MeanBound`.
 
     Args: as in `MatchedBound`.
     """

@@ -11,7 +11,7 @@ from keras_vaemix.core.part import Part, register
 LARGEST_ENUMERATION = 5
 
 
-class Matching(Part, abc.ABC):
+class ComponentMatching(Part, abc.ABC):
     """Abstract: a one-to-one assignment of components for given costs. It carries no gradient."""
 
     @abc.abstractmethod
@@ -28,7 +28,7 @@ class Matching(Part, abc.ABC):
 
 
 @register
-class Greedy(Matching):
+class Greedy(ComponentMatching):
     """Components in the order of their weights, the heaviest first, each takes the cheapest that is left; ties by lower index.
 
     It is seldom optimal: for random mixtures of 2, 3 and 4 components it is worse in 20, 42 and 57 of 100 cases.
@@ -51,7 +51,7 @@ class Greedy(Matching):
 
 
 @register
-class Optimal(Matching):
+class Optimal(ComponentMatching):
     """The assignment of least total cost: by enumeration for at most five components, by scipy beyond.
 
     Costs add up, so this is linear assignment, :math:`M^2` divergences and :math:`O(M^3)` operations, and not the :math:`M!`

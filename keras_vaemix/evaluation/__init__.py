@@ -2,9 +2,9 @@
 
 from keras_vaemix.evaluation.aggregate import divergence_split, has_divergence_split
 from keras_vaemix.evaluation.annealed import annealed_log_likelihood
-from keras_vaemix.evaluation.clustering import Matching, category_table, cluster_report, match_categories, usage
+from keras_vaemix.evaluation.clustering import LabelAssignment, category_table, cluster_report, match_categories, usage
 from keras_vaemix.evaluation.effects import latent_effects
-from keras_vaemix.evaluation.frechet import Moments, frechet_distance
+from keras_vaemix.evaluation.frechet import FeatureMoments, frechet_distance
 from keras_vaemix.evaluation.generation import generation_report, sample_of
 from keras_vaemix.evaluation.ladder import has_kl_ladder, has_paper_kl, kl_ladder, paper_kl
 from keras_vaemix.evaluation.latent import (
@@ -23,8 +23,8 @@ from keras_vaemix.evaluation.reconstruction import autoencoder_report
 from keras_vaemix.evaluation.sharpness import l1, sharpness, sharpness_report
 
 __all__ = [
-    "Matching",
-    "Moments",
+    "FeatureMoments",
+    "LabelAssignment",
     "PRDCurve",
     "active_dimensions",
     "active_units",

@@ -72,7 +72,7 @@ def _(model: HierarchicalVAE, x, seed):
 
 @_split.register
 def _(model: GMVAE, x, seed):
-    q, size = model.encoded(x), model.latent_sizes["z"]
+    q, size = model.posterior_parameters(x), model.latent_sizes["z"]
     normal = tfd.Normal(tf.concat([q["mean"], q["w_mean"]], axis=-1), tf.concat([q["stddev"], q["w_stddev"]], axis=-1))
 
     def log_p(both):

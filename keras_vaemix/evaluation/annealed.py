@@ -5,7 +5,7 @@ import math
 import numpy as np
 import tensorflow as tf
 
-from keras_vaemix.core.blocks import as_array, at_once
+from keras_vaemix.core.blocks import as_array, batch_size_for
 from keras_vaemix.core.part import check_positive, require
 from keras_vaemix.core.progress import progress
 from keras_vaemix.core.seeds import fold_in, stateless_seed
@@ -62,7 +62,7 @@ def annealed_log_likelihood(
     x = as_array(x)
     model.check(x)
     check_positive(num_chains=num_chains, num_temperatures=num_temperatures, num_leapfrog=num_leapfrog)
-    batch_size = at_once(batch_size, model.example_shape, max(1, model.decoded_at_once // num_chains))
+    batch_size = batch_size_for(batch_size, model.example_shape, max(1, model.decoded_batch_size // num_chains))
     check_positive(batch_size=batch_size)
     batch_size = min(len(x), batch_size)
     require(step_size is None or step_size > 0, "step_size > 0, or None", step_size=step_size)

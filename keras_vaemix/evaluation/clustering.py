@@ -10,10 +10,10 @@ from keras_vaemix.core.part import require
 
 DEAD_SHARE = 0.1  # of 1/K, the share of a category where all are used alike
 UNMATCHED = -1
-ROUNDING = 1e-3  # of the sum of a row of shares
+ROUNDING = 1e-3  # of the sum of a row of responsibilities
 
 
-class Matching(NamedTuple):
+class LabelAssignment(NamedTuple):
     """The label of each category, integer [K]; -1 for a category without one.
 
     Attributes:
@@ -37,7 +37,7 @@ def match_categories(categories, labels, num_categories):
         num_categories: Number of categories K.
 
     Returns:
-        A `Matching`.
+        A `LabelAssignment`.
 
     Reference: H. Kuhn, *The Hungarian Method for the Assignment Problem*, 1955.
     """
@@ -48,7 +48,7 @@ def match_categories(categories, labels, num_categories):
     rows, columns = linear_sum_assignment(table + preference, maximize=True)
     one_to_one = np.full(k, UNMATCHED)
     one_to_one[rows] = np.where(table[rows, columns] > 0, columns, UNMATCHED)
-    return Matching(one_to_one, np.where(table.any(axis=1), np.argmax(table, axis=1), UNMATCHED))
+    return LabelAssignment(one_to_one, np.where(table.any(axis=1), np.argmax(table, axis=1), UNMATCHED))
 
 
 def category_table(categories, labels, num_categories=None, num_labels=None):
@@ -70,30 +70,30 @@ def category_table(categories, labels, num_categories=None, num_labels=None):
     return table
 
 
-def usage(shares):
+def usage(responsibilities):
     r"""Returns how the categories are used, a dict: `perplexity` and `dead_categories`.
 
     The perplexity is :math:`\exp H(q(c))` of :math:`q(c) = \frac1N \sum_i q(c|x_i)` (the CP-VAE paper, eq. 14): K where all are used
     alike. A category is dead whose share q(c) is less than :math:`0.1 / K`.
 
     Args:
-        shares: Responsibilities [N, K].
+        responsibilities: Those of N examples, [N, K].
 
     Raises:
         ValueError: A row is no distribution.
     """
-    use = np.mean(check_shares(shares), axis=0)
+    use = np.mean(check_responsibilities(responsibilities), axis=0)
     entropy = -np.sum(use * np.log(np.maximum(use, 1e-30)))
     return {"perplexity": float(np.exp(entropy)), "dead_categories": int(np.sum(use < DEAD_SHARE / len(use)))}
 
 
-def cluster_report(train_shares, train_labels, test_shares, test_labels):
+def cluster_report(train_responsibilities, train_labels, test_responsibilities, test_labels):
     """Judges a clustering on test examples; each example is of the category with its largest share.
 
     Args:
-        train_shares: Responsibilities of training examples [N, K], on which categories are matched with labels.
+        train_responsibilities: Responsibilities of training examples [N, K], on which categories are matched with labels.
         train_labels: Their labels, integer [N] from zero; None where there are none.
-        test_shares: Responsibilities of the examples that are judged, [N', K].
+        test_responsibilities: Responsibilities of the examples that are judged, [N', K].
         test_labels: Their labels, or None.
 
     Returns:
@@ -101,16 +101,18 @@ def cluster_report(train_shares, train_labels, test_shares, test_labels):
         `cluster_accuracy_majority` (any number of categories for a label), `nmi` and `ari` (which need no matching).
 
     Raises:
-        ValueError: There is not one label for each example, a row of shares is no distribution, or the shares are of different numbers of
-            categories.
+        ValueError: There is not one label for each example, a row of responsibilities is no distribution, or the responsibilities are of
+            different numbers of categories.
     """
-    report, num_categories = usage(test_shares), np.shape(test_shares)[1]
+    report, num_categories = usage(test_responsibilities), np.shape(test_responsibilities)[1]
     if train_labels is None or test_labels is None:
         return report
-    same = check_shares(train_shares).shape[1] == num_categories
-    require(same, f"train_shares of {num_categories} categories, as test_shares", shape=np.shape(train_shares))
-    matching = match_categories(np.argmax(train_shares, axis=1), train_labels, num_categories)
-    categories, labels = np.argmax(test_shares, axis=1), check_indices("test_labels", test_labels)
+    same = check_responsibilities(train_responsibilities).shape[1] == num_categories
+    require(
+        same, f"train_responsibilities of {num_categories} categories, as test_responsibilities", shape=np.shape(train_responsibilities)
+    )
+    matching = match_categories(np.argmax(train_responsibilities, axis=1), train_labels, num_categories)
+    categories, labels = np.argmax(test_responsibilities, axis=1), check_indices("test_labels", test_labels)
     check_labels(labels, len(categories))
     return {
         "cluster_accuracy": float(np.mean(matching.one_to_one[categories] == labels)),
@@ -126,14 +128,16 @@ def check_labels(labels, num_examples):
     require(len(labels) == num_examples, f"one label for each of {num_examples} examples", labels=len(labels))
 
 
-def check_shares(shares):
+def check_responsibilities(responsibilities):
     """Returns responsibilities as an array [N, K]; raises `ValueError` unless each row is a distribution, to `ROUNDING`."""
-    shares = np.asarray(shares)
-    require(shares.ndim == 2 and shares.size > 0, "shares of categories [N, K]", shape=shares.shape)
-    is_share = (shares >= 0).all(axis=1) & (np.abs(shares.sum(axis=1, dtype="float64") - 1) <= ROUNDING)  # NaN is none
-    first, expected = shares[np.argmin(is_share), :5].tolist(), "shares of categories of at least 0 that sum to one in each row"
-    require(is_share.all(), expected, other_rows=f"{np.sum(~is_share)} of {len(shares)}", first=first)
-    return shares
+    responsibilities = np.asarray(responsibilities)
+    require(responsibilities.ndim == 2 and responsibilities.size > 0, "responsibilities of categories [N, K]", shape=responsibilities.shape)
+    sums = responsibilities.sum(axis=1, dtype="float64")
+    is_distribution = (responsibilities >= 0).all(axis=1) & (np.abs(sums - 1) <= ROUNDING)  # NaN is none
+    first = responsibilities[np.argmin(is_distribution), :5].tolist()
+    expected = "responsibilities of at least 0 that sum to one in each row"
+    require(is_distribution.all(), expected, other_rows=f"{np.sum(~is_distribution)} of {len(responsibilities)}", first=first)
+    return responsibilities
 
 
 def check_indices(name, values, num=None):

@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from keras_vaemix.core.blocks import at_once
+from keras_vaemix.core.blocks import batch_size_for
 from keras_vaemix.core.part import check_positive, require
 from keras_vaemix.evaluation.latent import posterior_means
 
@@ -28,7 +28,7 @@ def latent_effects(model, x, reach=1.0, num_examples=8, batch_size=None):
     """
     require(len(x) >= 2, "at least two examples, whose latents vary", examples=len(x))
     require(reach > 0, "reach > 0", reach=reach)
-    batch_size = at_once(batch_size, np.shape(x)[1:], 500)
+    batch_size = batch_size_for(batch_size, np.shape(x)[1:], 500)
     check_positive(num_examples=num_examples, batch_size=batch_size)
     codes = posterior_means(model, x)
     steps = reach * np.diag(codes.std(axis=0))  # [D, D], one latent each

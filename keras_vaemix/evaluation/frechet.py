@@ -9,7 +9,7 @@ from keras_vaemix.core.part import require
 from keras_vaemix.evaluation.features import check_features
 
 
-class Moments(NamedTuple):
+class FeatureMoments(NamedTuple):
     """What the Fréchet distance needs of a set of features, to keep in place of them.
 
     Attributes:
@@ -39,16 +39,16 @@ def frechet_distance(real, fake):
     any other it is not.
 
     Args:
-        real: Features [N, F], or their `Moments`.
-        fake: Features [N', F], or their `Moments`.
+        real: Features [N, F], or their `FeatureMoments`.
+        fake: Features [N', F], or their `FeatureMoments`.
 
     Raises:
         ValueError: There are fewer than F + 1 samples, features are not finite, or those of the two sides are of different sizes.
 
     Reference: M. Heusel et al., *GANs Trained by a Two Time-Scale Update Rule Converge to a Local Nash Equilibrium*, 2017, Eq. 6.
     """
-    real = real if isinstance(real, Moments) else Moments.of(real, "real")
-    fake = fake if isinstance(fake, Moments) else Moments.of(fake, "fake")
+    real = real if isinstance(real, FeatureMoments) else FeatureMoments.of(real, "real")
+    fake = fake if isinstance(fake, FeatureMoments) else FeatureMoments.of(fake, "fake")
     same = np.shape(real.mean) == np.shape(fake.mean)
     require(same, "features of one size F on every side", real=np.shape(real.mean), fake=np.shape(fake.mean))
     traces = np.trace(real.covariance) + np.trace(fake.covariance)

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from keras_vaemix.core.blocks import as_array, at_once
+from keras_vaemix.core.blocks import as_array, batch_size_for
 from keras_vaemix.core.part import check_positive, require
 from keras_vaemix.core.progress import progress
-from keras_vaemix.evaluation.frechet import Moments, frechet_distance
+from keras_vaemix.evaluation.frechet import FeatureMoments, frechet_distance
 from keras_vaemix.evaluation.precision_recall import improved_precision_recall, precision_recall_distributions
 
 
@@ -20,7 +20,7 @@ def generation_report(model, x, features, num_samples=10_000, batch_size=None, s
         batch_size: Number of images at a time; 500, or fewer large ones, if None.
         seed: Integer; the images that are taken and drawn are a function of it.
         real: Features [N, F] of the real images where they are not those of x, as the grey images of an x that is binarised;
-            or `Moments` of n of them, with which the two distances are taken, and those of x for the rest.
+            or `FeatureMoments` of n of them, with which the two distances are taken, and those of x for the rest.
         verbose: 1 shows progress bars.
 
     Returns:
@@ -32,7 +32,7 @@ def generation_report(model, x, features, num_samples=10_000, batch_size=None, s
         ValueError: `real` is of another number of samples, there are too few samples, or features are not finite.
     """
     x = as_array(x)
-    batch_size = at_once(batch_size, x.shape[1:], 500)
+    batch_size = batch_size_for(batch_size, x.shape[1:], 500)
     check_positive(num_samples=num_samples, batch_size=batch_size)
     index = sample_of(len(x), num_samples, seed)
     real_features, moments = real_side(x, features, index, batch_size, real, verbose)
@@ -56,13 +56,13 @@ def generation_report(model, x, features, num_samples=10_000, batch_size=None, s
 
 
 def real_side(x, features, index, batch_size, real, verbose=0):
-    """Returns the features [n, F] of the real images that are taken and their `Moments`; see `generation_report`."""
-    if real is None or isinstance(real, Moments):
+    """Returns the features [n, F] of the real images that are taken and their `FeatureMoments`; see `generation_report`."""
+    if real is None or isinstance(real, FeatureMoments):
         taken = batched(lambda i: features(x[i]), index, batch_size, verbose, f"features of {len(index)} real images")
     else:
         require(len(real) == len(x), f"features of {len(x)} real images, one for each of x", real=len(real))
         taken = np.asarray(real)[index]
-    moments = real if isinstance(real, Moments) else Moments.of(taken, "real")
+    moments = real if isinstance(real, FeatureMoments) else FeatureMoments.of(taken, "real")
     require(moments.count == len(index), f"moments of {len(index)} real images, as many as are generated", count=moments.count)
     return taken, moments
 

@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_vaemix import divergences
-from keras_vaemix.core.blocks import at_once
+from keras_vaemix.core.blocks import batch_size_for
 from keras_vaemix.core.part import check_positive
 from keras_vaemix.core.seeds import fold_in, stateless_seed
 from keras_vaemix.mixtures.normal_components import NormalComponents, is_normal_mixture
@@ -18,10 +18,10 @@ LADDER = {
     "variational": divergences.Variational(),
     "matched": divergences.Matched(),
     "component_softmin": divergences.ComponentSoftmin(),
-    "softmin": divergences.Softmin(),
-    "mean": divergences.Mean(),
+    "softmin": divergences.SoftminBound(),
+    "mean": divergences.MeanBound(),
 }
-PAPER_KL = divergences.Mean(divergences.Greedy())  # U of the GMMpVAE paper, by its own matching
+PAPER_KL = divergences.MeanBound(divergences.Greedy())  # U of the GMMpVAE paper, by its own matching
 
 
 def has_kl_ladder(model):
@@ -62,7 +62,7 @@ def paper_kl(model, x, batch_size=None):
         batch_size: Number of examples at a time; 100, or fewer large ones, if None.
     """
     model.check(x)
-    batch_size = at_once(batch_size, model.example_shape, 100)
+    batch_size = batch_size_for(batch_size, model.example_shape, 100)
     bound = tf.function(lambda batch: PAPER_KL(model.encode(batch), model.prior.distribution(model.encode)))
     return np.concatenate([bound(tf.cast(x[i : i + batch_size], tf.float32)) for i in range(0, len(x), batch_size)])
 
@@ -78,7 +78,7 @@ def kl_ladder(model, x, num_samples=10, batch_size=None, seed=0):
         seed: Integer; the estimate is a function of it.
     """
     model.check(x)
-    batch_size = at_once(batch_size, model.example_shape, 100)
+    batch_size = batch_size_for(batch_size, model.example_shape, 100)
     check_positive(num_samples=num_samples, batch_size=batch_size)
     bounds, objective = bounds_of(model), ELBO(num_samples, kl=divergences.MonteCarlo())
 

@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 from scipy.spatial.distance import cdist
 
-from keras_vaemix.core.blocks import at_once
+from keras_vaemix.core.blocks import batch_size_for
 from keras_vaemix.core.part import check_positive, require
 from keras_vaemix.evaluation.features import check_features
 from keras_vaemix.evaluation.frechet import frechet_distance
@@ -15,7 +15,7 @@ MMD_SCALES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 
 def posterior_means(model, x, batch_size=None):
     """Returns the means of the latents given each of x [N, *], [N, D]."""
-    batch_size = at_once(batch_size, np.shape(x)[1:], 500)
+    batch_size = batch_size_for(batch_size, np.shape(x)[1:], 500)
     means = [model.latent_means(tf.cast(x[i : i + batch_size], tf.float32)) for i in range(0, len(x), batch_size)]
     return np.concatenate([np.asarray(batch) for batch in means])
 

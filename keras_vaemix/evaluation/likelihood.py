@@ -6,7 +6,7 @@ import warnings
 import numpy as np
 import tensorflow as tf
 
-from keras_vaemix.core.blocks import at_once
+from keras_vaemix.core.blocks import batch_size_for
 from keras_vaemix.core.progress import progress
 from keras_vaemix.core.seeds import fold_in, stateless_seed
 from keras_vaemix.evaluation.ladder import has_kl_ladder, has_paper_kl, kl_ladder, paper_kl
@@ -20,7 +20,7 @@ def bound_parts(model, x, batch_size=None, seed=0, verbose=0):
     `verbose` 1 shows a progress bar.
     """
     model.check(x)
-    objective, batch_size = ELBO(), at_once(batch_size, model.example_shape, 100)
+    objective, batch_size = ELBO(), batch_size_for(batch_size, model.example_shape, 100)
 
     @tf.function
     def parts(batch, seed):

@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from keras_vaemix.core.blocks import at_once
+from keras_vaemix.core.blocks import batch_size_for
 from keras_vaemix.core.part import check_positive
 from keras_vaemix.core.progress import progress
 from keras_vaemix.core.seeds import stateless_seed
@@ -26,7 +26,7 @@ def autoencoder_report(model, x, batch_size=None, seed=0, verbose=0):
         `mean_squared_error` of a value of x; `num_examples`; and where codes can be set against the prior, `latent_report` of the latents
         that are not masked.
     """
-    batch_size = at_once(batch_size, model.example_shape, 500)
+    batch_size = batch_size_for(batch_size, model.example_shape, 500)
     check_positive(batch_size=batch_size)
     model.check(x)
     batches = [tf.cast(x[i : i + batch_size], tf.float32) for i in range(0, len(x), batch_size)]
@@ -39,7 +39,7 @@ def autoencoder_report(model, x, batch_size=None, seed=0, verbose=0):
         "mean_squared_error": float(errors.mean()),
         "num_examples": len(x),
     }
-    used = model.exported()
+    used = model.export_model()
     if not used.can_sample() or len(x) <= used.latent_dim():
         return report
     draws = used.prior_draws(len(x), stateless_seed(seed)).numpy()

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import ndimage
 
-from keras_vaemix.core.blocks import as_array, at_once
+from keras_vaemix.core.blocks import as_array, batch_size_for
 from keras_vaemix.core.part import check_positive, require
 from keras_vaemix.core.progress import progress
 from keras_vaemix.evaluation.generation import batched, draws_of, sample_of
@@ -67,7 +67,7 @@ def sharpness_report(model, x, num_samples=1000, batch_size=None, seed=0, verbos
         ValueError: The examples are no images.
     """
     x = as_array(x)
-    batch_size = at_once(batch_size, x.shape[1:], 100)
+    batch_size = batch_size_for(batch_size, x.shape[1:], 100)
     check_positive(num_samples=num_samples, batch_size=batch_size)
     real = x[sample_of(len(x), num_samples, seed)]
     reconstructed = batched(model.reconstruct, real, batch_size, verbose, f"sharpness of {len(real)} reconstructions")

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from keras_vaemix.core.blocks import at_once
+from keras_vaemix.core.blocks import batch_size_for
 from keras_vaemix.core.part import register, require, require_kind
 from keras_vaemix.core.progress import progress
 from keras_vaemix.core.seeds import fold_in
@@ -16,7 +16,7 @@ class Autoencoder(AutoencodingModel):
     r"""Autoencoder with latents z = E(x) that minimises :math:`E\,c(x, D(E(x))) + \lambda D_Z(Q \| P) + \sum_r \Omega_r`.
 
     The plain autoencoder, RAE-L2, RAE-GP and WAE-MMD are this class with other parts. Its prior is a fixed P, or a `FittedMixture` that
-    `adapt_sampler` fits to the codes of the training examples after training.
+    `fit_prior` fits to the codes of the training examples after training.
 
     Args:
         encoder: Network E from examples [B, *] to latents [B, D].
@@ -65,7 +65,7 @@ class Autoencoder(AutoencodingModel):
         expected = f"a global batch of at least {least} codes, which the discrepancy needs: raise batch_size"
         require(batch_size >= least, expected, batch_size=batch_size)
 
-    def adapt_sampler(self, x, batch_size=None, verbose=0):
+    def fit_prior(self, x, batch_size=None, verbose=0):
         """Fits a prior such as `FittedMixture` to the codes of the training examples x [N, *].
 
         Raises:
@@ -73,7 +73,7 @@ class Autoencoder(AutoencodingModel):
         """
         if self.prior.is_fitted_after_training:
             self.check(x)
-            batch_size = at_once(batch_size, self.example_shape, 500)
+            batch_size = batch_size_for(batch_size, self.example_shape, 500)
             starts = progress(range(0, len(x), batch_size), verbose, f"codes of {len(x)} examples")
             codes = [self.latent_means(tf.cast(x[i : i + batch_size], tf.float32)) for i in starts]
             self.prior.fit(tf.concat(codes, axis=0).numpy(), seed=self.seed)

@@ -10,7 +10,7 @@ from keras_vaemix.categorical import categories
 from keras_vaemix.categorical.category_posteriors import CategoryPosterior, EncodedCategories
 from keras_vaemix.categorical.heads import CategoricalNormal, GatedHeads, Heads
 from keras_vaemix.core.batch import Batch
-from keras_vaemix.core.blocks import at_once
+from keras_vaemix.core.blocks import batch_size_for
 from keras_vaemix.core.part import check_positive, register, require, require_kind
 from keras_vaemix.core.replicas import global_mean
 from keras_vaemix.core.seeds import fold_in
@@ -34,7 +34,7 @@ class CPVAE(LatentModel):
 
     The running mean of q(c|x) over the training set, the aggregate posterior q(c) (eq. 14), is the weight `aggregate`;
     `adapt_aggregate` makes it exact. The paper's bound has a uniform p(c), its sampler draws c from q(c): that is
-    `sample_aggregate=True`, and `as_sampled()` is the model of which those samples are. By default sampler and bound share p(c).
+    `sample_aggregate=True`, and `with_sampling_prior()` is the model of which those samples are. By default sampler and bound share p(c).
 
     =======================  ==============================  =============================
     symbol                   meaning                         in code
@@ -226,15 +226,15 @@ class CPVAE(LatentModel):
 
     def adapt_aggregate(self, x, batch_size=None, verbose=0):
         """Sets `aggregate` to the mean of q(c|x) over the examples x [N, *]: the training set (eq. 14). `verbose` 1 shows progress."""
-        batch_size = at_once(batch_size, self.example_shape, 500)
+        batch_size = batch_size_for(batch_size, self.example_shape, 500)
         check_positive(batch_size=batch_size)
         shares = self.responsibilities(x, batch_size=batch_size, verbose=verbose)
         self.aggregate.assign(np.mean(shares, axis=0, dtype="float64"))
 
-    def adapt_sampler(self, x, verbose=0):
+    def fit_prior(self, x, verbose=0):
         self.adapt_aggregate(x, verbose=verbose)
 
-    def as_sampled(self):
+    def with_sampling_prior(self):
         """Returns the model whose p(c) is that of the sampler: this one, or one with the same layers and the aggregate q(c) as p(c)."""
         if not self.sample_aggregate or self.follow_aggregate:
             return self
@@ -258,9 +258,9 @@ class CPVAE(LatentModel):
         log_q, loc, scale = self.infer(x)
         component = tf.argmax(log_q, axis=-1)
         z = self.heads.select(loc, scale, tf.one_hot(component, self.num_components)).distribution.loc
-        return self.decode(*self.complete(z, component, {}))
+        return self.decode(*self.decoder_inputs(z, component, {}))
 
-    def encoded(self, x):
+    def posterior_parameters(self, x):
         log_q, loc, scale = self.infer(x)
         q = self.heads.select(loc, scale, tf.one_hot(tf.argmax(log_q, axis=-1), self.num_components))
         return {"probabilities": tf.exp(log_q), "mean": q.mean(), "stddev": q.stddev()}
@@ -284,9 +284,9 @@ class CPVAE(LatentModel):
         sampled = tf.math.log(self.aggregate + 1e-12) if self.sample_aggregate else self.category_log_probs()
         return self.prior.sampler()._replace(logits=sampled)
 
-    def complete(self, z, component, noise):
+    def decoder_inputs(self, z, component, noise):
         return (z, component) if self.takes_component else (z,)
 
-    def shares(self, x, num_samples, seed):
+    def batch_responsibilities(self, x, num_samples, seed):
         """Returns q(c|x), [B, K]."""
         return tf.exp(self.infer(x)[0])

@@ -5,7 +5,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_vaemix.core.batch import Terms
-from keras_vaemix.core.blocks import at_once
+from keras_vaemix.core.blocks import batch_size_for
 from keras_vaemix.core.part import register, require, require_kind
 from keras_vaemix.core.progress import progress
 from keras_vaemix.core.seeds import fold_in
@@ -13,7 +13,7 @@ from keras_vaemix.models.base.step import Update
 from keras_vaemix.models.vae import VAE
 from keras_vaemix.posteriors import DiagonalNormal
 from keras_vaemix.regularizers.adversarial import AdversarialLoss, LeastSquares, Wasserstein
-from keras_vaemix.regularizers.moments import Moments, TotalMoments
+from keras_vaemix.regularizers.moments import AggregateMoments, TotalMoments
 
 
 @register
@@ -25,7 +25,7 @@ class GAMIXVAE(VAE):
 
     with moments over the examples of all replicas. This is **not** an ELBO: no example pays for what it tells of itself. `evaluate` reports
     it as the loss; `estimate_log_likelihood` and the ELBO beside it are those of p(z) p(x|z) with the prior that is sampled: N(0, I) as
-    in the paper, or a `FittedMixture`, which `adapt_sampler` fits to draws of the aggregate posterior over the training set.
+    in the paper, or a `FittedMixture`, which `fit_prior` fits to draws of the aggregate posterior over the training set.
 
     Args:
         encoder: Network from examples [B, *] to means and log-variances, [B, 2 D].
@@ -73,7 +73,7 @@ class GAMIXVAE(VAE):
         self.adversarial_loss = LeastSquares() if adversarial_loss is None else adversarial_loss
         self.moment_weight, self.variance_weight, self.adversarial_weight = moment_weight, variance_weight, adversarial_weight
         self.memory, self.discriminate_samples = memory, discriminate_samples
-        require_kind("moments", self.moments, Moments)
+        require_kind("moments", self.moments, AggregateMoments)
         require_kind("adversarial_loss", self.adversarial_loss, AdversarialLoss)
         weights = {"moment_weight": moment_weight, "variance_weight": variance_weight, "adversarial_weight": adversarial_weight}
         require(min(weights.values()) >= 0, "weights >= 0", **weights)
@@ -184,7 +184,7 @@ class GAMIXVAE(VAE):
 
     # The sampler.
 
-    def adapt_sampler(self, x, batch_size=None, verbose=0):
+    def fit_prior(self, x, batch_size=None, verbose=0):
         r"""Fits a `FittedMixture` to the aggregate posterior over the training examples x [N, *].
 
         One component has its moments, :math:`\mathrm{Cov}(\mu_i) + \mathrm{diag}\,E[\sigma_i^2]`; more are fitted to draws.
@@ -219,7 +219,7 @@ class GAMIXVAE(VAE):
     def posteriors(self, x, batch_size, verbose=0):
         """Yields the first index, and the means and log-variances, of each batch of x [N, *]."""
         self.check(x)
-        batch_size = at_once(batch_size, self.example_shape, 500)
+        batch_size = batch_size_for(batch_size, self.example_shape, 500)
         for start in progress(range(0, len(x), batch_size), verbose, f"posteriors of {len(x)} examples"):
             batch = tf.cast(x[start : start + batch_size], tf.float32)
             yield start, self.posterior_params(self.encoder(batch, training=False))

@@ -119,7 +119,7 @@ class GMVAE(TwoLevelModel):
         lower = self.posterior.distribution(self.encoder(x, training=False))
         return tfd.JointDistributionNamed({"w": self.encode_top(x), "z": lower})
 
-    def encoded(self, x):
+    def posterior_parameters(self, x):
         top, lower = self.encode_top(x), self.posterior.distribution(self.encoder(x, training=False))
         return {"mean": lower.mean(), "stddev": lower.stddev(), "w_mean": top.mean(), "w_stddev": top.stddev()}
 
@@ -143,12 +143,12 @@ class GMVAE(TwoLevelModel):
         """Returns that of w with K equal components: which one is drawn is the category."""
         return UniformCategories(self.prior.sampler(self.encode_top), self.num_components)
 
-    def complete(self, z, component, noise):
+    def decoder_inputs(self, z, component, noise):
         normal = self.components_of(z).distribution  # [N, K, D1]
         chosen = tf.one_hot(component, self.num_components)[..., None]
         return (tf.reduce_sum(chosen * normal.loc, axis=1) + tf.reduce_sum(chosen * normal.scale, axis=1) * noise["eps_lower"],)
 
-    def shares(self, x, num_samples, seed):
+    def batch_responsibilities(self, x, num_samples, seed):
         r"""Returns :math:`E_{q(z|x)\,q(w|x)}\, p(c|z, w)`, [B, K]."""
         w = self.encode_top(x).sample(num_samples, seed=fold_in(seed, 0))
         z = self.lower_posterior(x, w).sample(seed=fold_in(seed, 1))  # [S, B, D1]

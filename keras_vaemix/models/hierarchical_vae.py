@@ -95,7 +95,7 @@ class HierarchicalVAE(TwoLevelModel):
 
         return tfd.JointDistributionNamed({"z2": self.encode_top(x), "z1": lambda z2: lower(z2)})
 
-    def encoded(self, x):
+    def posterior_parameters(self, x):
         q2 = self.encode_top(x)
         q1 = self.lower_posterior(x, q2.mean()[None])
         return {"z1_mean": q1.mean()[0], "z1_stddev": q1.stddev()[0], "z2_mean": q2.mean(), "z2_stddev": q2.stddev()}
@@ -118,11 +118,11 @@ class HierarchicalVAE(TwoLevelModel):
     def sampler(self):
         return self.prior.sampler(self.encode_top)
 
-    def complete(self, z, component, noise):
+    def decoder_inputs(self, z, component, noise):
         normal = self.posterior.distribution(self.conditional(z, training=False)).distribution
         return normal.loc + normal.scale * noise["eps_lower"], z
 
-    def shares(self, x, num_samples, seed):
+    def batch_responsibilities(self, x, num_samples, seed):
         r"""Returns :math:`E_{q(z_2|x)}\, p(k|z_2)`, [B, K]."""
         z2, log_weight, _ = self.posterior.draw(self.top_encoder(x, training=False), num_samples, fold_in(seed, 0))
         share = self.prior.responsibilities(z2, self.encode_top)  # [S, B, K]

@@ -168,7 +168,7 @@ class MaskAAE(CriticAutoencoder):
 
     # Without the masked latents.
 
-    def exported(self):
+    def export_model(self):
         return self.pruned()
 
     def pruned(self):

@@ -98,8 +98,8 @@ class TwoStageVAE(LatentModel):
         """Returns q(z|x), a TFP distribution of batch [B] and event [D]."""
         return self.first.encode(x)
 
-    def encoded(self, x):
-        return self.first.encoded(x)
+    def posterior_parameters(self, x):
+        return self.first.posterior_parameters(x)
 
     def latent_means(self, x):
         return self.first.latent_means(x)
@@ -121,10 +121,10 @@ class TwoStageVAE(LatentModel):
     def sampler(self):
         return self.second.sampler()
 
-    def complete(self, z, component, noise):
+    def decoder_inputs(self, z, component, noise):
         p = self.lower_prior(z[None])
         return (p.mean()[0] + p.stddev()[0] * noise["eps_lower"],)
 
-    def shares(self, x, num_samples, seed):
+    def batch_responsibilities(self, x, num_samples, seed):
         r"""Returns :math:`E_{q(u|z)}\, p(k|u)` at the mean z of q(z|x), [B, K]."""
-        return self.second.shares(self.latent_means(x), num_samples, seed)
+        return self.second.batch_responsibilities(self.latent_means(x), num_samples, seed)

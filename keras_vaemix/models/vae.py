@@ -119,7 +119,7 @@ class VAE(LatentModel):
         """Returns the reconstruction of x: the mean of p(x|z) at the centre of q(z|x)."""
         return self.decode(self.posterior.center(self.encoder(x, training=False)))
 
-    def encoded(self, x):
+    def posterior_parameters(self, x):
         return self.posterior.summary(self.encoder(x, training=False))
 
     def latent_means(self, x):
@@ -134,7 +134,7 @@ class VAE(LatentModel):
     def sampler(self):
         return self.prior.sampler(self.encode)
 
-    def shares(self, x, num_samples, seed):
+    def batch_responsibilities(self, x, num_samples, seed):
         r"""Returns :math:`E_{q(z|x)}\, p(k|z)`, [B, K]."""
         z, log_weight, _ = self.posterior.draw(self.encoder(x, training=False), num_samples, seed)
         share = self.prior.responsibilities(z, self.encode)  # [S, B, K]

@@ -88,7 +88,7 @@ class Prior(keras.layers.Layer, abc.ABC):
         return draw(self.sampler(encode), n, self.check_component(component), stateless_seed(seed))[0]
 
     def check_component(self, component):
-        """Returns the component's index, -1 for None; raises `ValueError` if there is none such."""
+        """Returns the component's index, -1 for None; raises `ValueError` if it does not exist."""
         if component is None:
             return -1
         require(0 <= component < self.num_components, f"component in 0..{self.num_components - 1}, or None", component=component)

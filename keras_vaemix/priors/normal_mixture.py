@@ -43,23 +43,23 @@ class NormalMixture(MixturePrior):
     def components(self, encode):
         return tfd.Independent(tfd.Normal(self.loc, softplus_scale(self.raw_scale)), 1)  # batch [K], event [D]
 
-    def adapt(self, z, shares, variance=0.0):
+    def initialize_from_latents(self, z, responsibilities, variance=0.0):
         r"""Starts the components from the moments of latents, :math:`m_k = \sum_i r_{ik} z_i / \sum_i r_{ik}` and so on.
 
-        Variances are at least 1e-4. Learned weights start from the shares; uniform ones stay uniform. A component without any share
-        starts at the mean of all latents.
+        Variances are at least 1e-4. Learned weights start from the mean responsibilities; uniform ones stay uniform. A component that is
+        responsible for none starts at the mean of all latents.
 
         Args:
             z: Latents, or the means of their posteriors, [N, D].
-            shares: Share of each component in each of them, [N, K]; see `starts.fit_mixture`.
+            responsibilities: Those of each component for each of them, [N, K]; see `mixtures.gaussian_mixture.fit_mixture`.
             variance: Variance of z around those means, [N, D] or [D].
         """
-        z, shares = np.asarray(z, "float64"), np.asarray(shares, "float64")
-        expected = f"shares of shape {(len(z), self.num_components)}"
-        require(shares.shape == (len(z), self.num_components), expected, shape=shares.shape)
-        size, middle = shares.sum(axis=0) + 1e-6, z.mean(axis=0)  # [K], [D]
-        loc = middle + shares.T @ (z - middle) / size[:, None]
-        squares = [share @ (np.square(z - center) + variance) for share, center in zip(shares.T, loc, strict=True)]
+        z, responsibilities = np.asarray(z, "float64"), np.asarray(responsibilities, "float64")
+        expected = f"responsibilities of shape {(len(z), self.num_components)}"
+        require(responsibilities.shape == (len(z), self.num_components), expected, shape=responsibilities.shape)
+        size, middle = responsibilities.sum(axis=0) + 1e-6, z.mean(axis=0)  # [K], [D]
+        loc = middle + responsibilities.T @ (z - middle) / size[:, None]
+        squares = [weights @ (np.square(z - center) + variance) for weights, center in zip(responsibilities.T, loc, strict=True)]
         scale = np.sqrt(np.maximum(np.stack(squares) / size[:, None], 1e-4))
         self.loc.assign(loc)
         self.raw_scale.assign(inverse_softplus_scale(scale))

@@ -24,7 +24,7 @@ class VampPrior(MixturePrior):
         learn_weights: Whether the weights :math:`\pi_k` are learned; uniform if not, as in the paper.
         value_range: Range (a, b) of the data.
         initial_mean, initial_stddev: The pseudo-inputs start as normal noise with these moments, as fractions of the range; see
-            `adapt` for a start from data.
+            `initialize_from_examples` for a start from data.
 
     Reference: J. Tomczak, M. Welling, *VAE with a VampPrior*, 2018, Eq. 9.
     """
@@ -55,7 +55,7 @@ class VampPrior(MixturePrior):
         self.raw_pseudo_inputs = self.add_weight((num_components, *example_shape), noise, name="pseudo_inputs", dtype="float32")
         self.raw_logits = self.add_weight((num_components,), "zeros", name="logits", trainable=learn_weights, dtype="float32")
 
-    def adapt(self, x, margin=0.05, seed=0):
+    def initialize_from_examples(self, x, margin=0.05, seed=0):
         """Starts the pseudo-inputs from K examples of `x`, kept off the ends of the range by the fraction `margin`."""
         require(len(x) >= self.num_components, f"at least num_components={self.num_components} examples in x", examples=len(x))
         low, high = self.value_range

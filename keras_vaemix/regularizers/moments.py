@@ -10,7 +10,7 @@ from keras_vaemix.core.replicas import global_sum
 FLOOR = 1e-6  # of a variance: a latent that no example moves has a finite logarithm
 
 
-class Moments(Part, abc.ABC):
+class AggregateMoments(Part, abc.ABC):
     """Abstract: mean and variance of the mixture of a batch's posteriors, over the examples of all replicas.
 
     Args:
@@ -57,7 +57,7 @@ class Moments(Part, abc.ABC):
 
 
 @register
-class MeanMoments(Moments):
+class MeanMoments(AggregateMoments):
     r"""The paper's, :math:`\bar\sigma_j^2 = \frac1b \sum_i (\mu_{ij} - \bar\mu_j)^2` (eq. 10), without the posteriors' own variances.
 
     With :math:`\tau^2 = 1` as in eq. 11 the aggregate posterior then has variance two, and N(0, I) is not what to sample.
@@ -73,7 +73,7 @@ class MeanMoments(Moments):
 
 
 @register
-class TotalMoments(Moments):
+class TotalMoments(AggregateMoments):
     r"""The law of total variance, :math:`\mathrm{Var}(\mu_i) + E[\sigma_i^2]`: what the aggregate posterior has.
 
     Its target has to be less than one: with one, all means would have to be the same.
@@ -88,7 +88,7 @@ class TotalMoments(Moments):
 
 
 @register
-class EachPosterior(Moments):
+class EachPosterior(AggregateMoments):
     r"""The plain VAE's, :math:`\frac1b \sum_i KL(N(\mu_i, \sigma_i^2) \| N(0, I))`, of each posterior by itself: for ablations.
 
     Its moments are the aggregate's; the target is without effect.

@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from keras_vaemix.core.blocks import as_array, at_once
+from keras_vaemix.core.blocks import as_array, batch_size_for
 from keras_vaemix.core.part import check_positive, require
 from keras_vaemix.evaluation import posterior_means
 from keras_vaemix.evaluation.generation import batched
@@ -106,7 +106,7 @@ def transitions(model, first, second, steps=6):
 
 def decoded(model, z, shape):
     """Returns the images of latents z [N, D], decoded few at a time where images of this shape are large."""
-    return batched(model.decode, tf.constant(z, tf.float32), at_once(None, shape, len(z)))
+    return batched(model.decode, tf.constant(z, tf.float32), batch_size_for(None, shape, len(z)))
 
 
 def check_one_latent(model):

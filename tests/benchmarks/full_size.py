@@ -42,7 +42,7 @@ def through(formats=("onnx", "saved_model"), **flags):
     done("build")
     history = model.fit(x / np.float32(255), batch_size=BATCH_SIZE, verbose=0).history
     done("step")
-    model.adapt_sampler(x / np.float32(255))
+    model.fit_prior(x / np.float32(255))
     with tempfile.TemporaryDirectory() as folder:
         model.save(Path(folder) / "model.keras")
         loaded = keras.saving.load_model(Path(folder) / "model.keras", safe_mode=True)

@@ -35,7 +35,7 @@ def keras_vaemix(stopwatch, steps, keywords):
     from training.data.splits import Data, Split
 
     data = Data("random", *[Split(images())] * 3, supports.LEVELS)
-    ours(stopwatch, data, steps, PRESET, keywords, figures, at_once=1)
+    ours(stopwatch, data, steps, PRESET, keywords, figures, steps_per_execution=1)
 
 
 def pytorch(stopwatch, steps, adversarial_weight, is_compiled):

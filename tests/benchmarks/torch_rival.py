@@ -137,7 +137,7 @@ def cross_entropy(logits, x):
 
 
 def binarized_batches(x, steps, batch_size=100):
-    """Yields `steps` batches of grey examples x [N, 784], in a new order and with new ink."""
+    """Yields `steps` batches of grey examples x [N, 784], in a new order and with new binarisation noise."""
     order = torch.randperm(len(x))
     for i in range(steps):
         start = i * batch_size % (len(x) - batch_size + 1)

@@ -20,12 +20,12 @@ ROWS = {  # the name of a row: preset, its keywords
 }
 
 
-def ours(stopwatch, data, steps, preset, keywords, figures=None, at_once=STEPS_PER_EXECUTION):
+def ours(stopwatch, data, steps, preset, keywords, figures=None, steps_per_execution=STEPS_PER_EXECUTION):
     """Trains a preset as `training.train` does.
 
     Args:
         figures: Function of model and logs that returns what is reported; the loss if None.
-        at_once: Steps in a call.
+        steps_per_execution: Steps in a call.
     """
     import keras
 
@@ -33,7 +33,7 @@ def ours(stopwatch, data, steps, preset, keywords, figures=None, at_once=STEPS_P
 
     experiment = PRESETS[preset].build(data, **keywords)
     model = experiment.model
-    model.compile(experiment.optimizer, experiment.optimizers, experiment.jit_compile, steps_per_execution=at_once)
+    model.compile(experiment.optimizer, experiment.optimizers, experiment.jit_compile, steps_per_execution=steps_per_execution)
     batches = data.batches(experiment.batch_size, model.support, seed=0)
 
     def stop(epoch, logs):
@@ -41,7 +41,7 @@ def ours(stopwatch, data, steps, preset, keywords, figures=None, at_once=STEPS_P
         stopwatch.value = figures(model, logs) if figures else logs["loss"]
 
     turns = keras.callbacks.LambdaCallback(on_epoch_begin=lambda *_: stopwatch.__enter__(), on_epoch_end=stop)
-    model.fit(batches, steps_per_epoch=at_once, shuffle=False, verbose=0)
+    model.fit(batches, steps_per_epoch=steps_per_execution, shuffle=False, verbose=0)
     model.fit(batches, steps_per_epoch=steps, epochs=sys.maxsize, shuffle=False, verbose=0, callbacks=[turns])
 
 

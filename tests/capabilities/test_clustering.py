@@ -117,9 +117,9 @@ def test_bad_labels_are_refused(labels, message):
 
 
 def test_bad_shares_are_refused():
-    with pytest.raises(ValueError, match=r"shares of categories \[N, K\]"):
+    with pytest.raises(ValueError, match=r"responsibilities of categories \[N, K\]"):
         evaluation.usage([0.5, 0.5])
-    with pytest.raises(ValueError, match=r"train_shares of 2 categories"):
+    with pytest.raises(ValueError, match=r"train_responsibilities of 2 categories"):
         evaluation.cluster_report(shares_of([0], 3), [0], shares_of([0], 2), [0])
     with pytest.raises(ValueError, match=r"categories from 0 to 1"):
         evaluation.match_categories([0, 2], [0, 1], 2)
@@ -128,7 +128,7 @@ def test_bad_shares_are_refused():
 @pytest.mark.parametrize("row", [[np.nan, 0.5], [np.inf, 0.0], [0.2, 0.2], [1.5, -0.5], [0.0, 0.0], [1.0, 1.0]])
 def test_shares_that_are_no_distributions_are_refused(row):
     good, bad = shares_of([0, 1, 1], 2), np.array([[0.5, 0.5], row, [1.0, 0.0]])
-    message = r"shares of categories of at least 0 that sum to one in each row\. Received: other_rows='1 of 3', first="
+    message = r"responsibilities of at least 0 that sum to one in each row\. Received: other_rows='1 of 3', first="
     for judge in (
         lambda: evaluation.usage(bad),
         lambda: evaluation.cluster_report(good, [0, 1, 1], bad, [0, 1, 1]),
@@ -149,7 +149,7 @@ def test_a_model_whose_weights_are_not_finite_clusters_nothing(name, binary):
     for weight in model.trainable_weights:
         weight.assign(np.full(weight.shape, np.nan))
     for ask in (model.responsibilities, model.cluster):
-        with pytest.raises(ValueError, match=r"finite shares: restore finite weights.*examples_without='30 of 30'"):
+        with pytest.raises(ValueError, match=r"finite responsibilities: restore finite weights.*examples_without='30 of 30'"):
             ask(binary)
 
 

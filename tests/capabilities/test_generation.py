@@ -6,7 +6,7 @@ from scipy.linalg import sqrtm
 
 import keras_vaemix as vm
 from keras_vaemix import evaluation
-from keras_vaemix.evaluation import Moments, PRDCurve
+from keras_vaemix.evaluation import FeatureMoments, PRDCurve
 from tests import catalogue
 
 
@@ -47,7 +47,9 @@ class Repeater:
 def test_frechet_distance_of_normals_that_commute_is_known():
     one, other = np.array([1.0, 4.0, 0.25]), np.array([9.0, 4.0, 0.0])
     rotation = np.linalg.qr(normal_features(3, 3))[0]
-    moments = [Moments(rotation @ loc, rotation @ np.diag(v) @ rotation.T, 10) for loc, v in ((np.zeros(3), one), (np.ones(3), other))]
+    moments = [
+        FeatureMoments(rotation @ loc, rotation @ np.diag(v) @ rotation.T, 10) for loc, v in ((np.zeros(3), one), (np.ones(3), other))
+    ]
     assert evaluation.frechet_distance(*moments) == pytest.approx(3 + np.sum((np.sqrt(one) - np.sqrt(other)) ** 2))
 
 
@@ -56,7 +58,7 @@ def test_frechet_distance_is_that_of_the_matrix_root():
     s1, s2 = np.cov(real, rowvar=False), np.cov(fake, rowvar=False)
     exact = np.sum((real.mean(0) - fake.mean(0)) ** 2) + np.trace(s1 + s2 - 2 * sqrtm(s1 @ s2).real)
     assert evaluation.frechet_distance(real, fake) == pytest.approx(exact)
-    assert evaluation.frechet_distance(Moments.of(fake), real) == pytest.approx(exact)
+    assert evaluation.frechet_distance(FeatureMoments.of(fake), real) == pytest.approx(exact)
 
 
 def test_identical_sets_are_at_no_distance_though_their_covariance_is_singular():
@@ -257,14 +259,14 @@ def test_report_keeps_generation_and_reconstruction_apart():
 def test_report_takes_real_features_or_their_moments():
     x, grey = images(60), images(60, seed=1) / 2
     features = grey.reshape(60, -1)
-    of_moments = evaluation.generation_report(Repeater(x), x, Pixels(), real=Moments.of(features))
+    of_moments = evaluation.generation_report(Repeater(x), x, Pixels(), real=FeatureMoments.of(features))
     given = evaluation.generation_report(Repeater(x), x, Pixels(), real=features)
     distance = evaluation.frechet_distance(features, x.reshape(60, -1))
     for report in (of_moments, given):
         assert report["fd_generation"] == report["fd_reconstruction"] == pytest.approx(distance)
     assert of_moments["precision"] == 1 > given["precision"]
     with pytest.raises(ValueError, match=r"moments of 50 real images, as many as are generated\. Received: count=60"):
-        evaluation.generation_report(Repeater(x), x, Pixels(), num_samples=50, real=Moments.of(features))
+        evaluation.generation_report(Repeater(x), x, Pixels(), num_samples=50, real=FeatureMoments.of(features))
     with pytest.raises(ValueError, match=r"features of 60 real images, one for each of x\. Received: real=59"):
         evaluation.generation_report(Repeater(x), x, Pixels(), real=features[1:])
 

@@ -92,7 +92,7 @@ def test_data_that_are_not_scaled_are_told_how(likelihood, x, message):
 def test_pseudo_inputs_are_told_how_to_scale_examples():
     prior = vm.VampPrior(D, 5, SHAPE)
     with pytest.raises(ValueError, match=r"scale them, for example x / 255.* Received: least=0\.0, most=255"):
-        prior.adapt(images(0, 255))
+        prior.initialize_from_examples(images(0, 255))
 
 
 def test_samples_before_the_density_is_fitted_are_told_what_fits_it():

@@ -9,7 +9,7 @@ from keras_vaemix.storage.loading import load_model
 from tests import catalogue
 from tests.checks.kills import RUNS, contents, is_same
 
-QUICK = ["prior-VampPrior", "likelihood-DiscretizedLogistic", "kl-Softmin", "mixture-iwae", "model-CPVAE", "model-TwoStageVAE"]
+QUICK = ["prior-VampPrior", "likelihood-DiscretizedLogistic", "kl-SoftminBound", "mixture-iwae", "model-CPVAE", "model-TwoStageVAE"]
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from keras_vaemix import evaluation
 from keras_vaemix.visualization import pictures
 from keras_vaemix.visualization.plots import save_png
 from tests import catalogue
-from training.jobs import draw
+from training.jobs import pictures as draw
 
 
 class Plane:

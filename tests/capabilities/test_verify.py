@@ -52,7 +52,7 @@ def test_averaged_samples_are_caught(m):
     assert float(line.split()[2]) == pytest.approx(predicted, abs=0.15)
 
 
-@pytest.mark.parametrize("name", ["prior-VampPrior", "kl-Mean", "posterior-SampledMixturePosterior"])
+@pytest.mark.parametrize("name", ["prior-VampPrior", "kl-MeanBound", "posterior-SampledMixturePosterior"])
 def test_models_of_the_catalogue_pass(name, binary, capsys):
     model = catalogue.make(**catalogue.COMBINATIONS[name])
     check_bound(model, binary, num_samples=1000, repetitions=5, verbose=1)

@@ -139,7 +139,7 @@ def main(argv=None):
     parser.add_argument("--presets", nargs="+", default=list(RUNS), choices=RUNS, metavar="PRESET", help="presets instead of all")
     args = parser.parse_args(argv)
     os.environ["XLA_FLAGS"] = "--xla_backend_optimization_level=0"  # short runs compile more than they compute
-    from export.quiet import import_tensorflow
+    from export.tensorflow_import import import_tensorflow
 
     import_tensorflow()
     rng, report = random.Random(args.seed), {}

@@ -99,7 +99,7 @@ def difference(received, expected):
 def graph_differences(model, artifact, manifest):
     """Returns the differences of the ONNX graphs from the live model."""
     rng, found = np.random.default_rng(2), {}
-    latents = latents_of(model.exported().latent_sizes, model.num_components, rng)
+    latents = latents_of(model.export_model().latent_sizes, model.num_components, rng)
     live, name = [tf.constant(unpruned(model, z)) for z in latents.values()], "x"
     expected, decoder = model.decode, "decoder.onnx"
     if isinstance(model, PixelDecoding):
@@ -128,7 +128,7 @@ def step_difference(model, artifact, latents, live):
 def signature_differences(model, artifact):
     """Returns the differences of each signature of the SavedModel from the live model."""
     serve = tf.saved_model.load(str(artifact / "saved_model")).signatures
-    rng, pruned, found = np.random.default_rng(4), model.exported(), {}
+    rng, pruned, found = np.random.default_rng(4), model.export_model(), {}
     seed = {"seed": tf.constant([5, 6])} if isinstance(model, PixelDecoding) else {}
     latents = latents_of(pruned.latent_sizes, model.num_components, rng)
     live = [tf.constant(unpruned(model, z)) for z in latents.values()]
@@ -139,7 +139,7 @@ def signature_differences(model, artifact):
         found[name] = difference(serve[name](**asked)["x"], pruned.sample(50, component, seed=7))
     n = len(live[0])
     x = tf.constant(catalogue.examples(model, n) if isinstance(model, LatentModel) else rng.random((n, *model.example_shape), "float32"))
-    encoded, expected = serve["encode"](x=x), pruned.encoded(x)
+    encoded, expected = serve["encode"](x=x), pruned.posterior_parameters(x)
     found["encode"] = max(difference(encoded[name], expected[name]) for name in expected)
     if isinstance(model, LatentModel):
         joint = {name: tf.constant(z) for name, z in latents_of(model.joint_sizes, model.num_components, rng).items()}

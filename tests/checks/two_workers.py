@@ -30,11 +30,11 @@ def main():
     validation = data.arrays("validation", model.support)[:VALIDATION]
     cluster.check_alike(strategy, data=data.sha256())
     history = model.fit(
-        cluster.shared(strategy, lambda share: data.batches(BATCH, model.support, 0, share=share)),
+        cluster.shared(strategy, lambda replica_slice: data.batches(BATCH, model.support, 0, replica_slice=replica_slice)),
         epochs=EPOCHS,
         steps_per_epoch=STEPS,
         shuffle=False,
-        validation_data=cluster.shared(strategy, lambda share: in_order(validation, 20, share)),
+        validation_data=cluster.shared(strategy, lambda replica_slice: in_order(validation, 20, replica_slice)),
         verbose=0,
     ).history
     print(json.dumps({"history": history, "weights": [weight.tolist() for weight in model.get_weights()]}))

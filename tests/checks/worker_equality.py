@@ -73,7 +73,7 @@ def main(argv=None):
     parser = argparse.ArgumentParser(prog="python -m tests.checks.worker_equality", description=__doc__.splitlines()[0])
     parser.add_argument("--presets", nargs="+", default=list(RUNS), choices=RUNS, metavar="PRESET", help="presets instead of all")
     args = parser.parse_args(argv)
-    from export.quiet import import_tensorflow
+    from export.tensorflow_import import import_tensorflow
 
     import_tensorflow()
     report = {}

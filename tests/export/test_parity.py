@@ -30,7 +30,7 @@ def test_artifacts_are_the_live_model(name, tmp_path):
     model = parity.shaken(catalogue.EVERY_MODEL[name])
     assert parity.beyond(parity.measure(model, tmp_path / "artifact")) == []
     manifest = read_json(tmp_path / "artifact" / "manifest.json")
-    assert manifest["latents"] == model.exported().latent_sizes
+    assert manifest["latents"] == model.export_model().latent_sizes
     assert manifest["opset"] == 17
     if name == "autoencoder-mask":
         assert manifest["latent_dim"] == 2 < model.latent_dim()

@@ -180,14 +180,14 @@ def test_fitted_density(x):
     assert not model.can_sample()
     with pytest.raises(ValueError, match="Expected a fitted density"):
         model.sample(3)
-    model.adapt_sampler(x)
+    model.fit_prior(x)
     assert model.can_sample()
     codes = model.latent_means(x).numpy()
     mixture = gaussian_mixture.fit_mixture(codes, 2, "full", 1, None, 0, 2000, 1e-6)
     np.testing.assert_allclose(prior.distribution().log_prob(codes), mixture.score_samples(codes), rtol=1e-3)
     before = [w.numpy() for w in model.weights]
     with pytest.raises(ValueError, match="latents"):
-        model.adapt_sampler(x[:1])
+        model.fit_prior(x[:1])
     for one, other in zip(before, model.weights, strict=True):
         np.testing.assert_array_equal(one, other)
 

@@ -127,7 +127,7 @@ def test_trains_on_two_replicas_and_comes_back(x, tmp_path):
     history = model.fit(x, batch_size=10, epochs=5, verbose=0).history
     assert history["loss"][-1] < history["loss"][0]
     assert not model.can_sample()
-    model.adapt_sampler(x)
+    model.fit_prior(x)
     model.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
     np.testing.assert_array_equal(loaded.sample(5, seed=1), model.sample(5, seed=1))
@@ -153,7 +153,7 @@ def test_objective_is_no_bound_and_an_honest_one_stands_beside_it(x):
     model = gamix(discriminator=False, prior=vm.FittedMixture(D, 2))
     model.compile(keras.optimizers.Adam(0.01), jit_compile=False)
     model.fit(x, epochs=30, verbose=0)
-    model.adapt_sampler(x)
+    model.fit_prior(x)
     report = vm.evaluation.likelihood_report(model, x, 500)
     assert report["elbo"] < report["log_likelihood"] + 4 * report["log_likelihood_se"]
 
@@ -212,13 +212,13 @@ def test_other_samplers_share_the_networks(x):
     mean, variance = np.split(model.encoder(x).numpy(), 2, axis=1)
     variance = np.exp(np.clip(variance, *model.posterior.log_variance_limits))
     np.testing.assert_allclose(model.aggregate_variance(x, batch_size=7), mean.var(0) + variance.mean(0), rtol=1e-5)
-    other.adapt_sampler(x)
-    other.adapt_sampler(x)
+    other.fit_prior(x)
+    other.fit_prior(x)
     p = other.prior.distribution()
     np.testing.assert_allclose(p.mean(), mean.mean(0), rtol=1e-4)
     np.testing.assert_allclose(p.covariance(), np.cov(mean, rowvar=False, bias=True) + np.diag(variance.mean(0)), rtol=1e-4, atol=1e-5)
     mixture = model.sampled_by(vm.FittedMixture(D, 2))
-    mixture.adapt_sampler(np.tile(x, (200, 1, 1, 1)))
+    mixture.fit_prior(np.tile(x, (200, 1, 1, 1)))
     variance_of_mixture = np.diag(mixture.prior.distribution().covariance())
     np.testing.assert_allclose(variance_of_mixture, model.aggregate_variance(x), rtol=0.1)  # of 6,000 draws
 
@@ -227,7 +227,7 @@ def test_other_samplers_share_the_networks(x):
 def test_too_few_examples_for_the_sampler_are_named(num_components, x):
     model = gamix(prior=vm.FittedMixture(D, num_components))
     with pytest.raises(ValueError, match=r"Expected at least .* Received: (examples=1|latents=2)"):
-        model.adapt_sampler(x[: min(2, num_components)])
+        model.fit_prior(x[: min(2, num_components)])
     assert not model.can_sample()
 
 
@@ -280,7 +280,7 @@ def test_export_is_without_the_discriminator(prior, x, tmp_path):
     from export.artifact import export_model
 
     model, sizes = gamix(prior=prior), []
-    model.adapt_sampler(x)
+    model.fit_prior(x)
     for one in (model, model.sampled_by(prior)):
         artifact = export_model(one, tmp_path / str(len(sizes)), formats=("saved_model",))
         checkpoint = tf.train.load_checkpoint(str(artifact / "saved_model" / "variables" / "variables"))

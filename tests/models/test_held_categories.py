@@ -121,7 +121,7 @@ def test_the_model_that_is_sampled_holds_its_categories_too(binary):
     model = catalogue.cp_vae(None, 0, held=True, sample_aggregate=True)
     for weight in model.encoder.weights:
         weight.assign(weight + 0.5 * tf.random.stateless_normal(weight.shape, [0, 1]))
-    np.testing.assert_array_equal(model.as_sampled().responsibilities(binary), model.responsibilities(binary))
+    np.testing.assert_array_equal(model.with_sampling_prior().responsibilities(binary), model.responsibilities(binary))
 
 
 def clusters():
@@ -152,7 +152,7 @@ def test_a_start_takes_its_clusters_from_an_embedding_and_holds_them():
         seeds.append(seed)
         return np.eye(3)[label] + 0.01 * np.random.default_rng(seed).standard_normal((600, 3))
 
-    vm.starts.adapt(model, x, seed=5, embedding=embedding)
+    vm.pretraining.initialize_from_gaussian_mixture(model, x, seed=5, embedding=embedding)
     assert seeds == [5]
     assert agreement(model, x, label) > 0.95
     for one, other in zip(model.category_posterior.network.weights, model.encoder.weights, strict=True):
@@ -164,7 +164,7 @@ def test_vade_takes_its_clusters_from_an_embedding():
     vae = catalogue.make("NormalMixture")
     x = catalogue.examples(vae)
     half = np.arange(30) < 15
-    vm.starts.adapt(vae, x, embedding=lambda z, seed: half[:, None] + 0.01 * np.arange(30)[:, None] % 2)
+    vm.pretraining.initialize_from_gaussian_mixture(vae, x, embedding=lambda z, seed: half[:, None] + 0.01 * np.arange(30)[:, None] % 2)
     z = np.asarray(vae.latent_means(x))
     weights = np.exp(vae.prior.log_weights())
     np.testing.assert_allclose(weights @ vae.prior.loc.numpy(), z.mean(0), atol=1e-3)

@@ -123,7 +123,7 @@ def test_fits(arguments):
 def test_likelihood_is_estimated_in_small_chunks(noiseless):
     model = make(posterior=noiseless)
     x = catalogue.examples(model)
-    assert model.decoded_at_once == 100
+    assert model.decoded_batch_size == 100
     d = model.draws(tf.constant(x), vm.ImportanceWeighted(1), stateless_seed(0))
     report = vm.evaluation.likelihood_report(model, x, num_samples=10, batch_size=20)
     assert report["log_likelihood"] == pytest.approx(np.mean(log_importance(d)), rel=1e-4)

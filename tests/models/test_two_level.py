@@ -128,7 +128,7 @@ def test_the_encoder_is_a_distribution():
         ({"conditional": lambda: gated_mlp((2,), 2)}, r"conditional with input shape \(None, 1\)"),
         ({"decoder": lambda: joint_gated_mlp([(3,), (1,)], (4,))}, r"decoder with inputs shape"),
         ({"posterior": lambda: vm.NormalMixturePosterior(2)}, "posterior to be a DiagonalNormal"),
-        ({"objective": lambda: vm.ELBO(kl=vm.divergences.Softmin())}, r"ClosedForm\(\) or MonteCarlo\(\)"),
+        ({"objective": lambda: vm.ELBO(kl=vm.divergences.SoftminBound())}, r"ClosedForm\(\) or MonteCarlo\(\)"),
     ],
 )
 def test_networks_that_do_not_fit_are_refused(change, message):

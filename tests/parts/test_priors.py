@@ -109,12 +109,14 @@ def test_frozen_prior_samples_what_the_prior_does(prior):
 
 def test_responsibilities_are_posterior_weights(prior):
     z = np.random.default_rng(0).standard_normal((3, 7, 2)).astype("float32")
-    shares = prior.responsibilities(z, encode).numpy()
-    assert shares.shape == (3, 7, prior.num_components)
-    np.testing.assert_allclose(shares.sum(-1), 1, rtol=1e-5)
+    responsibilities = prior.responsibilities(z, encode).numpy()
+    assert responsibilities.shape == (3, 7, prior.num_components)
+    np.testing.assert_allclose(responsibilities.sum(-1), 1, rtol=1e-5)
     if prior.num_components > 1:
         joint = np.exp(prior.log_weights() + prior.components(encode).log_prob(z[..., None, :]))
-        np.testing.assert_allclose(shares, joint / np.exp(prior.distribution(encode).log_prob(z))[..., None], rtol=1e-4, atol=1e-12)
+        np.testing.assert_allclose(
+            responsibilities, joint / np.exp(prior.distribution(encode).log_prob(z))[..., None], rtol=1e-4, atol=1e-12
+        )
 
 
 @pytest.mark.parametrize("component", [-1, 6, 99])
@@ -135,10 +137,10 @@ def test_component_out_of_range(component):
         lambda: vm.VampPrior(2, -1),
         lambda: vm.VampPrior(2, value_range=(1, 0)),
         lambda: vm.VampPrior(2, 5, (2, 2)).distribution(),
-        lambda: vm.VampPrior(2, 5, (2, 2)).adapt(np.zeros((4, 2, 2))),
-        lambda: vm.VampPrior(2, 2, (2, 2)).adapt(np.full((4, 2, 2), 255)),
-        lambda: vm.VampPrior(2, 2, (2, 2)).adapt(np.full((4, 2, 2), np.nan)),
-        lambda: vm.VampPrior(2, 2, (2, 2)).adapt(np.full((4, 2, 2), 0.5), margin=0.0),
+        lambda: vm.VampPrior(2, 5, (2, 2)).initialize_from_examples(np.zeros((4, 2, 2))),
+        lambda: vm.VampPrior(2, 2, (2, 2)).initialize_from_examples(np.full((4, 2, 2), 255)),
+        lambda: vm.VampPrior(2, 2, (2, 2)).initialize_from_examples(np.full((4, 2, 2), np.nan)),
+        lambda: vm.VampPrior(2, 2, (2, 2)).initialize_from_examples(np.full((4, 2, 2), 0.5), margin=0.0),
         lambda: vm.StandardNormal(2).sample(0),
     ],
 )
@@ -222,9 +224,9 @@ def test_pseudo_inputs_stay_in_range_with_gradients_everywhere():
 @pytest.mark.parametrize(("middle", "scale"), [(0, 0.02), (0, 1), (0, 1000), (1e6, 1), (-1e6, 1000)])
 def test_a_mixture_starts_from_the_moments_of_latents_of_any_size(middle, scale):
     rng, prior = np.random.default_rng(0), vm.NormalMixture(3, 2, learn_weights=True)
-    shares = np.repeat([[1.0, 0.0], [0.0, 1.0]], [100, 300], axis=0)
-    z = middle + scale * (rng.standard_normal((400, 3)) + 10 * shares[:, :1])
-    prior.adapt(z, shares)
+    responsibilities = np.repeat([[1.0, 0.0], [0.0, 1.0]], [100, 300], axis=0)
+    z = middle + scale * (rng.standard_normal((400, 3)) + 10 * responsibilities[:, :1])
+    prior.initialize_from_latents(z, responsibilities)
     normal = prior.components(None).distribution
     for k, own in enumerate((z[:100], z[100:])):
         np.testing.assert_allclose(normal.loc[k], own.mean(axis=0), rtol=1e-6, atol=1e-5 * scale)
@@ -234,7 +236,7 @@ def test_a_mixture_starts_from_the_moments_of_latents_of_any_size(middle, scale)
 
 def test_a_component_without_share_starts_at_the_mean():
     z, prior = 1e4 + np.random.default_rng(0).standard_normal((50, 3)), vm.NormalMixture(3, 2)
-    prior.adapt(z, np.repeat([[1.0, 0.0]], 50, axis=0), variance=2.0)
+    prior.initialize_from_latents(z, np.repeat([[1.0, 0.0]], 50, axis=0), variance=2.0)
     normal = prior.components(None).distribution
     np.testing.assert_allclose(normal.loc[1], z.mean(axis=0), rtol=1e-6)
     np.testing.assert_allclose(normal.scale[0], np.sqrt(z.var(axis=0) + 2), rtol=1e-5)
@@ -255,7 +257,7 @@ def test_pseudo_inputs_start_from_noise_or_from_data():
     u = prior.pseudo_inputs().numpy()
     assert (u.mean(), u.std()) == pytest.approx((0.05, 0.01), abs=2e-3)
     x = np.random.default_rng(0).random((400, 5, 5)).astype("float32")
-    prior.adapt(x, margin=1e-4)
+    prior.initialize_from_examples(x, margin=1e-4)
     np.testing.assert_allclose(np.sort(prior.pseudo_inputs().numpy()[:, 0, 0]), np.sort(x[:, 0, 0]), atol=1e-3)
 
 
@@ -264,7 +266,7 @@ def test_preset_starts_pseudo_inputs_of_8_bit_data_inside_the_range(digits):
 
     start = lambda data: vamp_prior(data, 5, 2, True, True).raw_pseudo_inputs.numpy()  # noqa: E731
     plain = vm.VampPrior(2, 5, (8, 8, 1))
-    plain.adapt(digits.train.x)
+    plain.initialize_from_examples(digits.train.x)
     np.testing.assert_array_equal(start(digits), plain.raw_pseudo_inputs)
     in_8_bits = digits._replace(train=digits.train._replace(x=np.round(255 * digits.train.x).astype("uint8")))
     np.testing.assert_allclose(start(in_8_bits), plain.raw_pseudo_inputs, atol=0.05)

@@ -97,10 +97,10 @@ def test_binarisation_is_a_function_of_its_seed_under_xla_too(kind, shape):
 
 
 def test_parts_of_a_binarised_batch_are_those_of_the_whole(digits):
-    from training.distributed.cluster import Share
+    from training.distributed.cluster import ReplicaSlice
 
     eight_bits = digits._replace(train=digits.train._replace(x=np.uint8(digits.train.x * 255)))
-    parts = batches(eight_bits, supports.BINARY, 6, share=Share(0, 3, 3)).reshape(2, 57, 8, 8, 1)
+    parts = batches(eight_bits, supports.BINARY, 6, replica_slice=ReplicaSlice(0, 3, 3)).reshape(2, 57, 8, 8, 1)
     np.testing.assert_array_equal(parts, batches(eight_bits, supports.BINARY, 2))
 
 

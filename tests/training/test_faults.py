@@ -19,7 +19,7 @@ from tests import catalogue
 from tests.checks.fuzz import CONFIG
 from tests.checks.kills import arrays
 from tests.training.test_run import QUICK, ROOT, checkpoints, error_line, history, run, start
-from training.runs.recorder import Recorder
+from training.runs.checkpointing import Recorder
 from training.runs.run import Run
 from training.runs.signals import Signals
 
@@ -219,7 +219,7 @@ class Interrupt(keras.callbacks.Callback):
 
 
 def test_an_interruption_in_mid_epoch_keeps_the_last_whole_one_to_the_bit(binary, tmp_path):
-    from training.runs.leave import leaving
+    from training.runs.rescue import save_on_exit
 
     def fitted(folder, epochs, *callbacks, resume=False):
         keras.utils.set_random_seed(0)
@@ -228,7 +228,7 @@ def test_an_interruption_in_mid_epoch_keeps_the_last_whole_one_to_the_bit(binary
         kept = Run(folder, CONFIG, resume)
         recorder = Recorder(kept, 1e9)
         recorder.saved_at = 1e9  # no checkpoint before the end
-        with leaving(recorder, None):
+        with save_on_exit(recorder, None):
             first = kept.restore(model)
             arguments = {"batch_size": 10, "verbose": 0, "shuffle": False, "validation_data": binary}
             model.fit(binary, initial_epoch=first, epochs=epochs, callbacks=[recorder, *callbacks], **arguments)

@@ -5,7 +5,7 @@ import pytest
 
 from keras_vaemix import evaluation
 from keras_vaemix.core.supports import UNIT_INTERVAL
-from keras_vaemix.evaluation import Moments, sample_of
+from keras_vaemix.evaluation import FeatureMoments, sample_of
 from tests import catalogue
 from training.data.splits import Data, Split
 from training.features import choice, classifier, lenet
@@ -109,7 +109,7 @@ def test_unknown_features_are_refused(digits):
 
 def test_moments_of_real_images_are_computed_once(features, digits, cache, monkeypatch):
     moments = real_moments(digits, "test", features, cache, num_samples=300)
-    exact = Moments.of(features(digits.test.x[sample_of(400, 300)]))
+    exact = FeatureMoments.of(features(digits.test.x[sample_of(400, 300)]))
     assert moments.count == 300
     np.testing.assert_array_equal(moments.mean, exact.mean)
     np.testing.assert_array_equal(moments.covariance, exact.covariance)
@@ -187,7 +187,7 @@ def test_features_are_checked_before_anything_else(digits, tmp_path, monkeypatch
     for name, error, message in (("inception", FileNotFoundError, "no such file, and no network"), ("lenet", ValueError, "classes")):
         data = digits if name == "inception" else digits._replace(train=digits.train._replace(y=None))
         with pytest.raises(error, match=message):
-            choice.judging(name, None, data)
+            choice.resolve_features(name, None, data)
         with pytest.raises(error, match=message):
             evaluate(tmp_path, None, data, "test", 5000, features=name)
 

@@ -9,7 +9,7 @@ from training.findings.mean_bound import fit_prior
 
 
 @pytest.mark.parametrize(
-    ("divergence", "collapses"), [(divergences.Mean(), True), (divergences.Softmin(), False), (divergences.Variational(), False)]
+    ("divergence", "collapses"), [(divergences.MeanBound(), True), (divergences.SoftminBound(), False), (divergences.Variational(), False)]
 )
 def test_components_under_the_mean_are_all_the_same(divergence, collapses):
     z = tf.constant(np.repeat([-3.0, 3.0], 100), tf.float32)

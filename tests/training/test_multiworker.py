@@ -17,7 +17,7 @@ from tests.training.test_run import ROOT, checkpoints, history, wait_for
 from training.data.augment import flipped
 from training.data.splits import in_order
 from training.distributed import cluster
-from training.distributed.cluster import Share
+from training.distributed.cluster import ReplicaSlice
 
 QUICK = ["cp_vae_digits", "--num-components", "5", "--latent-dim", "3", "--likelihood-samples", "10", "--batch-size", "64"]
 
@@ -34,7 +34,7 @@ def read_arrays(path):
 def pieces(make, workers, local):
     """Returns the batches of a data set made whole again of the parts that each worker's data set has."""
     count = workers * local
-    parts = [make(Share(local * i, local * (i + 1), count)).as_numpy_iterator() for i in range(workers)]
+    parts = [make(ReplicaSlice(local * i, local * (i + 1), count)).as_numpy_iterator() for i in range(workers)]
     while True:
         found = [next(part, None) for part in parts for _ in range(local)]
         if all(piece is None for piece in found):
@@ -46,7 +46,7 @@ def pieces(make, workers, local):
 @pytest.mark.parametrize("augment", [None, flipped])
 def test_workers_have_the_parts_of_the_batches_that_one_has(workers, local, augment, digits):
     alone = digits.batches(60, BINARY, seed=3, first_epoch=1, augment=augment)
-    together = pieces(lambda share: digits.batches(60, BINARY, 3, 1, augment, share).take(30 * local), workers, local)
+    together = pieces(lambda replica_slice: digits.batches(60, BINARY, 3, 1, augment, replica_slice).take(30 * local), workers, local)
     for expected, received in zip(alone.take(30), together, strict=True):  # over the end of an epoch of 19
         np.testing.assert_array_equal(received, expected)
 
@@ -54,7 +54,7 @@ def test_workers_have_the_parts_of_the_batches_that_one_has(workers, local, augm
 @pytest.mark.parametrize(("workers", "local"), [(2, 1), (3, 2), (5, 1)])
 def test_workers_have_the_parts_of_what_is_left_over(workers, local):
     x = np.arange(23, dtype="float32")[:, None]
-    received = list(pieces(lambda share: in_order(x, 10, share), workers, local))
+    received = list(pieces(lambda replica_slice: in_order(x, 10, replica_slice), workers, local))
     assert [len(batch) for batch in received] == [10, 10, 3]  # of which some of five have none
     np.testing.assert_array_equal(np.concatenate(received), x)
 

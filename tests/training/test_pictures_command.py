@@ -9,7 +9,8 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from export.storage.files import read_history, read_json
 from keras_vaemix.storage.loading import load_model
-from training.jobs import draw, pictures, train
+from training.jobs import pictures as draw
+from training.jobs import pictures_command, train
 
 pytestmark = pytest.mark.slow
 SMALL = ("--dataset", "digits", "--networks", "mlp", "--hidden", 16, "--latent-dim", 6, "--features", "none")
@@ -36,7 +37,7 @@ def picture(folders, capsys):
 
     def call(run, what, *flags):
         capsys.readouterr()
-        status = pictures.main([str(folders.get(run, run)), "--what", what, *map(str, flags)])
+        status = pictures_command.main([str(folders.get(run, run)), "--what", what, *map(str, flags)])
         return status, *(text.strip() for text in capsys.readouterr())
 
     return call
@@ -48,7 +49,7 @@ def pixels(path):
 
 
 def test_command_knows_every_picture():
-    assert tuple(draw.PICTURES) == pictures.KINDS
+    assert tuple(draw.PICTURES) == pictures_command.KINDS
 
 
 @pytest.mark.parametrize(
@@ -85,7 +86,7 @@ def test_covariance_with_a_mask_is_beside_that_of_latents_in_use(folders):
     assert masked.shape == (plain.shape[0], 2 * plain.shape[1], 3)
 
 
-@pytest.mark.parametrize("what", [kind for kind in pictures.KINDS if kind not in ("mask", "attribute")])
+@pytest.mark.parametrize("what", [kind for kind in pictures_command.KINDS if kind not in ("mask", "attribute")])
 def test_command_draws_what_the_run_has(picture, folders, what, tmp_path):
     run = "gamix" if what in ("effects", "variants", "transitions") else "autoencoder"
     assert picture(run, what, "--out", tmp_path / "drawn.png") == (0, str(tmp_path / "drawn.png"), "")
@@ -165,9 +166,9 @@ def test_errors_are_one_line(picture, run, flags, message):
     assert message in err
 
 
-@pytest.mark.parametrize("what", pictures.WITHOUT_EXAMPLES)
+@pytest.mark.parametrize("what", pictures_command.WITHOUT_EXAMPLES)
 def test_pictures_without_examples_take_no_split(what, capsys):
-    assert pictures.main(["absent", "--what", what, "--split", "test"]) == 1
+    assert pictures_command.main(["absent", "--what", what, "--split", "test"]) == 1
     expected = "--split with a picture of examples, none of samples, neighbors, mask"
     assert capsys.readouterr().err == f"error: Expected {expected}. Received: --what {what}\n"
 

@@ -35,13 +35,13 @@ OPERATIONS = {
         lambda x, v: catalogue.make("NormalMixture").responsibilities(x, batch_size=10, verbose=v),
         ["components of 30 examples"],
     ),
-    "adapt_sampler": (lambda x, v: catalogue.cp_vae(vm.ELBO(), 0).adapt_sampler(x, verbose=v), ["components of 30 examples"]),
-    "adapt_sampler, codes": (lambda x, v: catalogue.AUTOENCODERS["fitted"]().adapt_sampler(x, verbose=v), ["codes of 30 examples"]),
+    "adapt_sampler": (lambda x, v: catalogue.cp_vae(vm.ELBO(), 0).fit_prior(x, verbose=v), ["components of 30 examples"]),
+    "adapt_sampler, codes": (lambda x, v: catalogue.AUTOENCODERS["fitted"]().fit_prior(x, verbose=v), ["codes of 30 examples"]),
     "adapt_sampler, draws": (
-        lambda x, v: catalogue.gamix_vae("FittedMixture").adapt_sampler(x, verbose=v),
+        lambda x, v: catalogue.gamix_vae("FittedMixture").fit_prior(x, verbose=v),
         ["posteriors of 30 examples"],
     ),
-    "adapt_sampler, nothing to fit": (lambda x, v: catalogue.make().adapt_sampler(x, verbose=v), []),
+    "adapt_sampler, nothing to fit": (lambda x, v: catalogue.make().fit_prior(x, verbose=v), []),
     "generation": (
         lambda x, v: evaluation.generation_report(catalogue.make(**GREY), x, features, batch_size=10, verbose=v),
         ["features of 30 real images", "features of 30 samples", "features of 30 reconstructions"],
@@ -115,7 +115,7 @@ def test_flags_decide_what_is_evaluated(own, expected, digits):
 
 
 def test_what_was_evaluated_is_written_and_printed(main, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("training.jobs.draw.draw", lambda *arguments: {})
+    monkeypatch.setattr("training.jobs.pictures.draw", lambda *arguments: {})
     monkeypatch.setattr("export.artifact.export_model", lambda model, folder: folder)
     monkeypatch.setattr("export.sample.sample", lambda artifact: (np.zeros((1, 8, 8)), None))
     folder = tmp_path / "run"

@@ -26,7 +26,7 @@ from training.papers.verdicts import judged, verdict, verdict_on_faces
 from training.presets import PRESETS, Preset
 from training.presets.baselines import vae
 from training.presets.parts import DIGITS
-from training.runs.recorder import Recorder
+from training.runs.checkpointing import Recorder
 from training.runs.signals import Signals
 
 TINY = [Row("vae", "vae_digits", {"latent_dim": 3}, -24.0), Row("mg2", "mog_prior_digits", {"num_components": 2, "latent_dim": 3}, -10.0)]

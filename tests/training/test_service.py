@@ -6,7 +6,7 @@ import pytest
 from keras_vaemix.core.supports import BINARY, UNIT_INTERVAL
 from training.data import rows
 from training.data.augment import flipped
-from training.distributed.cluster import Share
+from training.distributed.cluster import ReplicaSlice
 from training.jobs import service
 
 
@@ -28,7 +28,7 @@ def test_order_and_bits_are_those_without_services(count, services, digits):
 def test_each_worker_is_served_its_part(services, digits):
     addresses = [dispatcher.target for dispatcher, _ in services[:2]]
     alone = digits.batches(100, UNIT_INTERVAL, 5)
-    served = digits.batches(100, UNIT_INTERVAL, 5, share=Share(1, 2, 2), services=addresses)
+    served = digits.batches(100, UNIT_INTERVAL, 5, replica_slice=ReplicaSlice(1, 2, 2), services=addresses)
     for expected, received in zip(alone.take(5), served.take(5), strict=True):
         np.testing.assert_array_equal(received, expected[50:])
 

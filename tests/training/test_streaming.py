@@ -11,13 +11,13 @@ from PIL import ExifTags, Image
 
 import keras_vaemix as vm
 from keras_vaemix.core import supports
-from keras_vaemix.core.blocks import at_once, blocks
+from keras_vaemix.core.blocks import batch_size_for, blocks
 from keras_vaemix.evaluation import nearest_neighbors
 from training import data
 from training.data import faces, image_cache, images, rows, splits
 from training.data.augment import flipped
-from training.jobs import draw
 from training.jobs import flags as flags_of
+from training.jobs import pictures
 from training.jobs.train import check_trainable
 from training.presets import Experiment
 
@@ -243,7 +243,7 @@ def test_blocks_are_the_whole():
     ],
 )
 def test_large_examples_are_few_at_once(batch_size, shape, most, size):
-    assert at_once(batch_size, shape, most) == size
+    assert batch_size_for(batch_size, shape, most) == size
 
 
 def test_a_check_by_blocks_names_the_example(monkeypatch):
@@ -312,8 +312,8 @@ def trained(folder):
     batches = loaded.batches(20, support, 0, augment=experiment.augment)
     validation = splits.in_order(loaded.arrays("validation", support), 20)
     history = model.fit(batches, steps_per_epoch=4, validation_data=validation, shuffle=False, verbose=0).history
-    model.adapt_sampler(loaded.fixed("train", support))
-    picture = draw.neighbors(draw.Subject(folder, model, loaded))
+    model.fit_prior(loaded.fixed("train", support))
+    picture = pictures.neighbors(pictures.Subject(folder, model, loaded))
     return history, [*model.get_weights(), model.responsibilities(loaded.arrays("train", support)), picture]
 
 

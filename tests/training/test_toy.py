@@ -182,7 +182,7 @@ def cp_vae():
 
 def test_quadrature_over_categories_is_what_importance_sampling_estimates(cp_vae):
     x, grid = load("cp_vae_toy").test.x[:100], np.linspace(*two_modes.GRID)
-    for model in (cp_vae, cp_vae.as_sampled()):
+    for model in (cp_vae, cp_vae.with_sampling_prior()):
         estimate = model.estimate_log_likelihood(x, 900)
         error = np.sqrt(np.sum(estimate.standard_error**2)) / len(x)
         exact = quadrature.exact_log_likelihood(model, x, grid)

@@ -6,14 +6,14 @@ def check_served(x, services):
     from keras_vaemix.core.part import require
     from training.data.rows import is_large
 
-    expected = "data that fit in memory for --data-service, which sends them to the services once: leave it away"
+    expected = "data that fit in memory for --data-service, which sends them to the services once: omit the flag"
     require(not services or not is_large(x), expected, examples=len(x))
     for address in services:
         require("://" in address, "addresses such as grpc://HOST:PORT for --data-service", address=address)
 
 
 def serve(steps, make, services):
-    """Returns `steps.map(make)`, with the work done by tf.data services, each making every so many-th step.
+    """Returns `steps.map(make)`, with the work done by tf.data services, each making every n-th step.
 
     Each address is a dispatcher of its own, so that the order of steps is that without services: a service of several workers
     (`ShardingPolicy.OFF`) would repeat every step, and dynamic sharding has no order.

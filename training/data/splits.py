@@ -13,11 +13,11 @@ from keras_vaemix.core.seeds import fold_in
 from training.data.binarization import binarize, random_bits
 from training.data.rows import gatherer, scale, scaled
 from training.data.service import check_served, serve
-from training.distributed.cluster import Share
+from training.distributed.cluster import ReplicaSlice
 
 SPLITS = ("train", "validation", "test")
 BINARIZATION_SEED = 777
-ALL = Share()
+ALL = ReplicaSlice()
 AUGMENTATION = 1  # folded into the seed of a step, which else is that of its binarisation
 
 
@@ -33,7 +33,7 @@ class Data(NamedTuple):
 
     Attributes:
         support: The set in which its scaled values lie.
-        is_intensity: Whether grey values may be read as probabilities of ink and be binarised at random, as the papers do.
+        is_intensity: Whether grey values may be read as probabilities of a one and be binarised at random, as the papers do.
     """
 
     name: str
@@ -119,7 +119,7 @@ class Data(NamedTuple):
 
         return batch
 
-    def batches(self, batch_size, support, seed, first_epoch=0, augment=None, share=ALL, services=()):
+    def batches(self, batch_size, support, seed, first_epoch=0, augment=None, replica_slice=ALL, services=()):
         """Returns an endless `tf.data.Dataset` of training batches.
 
         The order of an epoch, and what is drawn for its batches, are functions of (seed, epoch), so that a resumed run sees what
@@ -131,7 +131,7 @@ class Data(NamedTuple):
             seed: Integer.
             first_epoch: The epoch that the batches begin with.
             augment: Function from scaled examples [B, *], before they are binarised, and a stateless seed [2] to examples; or None.
-            share: The replicas, of several workers, of whose parts of each batch the data set is made, in turn.
+            replica_slice: The replicas, of several workers, of whose parts of each batch the data set is made, in turn.
             services: Addresses of tf.data services that make the batches, in turn.
 
         Raises:
@@ -146,8 +146,8 @@ class Data(NamedTuple):
             return indices.enumerate().map(lambda step, index: (fold_in(epoch_seed, step), index))
 
         steps = tf.data.Dataset.counter(first_epoch).flat_map(epoch_steps)
-        if share.count > 1:
-            rows = tf.constant(share.rows(batch_size))
+        if replica_slice.count > 1:
+            rows = tf.constant(replica_slice.rows(batch_size))
             steps = steps.flat_map(lambda *step: tf.data.Dataset.from_tensor_slices(rows).map(lambda own: (*step, own)))
             make = lambda seed, index, rows: batch(seed, index, lambda x: tf.gather(x, rows))  # noqa: E731
         else:
@@ -160,9 +160,9 @@ def whole(x):
     return x
 
 
-def in_order(x, batch_size, share=ALL):
-    """Returns a `tf.data.Dataset` of all of x [N, *] in batches, or of the parts of them of the replicas of a `Share`, in turn."""
-    bounds = tf.data.Dataset.from_tensor_slices(share.bounds(len(x), batch_size))
+def in_order(x, batch_size, replica_slice=ALL):
+    """Returns a `tf.data.Dataset` of all of x [N, *] in batches, or of the parts of them of the replicas of a `ReplicaSlice`, in turn."""
+    bounds = tf.data.Dataset.from_tensor_slices(replica_slice.bounds(len(x), batch_size))
     gather = gatherer(x)
     return steady(bounds.map(lambda bound: gather(tf.range(bound[0], bound[1])), num_parallel_calls=1))
 

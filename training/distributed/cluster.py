@@ -24,7 +24,7 @@ LOST = (
 )
 
 
-class Share(NamedTuple):
+class ReplicaSlice(NamedTuple):
     """The replicas of this worker, `first` up to and without `last`, of `count` over all workers."""
 
     first: int = 0
@@ -82,19 +82,20 @@ def is_chief(strategy):
 
 
 def shared(strategy, make):
-    """Returns `make(Share())`, a data set of global batches, or over several workers the distributed one of each one's part.
+    """Returns `make(ReplicaSlice())`, a data set of global batches, or over several workers the distributed one of each one's part.
 
     Args:
         strategy: The strategy.
-        make: Function from a `Share` to a `tf.data.Dataset` of batches, of this worker's replicas in turn if there are several workers.
+        make: Function from a `ReplicaSlice` to a `tf.data.Dataset` of batches, of this worker's replicas in turn if there are several
+            workers.
     """
     if not is_multiworker(strategy):
-        return make(Share())
+        return make(ReplicaSlice())
 
     def part(context):
         local = context.num_replicas_in_sync // context.num_input_pipelines
         first = local * context.input_pipeline_id
-        return make(Share(first, first + local, context.num_replicas_in_sync))
+        return make(ReplicaSlice(first, first + local, context.num_replicas_in_sync))
 
     return strategy.distribute_datasets_from_function(part)
 

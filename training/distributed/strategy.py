@@ -24,6 +24,6 @@ def make_strategy(name="auto"):
     return tf.distribute.get_strategy()
 
 
-def steps_at_once(steps, most=50):
+def steps_per_execution(steps, most=50):
     """Returns how many steps of an epoch run in one call: the largest number up to `most` that divides them."""
     return max(n for n in range(1, min(steps, most) + 1) if steps % n == 0)

@@ -13,7 +13,7 @@ def load_features(name, data, cache=None, seed=0):
     return FEATURES[name](data, cache, seed)
 
 
-def judging(name, model, data, split="test"):
+def resolve_features(name, model, data, split="test"):
     """Returns the name of the features that judge images of a split: what `auto` stands for, and any other name as it is, if they can.
 
     `auto` is lenet for autoencoders of images with labels, if there are enough images, and else none.

@@ -11,7 +11,7 @@ import sys
 import time
 
 from export import flags
-from export.quiet import import_tensorflow
+from export.tensorflow_import import import_tensorflow
 
 
 def main(argv=None):

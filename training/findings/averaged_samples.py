@@ -12,7 +12,7 @@ code of it is public.
 import math
 import sys
 
-from export.quiet import import_tensorflow
+from export.tensorflow_import import import_tensorflow
 
 LATENTS, RATIO, STEPS = 8, 50.0, 1000
 

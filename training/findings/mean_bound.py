@@ -9,7 +9,7 @@ bounds in closed form do not collapse.
 
 import sys
 
-from export.quiet import import_tensorflow
+from export.tensorflow_import import import_tensorflow
 
 CLUSTERS, NOISE, POSTERIOR_SCALE, STEPS = (-3.0, 3.0), 0.3, 0.3, 3000
 
@@ -57,7 +57,7 @@ def main():
     z = np.random.default_rng(0).choice(CLUSTERS, 500) + NOISE * np.random.default_rng(1).standard_normal(500)
     print(f"Posteriors N(z, {POSTERIOR_SCALE}^2) around {CLUSTERS}, and the two components of a prior that is fitted to them:\n")
     print(f"{'divergence':20} {'means':>18} {'standard deviations':>24}")
-    for name in ("Mean", "Softmin", "ComponentSoftmin", "Variational", "MonteCarlo"):
+    for name in ("MeanBound", "SoftminBound", "ComponentSoftmin", "Variational", "MonteCarlo"):
         keras.utils.set_random_seed(0)
         loc, scale = fit_prior(getattr(vm.divergences, name)(), tf.constant(z, tf.float32))
         print(f"{name:20} {loc[0]:9.2f}{loc[1]:9.2f} {scale[0]:15.2f}{scale[1]:9.2f}", flush=True)

@@ -20,7 +20,7 @@ def samplers(model):
     if not isinstance(model, CPVAE):
         return {"prior": model}
     parts = {name: getattr(model, name) for name in ("encoder", "decoder", "prior", "likelihood", "heads")}
-    return {"aggregate": model.as_sampled(), "uniform": CPVAE(**parts)}
+    return {"aggregate": model.with_sampling_prior(), "uniform": CPVAE(**parts)}
 
 
 def samples(model, n=SAMPLES, seed=0):

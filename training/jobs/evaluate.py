@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from export import flags
-from export.quiet import import_tensorflow
+from export.tensorflow_import import import_tensorflow
 
 MATCHED_ON = 10_000  # training examples on which categories are matched with labels
 FEATURES = ("auto", "none", "lenet", "inception")  # auto: lenet for autoencoders of images with labels
@@ -38,9 +38,9 @@ def evaluate(folder, model, data, split, num_samples, num_likelihood_examples=No
     from export.storage.files import write_json
     from keras_vaemix.evaluation import autoencoder_report
     from keras_vaemix.models import GAMIXVAE, LatentModel
-    from training.features.choice import judging
+    from training.features.choice import resolve_features
 
-    features, x = judging(features, model, data, split), data.arrays(split, model.support)
+    features, x = resolve_features(features, model, data, split), data.arrays(split, model.support)
     if isinstance(model, LatentModel):
         report = bound_report(model, x, num_samples, num_likelihood_examples, estimate, verbose)
     else:
@@ -49,7 +49,7 @@ def evaluate(folder, model, data, split, num_samples, num_likelihood_examples=No
     if model.num_components > 1:
         report |= component_report(model, data, split, verbose)
     if features != "none":
-        report |= judged(model, data, split, x, features, verbose)
+        report |= image_report(model, data, split, x, features, verbose)
     if isinstance(model, GAMIXVAE):
         report |= samplers_report(model, data, x, features, report, verbose)
     write_json(Path(folder) / "evaluation.json", report)
@@ -61,14 +61,14 @@ def bound_report(model, x, num_samples, num_likelihood_examples, estimate=None, 
     from keras_vaemix.evaluation import likelihood_report
 
     asked = {"num_likelihood_examples": num_likelihood_examples, "verbose": verbose}
-    report, sampled = likelihood_report(model, x, num_samples, estimate=estimate, **asked), model.as_sampled()
+    report, sampled = likelihood_report(model, x, num_samples, estimate=estimate, **asked), model.with_sampling_prior()
     if sampled is not model:
         other = likelihood_report(sampled, x, num_samples, **asked)
         report["sampled"] = {name: value for name, value in other.items() if isinstance(value, float)}
     return report
 
 
-def judged(model, data, split, x, features, verbose=0):
+def image_report(model, data, split, x, features, verbose=0):
     """Returns the figures of generated and reconstructed images against the real ones of a split, as grey as they came."""
     from keras_vaemix.core import supports
     from keras_vaemix.evaluation import generation_report
@@ -81,7 +81,7 @@ def judged(model, data, split, x, features, verbose=0):
 
 
 def objective_report(model, x):
-    """Returns the objective of a GAMIX-VAE without its discriminator, which is no bound, and its terms, means over batches of 64."""
+    """Returns the objective of a GAMIX-VAE without its discriminator, which is not a bound, and its terms, means over batches of 64."""
     from training.data.splits import in_order
 
     judged = model.sampled_by(model.prior)
@@ -109,7 +109,7 @@ def samplers_report(model, data, x, features, known, verbose=0):
         figures = known | report
         if (type(prior), prior.num_components) != (type(model.prior), model.prior.num_components):
             other = model.sampled_by(prior)
-            other.adapt_sampler(data.fixed("train", model.support), verbose=verbose)
+            other.fit_prior(data.fixed("train", model.support), verbose=verbose)
             figures = sharpness_report(other, x, verbose=verbose)
             figures |= {} if network is None else generation_report(other, x, network, verbose=verbose)
         report[f"sharpness_{name}"] = figures["sharpness_generation"]
@@ -127,12 +127,12 @@ def component_report(model, data, split, verbose=0):
 
     from keras_vaemix.evaluation import cluster_report, divergence_split, has_divergence_split
 
-    x, labels, shares, train_labels = data.arrays(split, model.support), data.labels(split), None, data.labels("train")
+    x, labels, train_responsibilities, train_labels = data.arrays(split, model.support), data.labels(split), None, data.labels("train")
     if labels is not None and train_labels is not None:
         chosen = np.random.default_rng(0).permutation(len(train_labels))[:MATCHED_ON]
-        shares = model.responsibilities(data.fixed("train", model.support)[chosen], verbose=verbose)
+        train_responsibilities = model.responsibilities(data.fixed("train", model.support)[chosen], verbose=verbose)
         train_labels = train_labels[chosen]
-    report = cluster_report(shares, train_labels, model.responsibilities(x, verbose=verbose), labels)
+    report = cluster_report(train_responsibilities, train_labels, model.responsibilities(x, verbose=verbose), labels)
     if has_divergence_split(model):
         report["divergence_split"] = divergence_split(model, x[:SPLIT_ON])
     return report

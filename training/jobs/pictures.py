@@ -1,65 +1,161 @@
-"""Draw one picture of a run: of its samples, its codes, or how it was trained."""
+"""Pictures of a run, by name: each is made of the run's model, data and history alone."""
 
-import os
-import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
 
-from export import flags
-from export.quiet import import_tensorflow
-from training.jobs.evaluate import SPLITS
+import numpy as np
 
-KINDS = (
-    "samples",
-    "reconstructions",
-    "neighbors",
-    "categories",
-    "covariance",
-    "mask",
-    "effects",
-    "variants",
-    "transitions",
-    "attribute",
-)  # those of `draw.PICTURES`
-WITHOUT_EXAMPLES = ("samples", "neighbors", "mask")
+from export.storage.files import atomically, read_history
+from keras_vaemix.core import supports
+from keras_vaemix.core.part import require
+from keras_vaemix.evaluation import category_table, latent_effects, nearest_neighbors, posterior_means
+from keras_vaemix.models import GAMIXVAE, AutoencodingModel
+from keras_vaemix.visualization import pictures, plots
+
+NUM_ROWS, NUM_NEIGHBORS, NUM_RANKED = 8, 4, 200
 
 
-def main(argv=None):
-    """Returns the exit status: errors are one line on standard error."""
-    parser = flags.Parser(prog="python -m training.pictures", description=__doc__)
-    parser.add_argument("run", type=flags.path, help="run folder")
-    parser.add_argument("--what", required=True, choices=KINDS, help="picture to draw")
-    parser.add_argument("--attribute", type=flags.text, help="label that --what attribute adds to examples and takes away")
-    parser.add_argument(
-        "--latents", type=flags.at_least(0), nargs=2, metavar="J", help="latents that --what variants varies (default: by effect)"
-    )
-    parser.add_argument("--split", choices=SPLITS, help="split of the examples that are drawn (default: test)")
-    parser.add_argument("--data-dir", default=os.environ.get("VAEMIX_DATA") or None, type=flags.text, help="folder with NAME.npz")
-    parser.add_argument("--out", type=flags.path, help="PNG file (default: WHAT.png in the run folder)")
-    try:
-        args = parser.parse_args(argv)
-        import_tensorflow()
-        print(draw_run(args))
-    except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    return 0
+class Subject(NamedTuple):
+    """What is drawn: the folder, the model and the data of a run, and what is asked for: an attribute, latents, a split of examples."""
+
+    folder: Path
+    model: Any
+    data: Any
+    attribute: str | None = None
+    latents: tuple | None = None
+    split: str = "test"
+
+    def examples(self):
+        """Returns the examples of the split as the model takes them."""
+        return self.data.arrays(self.split, self.model.support)
+
+    def labels(self):
+        """Returns the labels of the examples, or None."""
+        return self.data.labels(self.split)
+
+    def masks(self):
+        """Returns the mask after each epoch of the run, [T, D], with D = 0 where its history has none."""
+        history = read_history(self.folder / "history.csv")
+        names = [name for name in (history[0] if history else ()) if name.startswith("mask/")]
+        return np.array([[row[name] for name in names] for row in history])
 
 
-def draw_run(args):
-    """Draws what is asked for and returns the path of the picture."""
-    from export.storage.locks import locked_for
-    from training.jobs import draw
-    from training.runs.run import open_run
+def samples(subject):
+    """Returns samples, a row for each component."""
+    return plots.component_samples(subject.model)
 
-    if args.attribute is not None and args.what != "attribute":
-        raise ValueError(f"Expected --attribute with --what attribute alone. Received: --what {args.what}")
-    if args.latents is not None and args.what != "variants":
-        raise ValueError(f"Expected --latents with --what variants alone. Received: --what {args.what}")
-    if args.split is not None and args.what in WITHOUT_EXAMPLES:
-        raise ValueError(
-            f"Expected --split with a picture of examples, none of {', '.join(WITHOUT_EXAMPLES)}. Received: --what {args.what}"
-        )
-    out, latents = args.out or args.run / f"{args.what}.png", args.latents and tuple(args.latents)
-    subject = draw.Subject(args.run, *open_run(args.run, args.data_dir), args.attribute, latents, args.split or "test")
-    with locked_for(args.run, out):
-        draw.save(out, args.what, subject)
-    return out
+
+def reconstructions(subject):
+    """Returns examples above their reconstructions."""
+    x = subject.examples()[:40]
+    return plots.pairs(x, subject.model.reconstruct(x))
+
+
+def categories(subject):
+    """Returns the categories of examples against their labels."""
+    model, labels = subject.model, subject.labels()
+    require(labels is not None, "data with a label for each example", dataset=subject.data.name)
+    return plots.heat_map(category_table(model.cluster(subject.examples()), labels, model.num_components))
+
+
+def neighbors(subject):
+    """Returns samples beside the training images that are nearest to each."""
+    images, train = np.asarray(subject.model.sample(NUM_ROWS, seed=0)), subject.data.arrays("train", supports.UNIT_INTERVAL)
+    return pictures.neighbors(images, train, nearest_neighbors(images, train, NUM_NEIGHBORS)[0])
+
+
+def covariance(subject):
+    """Returns the covariance of codes of examples; with a mask, that of all latents and beside it that of those in use."""
+    models = dict.fromkeys([subject.model, subject.model.export_model()])
+    return np.concatenate([pictures.covariance_picture(posterior_means(model, subject.examples())) for model in models], axis=1)
+
+
+def mask(subject):
+    """Returns the mask over training."""
+    masks = subject.masks()
+    require(masks.size > 0, "the run of a model with a mask, which its history.csv has", run=str(subject.folder))
+    return pictures.mask_history(masks)
+
+
+def attribute(subject):
+    """Returns examples with a label taken away on the left and added on the right."""
+    require(subject.attribute is not None, "--attribute with the label to add and to take away", attribute=None)
+    x, labels = subject.examples(), subject.labels()
+    require(labels is not None, "data with a label for each example", dataset=subject.data.name)
+    known = sorted({str(label) for label in labels}, key=int)
+    require(subject.attribute in known, f"--attribute to be one of the labels {', '.join(known)}", attribute=subject.attribute)
+    return pictures.attribute_line(subject.model, x, labels == int(subject.attribute), x[:NUM_ROWS])
+
+
+def effects(subject):
+    """Returns the latents of greatest effect."""
+    return pictures.effects_picture(latent_effects(subject.model, subject.examples()[:NUM_RANKED]))
+
+
+def variants(subject):
+    """Returns an example with two latents varied: those that are asked for, or those of greatest effect."""
+    x = subject.examples()
+    latents = subject.latents or np.argsort(-latent_effects(subject.model, x[:NUM_RANKED]), kind="stable")[:2].tolist()
+    return pictures.variants(subject.model, x[0], latents)
+
+
+def transitions(subject):
+    """Returns transitions between pairs of examples, as many as there are up to a number of rows."""
+    x = subject.examples()[: 2 * NUM_ROWS]
+    n = max(1, len(x) // 2)
+    return pictures.transitions(subject.model, x[:n], x[-n:])
+
+
+class Picture(NamedTuple):
+    """A kind of picture.
+
+    Attributes:
+        title: What it shows.
+        make: Function from a `Subject` to a picture [H, W, C]; it raises `ValueError` where the subject has no such picture.
+        suits: Function from a `Subject` to whether the picture belongs in its run folder.
+        is_grid: Whether it is made of images, which are enlarged.
+    """
+
+    title: str
+    make: Callable
+    suits: Callable = lambda subject: True
+    is_grid: bool = True
+
+
+def is_gamix(subject):
+    """Returns whether the run is of the model whose paper has these pictures; they can be drawn of others too."""
+    return isinstance(subject.model, GAMIXVAE) and subject.data.is_images()
+
+
+PICTURES = {
+    "samples": Picture("samples, one row per component", samples),
+    "reconstructions": Picture("reconstructions", reconstructions),
+    "neighbors": Picture("samples and their nearest training images", neighbors),
+    "categories": Picture("categories against labels", categories, lambda s: s.model.num_components > 1 and s.labels() is not None, False),
+    "covariance": Picture("covariance of codes", covariance, lambda s: isinstance(s.model, AutoencodingModel), False),
+    "mask": Picture("mask over training", mask, lambda s: s.masks().size > 0, False),
+    "effects": Picture("latents by their effect", effects, is_gamix, False),
+    "variants": Picture("an example with two latents varied", variants, is_gamix),
+    "transitions": Picture("transitions between examples", transitions, is_gamix),
+    "attribute": Picture("an attribute taken away and added", attribute, lambda s: s.attribute is not None),
+}
+
+
+def save(path, kind, subject):
+    """Draws a picture and writes it as PNG; raises `ValueError` where the subject has none."""
+    picture, shape = PICTURES[kind], subject.data.shape
+    require(not picture.is_grid or subject.data.is_images(), f"images, of which {kind} are drawn", shape=shape)
+    image, zoom = picture.make(subject), max(1, 48 // shape[0]) if picture.is_grid else 1
+    with atomically(path) as temporary:
+        plots.save_png(temporary, image, zoom)
+
+
+def draw(folder, model, data, split):
+    """Writes every picture that suits a run into its folder and returns their paths by title."""
+    subject, made = Subject(Path(folder), model, data, split=split), {}
+    for kind, picture in PICTURES.items():
+        if picture.suits(subject) and (data.is_images() or not picture.is_grid):
+            made[picture.title] = path = subject.folder / f"{kind}.png"
+            save(path, kind, subject)
+    return made

@@ -4,9 +4,9 @@ import datetime
 import sys
 
 from export import flags
-from export.quiet import import_tensorflow
 from export.storage.contents import EVALUATION
 from export.storage.files import read_config, read_history, read_json
+from export.tensorflow_import import import_tensorflow
 from training.papers.registry import row_named
 from training.papers.result_rows import UNNAMED, VERDICTS, portable, record, writable
 

@@ -15,9 +15,9 @@ import os
 import sys
 
 from export.flags import Parser, at_least, path, positive, seed_number, text
-from export.quiet import import_tensorflow
 from export.storage.files import read_history, runs_root
 from export.storage.locks import HeldError, locked
+from export.tensorflow_import import import_tensorflow
 from training.jobs.status import status
 from training.papers.registry import TABLES
 from training.papers.result_rows import has_likelihood, is_finished, known_rows, record, writable, written_rows

@@ -21,7 +21,7 @@ from typing import NamedTuple
 from unittest import mock
 
 from export import flags
-from export.quiet import import_tensorflow
+from export.tensorflow_import import import_tensorflow
 
 PRESETS = ("vamp_digits", "cp_vae_digits", "hvamp_digits", "gmvae_digits")
 REPLICAS = (8, 16, 32, 64, 128, 256, 512, 1024)

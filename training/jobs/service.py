@@ -6,7 +6,7 @@ python -m training.service --port 5050
 import sys
 
 from export import flags
-from export.quiet import import_tensorflow
+from export.tensorflow_import import import_tensorflow
 
 
 def start(port=0):

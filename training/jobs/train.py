@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from export.quiet import import_tensorflow
+from export.tensorflow_import import import_tensorflow
 from training.jobs.flags import parse
 from training.runs.signals import Signals
 
@@ -128,14 +128,14 @@ def check_trainable(data, experiment, features, judged_on="test"):
 
     from export.freeze import check_exportable
     from keras_vaemix.core.supports import BINARY
-    from training.features.choice import judging
+    from training.features.choice import resolve_features
 
     support = experiment.model.support
     if len(data.train.x) < experiment.batch_size:
         expected = f"at least one batch of {experiment.batch_size} training examples: pass a smaller --batch-size"
         raise ValueError(f"Expected {expected}. Received: {len(data.train.x)}")
     experiment.model.check_batch_size(experiment.batch_size)
-    judging(features, experiment.model, data, judged_on)
+    resolve_features(features, experiment.model, data, judged_on)
     for split in sorted({"validation", judged_on} | (set() if data.binarizes(support) else {"train"})):
         x = data.arrays(split, support)
         is_known = getattr(data, split).x.dtype == np.uint8 and support is not BINARY  # 8 bits over 255 are in every other support
@@ -148,16 +148,16 @@ def fit(run, data, experiment, args, strategy):
     from keras_vaemix.callbacks import EarlyStopping
     from training.data.splits import ALL, in_order
     from training.distributed import cluster
-    from training.distributed.strategy import steps_at_once
-    from training.runs.leave import leaving
-    from training.runs.recorder import Recorder
+    from training.distributed.strategy import steps_per_execution
+    from training.runs.checkpointing import Recorder
+    from training.runs.rescue import save_on_exit
     from training.runs.run import RESUMABLE
 
     model, support = experiment.model, experiment.model.support
     steps = len(data.train.x) // experiment.batch_size
     validation = data.arrays("validation", support)
     with strategy.scope():
-        compile_model(experiment, args, steps_per_execution=steps_at_once(steps))
+        compile_model(experiment, args, steps_per_execution=steps_per_execution(steps))
     first = run.restore(model)
     settings = {key: value for key, value in run.config.items() if key not in RESUMABLE}
     cluster.check_alike(strategy, settings=settings, epochs=experiment.epochs, checkpoint=(first, run.history))
@@ -169,19 +169,19 @@ def fit(run, data, experiment, args, strategy):
     acting = callbacks_of(run, data, experiment, recorder)
     is_over = any(callback.is_over() for callback in acting if isinstance(callback, EarlyStopping))
     if first < experiment.epochs and not is_over:
-        batches = lambda epoch, share=ALL: data.batches(  # noqa: E731
-            experiment.batch_size, support, args.seed, epoch, experiment.augment, share, args.data_service
+        batches = lambda epoch, replica_slice=ALL: data.batches(  # noqa: E731
+            experiment.batch_size, support, args.seed, epoch, experiment.augment, replica_slice, args.data_service
         )
         if run.writes:  # the old evaluation no longer holds
             (run.folder / "evaluation.json").unlink(missing_ok=True)
-        with leaving(recorder, batches, args.dump_bad_batch):
+        with save_on_exit(recorder, batches, args.dump_bad_batch):
             model.fit(
-                cluster.shared(strategy, lambda share: batches(first, share)),
+                cluster.shared(strategy, lambda replica_slice: batches(first, replica_slice)),
                 epochs=experiment.epochs,
                 initial_epoch=first,
                 steps_per_epoch=steps,
                 shuffle=False,
-                validation_data=cluster.shared(strategy, lambda share: in_order(validation, experiment.batch_size, share)),
+                validation_data=cluster.shared(strategy, lambda replica_slice: in_order(validation, experiment.batch_size, replica_slice)),
                 verbose=0 if not run.writes else 1 if sys.stdout.isatty() else 2,
                 callbacks=acting,
             )
@@ -220,7 +220,7 @@ def save(path, model, data):
 
     error = None
     try:
-        model.adapt_sampler(data.fixed("train", model.support), verbose=1)
+        model.fit_prior(data.fixed("train", model.support), verbose=1)
     except ValueError as failure:
         error = failure
     with atomically(path) as temporary:
@@ -233,8 +233,8 @@ def finish(run, data, model, args):
     """Evaluates, draws, exports, samples the export, and says where everything is."""
     import export.sample
     from export.artifact import export_model
-    from training.jobs.draw import draw
     from training.jobs.evaluate import describe, evaluate
+    from training.jobs.pictures import draw
 
     folder = run.folder
     report = evaluate(folder, model, data, args.split, *likelihood_counts(run, data, args), args.features, verbose=1)

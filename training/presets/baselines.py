@@ -38,7 +38,7 @@ def vamp_prior(data, num_components, latent_dim, learn_weights, from_data):
     """Returns a VampPrior whose pseudo-inputs start from training examples, or from noise."""
     prior = vm.VampPrior(latent_dim, num_components, data.shape, learn_weights)
     if from_data:
-        prior.adapt(data.arrays("train", UNIT_INTERVAL))
+        prior.initialize_from_examples(data.arrays("train", UNIT_INTERVAL))
     return prior
 
 

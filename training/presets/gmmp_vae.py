@@ -14,8 +14,8 @@ DIVERGENCES = {
     "variational": vm.divergences.Variational(),
     "matched": vm.divergences.Matched(),
     "component_softmin": vm.divergences.ComponentSoftmin(),
-    "softmin": vm.divergences.Softmin(),
-    "mean": vm.divergences.Mean(vm.divergences.Greedy()),  # the paper's
+    "softmin": vm.divergences.SoftminBound(),
+    "mean": vm.divergences.MeanBound(vm.divergences.Greedy()),  # the paper's
 }
 
 

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 import keras_vaemix as vm
 from training.distributed.cluster import shared
-from training.distributed.strategy import steps_at_once
+from training.distributed.strategy import steps_per_execution
 from training.presets.registry import Experiment
 
 START_SEED = 1_000_003  # added to the seed, so that a start sees other noise than the epochs after it
@@ -104,10 +104,12 @@ def train_first(model, experiment, data, seed, epochs, warm_up):
     """Trains a model that another is started from, with the learning rate and the batches of an experiment."""
     steps = len(data.train.x) // experiment.batch_size
     rate = float(keras.ops.convert_to_numpy(experiment.optimizer.learning_rate))
-    model.compile(keras.optimizers.Adam(rate), steps_per_execution=steps_at_once(steps))
+    model.compile(keras.optimizers.Adam(rate), steps_per_execution=steps_per_execution(steps))
     batches = shared(
         model.distribute_strategy,
-        lambda share: data.batches(experiment.batch_size, model.support, seed + START_SEED, augment=experiment.augment, share=share),
+        lambda replica_slice: data.batches(
+            experiment.batch_size, model.support, seed + START_SEED, augment=experiment.augment, replica_slice=replica_slice
+        ),
     )
     callbacks = [vm.callbacks.StopOnNaN(), vm.callbacks.KLWarmUp(warm_up)]
     model.fit(batches, epochs=epochs, steps_per_epoch=steps, shuffle=False, callbacks=callbacks, verbose=2)
@@ -118,7 +120,8 @@ class MixtureStart(NamedTuple):
 
     Attributes:
         epochs: Epochs of the plain VAE, of which the first half is its warm-up.
-        embedding: Function of the latents to whose values the mixture is fitted, as `starts.adapt` takes it; None for the latents.
+        embedding: Function of the latents to whose values the mixture is fitted, as `pretraining.initialize_from_gaussian_mixture` takes
+            it; None for the latents.
     """
 
     epochs: int
@@ -127,8 +130,8 @@ class MixtureStart(NamedTuple):
     def __call__(self, experiment, data, seed):
         """Trains, fits, and leaves the experiment's model with what was found."""
         model = experiment.model
-        train_first(vm.starts.without_mixture(model), experiment, data, seed, self.epochs, self.epochs // 2)
-        vm.starts.adapt(model, data.fixed("train", model.support), seed=seed, embedding=self.embedding)
+        train_first(vm.pretraining.without_mixture(model), experiment, data, seed, self.epochs, self.epochs // 2)
+        vm.pretraining.initialize_from_gaussian_mixture(model, data.fixed("train", model.support), seed=seed, embedding=self.embedding)
 
 
 class FirstStage(NamedTuple):

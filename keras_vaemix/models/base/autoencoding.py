@@ -112,7 +112,7 @@ class AutoencodingModel(GenerativeModel):
     def latent_means(self, x):
         return self.latents(x)
 
-    def encoded(self, x):
+    def posterior_parameters(self, x):
         return {"z": self.latent_means(x)}
 
     def decode(self, z):
@@ -126,7 +126,7 @@ class AutoencodingModel(GenerativeModel):
     def sampler(self):
         return self.prior.sampler()
 
-    def shares(self, x, num_samples, seed):
+    def batch_responsibilities(self, x, num_samples, seed):
         """Returns p(k|z) at z = E(x), [B, K]."""
         return self.prior.responsibilities(self.latent_means(x))
 

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_vaemix.core.blocks import at_once
+from keras_vaemix.core.blocks import batch_size_for
 from keras_vaemix.core.part import check_positive, constructor_config, require
 from keras_vaemix.core.progress import progress
 from keras_vaemix.core.replicas import replica_id
@@ -49,7 +49,7 @@ class GenerativeModel(SteppedModel):
         """Number of components that can be sampled one by one, 1 where there are none."""
 
     @abc.abstractmethod
-    def encoded(self, x):
+    def posterior_parameters(self, x):
         """Returns the parameters of the posterior as a dict of tensors, which export."""
 
     @abc.abstractmethod
@@ -65,10 +65,10 @@ class GenerativeModel(SteppedModel):
         """Returns the `Sampler` of the latents of the highest level, with the weights by which `sample` chooses components."""
 
     @abc.abstractmethod
-    def shares(self, x, num_samples, seed):
+    def batch_responsibilities(self, x, num_samples, seed):
         """Returns the responsibilities [B, K] for a batch x [B, *]; see `responsibilities`."""
 
-    def complete(self, z, component, noise):
+    def decoder_inputs(self, z, component, noise):
         """Returns all that `decode` takes from a draw of the sampler.
 
         Args:
@@ -78,17 +78,17 @@ class GenerativeModel(SteppedModel):
         """
         return (z,)
 
-    def adapt_sampler(self, x, verbose=0):
+    def fit_prior(self, x, verbose=0):
         """Fits what sampling needs and no gradient trains to the training examples x [N, *]; does nothing where there is no such thing.
 
         `verbose` 1 shows a progress bar.
         """
 
     def can_sample(self):
-        """Returns whether there is a density to sample: not before `adapt_sampler` where that fits it."""
+        """Returns whether there is a density to sample: not before `fit_prior` where that fits it."""
         return True
 
-    def exported(self):
+    def export_model(self):
         """Returns the model of which decoder and sampler are exported."""
         return self
 
@@ -110,7 +110,7 @@ class GenerativeModel(SteppedModel):
 
     def reconstruct(self, x):
         """Returns `predict(x)` for a batch, as a tensor."""
-        return self.in_parts(self, tf.cast(x, tf.float32))
+        return self.map_batches(self, tf.cast(x, tf.float32))
 
     def sample(self, n, component=None, seed=None):
         """Returns the means [n, *] of n draws from the model's own prior.
@@ -123,12 +123,12 @@ class GenerativeModel(SteppedModel):
         Raises:
             ValueError: n is less than one, or there is no such component.
         """
-        return self.in_parts(self.decode, *self.sample_latents(n, component, self.seed_for(seed)))
+        return self.map_batches(self.decode, *self.sample_latents(n, component, self.seed_for(seed)))
 
-    def in_parts(self, function, *inputs):
+    def map_batches(self, function, *inputs):
         """Returns a function of tensors [N, *], taken few at a time where examples are large."""
         n = inputs[0].shape[0]  # None in a graph for any number
-        size = at_once(None, self.example_shape, n or 1)
+        size = batch_size_for(None, self.example_shape, n or 1)
         if n is None or n <= size:
             return function(*inputs)
         return tf.concat([function(*(x[i : i + size] for x in inputs)) for i in range(0, n, size)], axis=0)
@@ -147,7 +147,7 @@ class GenerativeModel(SteppedModel):
     def generate(self, sampler, noise, component):
         """Returns all that `decode` takes, made of named noise, and the component of each draw [N]; see `Sampler.generate`."""
         z, component = sampler.generate(noise, component)
-        return self.complete(z, component, noise), component
+        return self.decoder_inputs(z, component, noise), component
 
     def draw(self, sampler, n, component, seed):
         """Returns n draws of all that `decode` takes, and their components [n]; `component` -1 draws it. `seed` is stateless, [2]."""
@@ -171,18 +171,20 @@ class GenerativeModel(SteppedModel):
             verbose: 1 shows a progress bar.
 
         Raises:
-            ValueError: Examples are none that the model takes, or their shares are not finite, as with weights that are not.
+            ValueError: Examples are none that the model takes, or their responsibilities are not finite, as with weights that are not.
         """
         self.check(x)
-        batch_size = at_once(batch_size, self.example_shape, 100)
+        batch_size = batch_size_for(batch_size, self.example_shape, 100)
         check_positive(num_samples=num_samples, batch_size=batch_size)
         starts = progress(range(0, len(x), batch_size), verbose, f"components of {len(x)} examples")
         batches = ((start, tf.cast(x[start : start + batch_size], tf.float32)) for start in starts)
-        shares = np.concatenate([self.shares(batch, num_samples, fold_in([seed, 0], start)) for start, batch in batches])
-        num_wrong = int(np.sum(~np.isfinite(shares).all(axis=1)))
-        expected = "finite shares: restore finite weights, or scale examples so that their posterior does not overflow"
-        require(num_wrong == 0, expected, examples_without=f"{num_wrong} of {len(shares)}")
-        return shares
+        responsibilities = np.concatenate(
+            [self.batch_responsibilities(batch, num_samples, fold_in([seed, 0], start)) for start, batch in batches]
+        )
+        num_wrong = int(np.sum(~np.isfinite(responsibilities).all(axis=1)))
+        expected = "finite responsibilities: restore finite weights, or scale examples so that their posterior does not overflow"
+        require(num_wrong == 0, expected, examples_without=f"{num_wrong} of {len(responsibilities)}")
+        return responsibilities
 
     def cluster(self, x, num_samples=10, batch_size=None, seed=0, verbose=0):
         """Returns the component with the largest share in each example, [N]. Args as in `responsibilities`."""

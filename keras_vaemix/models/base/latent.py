@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 
 from keras_vaemix.core.batch import Terms
-from keras_vaemix.core.blocks import as_array, at_once
+from keras_vaemix.core.blocks import as_array, batch_size_for
 from keras_vaemix.core.part import require_kind
 from keras_vaemix.importance import LikelihoodEstimator
 from keras_vaemix.likelihoods import Likelihood
@@ -32,7 +32,7 @@ class LatentModel(GenerativeModel):
     """
 
     couples_examples = False
-    decoded_at_once = 1000
+    decoded_batch_size = 1000
     num_strata = 1
     has_posterior_density = True
 
@@ -63,7 +63,7 @@ class LatentModel(GenerativeModel):
     def support(self):
         return self.likelihood.support
 
-    def as_sampled(self):
+    def with_sampling_prior(self):
         """Returns the model whose bound has the prior that `sample` draws from: this one, unless a paper does otherwise."""
         return self
 
@@ -80,7 +80,7 @@ class LatentModel(GenerativeModel):
 
     # Training.
 
-    def can_compile(self):
+    def supports_xla(self):
         return self.objective.kl is None or not self.objective.kl.needs_host(self.num_strata)
 
     def losses(self, batch, seed, training):
@@ -134,7 +134,7 @@ class LatentModel(GenerativeModel):
         """
         x = as_array(x)
         self.check(x)
-        batch_size = at_once(batch_size, self.example_shape, 100)
+        batch_size = batch_size_for(batch_size, self.example_shape, 100)
         return self._estimator(x, num_samples, batch_size, seed, chunk_size, verbose)
 
     def log_likelihood(self, x, num_samples=5000, batch_size=None, seed=0, verbose=0):

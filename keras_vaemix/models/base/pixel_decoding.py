@@ -16,7 +16,7 @@ class PixelDecoding:
     `sample` and `reconstruct` return *samples* of p(x | latents), where those of other models return means.
     """
 
-    decoded_at_once = 100
+    decoded_batch_size = 100
 
     @functools.cached_property
     def _sampler(self):

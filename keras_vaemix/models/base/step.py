@@ -89,7 +89,7 @@ class SteppedModel(keras.Model, abc.ABC):
         """Returns the optimizers, by name, beside that of the model itself."""
         return {}
 
-    def can_compile(self):
+    def supports_xla(self):
         """Returns whether everything in a step is in the graph, where XLA can follow."""
         return True
 
@@ -201,7 +201,7 @@ class SteppedModel(keras.Model, abc.ABC):
             kwargs["steps_per_execution"] = 1
         replicas = self.distribute_strategy.num_replicas_in_sync
         if jit_compile == "auto":
-            jit_compile = self.can_compile() and not kwargs.get("run_eagerly") and replicas == 1
+            jit_compile = self.supports_xla() and not kwargs.get("run_eagerly") and replicas == 1
         super().compile(optimizer=optimizer, jit_compile=jit_compile, **kwargs)
         self.check_gradients = check_gradients
         given = {**self.default_optimizers(), **(optimizers or {})}

@@ -49,7 +49,7 @@ def main(argv=None):
             else:
                 runner.train(args.programs, args.out, args.minutes, args.seconds_between)
         else:
-            from export.quiet import import_tensorflow
+            from export.tensorflow_import import import_tensorflow
 
             import_tensorflow()
             from tests.checks.portable import programs

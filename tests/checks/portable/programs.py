@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from export.storage.files import atomically
 from keras_vaemix.callbacks import KLWarmUp, Schedule
-from keras_vaemix.core.blocks import at_once
+from keras_vaemix.core.blocks import batch_size_for
 from keras_vaemix.core.part import require
 from keras_vaemix.core.seeds import fold_in, stateless_seed
 from keras_vaemix.importance import LikelihoodEstimate, LikelihoodEstimator
@@ -113,7 +113,7 @@ def stacked(figures):
 def likelihood_program(model, x, num_samples):
     """Returns the `Program` of the likelihood estimator for a batch of examples x [N, *], and how it is called for all of them."""
     estimator = LikelihoodEstimator(model)
-    batch_size, chunk_size, num_chunks = estimator.sizes(x.shape, num_samples, at_once(None, model.example_shape, 100))
+    batch_size, chunk_size, num_chunks = estimator.sizes(x.shape, num_samples, batch_size_for(None, model.example_shape, 100))
     inputs = {
         "x": tf.TensorSpec([batch_size, *x.shape[1:]]),
         "num_chunks": tf.TensorSpec([], tf.int32),
@@ -153,7 +153,7 @@ def dump(folder, name, argv, timing=False):
     tf.config.experimental.enable_tensor_float_32_execution(False)  # matrix products of float32 are of float32 on GPUs too
     job = train.prepare(argv)
     model, data, experiment = job.experiment.model, job.data, job.experiment
-    require(model.can_compile(), "a model whose steps XLA compiles", preset=job.preset.name)
+    require(model.supports_xla(), "a model whose steps XLA compiles", preset=job.preset.name)
     train.compile_model(experiment, job.args)
     if experiment.start is not None:
         experiment.start(experiment, data, job.args.seed)

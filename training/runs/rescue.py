@@ -8,7 +8,7 @@ from export.storage.files import atomically, is_full
 
 
 @contextlib.contextmanager
-def leaving(recorder, batches, dump_bad_batch=False):
+def save_on_exit(recorder, batches, dump_bad_batch=False):
     """Saves the last whole epoch of a `fit` that ends by an error or a signal, unless it is that the disk has no room.
 
     Args:

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_vaemix.core.blocks import at_once
+from keras_vaemix.core.blocks import batch_size_for
 from keras_vaemix.core.part import require
 from keras_vaemix.core.replicas import reducible
 from keras_vaemix.mixtures.gaussian_mixture import fit_mixture
@@ -17,7 +17,7 @@ from keras_vaemix.priors import NormalMixture, StandardNormal
 
 @functools.singledispatch
 def without_mixture(model):
-    """Returns the VAE of a model's networks with a standard normal prior and no category: what is trained before `adapt`.
+    """Returns the VAE of a model's networks with a standard normal prior and no category: what is trained first.
 
     Args:
         model: A `VAE` or a `CPVAE`.
@@ -26,19 +26,19 @@ def without_mixture(model):
 
 
 @functools.singledispatch
-def adapt(model, x, num_starts=10, batch_size=None, seed=0, embedding=None):
+def initialize_from_gaussian_mixture(model, x, num_starts=10, batch_size=None, seed=0, embedding=None):
     """Starts a model's mixture from a Gaussian mixture fitted to the latents of examples, with the networks as they are.
 
     The prior takes the moments of its components. Of a `VAE` they are diagonal. Of a `CPVAE` they are full, which follow clusters of any
-    orientation, and q(c|x) is taught their responsibilities, while the latents stay as they are. With an embedding the mixture is fitted
-    to that, with full covariances; the prior takes the moments of the latents under its responsibilities.
+    orientation, and q(c|x) is trained to give their responsibilities, while the latents stay as they are. With an embedding the mixture is
+    fitted to that, with full covariances; the prior takes the moments of the latents under its responsibilities.
 
     Args:
         model: A `VAE` or a `CPVAE` whose prior is a `NormalMixture`.
         x: Examples [N, *].
         num_starts: Starts of the Gaussian mixture, of which the likeliest counts.
         batch_size: Number of examples at a time; 200, or fewer large ones, if None.
-        seed: Integer; the start is a function of it, and of Keras's global seed where q(c|x) is taught.
+        seed: Integer; the start is a function of it, and of Keras's global seed where q(c|x) is trained.
         embedding: Function of the latents' means [N, D] and `seed`, such as `embeddings.UMAP()`, that returns points [N, E]; None for
             the latents themselves.
 
@@ -62,54 +62,54 @@ def _(model: CPVAE):
     return VAE(encoder, decoder, StandardNormal(d), model.likelihood, DiagonalNormal(model.heads.log_variance_limits), seed=model.seed)
 
 
-@adapt.register
+@initialize_from_gaussian_mixture.register
 def _(model: VAE, x, num_starts=10, batch_size=None, seed=0, embedding=None):
     check(model, x)
-    batch_size = at_once(batch_size, model.example_shape, 200)
-    encoded = [model.encoded(x[i : i + batch_size]) for i in range(0, len(x), batch_size)]
+    batch_size = batch_size_for(batch_size, model.example_shape, 200)
+    encoded = [model.posterior_parameters(x[i : i + batch_size]) for i in range(0, len(x), batch_size)]
     z, stddev = (np.concatenate([one[name] for one in encoded]) for name in ("mean", "stddev"))
     points, covariance = (z, "diag") if embedding is None else (embedding(z, seed), "full")
-    shares = fit_mixture(points, model.num_components, covariance, num_starts, seed=seed).predict_proba(points)
-    model.prior.adapt(z, shares, np.mean(stddev**2, axis=0))
+    responsibilities = fit_mixture(points, model.num_components, covariance, num_starts, seed=seed).predict_proba(points)
+    model.prior.initialize_from_latents(z, responsibilities, np.mean(stddev**2, axis=0))
 
 
-@adapt.register
+@initialize_from_gaussian_mixture.register
 def _(model: CPVAE, x, num_starts=10, batch_size=None, seed=0, embedding=None):
     check(model, x)
-    batch_size = at_once(batch_size, model.example_shape, 200)
+    batch_size = batch_size_for(batch_size, model.example_shape, 200)
     k, d = model.num_components, model.prior.latent_dim
     params = np.concatenate([model.encoder(x[i : i + batch_size], training=False) for i in range(0, len(x), batch_size)])
     z, variance = params[:, k : k + d], np.exp(np.clip(params[:, k + d :], *model.heads.log_variance_limits))
     points = z if embedding is None else embedding(z, seed)
-    shares = fit_mixture(points, k, "full", num_starts, seed=seed).predict_proba(points).astype("float32")
-    model.prior.adapt(z, shares, variance.mean(axis=0))
-    teach(model, x, shares, params[:, k:], batch_size, seed)
+    responsibilities = fit_mixture(points, k, "full", num_starts, seed=seed).predict_proba(points).astype("float32")
+    model.prior.initialize_from_latents(z, responsibilities, variance.mean(axis=0))
+    distill(model, x, responsibilities, params[:, k:], batch_size, seed)
     model.category_posterior.keep(model.encoder)
     model.adapt_aggregate(x)
 
 
-def teach(model, x, shares, latents, batch_size, seed, num_steps=750):
-    """Trains the encoder of a `CPVAE` to give `shares` [N, K] as q(c|x), and what it gave for the latents, [N, 2 D]."""
+def distill(model, x, responsibilities, latents, batch_size, seed, num_steps=750):
+    """Trains the encoder of a `CPVAE` to give `responsibilities` [N, K] as q(c|x), and what it gave for the latents, [N, 2 D]."""
     k, inputs = model.num_components, keras.Input(model.example_shape)
     outputs = model.encoder(inputs)
-    pupil = Pupil(inputs, [keras.ops.softmax(outputs[:, :k]), outputs[:, k:]])
-    pupil.compile(keras.optimizers.Adam(1e-3), ["categorical_crossentropy", "mse"], jit_compile=False)
-    lessons = tf.data.Dataset.from_tensor_slices((x, (shares, latents))).shuffle(len(x), seed).batch(batch_size).repeat()
-    pupil.lesson = next(iter(lessons))
-    pupil.fit(lessons, steps_per_epoch=num_steps, shuffle=False, verbose=0)
+    student = Student(inputs, [keras.ops.softmax(outputs[:, :k]), outputs[:, k:]])
+    student.compile(keras.optimizers.Adam(1e-3), ["categorical_crossentropy", "mse"], jit_compile=False)
+    batches = tf.data.Dataset.from_tensor_slices((x, (responsibilities, latents))).shuffle(len(x), seed).batch(batch_size).repeat()
+    student.batch = next(iter(batches))
+    student.fit(batches, steps_per_epoch=num_steps, shuffle=False, verbose=0)
 
 
-class Pupil(keras.Model):
+class Student(keras.Model):
     """A model that Keras trains, on several workers too.
 
     Attributes:
-        lesson: A batch of what it is trained on, by which it is built: Keras's way fails on one that replicas share.
+        batch: A batch of what it is trained on, by which it is built: Keras's way fails on one that replicas share.
     """
 
-    lesson = None
+    batch = None
 
     def _maybe_symbolic_build(self, iterator=None, data_batch=None):
-        super()._maybe_symbolic_build(data_batch=self.lesson)
+        super()._maybe_symbolic_build(data_batch=self.batch)
 
     def train_step(self, data):
         return reducible(super().train_step(data))
