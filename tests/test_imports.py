@@ -52,13 +52,12 @@ ROOMS = {
         "keras_vaemix.pretraining keras_vaemix.evaluation keras_vaemix.verify keras_vaemix.callbacks"
     ),
     "export.storage": "",
-    "keras_vaemix.storage": "keras_vaemix.core keras_vaemix.version export.storage",
+    "keras_vaemix.storage": "keras_vaemix.core keras_vaemix.version",
     "export": "keras_vaemix.core keras_vaemix.networks keras_vaemix.models export.storage keras_vaemix.storage",
     "training.distributed": "keras_vaemix.core",
     "training.data": "keras_vaemix.core export.storage keras_vaemix.storage training.distributed",
     "training.features": "keras_vaemix.core keras_vaemix.models keras_vaemix.evaluation export.storage training.data",
     "training.presets": "keras_vaemix.core keras_vaemix.models keras_vaemix training.distributed training.data",
-    "training": "training.jobs",
     "training.papers": "export.storage training.presets training.findings",
     "training.runs": ("keras_vaemix.core keras_vaemix.callbacks export.storage keras_vaemix.storage training.data training.papers"),
     "training.findings": (
@@ -69,6 +68,7 @@ ROOMS = {
         "keras_vaemix.callbacks keras_vaemix export.storage keras_vaemix.storage export training.distributed "
         "training.data training.features training.presets training.papers training.runs training.findings"
     ),
+    "training": "training.jobs",
 }
 
 

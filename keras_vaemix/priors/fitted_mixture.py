@@ -98,7 +98,7 @@ class FittedMixture(MixturePrior):
         """Raises `ValueError` before `fit`."""
         with tf.init_scope():  # also where a graph is traced
             is_fitted = bool(self.is_fitted.numpy())
-        expected = "a fitted density: call the model's adapt_sampler(x) with training examples, or the prior's fit(z) with their latents"
+        expected = "a fitted density: call the model's fit_prior(x) with training examples, or the prior's fit(z) with their latents"
         require(is_fitted, expected, is_fitted=is_fitted)
 
     def logits(self):

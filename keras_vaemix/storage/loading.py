@@ -4,7 +4,6 @@ from pathlib import Path
 
 import keras
 
-from export.storage.files import first_line
 from keras_vaemix.storage.archives import check_keras_file
 
 
@@ -16,4 +15,5 @@ def load_model(path):
         check_keras_file(path)
         return keras.saving.load_model(path, safe_mode=True)
     except Exception as error:  # of whatever kind: a file can name any class of Keras with any arguments
-        raise ValueError(f"Expected {path} to be a whole Keras model. Received: {first_line(error)}") from error
+        first_line = str(error).partition("\n")[0]
+        raise ValueError(f"Expected {path} to be a whole Keras model. Received: {first_line}") from error

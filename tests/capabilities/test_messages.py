@@ -97,5 +97,5 @@ def test_pseudo_inputs_are_told_how_to_scale_examples():
 
 def test_samples_before_the_density_is_fitted_are_told_what_fits_it():
     model = autoencoder(prior=vm.FittedMixture(D, 2))
-    with pytest.raises(ValueError, match=r"call the model's adapt_sampler\(x\) with training examples"):
+    with pytest.raises(ValueError, match=r"call the model's fit_prior\(x\) with training examples"):
         model.sample(2)

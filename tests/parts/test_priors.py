@@ -322,7 +322,7 @@ def test_fit_is_a_function_of_its_seed_and_need_not_converge():
 )
 def test_density_must_be_fitted_first(use):
     prior = vm.FittedMixture(2, 3)
-    with pytest.raises(ValueError, match=r"Expected a fitted density: call the model's adapt_sampler\(x\).* Received: is_fitted=False"):
+    with pytest.raises(ValueError, match=r"Expected a fitted density: call the model's fit_prior\(x\).* Received: is_fitted=False"):
         use(prior)
     prior.fit(latents())
     use(prior)

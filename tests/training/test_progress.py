@@ -35,13 +35,13 @@ OPERATIONS = {
         lambda x, v: catalogue.make("NormalMixture").responsibilities(x, batch_size=10, verbose=v),
         ["components of 30 examples"],
     ),
-    "adapt_sampler": (lambda x, v: catalogue.cp_vae(vm.ELBO(), 0).fit_prior(x, verbose=v), ["components of 30 examples"]),
-    "adapt_sampler, codes": (lambda x, v: catalogue.AUTOENCODERS["fitted"]().fit_prior(x, verbose=v), ["codes of 30 examples"]),
-    "adapt_sampler, draws": (
+    "fit_prior": (lambda x, v: catalogue.cp_vae(vm.ELBO(), 0).fit_prior(x, verbose=v), ["components of 30 examples"]),
+    "fit_prior, codes": (lambda x, v: catalogue.AUTOENCODERS["fitted"]().fit_prior(x, verbose=v), ["codes of 30 examples"]),
+    "fit_prior, draws": (
         lambda x, v: catalogue.gamix_vae("FittedMixture").fit_prior(x, verbose=v),
         ["posteriors of 30 examples"],
     ),
-    "adapt_sampler, nothing to fit": (lambda x, v: catalogue.make().fit_prior(x, verbose=v), []),
+    "fit_prior, nothing to fit": (lambda x, v: catalogue.make().fit_prior(x, verbose=v), []),
     "generation": (
         lambda x, v: evaluation.generation_report(catalogue.make(**GREY), x, features, batch_size=10, verbose=v),
         ["features of 30 real images", "features of 30 samples", "features of 30 reconstructions"],

@@ -7,8 +7,9 @@ from export import flags
 from export.storage.contents import EVALUATION
 from export.storage.files import read_config, read_history, read_json
 from export.tensorflow_import import import_tensorflow
+from training.papers.recording import record
 from training.papers.registry import row_named
-from training.papers.result_rows import UNNAMED, VERDICTS, portable, record, writable
+from training.papers.result_rows import UNNAMED, VERDICTS, portable, writable
 
 
 def row_of(run, table):

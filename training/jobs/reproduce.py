@@ -19,8 +19,9 @@ from export.storage.files import read_history, runs_root
 from export.storage.locks import HeldError, locked
 from export.tensorflow_import import import_tensorflow
 from training.jobs.status import status
+from training.papers.recording import record
 from training.papers.registry import TABLES
-from training.papers.result_rows import has_likelihood, is_finished, known_rows, record, writable, written_rows
+from training.papers.result_rows import has_likelihood, is_finished, known_rows, writable, written_rows
 from training.papers.row import as_run
 from training.runs.signals import Signals
 

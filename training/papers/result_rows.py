@@ -4,8 +4,7 @@ import functools
 import re
 from pathlib import Path
 
-from export.storage.files import read_rows, write_json
-from training.papers.registry import with_paper
+from export.storage.files import read_rows
 from training.papers.row import as_run
 
 PROJECT = Path(__file__).parents[2]
@@ -69,16 +68,3 @@ def has_likelihood(row, samples, examples):
         return True
     wanted = min(examples or row["num_examples"], row["num_examples"])
     return row["num_likelihood_examples"] >= wanted and row["num_samples"] >= samples
-
-
-def record(row, table, out=None):
-    """Puts a row into a table, in the place of an earlier one of the same experiment, and writes the judged TABLE.json and TABLE.md."""
-    from export.storage.locks import locked
-    from training.papers.tables import write_full
-    from training.papers.verdicts import judged
-
-    out = writable(out)
-    with locked(out, waits=True):
-        rows = judged(table, place(known_rows(table, out), with_paper(row, table)))
-        write_json(out / f"{table}.json", rows)
-        write_full(rows, out / f"{table}.md")
