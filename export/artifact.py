@@ -87,7 +87,7 @@ def manifest(frozen, folder):
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     return {
         "model": type(model).__name__,
-        **{part: type(getattr(model, part)).__name__ for part in ("prior", "likelihood", "cost") if hasattr(model, part)},
+        **{part: type(getattr(model, part)).__name__ for part in ("prior", "likelihood" if model.has_likelihood else "cost")},
         **frozen.facts(),
         "x_shape": list(model.example_shape),
         "value_range": [0.0, 1.0] if bounded else None,

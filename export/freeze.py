@@ -1,5 +1,6 @@
 """What an artifact computes: decoding and sampling, with the prior frozen to constants."""
 
+import functools
 import math
 from typing import Any, NamedTuple
 
@@ -145,12 +146,16 @@ class FrozenPixels(Frozen):
 def freeze(model):
     """Returns the `Frozen` form of a model."""
     model = model.export_model()
-    return kind_of(model)(model, model.sampler().constants())
+    return frozen(model, model.sampler().constants())
 
 
-def kind_of(model):
-    """Returns the class of a model's frozen form."""
-    return FrozenPixels if isinstance(model, PixelDecoding) else Frozen
+@functools.singledispatch
+def frozen(model, sampler):
+    """Returns the frozen form of a kind of model with a frozen sampler, or with None."""
+    return Frozen(model, sampler)
+
+
+frozen.register(PixelDecoding, FrozenPixels)
 
 
 def check_exportable(model):
@@ -159,7 +164,7 @@ def check_exportable(model):
     It sees all latents, those that an export leaves out too.
     """
     model = in_float32(model)
-    graphs = kind_of(model)(model, model.sampler().constants() if model.can_sample() else None).graphs()
+    graphs = frozen(model, model.sampler().constants() if model.can_sample() else None).graphs()
     if "sampler.onnx" in graphs:
         del graphs[next(iter(graphs))]
     for name, graph in graphs.items():

@@ -4,7 +4,6 @@ import keras
 import tensorflow as tf
 
 from keras_vaemix.core.shapes import specs_of
-from keras_vaemix.models import LatentModel
 
 
 def write_saved_model(frozen, path):
@@ -35,6 +34,6 @@ def write_saved_model(frozen, path):
     archive.add_endpoint("sample_component", sample_component, [n_spec, component_spec, seed_spec])
     archive.add_endpoint("decode", decode, frozen.decode_inputs())
     archive.add_endpoint("encode", model.posterior_parameters, [x_spec])
-    if isinstance(model, LatentModel):
+    if model.has_likelihood:
         archive.add_endpoint("log_joint", log_joint, [x_spec, *specs_of(model.joint_sizes)])
     archive.write_out(str(path), verbose=False)

@@ -39,12 +39,9 @@ ROOMS = {
         "keras_vaemix.core keras_vaemix.mixtures keras_vaemix.divergences keras_vaemix.objectives "
         "keras_vaemix.importance keras_vaemix.posteriors keras_vaemix.priors keras_vaemix.models"
     ),
-    "keras_vaemix.visualization": "keras_vaemix.core keras_vaemix.evaluation",
+    "keras_vaemix.visualization": "keras_vaemix.core keras_vaemix.priors keras_vaemix.models keras_vaemix.evaluation",
     "keras_vaemix.verify": ("keras_vaemix.core keras_vaemix.divergences keras_vaemix.objectives keras_vaemix.evaluation"),
-    "keras_vaemix.callbacks": (
-        "keras_vaemix.core keras_vaemix.priors keras_vaemix.models.base keras_vaemix.models keras_vaemix.evaluation "
-        "keras_vaemix.visualization"
-    ),
+    "keras_vaemix.callbacks": "keras_vaemix.core keras_vaemix.models.base keras_vaemix.evaluation keras_vaemix.visualization",
     "keras_vaemix": (
         "keras_vaemix.core keras_vaemix.version keras_vaemix.integrations keras_vaemix.likelihoods "
         "keras_vaemix.networks keras_vaemix.divergences keras_vaemix.objectives keras_vaemix.posteriors "
@@ -56,7 +53,7 @@ ROOMS = {
     "export": "keras_vaemix.core keras_vaemix.networks keras_vaemix.models export.storage keras_vaemix.storage",
     "training.distributed": "keras_vaemix.core",
     "training.data": "keras_vaemix.core export.storage keras_vaemix.storage training.distributed",
-    "training.features": "keras_vaemix.core keras_vaemix.models keras_vaemix.evaluation export.storage training.data",
+    "training.features": "keras_vaemix.core keras_vaemix.evaluation export.storage training.data",
     "training.presets": "keras_vaemix.core keras_vaemix.models keras_vaemix training.distributed training.data",
     "training.papers": "export.storage training.presets training.findings",
     "training.runs": ("keras_vaemix.core keras_vaemix.callbacks export.storage keras_vaemix.storage training.data training.papers"),
@@ -64,8 +61,8 @@ ROOMS = {
         "keras_vaemix.evaluation keras_vaemix.verify keras_vaemix keras_vaemix.storage export training.data training.presets training.runs"
     ),
     "training.jobs": (
-        "keras_vaemix.core keras_vaemix.models keras_vaemix.evaluation keras_vaemix.visualization keras_vaemix.verify "
-        "keras_vaemix.callbacks keras_vaemix export.storage keras_vaemix.storage export training.distributed "
+        "keras_vaemix.core keras_vaemix.priors keras_vaemix.models keras_vaemix.evaluation keras_vaemix.visualization "
+        "keras_vaemix.verify keras_vaemix.callbacks export.storage keras_vaemix.storage export training.distributed "
         "training.data training.features training.presets training.papers training.runs training.findings"
     ),
     "training": "training.jobs",

@@ -5,11 +5,10 @@ import numpy as np
 import tensorflow as tf
 
 from keras_vaemix.core.part import check_positive
-from keras_vaemix.evaluation import category_table, cluster_report, has_kl_ladder, kl_ladder, latent_effects, posterior_means
+from keras_vaemix.evaluation import category_table, cluster_report, has_kl_ladder, kl_ladder
 from keras_vaemix.evaluation.clustering import check_indices, check_labels
-from keras_vaemix.models import GAMIXVAE, AutoencodingModel
-from keras_vaemix.priors import FittedMixture
-from keras_vaemix.visualization import pictures, plots
+from keras_vaemix.visualization import plots
+from keras_vaemix.visualization.by_kind import latent_pictures, prior_pictures, sampled_with
 
 
 class TensorBoard(keras.callbacks.TensorBoard):
@@ -51,36 +50,27 @@ class TensorBoard(keras.callbacks.TensorBoard):
             self.write_pictures(epoch)
 
     def write_pictures(self, epoch):
-        prior, shape, num_components = getattr(self.model, "prior", None), self.x.shape[1:], self.model.num_components
+        shape, num_components = self.x.shape[1:], self.model.num_components
         with self._train_writer.as_default(epoch):
             if len(shape) == 3 and shape[-1] in (1, 3):
                 self.picture("reconstructions", plots.pairs(self.x[:32], self.model.reconstruct(self.x[:32])))
-                sampled = self.sampled()
+                sampled = sampled_with(self.model, self.x)
                 if sampled.can_sample():
                     self.picture("samples", plots.component_samples(sampled, seed=0))
-                if hasattr(prior, "pseudo_inputs"):
-                    self.picture("pseudo_inputs", plots.grid(prior.pseudo_inputs()[:100], 10))
+                for name, image in prior_pictures(self.model.prior).items():
+                    self.picture(name, image)
             if num_components > 1 and self.model.can_sample():
                 self.write_components()
-            if isinstance(self.model, AutoencodingModel) and len(self.x) > 1:
-                self.picture("covariance", pictures.covariance_picture(posterior_means(self.model, self.x)))
-            if isinstance(self.model, GAMIXVAE) and len(shape) == 3 and len(self.x) > 1:
-                self.write_latents()
-            if hasattr(self.model, "soft_mask"):
-                tf.summary.histogram("mask", self.model.soft_mask())
+            if len(self.x) > 1:
+                for name, make in latent_pictures(self.model).items():
+                    self.picture(name, make(self.model, self.x))
+            for name, values in self.model.histograms().items():
+                tf.summary.histogram(name, values)
             if self.model.can_sample() and has_kl_ladder(self.model):
                 ladder = {name: np.mean(value) for name, value in kl_ladder(self.model, self.x).items()}
                 estimate = ladder.pop("monte_carlo")
                 for name, value in ladder.items():
                     tf.summary.scalar(f"kl_gap/{name}", value - estimate)
-
-    def sampled(self):
-        """Returns the model whose samples are a picture: of a GAMIX-VAE whose density is fitted later, with the moments of the examples."""
-        if self.model.can_sample() or not isinstance(self.model, GAMIXVAE) or len(self.x) < 2:
-            return self.model
-        sampled = self.model.sampled_by(FittedMixture(self.model.prior.latent_dim, 1))
-        sampled.fit_prior(self.x)
-        return sampled
 
     def write_components(self):
         responsibilities = self.model.responsibilities(self.x)  # [N, K]
@@ -92,13 +82,6 @@ class TensorBoard(keras.callbacks.TensorBoard):
             tf.summary.scalar("components/cluster_accuracy", report["cluster_accuracy"])
             table = category_table(np.argmax(responsibilities, axis=1), self.labels, responsibilities.shape[1])
             self.picture("categories", plots.heat_map(table))
-
-    def write_latents(self):
-        effects, half = latent_effects(self.model, self.x, num_examples=2), min(8, len(self.x) // 2)
-        self.picture("effects", pictures.effects_picture(effects))
-        if len(effects) > 1:
-            self.picture("variants", pictures.variants(self.model, self.x[0], np.argsort(-effects, kind="stable")[:2].tolist()))
-        self.picture("transitions", pictures.transitions(self.model, self.x[:half], self.x[half : 2 * half]))
 
     def picture(self, name, image):
         tf.summary.image(name, image[None])

@@ -20,6 +20,7 @@ from keras_vaemix.evaluation.neighbours import nearest_neighbors
 from keras_vaemix.evaluation.precision_recall import PRDCurve, improved_precision_recall, prd_curve, precision_recall_distributions
 from keras_vaemix.evaluation.quadrature import exact_log_likelihood, exact_parts, exact_posterior, posterior_kl
 from keras_vaemix.evaluation.reconstruction import autoencoder_report
+from keras_vaemix.evaluation.report import report
 from keras_vaemix.evaluation.sharpness import l1, sharpness, sharpness_report
 
 __all__ = [
@@ -56,6 +57,7 @@ __all__ = [
     "posterior_means",
     "prd_curve",
     "precision_recall_distributions",
+    "report",
     "sample_of",
     "sharpness",
     "sharpness_report",

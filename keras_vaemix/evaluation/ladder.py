@@ -8,7 +8,7 @@ from keras_vaemix.core.blocks import batch_size_for
 from keras_vaemix.core.part import check_positive
 from keras_vaemix.core.seeds import fold_in, stateless_seed
 from keras_vaemix.mixtures.normal_components import NormalComponents, is_normal_mixture
-from keras_vaemix.models import VAE
+from keras_vaemix.models import OneLevelModel
 from keras_vaemix.objectives import ELBO
 from keras_vaemix.posteriors import MixturePosterior
 from keras_vaemix.priors import VampPrior
@@ -26,12 +26,12 @@ PAPER_KL = divergences.MeanBound(divergences.Greedy())  # U of the GMMpVAE paper
 
 def has_kl_ladder(model):
     """Returns whether a model has one posterior and one prior of the same latents, at least one of them a mixture."""
-    return isinstance(model, VAE) and (model.num_components > 1 or model.num_strata > 1)
+    return isinstance(model, OneLevelModel) and (model.num_components > 1 or model.num_strata > 1)
 
 
 def bounds_of(model):
     """Returns those of `LADDER` that the model's posterior and prior allow; none for what is no mixture of diagonal normals."""
-    if not isinstance(model, VAE):
+    if not isinstance(model, OneLevelModel):
         return {}
     q = model.posterior.distribution(tf.zeros([1, *model.encoder.output_shape[1:]]))
     p = model.prior.distribution(model.encode)
@@ -43,7 +43,7 @@ def bounds_of(model):
 
 def has_paper_kl(model):
     """Returns whether `paper_kl` is defined: of a GMMpVAE, and of any model that is trained by a bound, where both mixtures match."""
-    if not isinstance(model, VAE):
+    if not isinstance(model, OneLevelModel):
         return False
     is_gmmp = isinstance(model.posterior, MixturePosterior) and isinstance(model.prior, VampPrior)
     return (is_gmmp or not model.has_unbiased_kl()) and "mean" in bounds_of(model)

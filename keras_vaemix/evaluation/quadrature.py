@@ -1,11 +1,13 @@
 """Exact likelihoods, bounds and posteriors of models with one latent dimension, by quadrature."""
 
+import functools
+
 import numpy as np
 import tensorflow as tf
 from scipy.special import logsumexp
 
 from keras_vaemix.core.part import check_positive, require
-from keras_vaemix.models import CPVAE
+from keras_vaemix.models import CPVAE, OneLevelModel
 
 GRID = (-10.0, 10.0, 4001)
 MASS_ERROR = 1e-3  # share of p(z) that may lie outside the grid
@@ -32,8 +34,7 @@ def log_densities(model, x, grid=None, batch_size=None):
     grid = points(grid)
     weights = np.gradient(grid)  # the trapezoidal rule: half the distance between the neighbours,
     weights[[0, -1]] /= 2  # or to the only one
-    over = OverCategories if isinstance(model, CPVAE) else OverLatents
-    nodes = over(model, tf.constant(grid[:, None, None], tf.float32))  # [G, 1, 1]
+    nodes = nodes_of(model, tf.constant(grid[:, None, None], tf.float32))  # [G, 1, 1]
     log_pz = np.asarray(nodes.log_pz, "float64")
     weights = np.repeat(weights, len(log_pz) // len(grid))
     mass = float(np.sum(weights * np.exp(log_pz)))
@@ -46,6 +47,13 @@ def log_densities(model, x, grid=None, batch_size=None):
         yield np.asarray(log_px, "float64").T, log_pz, np.asarray(log_qz, "float64").T, weights
 
 
+@functools.singledispatch
+def nodes_of(model, z):
+    """Returns what is summed over, for a kind of model and the points of a grid [G, 1, 1]."""
+    raise ValueError(f"Expected a VAE or a CPVAE, whose latents are those of a grid. Received: {type(model).__name__}")
+
+
+@nodes_of.register(OneLevelModel)
 class OverLatents:
     """The points of a grid [G, 1, 1] as latents of a `VAE`: the likelihood's parameters there, p(z) and q(z|x)."""
 
@@ -57,6 +65,7 @@ class OverLatents:
         return self.model.encode(x).log_prob(self.z)  # [G, B]
 
 
+@nodes_of.register(CPVAE)
 class OverCategories:
     """The points of a grid with each category of a `CPVAE`, z the slower: what is summed over them is summed over c too."""
 

@@ -5,6 +5,7 @@ from keras_vaemix.models.autoencoder import Autoencoder
 from keras_vaemix.models.base.autoencoding import AutoencodingModel
 from keras_vaemix.models.base.generative import GenerativeModel
 from keras_vaemix.models.base.latent import LatentModel
+from keras_vaemix.models.base.one_level import OneLevelModel
 from keras_vaemix.models.base.pixel_decoding import PixelDecoding
 from keras_vaemix.models.base.step import SteppedModel, Update
 from keras_vaemix.models.cp_vae import CPVAE
@@ -31,6 +32,7 @@ __all__ = [
     "HierarchicalVAE",
     "LatentModel",
     "MaskAAE",
+    "OneLevelModel",
     "PixelDecoding",
     "PixelHierarchicalVAE",
     "PixelVAE",

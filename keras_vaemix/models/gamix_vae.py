@@ -9,15 +9,15 @@ from keras_vaemix.core.blocks import batch_size_for
 from keras_vaemix.core.part import register, require, require_kind
 from keras_vaemix.core.progress import progress
 from keras_vaemix.core.seeds import fold_in
+from keras_vaemix.models.base.one_level import OneLevelModel
 from keras_vaemix.models.base.step import Update
-from keras_vaemix.models.vae import VAE
 from keras_vaemix.posteriors import DiagonalNormal
 from keras_vaemix.regularizers.adversarial import AdversarialLoss, LeastSquares, Wasserstein
 from keras_vaemix.regularizers.moments import AggregateMoments, TotalMoments
 
 
 @register
-class GAMIXVAE(VAE):
+class GAMIXVAE(OneLevelModel):
     r"""VAE with the global posterior :math:`q(z) = \frac1b \sum_i N(\mu_i, \sigma_i^2)`; it minimises (eq. 13)
 
     .. math:: \beta_1 KL(N(\bar\mu, \bar\sigma^2) \| N(0, I)) + \beta_2 \frac1b \sum_i KL_{11}(\sigma_i^2)

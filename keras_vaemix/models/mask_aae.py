@@ -99,6 +99,9 @@ class MaskAAE(CriticAutoencoder):
 
     # The mask.
 
+    def histograms(self):
+        return {"mask": self.soft_mask()}
+
     def soft_mask(self):
         """Returns a, [D]."""
         return 1.0 - tf.exp(-tf.convert_to_tensor(self.raw_mask))

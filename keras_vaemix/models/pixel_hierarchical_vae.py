@@ -3,12 +3,12 @@
 import tensorflow as tf
 
 from keras_vaemix.core.part import register
+from keras_vaemix.models.base.hierarchical import HierarchicalModel
 from keras_vaemix.models.base.pixel_decoding import PixelDecoding
-from keras_vaemix.models.hierarchical_vae import HierarchicalVAE
 
 
 @register
-class PixelHierarchicalVAE(PixelDecoding, HierarchicalVAE):
+class PixelHierarchicalVAE(PixelDecoding, HierarchicalModel):
     r"""Two-level VAE with an autoregressive decoder, :math:`p(x|z_1, z_2) = \prod_i p(x_i | x_{<i}, z_1, z_2)`: the PixelHVAE.
 
     `sample`, `decode` and `reconstruct` return *samples* of p(x|z1, z2), where those of `HierarchicalVAE` return means.

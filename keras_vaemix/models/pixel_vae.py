@@ -3,12 +3,12 @@
 import tensorflow as tf
 
 from keras_vaemix.core.part import register
+from keras_vaemix.models.base.one_level import OneLevelModel
 from keras_vaemix.models.base.pixel_decoding import PixelDecoding
-from keras_vaemix.models.vae import VAE
 
 
 @register
-class PixelVAE(PixelDecoding, VAE):
+class PixelVAE(PixelDecoding, OneLevelModel):
     r"""Variational autoencoder with an autoregressive decoder, :math:`p(x|z) = \prod_i p(x_i | x_{<i}, z)`.
 
     The likelihood is that of a pixel given z and the pixels before it. All of an image's are computed at once where the image is

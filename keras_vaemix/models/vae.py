@@ -1,18 +1,11 @@
 """The variational autoencoder with any posterior, prior and likelihood."""
 
-import tensorflow as tf
-
-from keras_vaemix.core.batch import Batch
-from keras_vaemix.core.part import register, require, require_kind
-from keras_vaemix.core.shapes import fold, unfold
-from keras_vaemix.models.base.latent import LatentModel
-from keras_vaemix.objectives import Draws, weighted_path
-from keras_vaemix.posteriors import DiagonalNormal, Posterior
-from keras_vaemix.priors import Prior
+from keras_vaemix.core.part import register
+from keras_vaemix.models.base.one_level import OneLevelModel
 
 
 @register
-class VAE(LatentModel):
+class VAE(OneLevelModel):
     r"""Variational autoencoder, :math:`p(x, z) = p(x|z)\,p(z)` with posterior :math:`q(z|x)`.
 
     A VAE with a learned normal, a mixture prior or a VampPrior, the beta-VAE and the IWAE are this class with other parts.
@@ -31,111 +24,3 @@ class VAE(LatentModel):
 
     Reference: D. Kingma, M. Welling, *Auto-Encoding Variational Bayes*, 2014.
     """
-
-    def __init__(self, encoder, decoder, prior, likelihood, posterior=None, objective=None, seed=0, **kwargs):
-        require_kind("prior", prior, Prior)
-        super().__init__(likelihood, objective, seed, **kwargs)
-        self.encoder, self.decoder, self.prior = encoder, decoder, prior
-        self.posterior = DiagonalNormal() if posterior is None else posterior
-        require_kind("posterior", self.posterior, Posterior)
-        prior.check_example_shape(self.example_shape)
-        for what, received, expected in (
-            ("encoder with output", encoder.output_shape, (None, self.posterior.params_size(prior.latent_dim))),
-            ("decoder with input", decoder.input_shape, self.decoder_input_shape()),
-        ):
-            require(received == expected, f"{what} shape {expected} for latent_dim={prior.latent_dim}", shape=received)
-        expected = "posterior.num_strata == 1 for a pathwise objective, which needs draws of q itself: choose SampledMixturePosterior"
-        require(not self.objective.pathwise or self.posterior.num_strata == 1, expected, num_strata=self.posterior.num_strata)
-        is_enough = self.posterior.has_density or not (prior.needs_encoder or self.objective.pathwise)
-        expected = "a posterior with a density at any point where the prior is made of posteriors, or the objective is pathwise"
-        require(is_enough, expected, posterior=self.posterior)
-        self.built = True
-
-    @property
-    def num_strata(self):
-        return self.posterior.num_strata
-
-    @property
-    def has_posterior_density(self):
-        return self.posterior.has_density
-
-    @property
-    def example_shape(self):
-        return self.encoder.input_shape[1:]
-
-    @property
-    def latent_sizes(self):
-        return {"z": self.prior.latent_dim}
-
-    @property
-    def num_components(self):
-        return self.prior.num_components
-
-    def decoder_input_shape(self):
-        """Returns the `input_shape` that the decoder has to have."""
-        return (None, self.prior.latent_dim)
-
-    # Distributions and draws.
-
-    def encode(self, x):
-        """Returns q(z|x), a TFP distribution of batch [B] and event [D].
-
-        Raises:
-            ValueError: The posterior's density is known at its own draws alone.
-        """
-        expected = "a posterior with a density at any point: `draws` has that of its draws"
-        require(self.posterior.has_density, expected, posterior=self.posterior)
-        return self.posterior.distribution(self.encoder(x, training=False))
-
-    def draws(self, batch, objective, seed, training=False):
-        x = Batch.of(batch).x
-        params = self.encoder(x, training=training)
-        z, log_weight, log_qz = self.posterior.draw(params, objective.num_samples, seed)  # [S, B, D], [S, B], [S, B]
-        path = None
-        if objective.pathwise and training:
-            z, path = weighted_path(z)
-            log_qz = self.posterior.distribution(tf.stop_gradient(params)).log_prob(z)
-        q, p = self.posterior.distribution(params), self.prior.distribution(self.encode, training)
-        return Draws(
-            log_weight=log_weight,
-            log_px=self.likelihood.log_prob(self.decode_params(z, x, training), x, training),
-            log_pz=p.log_prob(z),
-            log_qz=log_qz,
-            kl=objective.kl(q, p) if objective.kl and q is not None else None,
-            path=path,
-        )
-
-    def decode_params(self, z, x=None, training=False):
-        """Returns the likelihood's parameters [S, B, *] for z [S, B, D]; x [B, *] is for decoders that look at it."""
-        return unfold(self.decoder(fold(z), training=training), tf.shape(z)[0])
-
-    # Plain tensors, which export.
-
-    def decode(self, z):
-        """Returns the mean of p(x|z), [B, *], for z [B, D]."""
-        return self.likelihood.mean(tf.cast(self.decoder(z, training=False), tf.float32))
-
-    def call(self, x):
-        """Returns the reconstruction of x: the mean of p(x|z) at the centre of q(z|x)."""
-        return self.decode(self.posterior.center(self.encoder(x, training=False)))
-
-    def posterior_parameters(self, x):
-        return self.posterior.summary(self.encoder(x, training=False))
-
-    def latent_means(self, x):
-        return self.posterior.mean(self.encoder(x, training=False))
-
-    def log_joint(self, x, z):
-        log_px = self.likelihood.log_prob(self.decode_params(z[None], x), x)[0]
-        return log_px + self.prior.distribution(self.encode).log_prob(z)
-
-    # Components.
-
-    def sampler(self):
-        return self.prior.sampler(self.encode)
-
-    def batch_responsibilities(self, x, num_samples, seed):
-        r"""Returns :math:`E_{q(z|x)}\, p(k|z)`, [B, K]."""
-        z, log_weight, _ = self.posterior.draw(self.encoder(x, training=False), num_samples, seed)
-        share = self.prior.responsibilities(z, self.encode)  # [S, B, K]
-        return tf.reduce_sum(tf.exp(log_weight)[..., None] * share, axis=0)

@@ -1,7 +1,6 @@
 """Which network's features judge the images of a model and a data set."""
 
 from keras_vaemix.core.part import require
-from keras_vaemix.models import LatentModel
 from training.features.classifier import LABELS_EXPECTED, feature_network, has_classes
 from training.features.inception import INCEPTION_FEATURES, InceptionFeatures, check_inception
 from training.features.lenet import hidden_units
@@ -26,7 +25,7 @@ def resolve_features(name, model, data, split="test"):
         return name
     if name == "auto":
         can = data.is_images() and has_classes(data) and len(getattr(data, split).x) > num_features("lenet", data.shape)
-        return "lenet" if can and not isinstance(model, LatentModel) else "none"
+        return "lenet" if can and not model.has_likelihood else "none"
     require(data.is_images(), f"images for --features {name}: choose none", dataset=data.name, shape=data.shape)
     require(name != "lenet" or has_classes(data), LABELS_EXPECTED, dataset=data.name)
     n, most = len(getattr(data, split).x), num_features(name, data.shape)

@@ -7,10 +7,8 @@ from pathlib import Path
 from export import flags
 from export.tensorflow_import import import_tensorflow
 
-MATCHED_ON = 10_000  # training examples on which categories are matched with labels
 FEATURES = ("auto", "none", "lenet", "inception")  # auto: lenet for autoencoders of images with labels
 SPLITS = ("validation", "test")  # that can judge a run
-SPLIT_ON = 1000  # examples of the divergence split, which compares all pairs
 PAPERS_SAMPLES, MOST_SAMPLES, LEAST = 5000, 1000, 100  # importance samples of papers and of training.train; LEAST of these, and examples
 EXAMPLES_OF_LATENT = 4  # to train on an example takes as long as to decode three latents, and more: forward and backward
 
@@ -36,105 +34,19 @@ def evaluate(folder, model, data, split, num_samples, num_likelihood_examples=No
     A given `LikelihoodEstimate` is used instead of a new one; `verbose` 1 shows how far each long part is.
     """
     from export.storage.files import write_json
-    from keras_vaemix.evaluation import autoencoder_report
-    from keras_vaemix.models import GAMIXVAE, LatentModel
+    from keras_vaemix import evaluation
     from training.features.choice import resolve_features
+    from training.jobs.reports import component_report, image_report, own_report
 
     features, x = resolve_features(features, model, data, split), data.arrays(split, model.support)
-    if isinstance(model, LatentModel):
-        report = bound_report(model, x, num_samples, num_likelihood_examples, estimate, verbose)
-    else:
-        report = autoencoder_report(model, x, verbose=verbose)
+    report = evaluation.report(model, x, num_samples, num_likelihood_examples, estimate, verbose)
     report["split"] = split
     if model.num_components > 1:
         report |= component_report(model, data, split, verbose)
     if features != "none":
         report |= image_report(model, data, split, x, features, verbose)
-    if isinstance(model, GAMIXVAE):
-        report |= samplers_report(model, data, x, features, report, verbose)
+    report |= own_report(model, data, x, features, report, verbose)
     write_json(Path(folder) / "evaluation.json", report)
-    return report
-
-
-def bound_report(model, x, num_samples, num_likelihood_examples, estimate=None, verbose=0):
-    """Returns bound and log-likelihood, those of the model that is sampled too where a paper's bound has another prior."""
-    from keras_vaemix.evaluation import likelihood_report
-
-    asked = {"num_likelihood_examples": num_likelihood_examples, "verbose": verbose}
-    report, sampled = likelihood_report(model, x, num_samples, estimate=estimate, **asked), model.with_sampling_prior()
-    if sampled is not model:
-        other = likelihood_report(sampled, x, num_samples, **asked)
-        report["sampled"] = {name: value for name, value in other.items() if isinstance(value, float)}
-    return report
-
-
-def image_report(model, data, split, x, features, verbose=0):
-    """Returns the figures of generated and reconstructed images against the real ones of a split, as grey as they came."""
-    from keras_vaemix.core import supports
-    from keras_vaemix.evaluation import generation_report
-    from training.features.choice import load_features
-
-    network = load_features(features, data)
-    real = data.arrays(split, supports.UNIT_INTERVAL)
-    given = {} if real is x or not data.binarizes(model.support) else {"real": network(real)}
-    return generation_report(model, x, network, verbose=verbose, **given)
-
-
-def objective_report(model, x):
-    """Returns the objective of a GAMIX-VAE without its discriminator, which is not a bound, and its terms, means over batches of 64."""
-    from training.data.splits import in_order
-
-    judged = model.sampled_by(model.prior)
-    judged.compile(jit_compile=False)
-    figures = judged.evaluate(in_order(x, 64), verbose=0, return_dict=True)
-    return {name: figures[name] for name in ("loss", model.figure_name("reconstruction"), "moment_kl", "variance_kl")}
-
-
-def samplers_report(model, data, x, features, known, verbose=0):
-    """Returns what a model whose latents are of several densities gives by each, and the variance of its aggregate posterior.
-
-    The densities are N(0, I), the aggregate posterior's moments, and a mixture of ten components that is fitted to draws of it; the
-    figures of the one that is the model's own are among those that are `known`.
-    """
-    from keras_vaemix import FittedMixture, StandardNormal
-    from keras_vaemix.evaluation import generation_report, sharpness_report
-    from training.features.choice import load_features
-
-    report = {"aggregate_variance": float(model.aggregate_variance(x).mean()), "objective": objective_report(model, x)}
-    if not data.is_images():
-        return report
-    d, network = model.prior.latent_dim, None if features == "none" else load_features(features, data)
-    report |= sharpness_report(model, x, verbose=verbose)
-    for name, prior in {"standard": StandardNormal(d), "moments": FittedMixture(d, 1), "mixture": FittedMixture(d, 10)}.items():
-        figures = known | report
-        if (type(prior), prior.num_components) != (type(model.prior), model.prior.num_components):
-            other = model.sampled_by(prior)
-            other.fit_prior(data.fixed("train", model.support), verbose=verbose)
-            figures = sharpness_report(other, x, verbose=verbose)
-            figures |= {} if network is None else generation_report(other, x, network, verbose=verbose)
-        report[f"sharpness_{name}"] = figures["sharpness_generation"]
-        if network is not None:
-            report[f"fd_{name}"] = figures["fd_generation"]
-    return report
-
-
-def component_report(model, data, split, verbose=0):
-    """Returns the figures of the components: how they are used, how they stand to labels, and where their divergence goes.
-
-    Components are matched with labels on the training set, or on as much of it as `MATCHED_ON` says.
-    """
-    import numpy as np
-
-    from keras_vaemix.evaluation import cluster_report, divergence_split, has_divergence_split
-
-    x, labels, train_responsibilities, train_labels = data.arrays(split, model.support), data.labels(split), None, data.labels("train")
-    if labels is not None and train_labels is not None:
-        chosen = np.random.default_rng(0).permutation(len(train_labels))[:MATCHED_ON]
-        train_responsibilities = model.responsibilities(data.fixed("train", model.support)[chosen], verbose=verbose)
-        train_labels = train_labels[chosen]
-    report = cluster_report(train_responsibilities, train_labels, model.responsibilities(x, verbose=verbose), labels)
-    if has_divergence_split(model):
-        report["divergence_split"] = divergence_split(model, x[:SPLIT_ON])
     return report
 
 

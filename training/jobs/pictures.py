@@ -10,8 +10,8 @@ from export.storage.files import atomically, read_history
 from keras_vaemix.core import supports
 from keras_vaemix.core.part import require
 from keras_vaemix.evaluation import category_table, latent_effects, nearest_neighbors, posterior_means
-from keras_vaemix.models import GAMIXVAE, AutoencodingModel
 from keras_vaemix.visualization import pictures, plots
+from keras_vaemix.visualization.by_kind import latent_pictures
 
 NUM_ROWS, NUM_NEIGHBORS, NUM_RANKED = 8, 4, 200
 
@@ -123,9 +123,9 @@ class Picture(NamedTuple):
     is_grid: bool = True
 
 
-def is_gamix(subject):
-    """Returns whether the run is of the model whose paper has these pictures; they can be drawn of others too."""
-    return isinstance(subject.model, GAMIXVAE) and subject.data.is_images()
+def suits_model(kind):
+    """Returns the function from a `Subject` to whether its kind of model has these pictures of its own; they can be drawn of others too."""
+    return lambda subject: kind in latent_pictures(subject.model)
 
 
 PICTURES = {
@@ -133,11 +133,11 @@ PICTURES = {
     "reconstructions": Picture("reconstructions", reconstructions),
     "neighbors": Picture("samples and their nearest training images", neighbors),
     "categories": Picture("categories against labels", categories, lambda s: s.model.num_components > 1 and s.labels() is not None, False),
-    "covariance": Picture("covariance of codes", covariance, lambda s: isinstance(s.model, AutoencodingModel), False),
+    "covariance": Picture("covariance of codes", covariance, suits_model("covariance"), False),
     "mask": Picture("mask over training", mask, lambda s: s.masks().size > 0, False),
-    "effects": Picture("latents by their effect", effects, is_gamix, False),
-    "variants": Picture("an example with two latents varied", variants, is_gamix),
-    "transitions": Picture("transitions between examples", transitions, is_gamix),
+    "effects": Picture("latents by their effect", effects, suits_model("effects"), False),
+    "variants": Picture("an example with two latents varied", variants, suits_model("variants")),
+    "transitions": Picture("transitions between examples", transitions, suits_model("transitions")),
     "attribute": Picture("an attribute taken away and added", attribute, lambda s: s.attribute is not None),
 }
 

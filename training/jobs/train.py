@@ -201,10 +201,9 @@ def compile_model(experiment, args, **kwargs):
 def callbacks_of(run, data, experiment, recorder):
     """Returns the callbacks of a run, in the order in which they act."""
     from keras_vaemix import callbacks
-    from keras_vaemix.models import LatentModel
 
     model, monitor, labels = experiment.model, experiment.monitor, data.labels("validation")
-    warm_up = [callbacks.KLWarmUp(experiment.warm_up)] if isinstance(model, LatentModel) else []
+    warm_up = [callbacks.KLWarmUp(experiment.warm_up)] if model.has_likelihood else []
     watching, pictures = [], []
     if monitor is not None:
         watching = [callbacks.EarlyStopping(experiment.patience, experiment.warm_up, monitor, run.past(monitor))]

@@ -24,9 +24,11 @@ class GenerativeModel(SteppedModel):
         seed: Every draw is a function of this integer, a counter kept as a weight, and the replica.
 
     Attributes:
+        has_likelihood: Whether there is a density p(x | latents), so that a bound of log p(x) is trained.
         extra_noise: Names and sizes of the standard normal noise that sampling needs beside that of its sampler.
     """
 
+    has_likelihood = False
     extra_noise = {}  # noqa: RUF012
 
     def __init__(self, seed=0, **kwargs):
@@ -87,6 +89,10 @@ class GenerativeModel(SteppedModel):
     def can_sample(self):
         """Returns whether there is a density to sample: not before `fit_prior` where that fits it."""
         return True
+
+    def histograms(self):
+        """Returns tensors of which a training shows histograms, by name."""
+        return {}
 
     def export_model(self):
         """Returns the model of which decoder and sampler are exported."""

@@ -24,7 +24,7 @@ class LatentModel(GenerativeModel):
         seed: Every draw is a function of this integer, a counter kept as a weight, and the replica.
 
     Attributes:
-        decoded_at_once: How many latents the likelihood estimator decodes at once, of small examples: less for a decoder that needs much
+        decoded_batch_size: How many latents the likelihood estimator decodes at once, of small examples: less for a decoder that needs much
             memory.
         num_strata: Draws M of each example for each of the T that an objective asks for: components or categories that are enumerated.
             The S = T * M rows of `draws` are in the order s = t * M + m, and independent for different t.
@@ -32,6 +32,7 @@ class LatentModel(GenerativeModel):
     """
 
     couples_examples = False
+    has_likelihood = True
     decoded_batch_size = 1000
     num_strata = 1
     has_posterior_density = True

@@ -1,0 +1,42 @@
+"""What judges a kind of model on examples, by single dispatch: a new kind registers its own."""
+
+import functools
+
+from keras_vaemix.evaluation.likelihood import likelihood_report
+from keras_vaemix.evaluation.reconstruction import autoencoder_report
+from keras_vaemix.models import GenerativeModel, LatentModel
+
+
+@functools.singledispatch
+def report(model, x, num_samples=5000, num_likelihood_examples=None, estimate=None, verbose=0):
+    """Returns the figures of a model on examples x [N, *], a dict: `likelihood_report` or `autoencoder_report`, by the kind of model.
+
+    Where a paper's bound has another prior than is sampled, `sampled` has the figures of the model with that prior.
+
+    Args:
+        model: A model.
+        x: Examples.
+        num_samples: Importance samples for each example.
+        num_likelihood_examples: The log-likelihood is of the first so many; None for all.
+        estimate: A `LikelihoodEstimate` that was made before, or None.
+        verbose: 1 shows progress bars.
+
+    Raises:
+        ValueError: No report is registered for this kind of model.
+    """
+    raise ValueError(f"Expected a GenerativeModel, or a kind that report.register knows. Received: {type(model).__name__}")
+
+
+@report.register
+def _(model: GenerativeModel, x, num_samples=5000, num_likelihood_examples=None, estimate=None, verbose=0):
+    return autoencoder_report(model, x, verbose=verbose)
+
+
+@report.register
+def _(model: LatentModel, x, num_samples=5000, num_likelihood_examples=None, estimate=None, verbose=0):
+    asked = {"num_likelihood_examples": num_likelihood_examples, "verbose": verbose}
+    figures, sampled = likelihood_report(model, x, num_samples, estimate=estimate, **asked), model.with_sampling_prior()
+    if sampled is not model:
+        other = likelihood_report(sampled, x, num_samples, **asked)
+        figures["sampled"] = {name: value for name, value in other.items() if isinstance(value, float)}
+    return figures

@@ -1,0 +1,85 @@
+"""What a model is given: examples and weights are checked before Keras sees them."""
+
+import abc
+
+import keras
+
+from keras_vaemix.core.part import require
+from keras_vaemix.core.weights import whole
+from keras_vaemix.core.xla import naming_refused
+from keras_vaemix.models.base import inputs
+from keras_vaemix.models.base.bookkeeping import with_bookkeeping
+
+
+class CheckedModel(keras.Model, abc.ABC):
+    """Abstract: a model that checks what `fit`, `evaluate` and `predict` are given."""
+
+    @abc.abstractmethod
+    def check(self, x, name="x"):
+        """Raises `ValueError` unless `x` is an array of examples of this model."""
+
+    @property
+    @abc.abstractmethod
+    def support(self):
+        """The `Support` of its examples."""
+
+    @property
+    @abc.abstractmethod
+    def example_shape(self):
+        """Shape of one example, without the batch."""
+
+    def fit(
+        self,
+        x=None,
+        y=None,
+        batch_size=None,
+        epochs=1,
+        verbose="auto",
+        callbacks=None,
+        validation_split=0.0,
+        validation_data=None,
+        shuffle=True,
+        class_weight=None,
+        sample_weight=None,
+        **kwargs,
+    ):
+        """Trains as `keras.Model.fit` does; `sample_weight` weighs examples in the loss and in the means of all figures.
+
+        Raises:
+            ValueError: Data are not examples of this model, weights are given to a model whose losses couple examples, or classes have
+                weights. Of data sets and generators every batch is checked, and named at the end of the epoch.
+        """
+        require(class_weight is None, "no class_weight: no loss is of classes; use sample_weight", class_weight=class_weight)
+        given = inputs.check_given(self, x, y, sample_weight)
+        if isinstance(validation_data, (tuple, list)):
+            inputs.check_given(self, *validation_data, name="validation_data")
+            validation_data = (validation_data[0], inputs.with_weights(*validation_data), *validation_data[2:])
+        elif validation_data is not None:
+            inputs.check_given(self, validation_data, name="validation_data")
+        if given is not None:
+            self.check_batch_size(min(len(given), batch_size or len(given)))
+        labels, callbacks = inputs.with_weights(x, y, sample_weight), with_bookkeeping(callbacks, self)
+        further = {"validation_data": validation_data, "shuffle": shuffle, "sample_weight": sample_weight, **kwargs}
+        with naming_refused():
+            return super().fit(x, labels, batch_size, epochs, verbose, callbacks, validation_split, **further)
+
+    def check_batch_size(self, batch_size):
+        """Raises `ValueError` unless the model can be trained on batches of so many examples, over all replicas."""
+
+    def evaluate(self, x=None, y=None, batch_size=None, verbose="auto", sample_weight=None, **kwargs):
+        """Evaluates as `keras.Model.evaluate` does: means over examples, of draws that are the same each time, with every batch checked."""
+        if not kwargs.get("_use_cached_eval_dataset"):  # `fit` has checked it
+            inputs.check_given(self, x, y, sample_weight)
+        with naming_refused():
+            figures = super().evaluate(x, inputs.with_weights(x, y, sample_weight), batch_size, verbose, sample_weight, **kwargs)
+        inputs.check_batches(self.evaluated, self.support, "of the evaluation")
+        return figures
+
+    def predict(self, x, *args, **kwargs):
+        inputs.check_given(self, x)
+        with naming_refused():
+            return super().predict(x, *args, **kwargs)
+
+    def load_weights(self, filepath, *args, **kwargs):
+        with whole(self, filepath):
+            super().load_weights(filepath, *args, **kwargs)

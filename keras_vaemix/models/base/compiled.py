@@ -1,0 +1,129 @@
+"""How a model is compiled: an optimizer for each of its losses, and a mean for each of its figures."""
+
+import abc
+
+import keras
+
+from keras_vaemix.core.part import require
+from keras_vaemix.core.replicas import is_multiworker
+from keras_vaemix.models.base.checked import CheckedModel
+from keras_vaemix.models.base.counters import StepsSince
+from keras_vaemix.models.base.optimization import accumulates, finalize_own
+
+OWN_LOSS = ("loss", "loss_weights", "metrics", "weighted_metrics")
+
+
+class CompiledModel(CheckedModel):
+    """Abstract: a model with losses and figures of its own, one optimizer for itself and others by name."""
+
+    # What a model writes.
+
+    @abc.abstractmethod
+    def updates(self):
+        """Returns the moves of a train step, in order."""
+
+    @abc.abstractmethod
+    def metric_names(self):
+        """Returns the names of all figures of its losses."""
+
+    def default_optimizers(self):
+        """Returns the optimizers, by name, beside that of the model itself."""
+        return {}
+
+    def supports_xla(self):
+        """Returns whether everything in a step is in the graph, where XLA can follow."""
+        return True
+
+    # Compiling.
+
+    def compile(self, optimizer="adam", optimizers=None, jit_compile="auto", check_gradients=False, **kwargs):
+        """Configures training.
+
+        With `use_ema=True` an optimizer's averages take the place of the weights that it moves at the end of `fit`: those are evaluated,
+        saved and exported afterwards. Validation during training sees the weights themselves, unless Keras's `SwapEMAWeights` is given.
+
+        Args:
+            optimizer: Optimizer of the model.
+            optimizers: Further optimizers, by name; the paper's for those that are missing.
+            jit_compile: XLA; `"auto"` means on one replica only, since TensorFlow on CPU fails with it on several, and never with
+                a divergence that computes outside of the graph.
+            check_gradients: Whether every gradient is checked to be finite in every step, and not the losses alone.
+            **kwargs: Keras's own, such as `steps_per_execution`, which is one over several workers, whose collective operations
+                TensorFlow cannot put into the loop of steps.
+
+        Raises:
+            ValueError: A loss or metrics are given, which the model has of its own, an optimizer has a name that the model has not, or
+                gradients are to be accumulated on several replicas, which Keras cannot.
+        """
+        for name in OWN_LOSS:
+            require(kwargs.get(name) is None, f"no {name}: the model has losses and figures of its own", **{name: kwargs.get(name)})
+        self.check_optimizers(optimizers)
+        self.compile_options = {"jit_compile": jit_compile, "check_gradients": check_gradients, **kwargs}
+        if is_multiworker(self.distribute_strategy):
+            kwargs["steps_per_execution"] = 1
+        replicas = self.distribute_strategy.num_replicas_in_sync
+        if jit_compile == "auto":
+            jit_compile = self.supports_xla() and not kwargs.get("run_eagerly") and replicas == 1
+        super().compile(optimizer=optimizer, jit_compile=jit_compile, **kwargs)
+        self.check_gradients = check_gradients
+        given = {**self.default_optimizers(), **(optimizers or {})}
+        self.optimizers = {name: self.scaled(keras.optimizers.get(one)) for name, one in given.items()}
+        with self.distribute_strategy.scope():
+            self.make_trackers()
+            for name, own in self.variables_of().items():
+                one = self.optimizer_of(name)
+                expected = "no gradient_accumulation_steps on several replicas, where Keras fails: raise batch_size instead"
+                require(replicas == 1 or not accumulates(one), expected, optimizer=name, replicas=replicas)
+                one.build(own)
+        finalize_own(self.optimizer, self.variables_of()["model"])
+
+    def check_optimizers(self, optimizers):
+        """Raises `ValueError` unless `optimizers` are of the names that the model has."""
+        names = sorted(self.default_optimizers())
+        expected = f"optimizers to be a dict of {names}, or None" if names else "no further optimizers: the model has its own alone"
+        is_known = optimizers is None or (isinstance(optimizers, dict) and set(optimizers) <= set(names))
+        require(is_known, expected, optimizers=optimizers)
+
+    def make_trackers(self):
+        """Makes the means of the figures, and the counters of what is wrong, once."""
+        if not hasattr(self, "_trackers"):
+            self._trackers = {name: keras.metrics.Mean(name) for name in self.metric_names()}
+            self.not_finite, self.unsupported, self.evaluated = map(StepsSince, ("not_finite", "unsupported", "evaluated"))
+
+    def scaled(self, optimizer):
+        """Returns a further optimizer, in mixed_float16 one that scales its loss against underflow, as Keras does for the model's own."""
+        is_scaled = self.dtype_policy.name != "mixed_float16" or isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
+        return optimizer if is_scaled else keras.optimizers.LossScaleOptimizer(optimizer)
+
+    def all_variables(self):
+        """Returns every variable that training changes: those of the model and of all optimizers."""
+        optimizers = [self.optimizer, *self.optimizers.values()]
+        return [*self.variables, *(variable for optimizer in optimizers for variable in optimizer.variables)]
+
+    def get_compile_config(self):
+        if not self.compiled:
+            return None
+        serialize = keras.saving.serialize_keras_object
+        further = {name: serialize(optimizer) for name, optimizer in self.optimizers.items()}
+        return {**self.compile_options, "optimizer": serialize(self.optimizer), "optimizers": further}
+
+    def compile_from_config(self, config):
+        load = keras.saving.deserialize_keras_object
+        further = {name: load(one) for name, one in config["optimizers"].items()}
+        self.compile(**{**config, "optimizer": load(config["optimizer"]), "optimizers": further})
+
+    def optimizer_of(self, name):
+        """Returns the optimizer of a name in `updates()`."""
+        return self.optimizer if name == "model" else self.optimizers[name]
+
+    def variables_of(self):
+        """Returns the variables that each optimizer moves, by its name."""
+        return {name: own for update in self.updates() for name, own in update.variables.items()}
+
+    @property
+    def metrics(self):
+        return list(self._trackers.values()) if self.compiled else []
+
+    def reset_metrics(self):
+        super().reset_metrics()
+        self.evaluated.reset_state()

@@ -1,0 +1,99 @@
+"""What models share whose lower level of latents is conditioned on the upper one by a network."""
+
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from keras_vaemix.core.part import require
+from keras_vaemix.core.seeds import fold_in
+from keras_vaemix.core.shapes import fold, unfold
+from keras_vaemix.models.base.two_level import TwoLevelModel
+
+tfd = tfp.distributions
+
+
+class HierarchicalModel(TwoLevelModel):
+    r"""Abstract: :math:`p(z_2)\,p(z_1|z_2)\,p(x|z_1, z_2)` with posterior :math:`q(z_2|x)\,q(z_1|x, z_2)`. Args as in `HierarchicalVAE`."""
+
+    def __init__(self, top_encoder, encoder, conditional, decoder, prior, likelihood, posterior=None, objective=None, seed=0, **kwargs):
+        super().__init__(top_encoder, prior, likelihood, posterior, objective, seed, **kwargs)
+        self.encoder, self.conditional, self.decoder = encoder, conditional, decoder
+        top, size = (None, prior.latent_dim), conditional.output_shape[-1]
+        for what, received, expected in (
+            ("encoder with inputs", encoder.input_shape, [top_encoder.input_shape, top]),
+            ("encoder with output", encoder.output_shape, (None, size)),
+            ("conditional with input", conditional.input_shape, top),
+            ("decoder with inputs", decoder.input_shape, self.decoder_input_shape()),
+        ):
+            require(received == expected, f"{what} shape {expected}: examples, z2 of {prior.latent_dim}, z1 of {size // 2}", shape=received)
+        self.built = True
+
+    def decoder_input_shape(self):
+        """Returns the `input_shape` that the decoder has to have."""
+        return [(None, size) for size in self.latent_sizes.values()]
+
+    @property
+    def latent_sizes(self):
+        return {"z1": self.conditional.output_shape[-1] // 2, "z2": self.prior.latent_dim}
+
+    @property
+    def num_components(self):
+        return self.prior.num_components
+
+    @property
+    def extra_noise(self):
+        """Sampling needs noise of the lower level."""
+        return {"eps_lower": self.latent_sizes["z1"]}
+
+    # Densities.
+
+    def lower_posterior(self, x, z2, training=False):
+        num_samples = tf.shape(z2)[0]
+        tiled = tf.tile(x, [num_samples, *[1] * len(self.example_shape)])
+        return self.posterior.distribution(unfold(self.encoder([tiled, fold(z2)], training=training), num_samples))
+
+    def lower_prior(self, z2, training=False):
+        return self.posterior.distribution(unfold(self.conditional(fold(z2), training=training), tf.shape(z2)[0]))
+
+    def likelihood_params(self, z1, z2, x, training=False):
+        return unfold(self.decoder([fold(z1), fold(z2)], training=training), tf.shape(z1)[0])
+
+    def encode(self, x):
+        """Returns q(z1, z2|x), a TFP distribution of z1 [D1] and z2 [D2]."""
+
+        def lower(z2):
+            return self.lower_posterior(x, z2) if z2.shape.rank == 3 else self.lower_posterior(x, z2[None])[0]
+
+        return tfd.JointDistributionNamed({"z2": self.encode_top(x), "z1": lambda z2: lower(z2)})
+
+    def posterior_parameters(self, x):
+        q2 = self.encode_top(x)
+        q1 = self.lower_posterior(x, q2.mean()[None])
+        return {"z1_mean": q1.mean()[0], "z1_stddev": q1.stddev()[0], "z2_mean": q2.mean(), "z2_stddev": q2.stddev()}
+
+    def log_joint(self, x, z1, z2):
+        return self.log_joint_of(x, z1, z2)
+
+    # Plain tensors, which export.
+
+    def decode(self, z1, z2):
+        """Returns the mean of p(x|z1, z2), [B, *], for z1 [B, D1] and z2 [B, D2]."""
+        return self.likelihood.mean(tf.cast(self.decoder([z1, z2], training=False), tf.float32))
+
+    def call(self, x):
+        """Returns the reconstruction of x: the mean of p(x|z1, z2) at the means of the posteriors."""
+        return self.decode(*self.centers(x))
+
+    # Components.
+
+    def sampler(self):
+        return self.prior.sampler(self.encode_top)
+
+    def decoder_inputs(self, z, component, noise):
+        normal = self.posterior.distribution(self.conditional(z, training=False)).distribution
+        return normal.loc + normal.scale * noise["eps_lower"], z
+
+    def batch_responsibilities(self, x, num_samples, seed):
+        r"""Returns :math:`E_{q(z_2|x)}\, p(k|z_2)`, [B, K]."""
+        z2, log_weight, _ = self.posterior.draw(self.top_encoder(x, training=False), num_samples, fold_in(seed, 0))
+        share = self.prior.responsibilities(z2, self.encode_top)  # [S, B, K]
+        return tf.reduce_sum(tf.exp(log_weight)[..., None] * share, axis=0)

@@ -1,0 +1,76 @@
+"""The pictures that a kind of model or prior has of its own, by single dispatch: a new kind registers its own."""
+
+import functools
+
+import numpy as np
+
+from keras_vaemix.evaluation import latent_effects, posterior_means
+from keras_vaemix.models import GAMIXVAE, AutoencodingModel
+from keras_vaemix.priors import FittedMixture, Prior, VampPrior
+from keras_vaemix.visualization import pictures, plots
+
+
+@functools.singledispatch
+def latent_pictures(model):
+    """Returns the pictures that show a kind of model's latents, functions of the model and at least two examples [N, *], by name."""
+    return {}
+
+
+@latent_pictures.register
+def _(model: AutoencodingModel):
+    return {"covariance": covariance}
+
+
+@latent_pictures.register
+def _(model: GAMIXVAE):
+    if len(model.example_shape) != 3:
+        return {}
+    return {"effects": effects, **({"variants": variants} if model.prior.latent_dim > 1 else {}), "transitions": transitions}
+
+
+def covariance(model, x):
+    """Returns the covariance of the codes of examples."""
+    return pictures.covariance_picture(posterior_means(model, x))
+
+
+def effects(model, x):
+    """Returns the latents of greatest effect on two of the examples."""
+    return pictures.effects_picture(latent_effects(model, x, num_examples=2))
+
+
+def variants(model, x):
+    """Returns the first example with the two latents of greatest effect varied."""
+    ranked = np.argsort(-latent_effects(model, x, num_examples=2), kind="stable")
+    return pictures.variants(model, x[0], ranked[:2].tolist())
+
+
+def transitions(model, x, num_rows=8):
+    """Returns transitions from the first of the examples to as many that follow."""
+    half = min(num_rows, len(x) // 2)
+    return pictures.transitions(model, x[:half], x[half : 2 * half])
+
+
+@functools.singledispatch
+def prior_pictures(prior: Prior):
+    """Returns pictures of what a kind of prior is made of, by name."""
+    return {}
+
+
+@prior_pictures.register
+def _(prior: VampPrior):
+    return {"pseudo_inputs": plots.grid(prior.pseudo_inputs()[:100], 10)}
+
+
+@functools.singledispatch
+def sampled_with(model, x):
+    """Returns the model whose samples are a picture during training: this one, unless its density is fitted afterwards."""
+    return model
+
+
+@sampled_with.register
+def _(model: GAMIXVAE, x):
+    if model.can_sample() or len(x) < 2:
+        return model
+    sampled = model.sampled_by(FittedMixture(model.prior.latent_dim, 1))
+    sampled.fit_prior(x)  # the moments of the examples
+    return sampled

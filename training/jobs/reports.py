@@ -1,0 +1,87 @@
+"""What a run is judged by beside bounds and costs: its components, its images, and what a kind of model has of its own."""
+
+import functools
+
+import numpy as np
+
+from keras_vaemix.core import supports
+from keras_vaemix.evaluation import cluster_report, divergence_split, generation_report, has_divergence_split, sharpness_report
+from keras_vaemix.models import GAMIXVAE
+from keras_vaemix.priors import FittedMixture, StandardNormal
+from training.data.splits import in_order
+from training.features.choice import load_features
+
+MATCHED_ON = 10_000  # training examples on which categories are matched with labels
+SPLIT_ON = 1000  # examples of the divergence split, which compares all pairs
+
+
+def image_report(model, data, split, x, features, verbose=0):
+    """Returns the figures of generated and reconstructed images against the real ones of a split, as grey as they came."""
+    network = load_features(features, data)
+    real = data.arrays(split, supports.UNIT_INTERVAL)
+    given = {} if real is x or not data.binarizes(model.support) else {"real": network(real)}
+    return generation_report(model, x, network, verbose=verbose, **given)
+
+
+def objective_report(model, x):
+    """Returns the objective of a GAMIX-VAE without its discriminator, which is not a bound, and its terms, means over batches of 64."""
+    judged = model.sampled_by(model.prior)
+    judged.compile(jit_compile=False)
+    figures = judged.evaluate(in_order(x, 64), verbose=0, return_dict=True)
+    return {name: figures[name] for name in ("loss", model.figure_name("reconstruction"), "moment_kl", "variance_kl")}
+
+
+@functools.singledispatch
+def own_report(model, data, x, features, known, verbose=0):
+    """Returns what a kind of model is judged by beside what all are: nothing but where one registers it.
+
+    Args:
+        model: The model.
+        data: Its `Data`.
+        x: The examples that judge it, [N, *].
+        features: Name of the network whose features judge images, or "none".
+        known: The figures so far.
+        verbose: 1 shows progress bars.
+    """
+    return {}
+
+
+@own_report.register(GAMIXVAE)
+def samplers_report(model, data, x, features, known, verbose=0):
+    """Returns what a model whose latents are of several densities gives by each, and the variance of its aggregate posterior.
+
+    The densities are N(0, I), the aggregate posterior's moments, and a mixture of ten components that is fitted to draws of it; the
+    figures of the one that is the model's own are among those that are `known`.
+    """
+    report = {"aggregate_variance": float(model.aggregate_variance(x).mean()), "objective": objective_report(model, x)}
+    if not data.is_images():
+        return report
+    d, network = model.prior.latent_dim, None if features == "none" else load_features(features, data)
+    report |= sharpness_report(model, x, verbose=verbose)
+    for name, prior in {"standard": StandardNormal(d), "moments": FittedMixture(d, 1), "mixture": FittedMixture(d, 10)}.items():
+        figures = known | report
+        if (type(prior), prior.num_components) != (type(model.prior), model.prior.num_components):
+            other = model.sampled_by(prior)
+            other.fit_prior(data.fixed("train", model.support), verbose=verbose)
+            figures = sharpness_report(other, x, verbose=verbose)
+            figures |= {} if network is None else generation_report(other, x, network, verbose=verbose)
+        report[f"sharpness_{name}"] = figures["sharpness_generation"]
+        if network is not None:
+            report[f"fd_{name}"] = figures["fd_generation"]
+    return report
+
+
+def component_report(model, data, split, verbose=0):
+    """Returns the figures of the components: how they are used, how they stand to labels, and where their divergence goes.
+
+    Components are matched with labels on the training set, or on as much of it as `MATCHED_ON` says.
+    """
+    x, labels, train_responsibilities, train_labels = data.arrays(split, model.support), data.labels(split), None, data.labels("train")
+    if labels is not None and train_labels is not None:
+        chosen = np.random.default_rng(0).permutation(len(train_labels))[:MATCHED_ON]
+        train_responsibilities = model.responsibilities(data.fixed("train", model.support)[chosen], verbose=verbose)
+        train_labels = train_labels[chosen]
+    report = cluster_report(train_responsibilities, train_labels, model.responsibilities(x, verbose=verbose), labels)
+    if has_divergence_split(model):
+        report["divergence_split"] = divergence_split(model, x[:SPLIT_ON])
+    return report
