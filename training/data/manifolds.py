@@ -54,4 +54,4 @@ def manifold(latent_dim, sizes=(50_000, 5000, 10_000), seed=0):
     """
     rng = np.random.default_rng([seed, latent_dim])
     splits = (Split(embed(rng.standard_normal((n, latent_dim), "float32"))) for n in sizes)
-    return Data(f"manifold{latent_dim}", *splits, supports.UNIT_INTERVAL)
+    return Data(f"manifold{latent_dim}", *splits, supports.UNIT_INTERVAL, intrinsic_dim=latent_dim)

@@ -34,6 +34,7 @@ class Data(NamedTuple):
     Attributes:
         support: The set in which its scaled values lie.
         is_intensity: Whether grey values may be read as probabilities of a one and be binarised at random, as the papers do.
+        intrinsic_dim: Number of dimensions that the examples are known to have, at least: those of the manifold that they lie on.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Data(NamedTuple):
     test: Split
     support: supports.Support
     is_intensity: bool = False
+    intrinsic_dim: int = 1
 
     @property
     def shape(self):

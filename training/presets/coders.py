@@ -38,8 +38,8 @@ NETWORKS = {"mlp": mlp_pair, "info_gan": info_gan_pair, "dcgan": dcgan_pair}
 def pair(data, networks, latent_dim, hidden, num_outputs=None, activation=None):
     """Returns encoder and decoder; raises `ValueError` for sizes that cannot be, or fewer latents than the data are known to have."""
     check_positive(latent_dim=latent_dim, hidden=hidden)
-    known = int(data.name.removeprefix("manifold")) if data.name.startswith("manifold") else 1
-    require(latent_dim >= known, f"latent_dim of at least {known}, the dimension of {data.name}", latent_dim=latent_dim)
+    least = data.intrinsic_dim
+    require(latent_dim >= least, f"latent_dim of at least {least}, the dimension of {data.name}", latent_dim=latent_dim)
     is_possible = networks == "mlp" or data.is_images()
     require(is_possible, "--networks mlp for data that are no images", networks=networks)
     return choose("networks", NETWORKS, networks)(data.shape, num_outputs or latent_dim, latent_dim, hidden, activation)
