@@ -91,7 +91,7 @@ class GivenDraws(vm.Autoencoder):
 def masked(weights=None):
     """Returns a MaskAAE whose autoencoder alone is trained: its terms have no noise."""
     model = catalogue.autoencoder(vm.MaskAAE, catalogue.critic(), masked_variance=5.0)
-    model.updates = lambda: models.autoencoding.AutoencodingModel.updates(model)
+    model.updates = lambda: models.AutoencodingModel.updates(model)
     return model
 
 
