@@ -37,7 +37,11 @@ def constructor_config(part):
 
 
 class Part:
-    """Abstract: a weightless piece of a model (an objective, a likelihood, a divergence) that saves itself."""
+    """Abstract: a weightless piece of a model (an objective, a cost, a divergence) that saves itself from its constructor's arguments.
+
+    Each argument is an attribute of the same name, and of a value that the constructor takes again: a number, text, a part, or a tuple
+    or list of these. A tuple is saved as a list, so that a constructor does well to make a tuple of what it is given.
+    """
 
     def get_config(self):
         return constructor_config(self)
@@ -52,7 +56,7 @@ class Part:
 
 
 class PartLayer(Part, keras.layers.Layer):
-    """Abstract: the same for a piece with weights, which are saved with the model."""
+    """Abstract: the same for a piece with weights (a prior, a posterior, a likelihood), which are saved with the model."""
 
     def get_config(self):
         return {**keras.layers.Layer.get_config(self), **constructor_config(self)}

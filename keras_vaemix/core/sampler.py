@@ -66,6 +66,30 @@ class Sampler(Protocol):
         """Returns the same sampler with what depends on an encoder as NumPy arrays, which a graph holds as constants."""
 
 
+class Pushed(NamedTuple):
+    """A sampler whose draws are pushed through a function."""
+
+    base: Sampler
+    forward: object
+
+    @property
+    def num_components(self):
+        return self.base.num_components
+
+    def noise(self):
+        return self.base.noise()
+
+    def generate(self, noise, component):
+        u, component = self.base.generate(noise, component)
+        return self.forward(u), component
+
+    def weights(self):
+        return self.base.weights()
+
+    def constants(self):
+        return self._replace(base=self.base.constants())
+
+
 def draw_noise(specs, n, seed):
     """Returns noise for n draws by name, for `Noise` specifications by name and a stateless seed [2]."""
     seeds = tf.unstack(tf.random.split(seed, len(specs)))

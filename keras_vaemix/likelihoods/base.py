@@ -2,16 +2,16 @@
 
 import abc
 
-import keras
 import tensorflow as tf
 import tensorflow_probability as tfp
 
 from keras_vaemix.core import supports
+from keras_vaemix.core.part import PartLayer
 
 tfd = tfp.distributions
 
 
-class Likelihood(keras.layers.Layer, abc.ABC):
+class Likelihood(PartLayer, abc.ABC):
     """Abstract: a family of distributions over data, parameterised by the decoder's output.
 
     Attributes:

@@ -32,7 +32,7 @@ class DiscretizedLogistic(Likelihood):
         super().__init__(**kwargs)
         low, high = log_scale_limits
         require(low < high, "log_scale_limits (low, high) with low < high", log_scale_limits=log_scale_limits)
-        self.log_scale_limits = log_scale_limits
+        self.log_scale_limits = (low, high)
 
     def params_size(self, num_channels):
         return 2 * num_channels

@@ -2,11 +2,10 @@
 
 import abc
 
-import keras
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from keras_vaemix.core.part import check_positive, require
+from keras_vaemix.core.part import PartLayer, check_positive, require
 from keras_vaemix.core.sampler import draw
 from keras_vaemix.core.seeds import stateless_seed
 from keras_vaemix.mixtures.location_scale import LocationScaleMixture
@@ -14,7 +13,7 @@ from keras_vaemix.mixtures.location_scale import LocationScaleMixture
 tfd = tfp.distributions
 
 
-class Prior(keras.layers.Layer, abc.ABC):
+class Prior(PartLayer, abc.ABC):
     """Abstract: a distribution p(z) over the latents, and the weights that parameterise it.
 
     Args:

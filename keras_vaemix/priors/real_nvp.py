@@ -1,12 +1,10 @@
 """A flow over another prior: its draws are pushed through affine couplings."""
 
-from typing import NamedTuple
-
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from keras_vaemix.core.part import PartLayer, check_positive, register, require
-from keras_vaemix.core.sampler import Sampler
+from keras_vaemix.core.part import check_positive, register, require
+from keras_vaemix.core.sampler import Pushed
 from keras_vaemix.networks import mlp
 from keras_vaemix.priors.base import Prior
 
@@ -16,7 +14,7 @@ LARGEST_LOG_SCALE = 2.0  # of a coupling
 
 
 @register
-class RealNVP(PartLayer, Prior):
+class RealNVP(Prior):
     r"""Flow over a base, :math:`z = f(u)` with :math:`u \sim p_0` and
 
     .. math:: \log p(z) = \log p_0(f^{-1}(z)) + \log \left|\det \frac{\partial f^{-1}}{\partial z}\right| \quad (\text{eq. 2}).
@@ -78,27 +76,3 @@ class RealNVP(PartLayer, Prior):
 
     def responsibilities(self, z, encode=None):
         return self.base.responsibilities(self.bijector().inverse(z))
-
-
-class Pushed(NamedTuple):
-    """A sampler whose draws are pushed through a function."""
-
-    base: Sampler
-    forward: object
-
-    @property
-    def num_components(self):
-        return self.base.num_components
-
-    def noise(self):
-        return self.base.noise()
-
-    def generate(self, noise, component):
-        u, component = self.base.generate(noise, component)
-        return self.forward(u), component
-
-    def weights(self):
-        return self.base.weights()
-
-    def constants(self):
-        return self._replace(base=self.base.constants())

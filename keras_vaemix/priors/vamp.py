@@ -47,8 +47,8 @@ class VampPrior(MixturePrior):
         require(value_range[0] < value_range[1], "value_range (a, b) with a < b", value_range=value_range)
         require(0 < initial_mean < 1, "initial_mean in (0, 1)", initial_mean=initial_mean)
         require(initial_stddev >= 0, "initial_stddev >= 0", initial_stddev=initial_stddev)
-        self.num_components, self.example_shape, self.learn_weights = num_components, example_shape, learn_weights
-        self.value_range = value_range
+        self.num_components, self.example_shape, self.learn_weights = num_components, tuple(example_shape), learn_weights
+        self.value_range = tuple(value_range)
         self.initial_mean, self.initial_stddev = initial_mean, initial_stddev
         slope = initial_mean * (1 - initial_mean)
         noise = keras.initializers.RandomNormal(math.log(initial_mean / (1 - initial_mean)), initial_stddev / slope)
@@ -69,8 +69,8 @@ class VampPrior(MixturePrior):
         self.raw_pseudo_inputs.assign(np.log(unit / (1 - unit)))
 
     def check_example_shape(self, shape):
-        is_same = tuple(self.example_shape) == tuple(shape)
-        require(is_same, f"a VampPrior with example_shape={tuple(shape)}, as the encoder takes", example_shape=tuple(self.example_shape))
+        expected = f"a VampPrior with example_shape={tuple(shape)}, as the encoder takes"
+        require(self.example_shape == tuple(shape), expected, example_shape=self.example_shape)
 
     def pseudo_inputs(self):
         """Returns the pseudo-inputs u, [K, *example_shape], inside the range."""
