@@ -8,6 +8,7 @@ import numpy as np
 import keras_vaemix as vm
 from keras_vaemix import networks
 from keras_vaemix.core import supports
+from keras_vaemix.networks.normalizations import GroupNormalization
 
 SHAPE, LATENT_DIM = (4, 4, 1), 3
 
@@ -61,39 +62,15 @@ OBJECTIVES = {
     "ImportanceWeighted": lambda: vm.ImportanceWeighted(4),
     "DoublyReparameterized": lambda: vm.DoublyReparameterized(4),
 }
-NOT_PARTS = {
-    "AdversarialAutoencoder",
-    "Autoencoder",
-    "Batch",
-    "CPVAE",
-    "CategoryPosterior",
-    "Draws",
-    "EncodedCategories",
-    "FlexAE",
-    "GAMIXVAE",
-    "GMVAE",
-    "GatedHeads",
-    "Heads",
-    "HeldCategories",
-    "HierarchicalVAE",
-    "MaskAAE",
-    "MixturePrior",
-    "PixelHierarchicalVAE",
-    "PixelVAE",
-    "Posterior",
-    "Prior",
-    "SharedHeads",
-    "Terms",
-    "TwoStageVAE",
-    "VAE",
-}
-
 COMBINATIONS = {
     **{f"prior-{name}": {"prior": name} for name in PRIORS},
     **{f"likelihood-{name}": {"likelihood": name} for name in LIKELIHOODS},
     **{f"objective-{name}": {"objective": name} for name in OBJECTIVES},
-    **{f"posterior-{name}": {"posterior": name, "prior": "VampPrior"} for name in POSTERIORS if name.endswith("MixturePosterior")},
-    "posterior-InverseAutoregressive": {"posterior": "InverseAutoregressive"},
+    **{
+        f"posterior-{name}": {"posterior": name, "prior": "VampPrior" if name.endswith("MixturePosterior") else "StandardNormal"}
+        for name in POSTERIORS
+        if name != "DiagonalNormal"  # everyone else's
+    },
     "flows": {"posterior": "InverseAutoregressive", "prior": "RealNVP"},
     **{f"kl-{name}": {"posterior": "NormalMixturePosterior", "prior": "VampPrior", "kl": name} for name in DIVERGENCES},
     "mixture-iwae": {"posterior": "NormalMixturePosterior", "prior": "NormalMixture", "objective": "ImportanceWeighted"},
@@ -284,4 +261,40 @@ EVERY_MODEL = {
     "PixelVAE": functools.partial(pixel_vae, prior="VampPrior"),
     "PixelVAE-levels": functools.partial(pixel_vae, "DiscretizedLogistic"),
     "PixelHierarchicalVAE": pixel_hierarchical_vae,
+}
+
+
+def of(*classes):
+    """Returns classes that are made without arguments, by their names."""
+    return {c.__name__: c for c in classes}
+
+
+PARTS = {
+    "prior": PRIORS,
+    "likelihood": LIKELIHOODS,
+    "posterior": POSTERIORS,
+    "objective": OBJECTIVES,
+    "divergence": {**DIVERGENCES, "LowerBound": vm.divergences.LowerBound},
+    "matching": of(vm.divergences.Greedy, vm.divergences.Optimal),
+    "categories": of(vm.categories.Enumerated, vm.categories.StraightThrough),
+    "category posterior": {
+        "EncodedCategories": vm.EncodedCategories,
+        "HeldCategories": lambda: vm.HeldCategories.of(networks.gated_mlp(SHAPE, 4 + 2 * LATENT_DIM, (8,))),
+    },
+    "heads": {"GatedHeads": lambda: vm.GatedHeads(LATENT_DIM, 4), "SharedHeads": lambda: vm.SharedHeads(LATENT_DIM, 4)},
+    "cost": of(vm.costs.SquaredError, vm.costs.RealSquaredError, vm.costs.CrossEntropy),
+    "discrepancy": of(vm.discrepancies.MMD),
+    "kernel": of(vm.discrepancies.InverseMultiquadratic, vm.discrepancies.RadialBasis),
+    "penalty": PENALTIES,
+    "adversarial loss": of(vm.adversarial.NonSaturating, vm.adversarial.Wasserstein, vm.adversarial.LeastSquares, vm.adversarial.Hinge),
+    "moments": of(vm.moments.MeanMoments, vm.moments.TotalMoments, vm.moments.EachPosterior),
+    "layer": {
+        **of(networks.DepthToSpace, GroupNormalization),
+        "GatedDense": lambda: networks.GatedDense(4),
+        "GatedConv2D": lambda: networks.GatedConv2D(4, 3),
+        "MaskedDense": lambda: networks.MaskedDense(2, [[1, 0], [1, 1]]),
+        "MaskedConv2D": lambda: networks.MaskedConv2D(4, 3, True),
+        "PixelCNN": lambda: pixel_cnn(LATENT_DIM, 1),
+    },
+    "initializer": of(networks.Halves, networks.ICNR),
 }

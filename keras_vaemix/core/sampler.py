@@ -1,5 +1,6 @@
 """What sampling is: a deterministic function of named noise, the same for models, pictures and exported graphs."""
 
+from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 import tensorflow as tf
@@ -41,7 +42,7 @@ class Noise(NamedTuple):
 class Sampler(Protocol):
     """Maps named noise to draws z of K components, by operations that export to ONNX.
 
-    `LocationScaleMixture` is one; a flow pushes another's draws through its bijector.
+    `LocationScaleMixture` is one; a flow's, `Pushed`, pushes another's draws through its bijector.
     """
 
     @property
@@ -67,10 +68,15 @@ class Sampler(Protocol):
 
 
 class Pushed(NamedTuple):
-    """A sampler whose draws are pushed through a function."""
+    """A sampler whose draws are pushed through a function: that of a flow.
+
+    Attributes:
+        base: The `Sampler` whose draws they are; its components stay components.
+        forward: Function from draws of the base, [N, D], to z [N, D], by operations that export to ONNX.
+    """
 
     base: Sampler
-    forward: object
+    forward: Callable
 
     @property
     def num_components(self):

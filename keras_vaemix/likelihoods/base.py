@@ -12,7 +12,7 @@ tfd = tfp.distributions
 
 
 class Likelihood(PartLayer, abc.ABC):
-    """Abstract: a family of distributions over data, parameterised by the decoder's output.
+    """Abstract: a family of distributions over data, parameterised by the decoder's output in float32.
 
     Attributes:
         support: The values of x for which it is defined.
@@ -25,7 +25,7 @@ class Likelihood(PartLayer, abc.ABC):
     num_levels = None
 
     def params_size(self, num_channels):
-        """Returns the size of the decoder's last axis for data whose last axis has `num_channels`."""
+        """Returns the size of the decoder's last axis for data whose last axis has `num_channels`; the other axes are those of the data."""
         return num_channels
 
     @abc.abstractmethod

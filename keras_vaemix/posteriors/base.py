@@ -14,6 +14,9 @@ tfd = tfp.distributions
 class Posterior(PartLayer, abc.ABC):
     """Abstract: a family of distributions over the latents, parameterised by the encoder's output [B, params_size].
 
+    Under mixed precision that output is not in float32: cast it. Where there is a density at any point, a member writes `distribution`;
+    where there is none, as of a flow, it says `has_density = False`.
+
     Attributes:
         num_strata: Number M of strata in each of which `draw` draws; 1 where all draws come from q itself.
         has_density: Whether `distribution` gives the density at any point, and not `draw` that of its own draws alone.

@@ -16,6 +16,9 @@ tfd = tfp.distributions
 class Prior(PartLayer, abc.ABC):
     """Abstract: a distribution p(z) over the latents, and the weights that parameterise it.
 
+    A member writes `distribution`; unless that is of a location and scale, `sampler`; and if it has several components, `num_components`,
+    `log_weights` and `responsibilities`. It is saved from its constructor's arguments, as every `Part` is.
+
     Args:
         latent_dim: Number of latent dimensions D.
 
@@ -36,7 +39,7 @@ class Prior(PartLayer, abc.ABC):
 
     @abc.abstractmethod
     def distribution(self, encode=None, training=False):
-        """Returns p(z), a TFP distribution of event [D].
+        """Returns p(z), a TFP distribution of event [D] whose `log_prob` takes z [..., D], in float32 and with gradients to all weights.
 
         Args:
             encode: Function from examples [K, *] to their posterior q(z|x), for priors that are made of posteriors.
@@ -55,7 +58,7 @@ class Prior(PartLayer, abc.ABC):
         return True
 
     def sampler(self, encode=None):
-        """Returns the `Sampler` of p(z): how named noise becomes draws. Of a location-scale density it need not be written."""
+        """Returns the `Sampler` of p(z): how named noise becomes draws. A flow's is `Pushed`; that of a location-scale density is here."""
         single = LocationScaleMixture.of(self.log_weights(), self.distribution(encode))
         return single._replace(loc=single.loc[None], scale=single.scale[None])
 
@@ -95,4 +98,4 @@ class Prior(PartLayer, abc.ABC):
 
     def responsibilities(self, z, encode=None):
         r"""Returns :math:`p(k|z) = \pi_k p_k(z) / p(z)`, [..., K]; one for a prior that is no mixture."""
-        return tf.ones([*tf.shape(z)[:-1], 1])
+        return tf.ones_like(z[..., :1])
