@@ -1,6 +1,7 @@
 """One part of each kind from outside of the project, as CONTRIBUTING.md writes them: every capability works on them."""
 
 import importlib.util
+import inspect
 import re
 from pathlib import Path
 
@@ -11,17 +12,21 @@ import tensorflow as tf
 
 import keras_vaemix as vm
 from export.storage.files import read_json
+from keras_vaemix import models
+from keras_vaemix.core.sampler import Sampler
+from keras_vaemix.likelihoods import Likelihood
+from keras_vaemix.storage.loading import load_model
 from tests.checks import parity
 from tests.training.test_run import ROOT, history
 from training import data as data_module
+from training import reproduce
 from training.data.sets import BUNDLED
 from training.distributed.strategy import make_strategy
-from training.jobs import reproduce
 from training.papers.registry import TABLES
 from training.presets import PRESETS
 
 PAGE = ROOT / "CONTRIBUTING.md"
-FLAGS = ["--num-components", "3", "--likelihood-samples", "20", "--likelihood-examples", "50"]
+LIKELIHOOD = ["--likelihood-samples", "20", "--likelihood-examples", "50"]
 
 
 @pytest.fixture(scope="module")
@@ -162,35 +167,77 @@ def test_artifacts_are_the_live_model(make, tmp_path):
     assert (manifest["model"], manifest["prior"], manifest["num_components"]) == ("DenoisingVAE", "AdditiveFlow", 3)
 
 
-@pytest.mark.slow
-def test_a_command_line_trains_and_resumes_it(plugin, main, tmp_path):
-    straight, stopped = (
-        ("flow_rings", *FLAGS, "--run-dir", tmp_path / "straight"),
-        ("flow_rings", *FLAGS, "--run-dir", tmp_path / "stopped"),
-    )
-    assert main(*straight, "--epochs", 2) == (0, "")
-    assert main(*stopped, "--epochs", 1) == (0, "")
-    assert main(*stopped, "--epochs", 2, "--resume") == (0, "")
-    models = [keras.saving.load_model(tmp_path / name / "model.keras", safe_mode=True) for name in ("straight", "stopped")]
-    for one, other in zip(*(model.weights for model in models), strict=True):
-        np.testing.assert_array_equal(one, other, err_msg=one.path)
-    assert len(history(tmp_path / "stopped")) == 2
-    report = read_json(tmp_path / "stopped" / "evaluation.json")
-    assert {"elbo", "log_likelihood", "cluster_accuracy"} <= set(report)
-    assert main("flow_rings", *FLAGS, "--learning-rate", 0)[0] == 1
+@pytest.fixture(scope="module")
+def measured(plugin, tmp_path_factory):
+    """The folder in which the plug-in's row was trained for two epochs, and measured."""
+    folder = tmp_path_factory.mktemp("measured")
+    places = ["--runs", str(folder / "runs"), "--out", str(folder / "out")]
+    assert reproduce.main(["rings", "--epochs", "2", *LIKELIHOOD, *places]) == 0
+    return folder
 
 
 @pytest.mark.slow
-def test_a_row_is_measured_and_judged(plugin, tmp_path):
-    places = ["--runs", str(tmp_path / "runs"), "--out", str(tmp_path / "out")]
-    assert reproduce.main(["rings", "--epochs", "1", "--likelihood-samples", "20", "--likelihood-examples", "50", *places]) == 0
-    (row,) = read_json(tmp_path / "out" / "rings.json")
+def test_a_row_is_measured_and_judged(measured):
+    (row,) = read_json(measured / "out" / "rings.json")
     assert (row["row"], row["preset"], row["arguments"]["num_components"], row["paper_elbo"]) == ("flow5", "flow_rings", 5, -1.5)
+    assert {"elbo", "log_likelihood", "cluster_accuracy"} <= set(row)
     assert row["verdict"].startswith("worse: ")
-    assert "`flow5`" in (tmp_path / "out" / "rings.md").read_text()
+    assert "`flow5`" in (measured / "out" / "rings.md").read_text()
 
 
-def test_files_and_names_of_the_page_exist():
+@pytest.mark.slow
+def test_a_command_line_resumes_it_to_the_same_bits(measured, main, tmp_path):
+    command = "flow_rings", "--num-components", 5, *LIKELIHOOD, "--run-dir", tmp_path / "run"
+    assert main(*command, "--epochs", 1) == (0, "")
+    assert main(*command, "--epochs", 2, "--resume") == (0, "")
+    assert len(history(tmp_path / "run")) == 2
+    straight, resumed = (load_model(run / "model.keras") for run in (measured / "runs" / "rings" / "flow5-seed0", tmp_path / "run"))
+    for one, other in zip(straight.weights, resumed.weights, strict=True):
+        np.testing.assert_array_equal(one, other, err_msg=one.path)
+
+
+def cells(heading):
+    """Returns the cells of the first two columns of the table whose first column has a heading."""
+    table = PAGE.read_text().partition(f"| {heading} |")[2].partition("\n\n")[0]
+    return [re.split(r" *(?<!\\)\| *", line)[1:3] for line in table.splitlines()[2:]]
+
+
+def hooks(text):
+    """Returns the names in a cell, each with its arguments, or None for an attribute."""
+    return {name: arguments or None for name, arguments in re.findall(r"`(\w+)(\(.*?\))?`", text)}
+
+
+def assert_hooks(base, named, is_whole=True):
+    """Holds what a page says that a member of a base class writes against the class: all that is abstract, by its signature."""
+    assert not is_whole or base.__abstractmethods__ <= set(named)
+    for name, arguments in named.items():
+        hook = inspect.getattr_static(base, name)
+        if arguments is not None:
+            signature = inspect.signature(hook)
+            assert str(signature.replace(parameters=list(signature.parameters.values())[1:])) == arguments, name
+
+
+@pytest.mark.parametrize(
+    ("heading", "base"),
+    [("a prior writes", vm.Prior), ("a posterior writes", vm.Posterior), ("a likelihood writes", Likelihood), ("a `Sampler` has", Sampler)],
+)
+def test_hooks_of_parts_are_those_of_their_base(heading, base):
+    named = {}
+    for cell, _ in cells(heading):
+        named |= hooks(cell)
+    assert len(named) >= 5
+    assert_hooks(base, named, base is not Sampler)
+
+
+def test_hooks_of_models_are_those_of_their_bases():
+    table = {next(iter(hooks(cell))): hooks(written) for cell, written in cells("abstract base")}
+    assert len(table) == 4
+    for name, named in table.items():
+        further = table["GenerativeModel"] if named.pop("GenerativeModel", True) is None else {}
+        assert_hooks(getattr(models, name), further | named)
+
+
+def test_files_and_commands_of_the_page_exist():
     text = PAGE.read_text()
     paths = [path for path in re.findall(r"`((?:keras_vaemix|training|tests|docs)/[\w./]*)`", text) if not re.search("NAME|PAPER", path)]
     assert len(paths) > 8
