@@ -22,7 +22,7 @@ from training.jobs.status import status
 from training.papers.recording import record
 from training.papers.registry import TABLES
 from training.papers.result_rows import has_likelihood, is_finished, known_rows, writable, written_rows
-from training.papers.row import as_run
+from training.presets.arguments import as_run
 from training.runs.signals import Signals
 
 ON_ONE_DATASET = ("cp_vae_toy", "mog_toy")  # tables whose figures are of known densities
