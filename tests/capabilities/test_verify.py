@@ -10,9 +10,9 @@ import keras_vaemix as vm
 from keras_vaemix.importance import FewEffectiveSamples, warn_of_few_samples
 from keras_vaemix.verify import BoundExceeded, StandardErrorWrong, check_bound, check_standard_error
 from tests import catalogue
+from training import evaluate
 from training.data.sets import from_arrays
 from training.findings.averaged_samples import LATENTS, RATIO, averaged, examples, model_of
-from training.jobs import evaluate
 
 
 def optimal(posterior, log_variance):
