@@ -28,6 +28,7 @@ def load(name):
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with silenced_stderr():
+        importlib.import_module("keras_vaemix")  # before Keras: it has the one clear error for another backend
         return importlib.import_module(name)
 
 
