@@ -23,7 +23,7 @@ from training.jobs import evaluate, queue
 from training.jobs.reproduce import command
 from training.jobs.status import status
 from training.papers import cp_vae, gmmp_vae, result_rows, tables
-from training.papers.registry import TABLES
+from training.papers.registry import TABLES, with_paper
 from training.papers.result_rows import RESULTS, VERDICTS
 from training.papers.row import Row
 from training.papers.verdicts import judged, verdict, verdict_on_faces
@@ -149,7 +149,7 @@ def test_measured_rows_are_those_of_the_table(table):
     path = RESULTS / f"{table}.json"
     rows = read_json(path) if path.exists() else []
     for row in rows:
-        assert result_rows.with_paper(row, table) == row
+        assert with_paper(row, table) == row
     if rows:
         assert path.with_suffix(".md").read_text() == tables.markdown(rows, is_full=True) + "\n"
 
