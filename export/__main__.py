@@ -2,34 +2,37 @@
 
 import sys
 
-from export import flags
-from export.tensorflow_import import import_tensorflow
+from export.manifest import FORMATS
+from export.shell import flags
+from export.shell.command import Command
+from export.shell.later import Later
+from export.storage.files import room_in
+
+artifact = Later("export.artifact")
 
 
-def main(argv=None):
-    """Returns the exit status: errors are one line on standard error."""
+def parse(argv):
+    """Returns the flags, with `formats`, the names that --format gives."""
     parser = flags.Parser(prog="python -m export", description=__doc__)
     parser.add_argument("run", type=flags.path, help="run folder")
     parser.add_argument("--out", type=flags.path, help="artifact folder (default: RUN/export)")
     parser.add_argument(
-        "--format", type=flags.text, default="onnx,saved_model", help="what to write, separated by commas (default: %(default)s)"
+        "--format", type=flags.text, default=",".join(FORMATS), help="what to write, separated by commas (default: %(default)s)"
     )
-    try:
-        args = parser.parse_args(argv)
-        import_tensorflow()
-        from export.artifact import FORMATS, export_run
-        from export.storage.files import room_in
+    args = parser.parse_args(argv)
+    args.formats = args.format.split(",")
+    if not set(args.formats) <= set(FORMATS):
+        raise ValueError(f"Expected --format among {','.join(FORMATS)}. Received: {args.format}")
+    return args
 
-        formats = args.format.split(",")
-        if not set(formats) <= set(FORMATS):
-            raise ValueError(f"Expected --format among {','.join(FORMATS)}. Received: {args.format}")
-        with room_in(args.out or args.run, "make some, and export again"):
-            print(export_run(args.run, out=args.out, formats=formats))
-    except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    return 0
 
+def run(args):
+    """Exports the run, and prints where to."""
+    with room_in(args.out or args.run, "make some, and export again"):
+        print(artifact.export_run(args.run, out=args.out, formats=args.formats))
+
+
+main = Command(parse, run)
 
 if __name__ == "__main__":
     sys.exit(main())

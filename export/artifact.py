@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from export.convert import OPSET, ExportError
 from export.freeze import freeze
+from export.manifest import FORMATS
 from export.onnx import TOLERANCE, relative_error
 from export.precision import in_float32
 from export.saved_model import write_saved_model
@@ -16,8 +17,6 @@ from export.storage.locks import locked_for
 from keras_vaemix.core import supports
 from keras_vaemix.storage.loading import load_model
 from keras_vaemix.storage.versions import versions
-
-FORMATS = ("onnx", "saved_model")
 
 
 def export_run(run, out=None, formats=FORMATS):

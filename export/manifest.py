@@ -12,6 +12,7 @@ STANDARD = {  # draws of each family of noise that a manifest may name
     "Uniform": lambda rng, shape, df: rng.random(shape, "float32"),  # a float64 just below one would be rounded to one
     "StudentT": lambda rng, shape, df: rng.standard_t(df, shape),
 }
+FORMATS = ("onnx", "saved_model")  # of what an artifact has
 MAX_SIZE = 2**24  # of a latent, of an example: more has no file that ONNX can hold
 
 

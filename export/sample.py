@@ -9,8 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from export import flags
 from export.manifest import STANDARD, read_manifest
+from export.shell import flags
+from export.shell.command import Command
 
 MAX_VALUES = 2**28  # drawn at once
 
@@ -150,26 +151,28 @@ def write_samples(path, x):
             write_png(temporary, x, zoom=max(1, 64 // x.shape[1]) if x.ndim > 2 else 1)
 
 
-def main(argv=None):
-    """Returns the exit status: errors are one line on standard error."""
+def parse(argv):
+    """Returns the flags."""
     parser = flags.Parser(prog="python -m export.sample", description=__doc__)
     parser.add_argument("artifact", type=flags.path, help="artifact folder")
     parser.add_argument("--num", type=flags.integer, default=64, help="number of samples")
     parser.add_argument("--component", type=flags.integer, help="component of the prior (default: drawn by weight)")
     parser.add_argument("--seed", type=flags.seed_number, default=0, help="seed of the noise")
     parser.add_argument("--out", type=flags.path, default=Path("samples.png"), help="FILE.png, a grid, or FILE.npy (default: %(default)s)")
-    try:
-        args = parser.parse_args(argv)
-        if args.out.suffix not in (".png", ".npy"):
-            raise ValueError(f"Expected --out FILE.png or FILE.npy. Received: {args.out}")
-        x, _ = sample(args.artifact, args.num, args.component, args.seed)
-        write_samples(args.out, x)
-    except (ValueError, OSError, ArithmeticError, MemoryError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    print(args.out)
-    return 0
+    args = parser.parse_args(argv)
+    if args.out.suffix not in (".png", ".npy"):
+        raise ValueError(f"Expected --out FILE.png or FILE.npy. Received: {args.out}")
+    return args
 
+
+def draw(args):
+    """Writes the samples, and prints where to."""
+    x, _ = sample(args.artifact, args.num, args.component, args.seed)
+    write_samples(args.out, x)
+    print(args.out)
+
+
+main = Command(parse, draw)
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -74,7 +74,7 @@ def fitted():
 @pytest.fixture
 def main(capsys, tmp_path, monkeypatch):
     """Runs the training command in this process and returns its status and its line of error."""
-    from training.jobs import train
+    from training import train
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("VAEMIX_DATA", raising=False)

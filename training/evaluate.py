@@ -2,7 +2,28 @@
 
 import sys
 
-from training.jobs.evaluate import main
+from export.shell import flags
+from export.shell.command import Command
+from export.shell.later import Later
+from training.jobs.flags import FEATURES, PAPERS_SAMPLES, SPLITS, add_data_dir
+
+evaluate = Later("training.jobs.evaluate")
+
+
+def parse(argv):
+    """Returns the flags."""
+    parser = flags.Parser(prog="python -m training.evaluate", description=__doc__)
+    parser.add_argument("run", type=flags.path, help="run folder")
+    parser.add_argument("--split", default="test", choices=SPLITS)
+    parser.add_argument("--num-samples", type=flags.at_least(1), default=PAPERS_SAMPLES, help="importance samples for each example")
+    parser.add_argument("--likelihood-examples", type=flags.at_least(1), help="log-likelihood of the first so many examples only")
+    parser.add_argument("--features", default="auto", choices=FEATURES, help="network whose features judge images (default: %(default)s)")
+    parser.add_argument("--check", action="store_true", help="hold every bound against log p(x) of the first 200 examples, and stop")
+    add_data_dir(parser)
+    return parser.parse_args(argv)
+
+
+main = Command(parse, lambda args: evaluate.run(args))
 
 if __name__ == "__main__":
     sys.exit(main())

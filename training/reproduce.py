@@ -1,8 +1,91 @@
-"""Reproduce a paper's table: a queue that runs or resumes its rows, measures them, and compares them with the paper's figures."""
+"""Reproduce a paper's table: a queue that runs or resumes its rows, measures them, and compares them with the paper's figures.
+
+    python -m training.reproduce cp_vae_table1 --rows vae mg10 --seeds 0 1 --minutes 60 --data-dir DIR
+    python -m training.reproduce cp_vae_table1 --rows vae mg10 --seeds 0 1 --status
+
+Rows are trained in their order, each with all of its seeds, in RUNS/TABLE/ROW-seedN, where a run that was killed or ran out of time
+goes on. A row that is finished, or measured with as many epochs as are asked for, and whose log-likelihood is of as many examples and
+samples, is skipped, and so is one that another process trains.
+OUT/TABLE.json has the measured rows, OUT/TABLE.md the table.
+"""
 
 import sys
 
-from training.jobs.reproduce import main
+from export.shell.command import Command
+from export.shell.flags import Parser, at_least, path, positive, seed_number, text
+from export.shell.later import Later
+from export.storage.files import runs_root
+from training.jobs.flags import PAPERS_SAMPLES, add_data_dir
+from training.jobs.queue import choose, queue_of, what_is_left
+from training.jobs.status import status
+from training.papers.registry import TABLES
+from training.papers.result_rows import writable, written_rows
+
+reproduce = Later("training.jobs.reproduce")
+
+
+def flags():
+    """Returns the parser of the command line."""
+    parser = Parser(prog="python -m training.reproduce", description=__doc__.splitlines()[0])
+    parser.add_argument("table", nargs="?", help=f"one of {', '.join(TABLES)}")
+    parser.add_argument("--rows", type=text, nargs="+", metavar="ROW", help="rows instead of all")
+    parser.add_argument("--seeds", nargs="+", type=seed_number, default=[0], metavar="N", help="seeds of each row (default: 0)")
+    parser.add_argument("--minutes", type=positive, metavar="N", help="stop after N minutes with a checkpoint (default: run to the end)")
+    parser.add_argument("--status", action="store_true", help="show what is done, under way and left, and stop")
+    parser.add_argument("--dataset", type=text, help="data set instead of the presets': a name, npz:PATH or folder:PATH")
+    parser.add_argument("--epochs", type=at_least(1), help="at most so many epochs instead of the presets'")
+    parser.add_argument("--warm-up", type=at_least(0), help="epochs over which beta rises, instead of the presets'")
+    parser.add_argument("--patience", type=at_least(1), help="epochs without a better validation figure after which a row stops")
+    add_data_dir(parser)
+    parser.add_argument("--runs", type=text, help="folder of the run folders (default: $VAEMIX_RUNS or ~/.cache/keras_vaemix/runs)")
+    parser.add_argument("--out", type=path, help="folder of TABLE.json and TABLE.md (default: the project's)")
+    parser.add_argument("--likelihood-samples", type=at_least(1), default=PAPERS_SAMPLES, help="importance samples of the log-likelihood")
+    parser.add_argument("--likelihood-examples", type=at_least(1), help="log-likelihood of the first so many test examples only")
+    parser.add_argument("--strategy", default="auto", choices=("auto", "none", "mirrored"), help="tf.distribute strategy, of one machine")
+    parser.add_argument("--list", action="store_true", help="show the rows, of all tables or of one, and stop")
+    return parser
+
+
+def show(tables):
+    """Prints the rows of tables: name, preset with flags, the paper's figure, what it is."""
+    for table in tables:
+        print(table)
+        for row in TABLES[table]:
+            paper = "" if row.paper_elbo is None else f"paper: -ELBO {-row.paper_elbo:.2f}"
+            print(f"  {row.name:24} {' '.join(row.command_line()):96} {paper}{'  ' + row.caveat if row.caveat else ''}".rstrip())
+
+
+def parse(argv):
+    """Returns the flags, the table's name and its queue, or None where a list or the status is asked for, which is shown."""
+    args = flags().parse_args(argv)
+    if args.list:
+        show(choose("a table", list(TABLES), [args.table]) if args.table else TABLES)
+        return None
+    table, queue = queue_of(args)
+    if args.status:
+        print(status(table, queue, runs_root(args.runs) / table, written_rows(table, args.out), args))
+        return None
+    args.out = writable(args.out)
+    return args, table, queue
+
+
+def seconds(asked):
+    """Returns the time that the queue may take, or None."""
+    args, _, _ = asked
+    return None if args.minutes is None else 60 * args.minutes
+
+
+def interrupted(asked, signals):
+    """Says what is left, and returns the exit status: the end of the time is none of a failure, and each leaves a checkpoint."""
+    args, table, queue = asked
+    if signals.is_time_up:
+        print(f"\n{args.minutes:g} minutes are over; {what_is_left(args, table, queue)}")
+        return 0
+    print("interrupted: the same command goes on", file=sys.stderr)
+    return signals.status
+
+
+main = Command(parse, lambda asked: reproduce.run(*asked), interrupted, seconds)
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -1,8 +1,38 @@
-"""What training on many GPUs would cost: bytes that a step sends, and the efficiency that follows, by a model of the ring."""
+"""What training on many GPUs would cost: bytes that a step sends, and the efficiency that follows, by a model of the ring.
+
+python -m training.scaling [PRESET ...] [--step-seconds S | --speedup F]
+"""
 
 import sys
 
-from training.jobs.scaling import main
+from export.shell import flags
+from export.shell.command import Command
+from export.shell.later import Later
+from training.jobs.flags import add_data_dir
+from training.presets import PRESETS
+
+scaling = Later("training.jobs.scaling")
+SHOWN = ("vamp_digits", "cp_vae_digits", "hvamp_digits", "gmvae_digits")
+
+
+def parse(argv):
+    """Returns the flags."""
+    parser = flags.Parser(prog="python -m training.scaling", description=__doc__.splitlines()[0])
+    parser.add_argument("presets", type=flags.text, nargs="*", default=SHOWN, help="(default: %(default)s)")
+    add_data_dir(parser)
+    of_step = parser.add_mutually_exclusive_group()
+    of_step.add_argument("--step-seconds", type=flags.positive, help="seconds of a step on one GPU, as you measured them")
+    of_step.add_argument(
+        "--speedup", type=flags.positive, default=1.0, help="how often faster a GPU is than this machine (default: %(default)s)"
+    )
+    args = parser.parse_args(argv)
+    unknown = [name for name in args.presets if name not in PRESETS]
+    if unknown:
+        raise ValueError(f"Expected presets of training.train --list. Received: {', '.join(unknown)}")
+    return args
+
+
+main = Command(parse, lambda args: scaling.run(args))
 
 if __name__ == "__main__":
     sys.exit(main())

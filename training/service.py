@@ -1,8 +1,25 @@
-"""tf.data services: other machines that make the training batches, where the input is the bottleneck."""
+"""tf.data services: other machines that make the training batches, where the input is the bottleneck.
+
+python -m training.service --port 5050
+"""
 
 import sys
 
-from training.jobs.service import main
+from export.shell import flags
+from export.shell.command import Command
+from export.shell.later import Later
+
+service = Later("training.jobs.service")
+
+
+def parse(argv):
+    """Returns the flags."""
+    parser = flags.Parser(prog="python -m training.service", description=__doc__.splitlines()[0])
+    parser.add_argument("--port", type=flags.up_to(65535, 1), default=5050, help="where to listen (default: %(default)s)")
+    return parser.parse_args(argv)
+
+
+main = Command(parse, lambda args: service.run(args))
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -1,8 +1,25 @@
-"""TF_CONFIG of a Slurm task, from the variables that srun sets: one worker a task."""
+"""TF_CONFIG of a Slurm task, from the variables that srun sets: one worker a task.
 
+export TF_CONFIG="$(python -m training.slurm)"
+"""
+
+import json
+import os
 import sys
 
-from training.jobs.slurm import main
+from export.shell.command import Command
+from export.shell.flags import Parser
+from export.shell.later import Later
+
+slurm = Later("training.distributed.slurm")
+
+
+def parse(argv):
+    """Returns the flags, of which there are none."""
+    return Parser(prog="python -m training.slurm", description=__doc__.splitlines()[0]).parse_args(argv)
+
+
+main = Command(parse, lambda args: print(json.dumps(slurm.tf_config(os.environ))))
 
 if __name__ == "__main__":
     sys.exit(main())

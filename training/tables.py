@@ -1,8 +1,28 @@
-"""Judge the measured rows, and write the tables of results: those of the README and of docs, and the full ones beside the rows."""
+"""Judge the measured rows, and write the tables of results: the README's, and the full ones beside the rows."""
 
 import sys
 
-from training.jobs.tables import main
+from export.shell.command import Command
+from export.shell.flags import Parser, path
+from training.papers.result_rows import writable
+from training.papers.tables import pages, rewrite, with_tables
+
+
+def parse(argv):
+    """Returns the flags."""
+    parser = Parser(prog="python -m training.tables", description=__doc__)
+    parser.add_argument("--out", type=path, help="folder of TABLE.json instead of the project's, and no pages")
+    return parser.parse_args(argv)
+
+
+def run(args):
+    """Judges all measured rows anew, and rewrites the full tables beside them, and the README and the pages of docs in place."""
+    rewrite(writable(args.out))
+    for page in pages() if args.out is None else ():
+        page.write_text(with_tables(page.read_text()))
+
+
+main = Command(parse, run)
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -10,9 +10,9 @@ import keras_vaemix as vm
 from keras_vaemix.importance import FewEffectiveSamples, warn_of_few_samples
 from keras_vaemix.verify import BoundExceeded, StandardErrorWrong, check_bound, check_standard_error
 from tests import catalogue
+from training import evaluate
 from training.data.sets import from_arrays
 from training.findings.averaged_samples import LATENTS, RATIO, averaged, examples, model_of
-from training.jobs import evaluate
 
 
 def optimal(posterior, log_variance):
@@ -165,7 +165,7 @@ def test_bad_arguments(binary):
 
 def test_the_command_checks_no_autoencoder(binary, monkeypatch, capsys):
     data = from_arrays("binary", {"x": binary})
-    monkeypatch.setattr("training.runs.run.open_run", lambda *_: (catalogue.AUTOENCODERS["mmd"](), data))
+    monkeypatch.setattr("training.jobs.evaluate.open_run", lambda *_: (catalogue.AUTOENCODERS["mmd"](), data))
     assert evaluate.main(["run", "--check"]) == 1
     expected = "a model with a bound for --check: evaluate an autoencoder, which has no likelihood, without it"
     assert capsys.readouterr().err == f"error: Expected {expected}. Received: model='Autoencoder'\n"

@@ -21,6 +21,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from export.shell.later import load
 from export.storage.files import read_config, read_history
 
 DIGITS = ["--dataset", "digits", "--networks", "mlp", "--hidden", "16", "--latent-dim", "4"]
@@ -57,7 +58,7 @@ def start(preset, folder, *more, prepare=lambda: None):
     log = os.open(f"{folder}.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(log, 1)
     os.dup2(log, 2)
-    from training.jobs import train
+    from training import train
 
     prepare()
     os._exit(train.main([preset, *RUNS[preset], *COMMON, "--run-dir", str(folder), *more]))
@@ -139,9 +140,7 @@ def main(argv=None):
     parser.add_argument("--presets", nargs="+", default=list(RUNS), choices=RUNS, metavar="PRESET", help="presets instead of all")
     args = parser.parse_args(argv)
     os.environ["XLA_FLAGS"] = "--xla_backend_optimization_level=0"  # short runs compile more than they compute
-    from export.tensorflow_import import import_tensorflow
-
-    import_tensorflow()
+    load("keras_vaemix")
     rng, report = random.Random(args.seed), {}
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)

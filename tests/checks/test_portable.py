@@ -14,6 +14,7 @@ from export.storage.files import read_json
 from tests.checks import card
 from tests.checks.portable import programs
 from training.jobs import train
+from training.jobs.flags import parse
 
 pytest.importorskip("jax")
 SMALL = ("--latent-dim", "2", "--warm-up", "2", "--batch-size", "150", "--features", "none")
@@ -143,4 +144,4 @@ def test_every_family_can_be_timed_elsewhere(preset, tmp_path):
     assert timed["milliseconds"] > 0
     assert np.all(np.isfinite(timed["loss"]))
     assert (tmp_path / "it.npz").stat().st_size < 2**22
-    assert train.prepare(argv).config["preset"] == preset
+    assert train.prepare(parse(argv)).config["preset"] == preset

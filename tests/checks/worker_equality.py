@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from export.shell.later import load
 from tests.checks.kills import RUNS, contents, start, wait, write_data
 
 WORKERS = 2
@@ -73,9 +74,7 @@ def main(argv=None):
     parser = argparse.ArgumentParser(prog="python -m tests.checks.worker_equality", description=__doc__.splitlines()[0])
     parser.add_argument("--presets", nargs="+", default=list(RUNS), choices=RUNS, metavar="PRESET", help="presets instead of all")
     args = parser.parse_args(argv)
-    from export.tensorflow_import import import_tensorflow
-
-    import_tensorflow()
+    load("keras_vaemix")
     report = {}
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)

@@ -13,14 +13,15 @@ from export.storage.files import read_config, read_json, write_history, write_js
 from tests.checks.fuzz import CONFIG
 from tests.export.test_export import save_run
 from tests.training.test_faults import Checkpointed, epochs_to
-from training import data
+from training import data, reproduce
+from training import record as record_command
 from training.data import image_cache, rows
 from training.distributed.slurm import tf_config
+from training.evaluate import main as evaluate_main
 from training.features.classifier import feature_network
 from training.features.moments import real_moments
 from training.features.network import NetworkFeatures
-from training.jobs import record, reproduce
-from training.jobs.evaluate import main as evaluate_main
+from training.jobs import record
 from training.jobs.status import status
 from training.papers import result_rows, tables
 from training.papers.registry import TABLES
@@ -90,7 +91,7 @@ def run_folder(tmp_path, config=RECORDED, evaluation=None, columns=("val_loss", 
 def test_a_run_that_is_recorded(made, says, tmp_path, capsys):
     assert record.row_of(run_folder(tmp_path), "digits")["elbo"] == -3.0
     folder = run_folder(tmp_path, **made)
-    assert record.main([str(folder), "digits"]) == 1
+    assert record_command.main([str(folder), "digits"]) == 1
     assert capsys.readouterr().err.endswith(f"{says}\n")
     with pytest.raises(ValueError, match=rf"^Expected {folder}/.*{re.escape(says)}$"):
         record.row_of(folder, "digits")

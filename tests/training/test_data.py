@@ -676,11 +676,12 @@ def test_an_image_with_a_broken_exif_is_read(tmp_path):
 
 
 def test_range_and_labels_are_settings_of_a_run(tmp_path):
+    from training.jobs.flags import parse
     from training.jobs.train import prepare
 
     rng, path = np.random.default_rng(0), tmp_path / "mine.npz"
     np.savez(path, x=rng.integers(0, 2, (300, 8, 8)), y=rng.integers(0, 3, 300))
-    config = prepare(["vae_digits", "--dataset", f"npz:{path}", "--value-range", "1", "--features", "none"]).config
+    config = prepare(parse(["vae_digits", "--dataset", f"npz:{path}", "--value-range", "1", "--features", "none"])).config
     assert (config["value_range"], config["labels_sha256"]) == (1, data.load(f"npz:{path}").labels_sha256())
     run.check_same_settings({name: value for name, value in config.items() if name != "labels_sha256"}, config)
     with pytest.raises(ValueError, match=r"labels_sha256 was '0', now"):

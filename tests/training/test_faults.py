@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 import keras_vaemix as vm
+from export.shell.signals import Signals
 from export.storage import files, folders
 from tests import catalogue
 from tests.checks.fuzz import CONFIG
@@ -21,7 +22,6 @@ from tests.checks.kills import arrays
 from tests.training.test_run import QUICK, ROOT, checkpoints, error_line, history, run, start
 from training.runs.checkpointing import Recorder
 from training.runs.run import Run
-from training.runs.signals import Signals
 
 CALLS = ("replace", "rename", "unlink", "fsync", "posix_fallocate")  # of os: between any two of them a kill may fall
 
@@ -175,15 +175,15 @@ def test_a_full_disk_keeps_the_checkpoint_and_names_the_folder(number, tmp_path,
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_signals_end_a_run_by_the_conventional_status(number, status, monkeypatch, capsys):
-    from training.jobs import train
+    from training import train
 
-    def interrupted(argv):
+    def interrupted(asked):
         try:
             os.kill(os.getpid(), number)
         except KeyboardInterrupt:
             raise RuntimeError("as TensorFlow turns it into") from None
 
-    monkeypatch.setattr(train, "train", interrupted)
+    monkeypatch.setattr("training.jobs.train.run", interrupted)
     before = signal.signal(number, signal.default_int_handler)  # in a background job Ctrl-C is ignored
     try:
         assert train.main([]) == status
@@ -329,7 +329,7 @@ def test_a_terminated_run_goes_on_to_the_same_bits(tmp_path):
 LIMITED = """
 import resource, sys
 resource.setrlimit(resource.RLIMIT_FSIZE, (10**6, resource.RLIM_INFINITY))
-from training.jobs.train import main
+from training.train import main
 sys.exit(main())
 """
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from export import flags
+from export.shell import flags
 
 COMMANDS = {
     "training.train": [],
@@ -15,6 +15,8 @@ COMMANDS = {
     "training.reproduce": ["cp_vae_table1"],
     "training.scaling": [],
     "training.service": [],
+    "training.slurm": [],
+    "training.findings.annealed": ["run"],
     "training.tables": [],
     "export.__main__": ["run"],
     "export.sample": ["artifact"],

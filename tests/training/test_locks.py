@@ -63,15 +63,17 @@ def ended():
 @pytest.mark.parametrize("command", ["train", "evaluate", "pictures", "export"])
 def test_every_command_that_writes_names_who_is_at_work(command, other, monkeypatch, capsys):
     import export.__main__
-    from training.jobs import evaluate, pictures_command
+    from training import evaluate, pictures
+    from training import train as train_command
 
     folder, process = other
-    monkeypatch.setattr("training.runs.run.open_run", lambda *arguments: (None, None))
+    for job in ("evaluate", "pictures"):
+        monkeypatch.setattr(f"training.jobs.{job}.open_run", lambda *arguments: (None, None))
     monkeypatch.setattr("export.artifact.load_model", lambda path: None)
     commands = {
-        "train": lambda: train.main(["vae_digits", "--latent-dim", "2", "--resume", "--run-dir", str(folder)]),
+        "train": lambda: train_command.main(["vae_digits", "--latent-dim", "2", "--resume", "--run-dir", str(folder)]),
         "evaluate": lambda: evaluate.main([str(folder)]),
-        "pictures": lambda: pictures_command.main([str(folder), "--what", "samples"]),
+        "pictures": lambda: pictures.main([str(folder), "--what", "samples"]),
         "export": lambda: export.__main__.main([str(folder)]),
     }
     before = sorted(folder.rglob("*"))

@@ -9,8 +9,9 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from export.storage.files import read_history, read_json
 from keras_vaemix.storage.loading import load_model
+from training import pictures as pictures_command
+from training import train
 from training.jobs import pictures as draw
-from training.jobs import pictures_command, train
 
 pytestmark = pytest.mark.slow
 SMALL = ("--dataset", "digits", "--networks", "mlp", "--hidden", 16, "--latent-dim", 6, "--features", "none")

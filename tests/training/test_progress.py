@@ -11,6 +11,7 @@ from export.storage.files import read_json
 from keras_vaemix import evaluation
 from keras_vaemix.core.progress import progress
 from tests import catalogue
+from training import train as command
 from training.jobs import evaluate, flags, train
 
 BAR = re.compile(r"(\d+)/(\d+)\x1b\[0m .*")
@@ -109,17 +110,17 @@ def test_an_evaluation_takes_as_much_as_the_training_allows(num_trained, num_exa
     ],
 )
 def test_flags_decide_what_is_evaluated(own, expected, digits):
-    _, args, _ = flags.parse(["vae_digits", *own])
+    args = flags.parse(["vae_digits", *own]).args
     run = SimpleNamespace(history=[None] * -(-500_000 // len(digits.train.x)))
     assert train.likelihood_counts(run, digits, args) == expected
 
 
 def test_what_was_evaluated_is_written_and_printed(main, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("training.jobs.pictures.draw", lambda *arguments: {})
-    monkeypatch.setattr("export.artifact.export_model", lambda model, folder: folder)
+    monkeypatch.setattr("training.jobs.train.export_model", lambda model, folder: folder)
     monkeypatch.setattr("export.sample.sample", lambda artifact: (np.zeros((1, 8, 8)), None))
     folder = tmp_path / "run"
-    assert train.main(["vae_digits", "--latent-dim", "2", "--epochs", "1", "--features", "none", "--run-dir", str(folder)]) == 0
+    assert command.main(["vae_digits", "--latent-dim", "2", "--epochs", "1", "--features", "none", "--run-dir", str(folder)]) == 0
     out, report = capsys.readouterr().out, read_json(folder / "evaluation.json")
     assert (report["num_samples"], report["num_likelihood_examples"], report["num_examples"]) == (100, 100, 400)
     assert "100 of 400 test examples, 100 samples each" in out

@@ -11,15 +11,19 @@ import time
 
 import pytest
 
+from export.shell.signals import Signals
 from export.storage import locks
 from export.storage.files import read_json, runs_root, write_history, write_json
 from export.storage.locks import HeldError, holder, locked
 from tests.checks.fuzz import CONFIG
 from tests.training.test_run import ROOT, checkpoints, error_line, history, run, start, wait_for
-from training.jobs import evaluate, record, reproduce
+from training import evaluate as evaluate_command
+from training import record, reproduce
+from training.jobs import evaluate, queue
+from training.jobs.reproduce import command
 from training.jobs.status import status
 from training.papers import cp_vae, gmmp_vae, result_rows, tables
-from training.papers.registry import TABLES
+from training.papers.registry import TABLES, with_paper
 from training.papers.result_rows import RESULTS, VERDICTS
 from training.papers.row import Row
 from training.papers.verdicts import judged, verdict, verdict_on_faces
@@ -27,7 +31,6 @@ from training.presets import PRESETS, Preset
 from training.presets.baselines import vae
 from training.presets.parts import DIGITS
 from training.runs.checkpointing import Recorder
-from training.runs.signals import Signals
 
 TINY = [Row("vae", "vae_digits", {"latent_dim": 3}, -24.0), Row("mg2", "mog_prior_digits", {"num_components": 2, "latent_dim": 3}, -10.0)]
 
@@ -109,11 +112,11 @@ def test_patience_is_passed_on_and_recorded(again, monkeypatch):
         asked.extend(argv)
         raise FloatingPointError("as if")
 
-    monkeypatch.setattr("training.jobs.train.train", train)
+    monkeypatch.setattr("training.jobs.reproduce.train", train)
     assert again("--rows", "vae", "--patience", 7)[0] == 1
     assert "--patience=7" in asked
     args = reproduce.flags().parse_args(["tiny", "--patience", "7", "--data-dir", "/here"])
-    assert reproduce.command("tiny", TINY[0], 0, args).endswith("--rows vae --seeds 0 --patience 7 --likelihood-samples 5000")
+    assert command("tiny", TINY[0], 0, args).endswith("--rows vae --seeds 0 --patience 7 --likelihood-samples 5000")
     assert error_line(again("--patience", 0)[2]) == "error: Expected --patience of at least 1. Received: 0"
 
 
@@ -146,7 +149,7 @@ def test_measured_rows_are_those_of_the_table(table):
     path = RESULTS / f"{table}.json"
     rows = read_json(path) if path.exists() else []
     for row in rows:
-        assert result_rows.with_paper(row, table) == row
+        assert with_paper(row, table) == row
     if rows:
         assert path.with_suffix(".md").read_text() == tables.markdown(rows, is_full=True) + "\n"
 
@@ -373,7 +376,7 @@ def test_what_counts_as_measured():
     row = TINY[0]
     made = {"preset": row.preset, "arguments": {"latent_dim": 3}, "dataset": "digits"}
     rows = [{"row": "vae", "seed": 0, "epochs": 371, "stopped": "early", **made}]
-    is_measured = lambda *flags, seed=0: reproduce.is_measured(rows, row, seed, asked(*flags))  # noqa: E731
+    is_measured = lambda *flags, seed=0: queue.is_measured(rows, row, seed, asked(*flags))  # noqa: E731
     assert is_measured()
     assert is_measured("--epochs", 500)
     assert is_measured("--dataset", "digits")
@@ -403,11 +406,11 @@ def test_a_likelihood_of_fewer_examples_or_samples_is_measured_anew(flags, is_en
     likelihood = {"num_examples": 400, "num_likelihood_examples": 50, "num_samples": 5000}
     made = {"row": "vae", "preset": row.preset, "arguments": {"latent_dim": 3}, "dataset": "digits", "command": "", **likelihood}
     rows = [{"seed": 0, "epochs": 371, "stopped": "early", "seconds": 1, **made}]
-    assert reproduce.is_measured(rows, row, 0, asked(*flags)) == is_enough
+    assert queue.is_measured(rows, row, 0, asked(*flags)) == is_enough
     assert ("1 done" in status("tiny", [(row, 0)], tmp_path, rows, asked(*flags))) == is_enough
     rows[0]["num_likelihood_examples"] = 400  # all there are
-    assert reproduce.is_measured(rows, row, 0, asked("--likelihood-examples", 500))
-    assert reproduce.is_measured(rows, row, 0, asked())
+    assert queue.is_measured(rows, row, 0, asked("--likelihood-examples", 500))
+    assert queue.is_measured(rows, row, 0, asked())
 
 
 def test_status_is_of_the_data_set_that_is_asked_for(again, tmp_path):
@@ -564,7 +567,7 @@ def test_status_reads_files_alone(tmp_path):
     row |= {"preset": "vae_two_modes", "dataset": "cp_vae_toy", "command": "python -m training.reproduce cp_vae_toy --rows vae"}
     (tmp_path / "out").mkdir()
     write_json(tmp_path / "out" / "cp_vae_toy.json", [row])
-    code = "import sys; from training.jobs import reproduce; reproduce.main(sys.argv[1:]); assert 'tensorflow' not in sys.modules"
+    code = "import sys; from training import reproduce; reproduce.main(sys.argv[1:]); assert 'tensorflow' not in sys.modules"
     asked = ["cp_vae_toy", "--status", "--rows", "vae", "mg2", "--seeds", "7", "8", "--runs", tmp_path / "runs", "--out", tmp_path / "out"]
     out = subprocess.run([sys.executable, "-c", code, *asked], cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
     assert out[0] == f"cp_vae_toy: 1 done, 0 running, 1 begun, 2 left; runs in {tmp_path / 'runs' / 'cp_vae_toy'}"
@@ -637,7 +640,7 @@ def test_a_run_of_another_program_is_evaluated_and_recorded(again, short_rows, t
     shutil.rmtree(folder / "checkpoint")
     (folder / "evaluation.json").unlink()
     write_json(folder / "config.json", {**read_json(folder / "config.json"), "route": "portable", "device": "an accelerator"})
-    assert evaluate.main([str(folder), "--num-samples", "3", "--likelihood-examples", "50"]) == 0
+    assert evaluate_command.main([str(folder), "--num-samples", "3", "--likelihood-examples", "50"]) == 0
     assert record.main([str(folder), "tiny"]) == 0
     (row,), (own,) = (read_json(tmp_path / name / "tiny.json") for name in ("results", "out"))
     assert (row["row"], row["route"], row["device"], row["stopped"]) == ("stopped", "portable", "an accelerator", "early")

@@ -180,7 +180,7 @@ def test_list_shows_every_preset_with_its_row():
 
 
 def test_help_shows_the_flags_of_every_preset(capsys):
-    from training.jobs import train
+    from training import train
     from training.presets import PRESETS
 
     for preset in PRESETS.values():
@@ -225,7 +225,7 @@ def test_samples_of_the_export_that_fail_fail_the_run(digits, tmp_path, monkeypa
 
     monkeypatch.setattr("training.jobs.evaluate.evaluate", lambda *arguments, **keywords: {})
     monkeypatch.setattr("training.jobs.pictures.draw", lambda *arguments: {})
-    monkeypatch.setattr("export.artifact.export_model", lambda model, folder: folder)
+    monkeypatch.setattr("training.jobs.train.export_model", lambda model, folder: folder)
     monkeypatch.setattr("export.sample.sample", fail)
     args = SimpleNamespace(split="test", likelihood_samples=2, likelihood_examples=2, features="none", full_evaluation=True)
     with pytest.raises(ValueError, match="no samples"):
@@ -320,7 +320,7 @@ def test_resume_with_other_settings_names_them(main, whole):
 
 
 def test_a_run_older_than_a_flag_of_its_preset_goes_on():
-    from training.papers.row import filled
+    from training.presets.arguments import filled
     from training.runs.run import check_same_settings
 
     made = filled("vae_digits", {"latent_dim": 3})
@@ -353,7 +353,7 @@ def test_patience_is_a_setting_that_older_runs_do_not_name(main, tmp_path):
 
 def test_a_run_older_than_the_start_of_its_weights_started_by_he():
     from training.papers.registry import row_named
-    from training.papers.row import filled
+    from training.presets.arguments import filled
     from training.runs.run import check_same_settings
 
     (old, new) = ({"preset": "vae_mnist", "arguments": arguments} for arguments in ({"latent_dim": 40}, filled("vae_mnist", {})))
@@ -427,7 +427,7 @@ def test_truncated_checkpoint_and_model_are_named(main, whole, tmp_path, capsys)
     assert status == 1
     assert "to be a whole checkpoint" in err
     truncate(folder / "model.keras")
-    from training.jobs import evaluate
+    from training import evaluate
 
     assert evaluate.main([str(folder)]) == 1
     assert "model.keras to be a whole Keras model" in capsys.readouterr().err

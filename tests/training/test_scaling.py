@@ -5,6 +5,7 @@ import pytest
 
 import keras_vaemix as vm
 from tests import catalogue
+from training import scaling as command
 from training.distributed.strategy import make_strategy
 from training.jobs import scaling
 
@@ -65,8 +66,8 @@ def test_a_loss_that_couples_the_batch_gathers_it(compiled, binary):
 
 
 def test_wrong_arguments_are_one_line(capsys):
-    assert scaling.main(["vamp_digit"]) == 1
-    assert scaling.main(["vamp_digits", "--step-seconds", "-1"]) == 1
+    assert command.main(["vamp_digit"]) == 1
+    assert command.main(["vamp_digits", "--step-seconds", "-1"]) == 1
     assert len(capsys.readouterr().err.splitlines()) == 2
 
 

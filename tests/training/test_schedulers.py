@@ -9,9 +9,9 @@ import pytest
 import yaml
 
 import training
+from training import slurm as command_line
 from training.distributed import slurm
 from training.distributed.cluster import check_tf_config
-from training.jobs import slurm as slurm_job
 
 FOLDER = Path(training.__file__).parent / "distributed"
 STEP = {"SLURM_STEP_NODELIST": "gpu[08-10],login", "SLURM_STEP_TASKS_PER_NODE": "2(x3),1", "SLURM_PROCID": "3"}
@@ -54,7 +54,7 @@ def test_wrong_steps_are_refused(change, expected):
 def test_outside_of_slurm_is_one_line(monkeypatch, capsys):
     for name in STEP:
         monkeypatch.delenv(name, raising=False)
-    assert slurm_job.main() == 1
+    assert command_line.main([]) == 1
     assert capsys.readouterr().err.startswith("error: Expected the variables of a Slurm step: start this with srun. Received: missing=")
 
 
@@ -106,7 +106,7 @@ def test_pods_make_their_tf_config(manifest, monkeypatch, tmp_path):
     assert container["ports"] == [{"containerPort": port}]
     from training.jobs.flags import parse
 
-    _, args, _ = parse(command[3:])
+    args = parse(command[3:]).args
     assert command[:3] == ["python", "-m", "training.train"]
     assert (args.strategy, args.resume) == ("multiworker", True)
     assert args.batch_size % manifest["Job"]["spec"]["completions"] == 0

@@ -295,7 +295,7 @@ def test_ink_is_drawn_after_a_flip_and_as_without_one(digits):
 
 @pytest.mark.parametrize(("flags", "augment"), [([], flipped), (["--no-flip"], None)])
 def test_flips_can_be_left_out(flags, augment, folder):
-    preset, _, own = flags_of.parse(["gamix_faces_no_gan", *flags, "--width", "4", "--latent-dim", "4"])
+    preset, _, own, _ = flags_of.parse(["gamix_faces_no_gan", *flags, "--width", "4", "--latent-dim", "4"])
     images_32 = data.load(f"folder:{folder}", image_size=32)
     assert preset.build(images_32, **own).augment is augment
 

@@ -8,7 +8,7 @@ import pytest
 import keras_vaemix
 from export.storage.files import read_json, write_json
 from keras_vaemix.storage.versions import versions
-from training.jobs import record, reproduce, tables
+from training import record, reproduce, tables
 from training.papers import result_rows
 from training.papers import tables as tables_module
 from training.papers.result_rows import RESULTS

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import tensorflow as tf
 
 from training.data.image_cache import cached
 from training.data.sources import read_folder
@@ -48,7 +49,6 @@ def prepared(names, local):
 
 def squares(builder, split, image_size):
     """Returns the middle squares of the images of a split, 8-bit [N, image_size, image_size, 3], and the names of their files."""
-    import tensorflow as tf
     import tensorflow_datasets as tfds
 
     def square(example):

@@ -1,11 +1,13 @@
 """Batches that tf.data services make on other machines, where the input is the bottleneck."""
 
+import tensorflow as tf
+
+from keras_vaemix.core.part import require
+from training.data.rows import is_large
+
 
 def check_served(x, services):
     """Raises `ValueError` if services are to make batches of examples that are not in memory, or are no addresses."""
-    from keras_vaemix.core.part import require
-    from training.data.rows import is_large
-
     expected = "data that fit in memory for --data-service, which sends them to the services once: omit the flag"
     require(not services or not is_large(x), expected, examples=len(x))
     for address in services:
@@ -23,8 +25,6 @@ def serve(steps, make, services):
         make: Function from an element of it to a batch.
         services: Addresses, grpc://HOST:PORT.
     """
-    import tensorflow as tf
-
     distribute = tf.data.experimental.service.distribute
     made = []
     for i, address in enumerate(services):

@@ -10,42 +10,23 @@ import os
 import sys
 import time
 
-from export import flags
-from export.tensorflow_import import import_tensorflow
+import numpy as np
 
+from export.shell import flags
+from export.shell.command import Command
+from export.shell.later import Later
 
-def main(argv=None):
-    """Prints the table and returns the exit status: errors are one line on standard error."""
-    parser = flags.Parser(prog="python -m training.findings.annealed", description=__doc__.splitlines()[0])
-    parser.add_argument("run", type=flags.path, help="run folder")
-    parser.add_argument("--examples", type=flags.at_least(1), default=100, help="the first so many test examples (default: %(default)s)")
-    parser.add_argument("--samples", type=flags.at_least(1), default=5000, help="importance samples for each (default: %(default)s)")
-    parser.add_argument("--chains", type=flags.at_least(1), default=8, help="annealed chains for each (default: %(default)s)")
-    parser.add_argument("--temperatures", type=flags.at_least(1), default=100, help="steps of a chain (default: %(default)s)")
-    parser.add_argument("--leapfrog", type=flags.at_least(1), default=5, help="leapfrog steps of a transition (default: %(default)s)")
-    parser.add_argument("--seed", type=flags.seed_number, default=0, help="seed of both estimates")
-    parser.add_argument("--data-dir", default=os.environ.get("VAEMIX_DATA") or None, type=flags.text, help="folder with NAME.npz")
-    try:
-        args = parser.parse_args(argv)
-        import_tensorflow()
-        print(compare(args))
-    except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    return 0
+evaluation, runs, verify = Later("keras_vaemix.evaluation"), Later("training.runs.run"), Later("keras_vaemix.verify")
 
 
 def compare(args):
     """Returns the two estimates of a run and their difference, as text."""
-    from keras_vaemix.evaluation import annealed_log_likelihood
-    from training.runs.run import open_run
-
-    model, data = open_run(args.run, args.data_dir)
+    model, data = runs.open_run(args.run, args.data_dir)
     x, verbose = data.arrays("test", model.support)[: args.examples], int(sys.stdout.isatty())
     settings = args.chains, args.temperatures, args.leapfrog
     methods = {
         f"{args.samples} importance samples": lambda: model.estimate_log_likelihood(x, args.samples, seed=args.seed, verbose=verbose),
-        f"{args.chains} chains, {args.temperatures} temperatures": lambda: annealed_log_likelihood(
+        f"{args.chains} chains, {args.temperatures} temperatures": lambda: evaluation.annealed_log_likelihood(
             model, x, *settings, seed=args.seed, verbose=verbose
         ),
     }
@@ -59,21 +40,34 @@ def compare(args):
 
 def table(names, estimates, seconds):
     """Returns estimates of log p(x) of the same examples, and by how much the second is above the first, as text."""
-    import numpy as np
-
-    from keras_vaemix.verify import root_sum
-
     lines = [f"Mean log p(x) of {len(estimates[0].log_likelihood)} examples, in nats, with the standard error of its draws:\n"]
     lines += [f"{'':36} {'log p(x)':>10} {'error':>8} {'effective, median':>18} {'least':>7} {'seconds':>8}"]
     for name, e, s in zip(names, estimates, seconds, strict=True):
         sizes = np.median(e.effective_sample_size), np.min(e.effective_sample_size)
-        figures = np.mean(e.log_likelihood), root_sum(e.standard_error), *sizes, s
+        figures = np.mean(e.log_likelihood), verify.root_sum(e.standard_error), *sizes, s
         lines += [f"{name:36} {figures[0]:10.3f} {figures[1]:8.3f} {figures[2]:18.1f} {figures[3]:7.1f} {figures[4]:8.0f}"]
     differences = estimates[1].log_likelihood - estimates[0].log_likelihood
-    error = root_sum(np.hypot(*(e.standard_error for e in estimates)))
+    error = verify.root_sum(np.hypot(*(e.standard_error for e in estimates)))
     quantiles = ", ".join(f"{value:.2f}" for value in np.quantile(differences, [0, 0.5, 0.9, 1]))
     return "\n".join([*lines, f"\nDifference {np.mean(differences):.3f} +- {error:.3f}; least, median, 90 % and most: {quantiles}"])
 
+
+def parse(argv):
+    """Returns the flags."""
+    parser = flags.Parser(prog="python -m training.findings.annealed", description=__doc__.splitlines()[0])
+    parser.add_argument("run", type=flags.path, help="run folder")
+    parser.add_argument("--examples", type=flags.at_least(1), default=100, help="the first so many test examples (default: %(default)s)")
+    parser.add_argument("--samples", type=flags.at_least(1), default=5000, help="importance samples for each (default: %(default)s)")
+    parser.add_argument("--chains", type=flags.at_least(1), default=8, help="annealed chains for each (default: %(default)s)")
+    parser.add_argument("--temperatures", type=flags.at_least(1), default=100, help="steps of a chain (default: %(default)s)")
+    parser.add_argument("--leapfrog", type=flags.at_least(1), default=5, help="leapfrog steps of a transition (default: %(default)s)")
+    parser.add_argument("--seed", type=flags.seed_number, default=0, help="seed of both estimates")
+    data_dir = os.environ.get("VAEMIX_DATA") or None
+    parser.add_argument("--data-dir", default=data_dir, type=flags.text, help="folder with NAME.npz (default: $VAEMIX_DATA)")
+    return parser.parse_args(argv)
+
+
+main = Command(parse, lambda args: print(compare(args)))
 
 if __name__ == "__main__":
     sys.exit(main())

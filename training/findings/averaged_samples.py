@@ -12,16 +12,18 @@ code of it is public.
 import math
 import sys
 
-from export.tensorflow_import import import_tensorflow
+import numpy as np
+from scipy.stats import norm
+
+from export.shell.later import Later
+
+keras, tf, vm = Later("keras"), Later("tensorflow"), Later("keras_vaemix")
 
 LATENTS, RATIO, STEPS = 8, 50.0, 1000
 
 
 def averaged(num_components):
     """Returns a mixture posterior with the wrong sampler: one draw, the average of the draws of all components."""
-    import tensorflow as tf
-
-    import keras_vaemix as vm
 
     class AveragedSamples(vm.NormalMixturePosterior):
         num_strata = 1
@@ -38,10 +40,6 @@ def averaged(num_components):
 
 def model_of(posterior):
     """Returns a VAE with the exact decoder x = sqrt(a) z + noise, and an affine encoder to be trained."""
-    import keras
-    import numpy as np
-
-    import keras_vaemix as vm
 
     def affine(num_inputs, num_outputs):
         return keras.Sequential([keras.Input((num_inputs,)), keras.layers.Dense(num_outputs, kernel_initializer="zeros")])
@@ -56,36 +54,21 @@ def model_of(posterior):
 
 def examples(n=1000):
     """Returns examples of the decoder's own distribution, and their exact log p(x)."""
-    import numpy as np
-    from scipy.stats import norm
-
     x = np.random.default_rng(0).normal(0, math.sqrt(1 + RATIO), (n, LATENTS))
     return x.astype("float32"), norm(0, math.sqrt(1 + RATIO)).logpdf(x).sum(1)
 
 
 def excess(posterior, x, exact):
     """Returns by how much the trained bound exceeds the mean exact log p(x), in nats."""
-    import keras
-    import numpy as np
-    import tensorflow as tf
-
-    from keras_vaemix.verify import repeat
-
     model = model_of(posterior)
     rate = keras.optimizers.schedules.CosineDecay(0.03, STEPS)
     model.compile(keras.optimizers.Adam(rate, beta_2=0.99), steps_per_execution=STEPS)  # the first gradients are large: forget them
     model.fit(tf.data.Dataset.from_tensors(x).repeat(STEPS), shuffle=False, verbose=0)
-    return float(np.mean(repeat(model, model.objective, x, 20, 500, 0) - exact))
+    return float(np.mean(vm.verify.repeat(model, model.objective, x, 20, 500, 0) - exact))
 
 
 def main():
     """Prints the table and returns the exit status."""
-    import_tensorflow()
-    import keras
-    import tensorflow as tf
-
-    import keras_vaemix as vm
-
     tf.get_logger().setLevel("ERROR")  # each model is traced once, and TensorFlow warns of the sum
     keras.utils.set_random_seed(0)
     x, exact = examples()

@@ -9,19 +9,17 @@ bounds in closed form do not collapse.
 
 import sys
 
-from export.tensorflow_import import import_tensorflow
+import numpy as np
+
+from export.shell.later import Later
+
+keras, tf, tfp, vm = Later("keras"), Later("tensorflow"), Later("tensorflow_probability"), Later("keras_vaemix")
 
 CLUSTERS, NOISE, POSTERIOR_SCALE, STEPS = (-3.0, 3.0), 0.3, 0.3, 3000
 
 
 def fit_prior(divergence, z, steps=STEPS):
     """Returns means and standard deviations of a mixture of two, fitted to posteriors N(z_i, s^2) with a divergence."""
-    import keras
-    import tensorflow as tf
-    import tensorflow_probability as tfp
-
-    import keras_vaemix as vm
-
     tfd = tfp.distributions
     prior, optimizer = vm.NormalMixture(1, 2), keras.optimizers.Adam(0.01)
     optimizer.build(prior.trainable_variables)
@@ -47,13 +45,6 @@ def fit_prior(divergence, z, steps=STEPS):
 
 def main():
     """Prints the table and returns the exit status."""
-    import_tensorflow()
-    import keras
-    import numpy as np
-    import tensorflow as tf
-
-    import keras_vaemix as vm
-
     z = np.random.default_rng(0).choice(CLUSTERS, 500) + NOISE * np.random.default_rng(1).standard_normal(500)
     print(f"Posteriors N(z, {POSTERIOR_SCALE}^2) around {CLUSTERS}, and the two components of a prior that is fitted to them:\n")
     print(f"{'divergence':20} {'means':>18} {'standard deviations':>24}")

@@ -1,15 +1,18 @@
 """Evaluate a run: ELBO and importance-sampled log-likelihood, each with its standard error."""
 
-import os
 import sys
 from pathlib import Path
 
-from export import flags
-from export.tensorflow_import import import_tensorflow
+from export.storage.files import write_json
+from export.storage.locks import locked
+from keras_vaemix import evaluation, verify
+from keras_vaemix.core.part import require
+from keras_vaemix.models import LatentModel
+from training.features.choice import resolve_features
+from training.jobs.reports import component_report, image_report, own_report
+from training.runs.run import open_run
 
-FEATURES = ("auto", "none", "lenet", "inception")  # auto: lenet for autoencoders of images with labels
-SPLITS = ("validation", "test")  # that can judge a run
-PAPERS_SAMPLES, MOST_SAMPLES, LEAST = 5000, 1000, 100  # importance samples of papers and of training.train; LEAST of these, and examples
+MOST_SAMPLES, LEAST = 1000, 100  # importance samples of training.train; LEAST of these, and examples
 EXAMPLES_OF_LATENT = 4  # to train on an example takes as long as to decode three latents, and more: forward and backward
 
 
@@ -33,11 +36,6 @@ def evaluate(folder, model, data, split, num_samples, num_likelihood_examples=No
 
     A given `LikelihoodEstimate` is used instead of a new one; `verbose` 1 shows how far each long part is.
     """
-    from export.storage.files import write_json
-    from keras_vaemix import evaluation
-    from training.features.choice import resolve_features
-    from training.jobs.reports import component_report, image_report, own_report
-
     features, x = resolve_features(features, model, data, split), data.arrays(split, model.support)
     report = evaluation.report(model, x, num_samples, num_likelihood_examples, estimate, verbose)
     report["split"] = split
@@ -75,40 +73,15 @@ def lines_of(figures, whole=""):
     return lines
 
 
-def main(argv=None):
-    """Returns the exit status: errors are one line on standard error."""
-    parser = flags.Parser(prog="python -m training.evaluate", description=__doc__)
-    parser.add_argument("run", type=flags.path, help="run folder")
-    parser.add_argument("--split", default="test", choices=SPLITS)
-    parser.add_argument("--num-samples", type=flags.at_least(1), default=PAPERS_SAMPLES, help="importance samples for each example")
-    parser.add_argument("--likelihood-examples", type=flags.at_least(1), help="log-likelihood of the first so many examples only")
-    parser.add_argument("--features", default="auto", choices=FEATURES, help="network whose features judge images (default: %(default)s)")
-    parser.add_argument("--check", action="store_true", help="hold every bound against log p(x) of the first 200 examples, and stop")
-    parser.add_argument("--data-dir", default=os.environ.get("VAEMIX_DATA") or None, type=flags.text, help="folder with NAME.npz")
-    try:
-        args = parser.parse_args(argv)
-        import_tensorflow()
-        print(evaluate_run(args))
-    except (ValueError, OSError, ArithmeticError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    return 0
-
-
-def evaluate_run(args):
-    """Loads the model and the data of a run, evaluates or checks it, and returns what to print."""
-    from export.storage.locks import locked
-    from keras_vaemix import verify
-    from keras_vaemix.core.part import require
-    from keras_vaemix.models import LatentModel
-    from training.runs.run import open_run
-
+def run(args):
+    """Loads the model and the data of a run, evaluates or checks it, and prints what was found."""
     (model, data), verbose = open_run(args.run, args.data_dir), int(sys.stdout.isatty())
     if args.check:
         expected = "a model with a bound for --check: evaluate an autoencoder, which has no likelihood, without it"
         require(isinstance(model, LatentModel), expected, model=type(model).__name__)
         x = data.arrays(args.split, model.support)
-        return verify.check_bound(model, x[: args.likelihood_examples or 200], num_samples=args.num_samples, verbose=verbose)
+        print(verify.check_bound(model, x[: args.likelihood_examples or 200], num_samples=args.num_samples, verbose=verbose))
+        return
     with locked(args.run):
         counts = args.num_samples, args.likelihood_examples
-        return describe(evaluate(args.run, model, data, args.split, *counts, args.features, verbose=verbose))
+        print(describe(evaluate(args.run, model, data, args.split, *counts, args.features, verbose=verbose)))

@@ -1,16 +1,42 @@
-"""The flags of `python -m training.train`: those that every preset has, and a preset's own."""
+"""The flags of `python -m training.train`, those that every preset has and a preset's own, and what other commands share of them."""
 
 import argparse
 import difflib
 import os
+from typing import Any, NamedTuple
 
-from export import flags
-from training.jobs.evaluate import FEATURES, SPLITS
+from export.shell import flags
+from training.presets import PRESETS
 
+SPLITS = ("validation", "test")  # that can judge a run
+FEATURES = ("auto", "none", "lenet", "inception")  # auto: lenet for autoencoders of images with labels
+PAPERS_SAMPLES = 5000  # importance samples of papers
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 MAIN_JOB = "cp_vae_digits"
 UNLIMITED = ("hold_categories",)  # flags of which -1 means for ever
 DESCRIPTION = "Train a preset: fit, evaluate, draw, export, and sample what was exported."
+
+
+class Asked(NamedTuple):
+    """What a command line asks for.
+
+    Attributes:
+        preset: The `Preset`.
+        args: The flags that every preset has.
+        own: The preset's own flags, as keywords of its function.
+        argv: All of them, as they were given.
+    """
+
+    preset: Any
+    args: argparse.Namespace
+    own: dict
+    argv: list
+
+
+def add_data_dir(parser):
+    """Adds the flag that says where data are."""
+    given = os.environ.get("VAEMIX_DATA") or None
+    parser.add_argument("--data-dir", default=given, type=flags.text, help="folder with NAME.npz (default: $VAEMIX_DATA)")
 
 
 def common_flags():
@@ -19,9 +45,7 @@ def common_flags():
     parser.add_argument("preset", nargs="?", default=MAIN_JOB, help=f"what to train (default: {MAIN_JOB}); see --list")
     parser.add_argument("--list", action="store_true", help="show every preset with its row in its paper, and stop")
     parser.add_argument("--dataset", type=flags.text, help="data set instead of the preset's: a name, npz:PATH or folder:PATH")
-    parser.add_argument(
-        "--data-dir", default=os.environ.get("VAEMIX_DATA") or None, type=flags.text, help="folder with NAME.npz (default: $VAEMIX_DATA)"
-    )
+    add_data_dir(parser)
     parser.add_argument(
         "--image-size",
         type=flags.at_least(1),
@@ -66,15 +90,13 @@ def common_flags():
 
 
 def parse(argv):
-    """Returns the preset, the common flags and the preset's own, as given on the command line."""
-    from training.presets import PRESETS
-
+    """Returns what a command line asks for, or None where that is the list of the presets, which is shown."""
     parser = common_flags()
     name = argv[0] if argv and not argv[0].startswith("-") else MAIN_JOB
     if "--list" in argv:
         for preset in PRESETS.values():
             print(f"{preset.name:24} {preset.dataset:10} {preset.summary}\n{'':36}paper: {preset.paper}")
-        raise SystemExit(0)
+        return None
     if name not in PRESETS:
         close = difflib.get_close_matches(name, PRESETS, 3, 0.4)
         raise ValueError(f"Expected a preset: {'did you mean ' + ' or '.join(close) + '? ' if close else ''}see --list. Received: {name!r}")
@@ -89,7 +111,7 @@ def parse(argv):
     if args.preset != name:
         raise ValueError(f"Expected the preset before its flags. Received: {args.preset!r} after them")
     args.image_size = args.image_size or preset.image_size
-    return preset, args, {flag.name: getattr(args, "own_" + flag.name) for flag in preset.flags()}
+    return Asked(preset, args, {flag.name: getattr(args, "own_" + flag.name) for flag in preset.flags()}, argv)
 
 
 def type_of(flag):

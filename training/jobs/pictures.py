@@ -7,11 +7,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from export.storage.files import atomically, read_history
+from export.storage.locks import locked_for
 from keras_vaemix.core import supports
 from keras_vaemix.core.part import require
 from keras_vaemix.evaluation import category_table, latent_effects, nearest_neighbors, posterior_means
 from keras_vaemix.visualization import pictures, plots
 from keras_vaemix.visualization.by_kind import latent_pictures
+from training.runs.run import open_run
 
 NUM_ROWS, NUM_NEIGHBORS, NUM_RANKED = 8, 4, 200
 
@@ -159,3 +161,12 @@ def draw(folder, model, data, split):
             made[picture.title] = path = subject.folder / f"{kind}.png"
             save(path, kind, subject)
     return made
+
+
+def run(args):
+    """Draws the picture that is asked for, and prints where it is."""
+    out, latents = args.out or args.run / f"{args.what}.png", args.latents and tuple(args.latents)
+    subject = Subject(args.run, *open_run(args.run, args.data_dir), args.attribute, latents, args.split or "test")
+    with locked_for(args.run, out):
+        save(out, args.what, subject)
+    print(out)

@@ -1,15 +1,14 @@
 """Record a run as a row of a table of measured results; what it says of the paper's figures is computed."""
 
 import datetime
-import sys
 
-from export import flags
 from export.storage.contents import EVALUATION
 from export.storage.files import read_config, read_history, read_json
-from export.tensorflow_import import import_tensorflow
 from training.papers.recording import record
 from training.papers.registry import row_named
-from training.papers.result_rows import UNNAMED, VERDICTS, portable, writable
+from training.papers.result_rows import UNNAMED, portable
+from training.presets import PRESETS
+from training.runs.run import best_epoch, stopped
 
 
 def row_of(run, table):
@@ -18,9 +17,6 @@ def row_of(run, table):
     How it ended is a matter of the protocol of the table's row, if it is one, and else of its preset's.
     A run of another program says in its config.json which `route` it took, and on which `device`.
     """
-    from training.presets import PRESETS
-    from training.runs.run import best_epoch, stopped
-
     config = read_config(run / "config.json", "arguments", "command", "versions", "warm_up")
     if config["preset"] not in PRESETS:
         raise ValueError(f"Expected {run / 'config.json'} to name a preset of training.train --list. Received: {config['preset']}")
@@ -54,29 +50,9 @@ def row_of(run, table):
     }
 
 
-def main(argv=None):
-    """Returns the exit status: errors are one line on standard error."""
-    parser = flags.Parser(prog="python -m training.record", description=__doc__)
-    parser.add_argument("run", type=flags.path, help="run folder")
-    parser.add_argument("table", type=flags.text, help="name of the table")
-    parser.add_argument(
-        "--verdict",
-        type=flags.text,
-        default=UNNAMED,
-        help=f"of a row that no paper names: one of {', '.join(VERDICTS)}, a colon, a sentence",
-    )
-    parser.add_argument("--out", type=flags.path, help="folder of TABLE.json and TABLE.md (default: the project's)")
-    try:
-        args = parser.parse_args(argv)
-        writable(args.out)
-        import_tensorflow()
-        if args.verdict.partition(":")[0] not in VERDICTS:
-            raise ValueError(f"Expected a verdict that begins with one of {', '.join(VERDICTS)}. Received: {args.verdict}")
-        row = row_of(args.run, args.table)
-        if args.verdict != UNNAMED and (named := row_named(args.table, row)):
-            raise ValueError(f"Expected no --verdict for {named.name}, whose own is computed. Received: {args.verdict}")
-        record({**row, "verdict": args.verdict}, args.table, args.out)
-    except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    return 0
+def run(args):
+    """Puts the row of a run into its table."""
+    row = row_of(args.run, args.table)
+    if args.verdict != UNNAMED and (named := row_named(args.table, row)):
+        raise ValueError(f"Expected no --verdict for {named.name}, whose own is computed. Received: {args.verdict}")
+    record({**row, "verdict": args.verdict}, args.table, args.out)

@@ -1,7 +1,5 @@
 r"""What training on many GPUs would cost: bytes that a step sends, and the efficiency that follows, by a model of the ring.
 
-python -m training.scaling [PRESET ...] [--step-seconds S | --speedup F]
-
 A step of t seconds on one replica, whose replicas keep their batch, takes on n replicas
 
 .. math:: t_n = t + \sum_r \left(\frac{2 (n - 1)}{n} \frac{b_r}{B} + 2 (n - 1) \lambda\right)
@@ -14,16 +12,16 @@ a tree (whose latency grows as log n), do better, shared links worse.
 Reference: P. Patarasuk, X. Yuan, *Bandwidth Optimal All-reduce Algorithms for Clusters of Workstations*, 2009.
 """
 
-import os
-import sys
 import time
 from typing import NamedTuple
 from unittest import mock
 
-from export import flags
-from export.tensorflow_import import import_tensorflow
+import numpy as np
+import tensorflow as tf
 
-PRESETS = ("vamp_digits", "cp_vae_digits", "hvamp_digits", "gmvae_digits")
+from training import data as data_module
+from training.presets import PRESETS
+
 REPLICAS = (8, 16, 32, 64, 128, 256, 512, 1024)
 
 
@@ -66,8 +64,6 @@ def traffic_of(model, batch):
         model: A model that was made and compiled under a strategy of several replicas.
         batch: Examples of one replica.
     """
-    import tensorflow as tf
-
     traffic, context = Traffic([], []), tf.distribute.ReplicaContext
     real_reduce, real_gather = context.all_reduce, context.all_gather
 
@@ -93,9 +89,6 @@ def traffic_of(model, batch):
 
 def seconds_of(model, batch, times=10):
     """Returns the median seconds of a train step on one device."""
-    import numpy as np
-    import tensorflow as tf
-
     step, batch = tf.function(lambda x: model.train_step(x), autograph=False), tf.constant(batch)
     step(batch)
     seconds = []
@@ -108,8 +101,6 @@ def seconds_of(model, batch, times=10):
 
 def measured(preset, data):
     """Returns what a step of a preset sends, its seconds on one device here, and the examples of its batch."""
-    import tensorflow as tf
-
     devices = tf.config.list_logical_devices("CPU")[:2]
     both = tf.distribute.MirroredStrategy([device.name for device in devices], tf.distribute.HierarchicalCopyAllReduce())
     results = []
@@ -133,39 +124,13 @@ def table(name, traffic, step_seconds, assumption):
     return lines
 
 
-def main(argv=None):
+def run(args):
     """Prints a table for each preset."""
-    parser = flags.Parser(prog="python -m training.scaling", description=__doc__.splitlines()[0])
-    parser.add_argument("presets", type=flags.text, nargs="*", default=PRESETS, help="(default: %(default)s)")
-    parser.add_argument(
-        "--data-dir", default=os.environ.get("VAEMIX_DATA") or None, type=flags.text, help="folder with NAME.npz (default: $VAEMIX_DATA)"
-    )
-    of_step = parser.add_mutually_exclusive_group()
-    of_step.add_argument("--step-seconds", type=flags.positive, help="seconds of a step on one GPU, as you measured them")
-    of_step.add_argument(
-        "--speedup", type=flags.positive, default=1.0, help="how often faster a GPU is than this machine (default: %(default)s)"
-    )
-    try:
-        args = parser.parse_args(argv)
-    except ValueError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    import_tensorflow()
-    import tensorflow as tf
-
-    from training.data import load
-    from training.presets import PRESETS as KNOWN
-
-    unknown = [name for name in args.presets if name not in KNOWN]
-    if unknown:
-        print(f"error: Expected presets of training.train --list. Received: {', '.join(unknown)}", file=sys.stderr)
-        return 1
     tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2)
     links = ", ".join(f"{name} {link.bandwidth / 1e9:g} GB/s and {1e6 * link.latency:g} us" for name, link in LINKS.items())
     print(f"Efficiency of n GPUs that keep their batch; nothing overlaps; links: {links}")
     for name in args.presets:
-        traffic, here, examples = measured(KNOWN[name], load(KNOWN[name].dataset, args.data_dir))
+        traffic, here, examples = measured(PRESETS[name], data_module.load(PRESETS[name].dataset, args.data_dir))
         given = f"as given, for {examples} examples on each GPU"
         assumed = f"{1000 * here:.2f} ms measured here over a speedup of {args.speedup:g}, for {examples} examples on each GPU"
         print("\n".join(["", *table(name, traffic, args.step_seconds or here / args.speedup, given if args.step_seconds else assumed)]))
-    return 0

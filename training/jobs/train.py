@@ -7,9 +7,30 @@ import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from export.tensorflow_import import import_tensorflow
-from training.jobs.flags import parse
-from training.runs.signals import Signals
+import keras
+import numpy as np
+
+import export.sample
+from export.artifact import export_model
+from export.freeze import check_exportable
+from export.storage.files import atomically, room_in
+from export.storage.locks import locked
+from keras_vaemix import callbacks
+from keras_vaemix.callbacks import EarlyStopping
+from keras_vaemix.core.replicas import is_multiworker
+from keras_vaemix.core.supports import BINARY
+from keras_vaemix.storage.loading import load_model
+from keras_vaemix.storage.versions import versions
+from training import data as data_module
+from training.data.splits import ALL, in_order
+from training.distributed import cluster
+from training.distributed.strategy import make_strategy, steps_per_execution
+from training.features.choice import resolve_features
+from training.jobs import evaluate, pictures
+from training.jobs.flags import PAPERS_SAMPLES, parse
+from training.runs.checkpointing import Recorder
+from training.runs.rescue import save_on_exit
+from training.runs.run import RESUMABLE, Run
 
 
 class Job(NamedTuple):
@@ -32,17 +53,9 @@ class Job(NamedTuple):
     config: dict
 
 
-def prepare(argv):
-    """Returns the `Job` of a command line; raises `ValueError` for one that cannot be trained and judged."""
-    preset, args, own = parse(argv)
-
-    import keras
-
-    from keras_vaemix.storage.versions import versions
-    from training import data as data_module
-    from training.distributed import cluster
-    from training.distributed.strategy import make_strategy
-
+def prepare(asked):
+    """Returns the `Job` of what is `Asked` for; raises `ValueError` for what cannot be trained and judged."""
+    preset, args, own, argv = asked
     keras.config.set_dtype_policy(args.precision)
     strategy = make_strategy(args.strategy)
     data = data_module.load(args.dataset or preset.dataset, args.data_dir, args.image_size, args.value_range)
@@ -69,18 +82,13 @@ def prepare(argv):
 
 
 def train(argv):
-    """Runs the whole job and returns the run folder."""
-    job = prepare(argv)
+    """Runs the whole job of a command line, a list of texts, and returns the run folder."""
+    return run(parse(argv))
 
-    import keras
 
-    from export.storage.files import room_in
-    from export.storage.locks import locked
-    from keras_vaemix.core.replicas import is_multiworker
-    from keras_vaemix.storage.loading import load_model
-    from training.distributed import cluster
-    from training.runs.run import Run
-
+def run(asked):
+    """Runs the whole job of what is `Asked` for and returns the run folder."""
+    job = prepare(asked)
     args, data, experiment, strategy = job.args, job.data, job.experiment, job.strategy
     folder, is_chief = Path(args.run_dir or Path("runs") / job.preset.name), cluster.is_chief(strategy)
     full = room_in(folder, "make some, and pass --resume to go on from the last checkpoint")
@@ -124,12 +132,6 @@ def train_steps(experiment, data):
 
 def check_trainable(data, experiment, features, judged_on="test"):
     """Raises `ValueError` unless the model can be trained and judged on the data, and exported, before anything is written."""
-    import numpy as np
-
-    from export.freeze import check_exportable
-    from keras_vaemix.core.supports import BINARY
-    from training.features.choice import resolve_features
-
     support = experiment.model.support
     if len(data.train.x) < experiment.batch_size:
         expected = f"at least one batch of {experiment.batch_size} training examples: pass a smaller --batch-size"
@@ -145,14 +147,6 @@ def check_trainable(data, experiment, features, judged_on="test"):
 
 def fit(run, data, experiment, args, strategy):
     """Trains, from the last checkpoint if there is one, and leaves the model with its best weights, saved."""
-    from keras_vaemix.callbacks import EarlyStopping
-    from training.data.splits import ALL, in_order
-    from training.distributed import cluster
-    from training.distributed.strategy import steps_per_execution
-    from training.runs.checkpointing import Recorder
-    from training.runs.rescue import save_on_exit
-    from training.runs.run import RESUMABLE
-
     model, support = experiment.model, experiment.model.support
     steps = len(data.train.x) // experiment.batch_size
     validation = data.arrays("validation", support)
@@ -200,23 +194,19 @@ def compile_model(experiment, args, **kwargs):
 
 def callbacks_of(run, data, experiment, recorder):
     """Returns the callbacks of a run, in the order in which they act."""
-    from keras_vaemix import callbacks
-
     model, monitor, labels = experiment.model, experiment.monitor, data.labels("validation")
     warm_up = [callbacks.KLWarmUp(experiment.warm_up)] if model.has_likelihood else []
-    watching, pictures = [], []
+    watching, drawing = [], []
     if monitor is not None:
         watching = [callbacks.EarlyStopping(experiment.patience, experiment.warm_up, monitor, run.past(monitor))]
     if run.writes:
         few = data.arrays("validation", model.support)[:200], max(10, experiment.epochs // 20), labels if labels is None else labels[:200]
-        pictures = [callbacks.TensorBoard(run.folder / "logs", *few)]
-    return [callbacks.StopOnNaN(), *warm_up, *experiment.callbacks, *watching, recorder, *pictures]
+        drawing = [callbacks.TensorBoard(run.folder / "logs", *few)]
+    return [callbacks.StopOnNaN(), *warm_up, *experiment.callbacks, *watching, recorder, *drawing]
 
 
 def save(path, model, data):
     """Fits what gradients do not train, and saves a model; one whose sampler cannot be fitted too, before it says so."""
-    from export.storage.files import atomically
-
     error = None
     try:
         model.fit_prior(data.fixed("train", model.support), verbose=1)
@@ -230,20 +220,15 @@ def save(path, model, data):
 
 def finish(run, data, model, args):
     """Evaluates, draws, exports, samples the export, and says where everything is."""
-    import export.sample
-    from export.artifact import export_model
-    from training.jobs.evaluate import describe, evaluate
-    from training.jobs.pictures import draw
-
     folder = run.folder
-    report = evaluate(folder, model, data, args.split, *likelihood_counts(run, data, args), args.features, verbose=1)
+    report = evaluate.evaluate(folder, model, data, args.split, *likelihood_counts(run, data, args), args.features, verbose=1)
     made = {"model": folder / "model.keras", "evaluation": folder / "evaluation.json"}
-    made |= draw(folder, model, data, args.split)
+    made |= pictures.draw(folder, model, data, args.split)
     made["exported decoder and sampler"] = artifact = export_model(model, folder / "export")
     made["samples by ONNX Runtime"] = sampled = folder / ("exported_samples.png" if data.is_images() else "exported_samples.npy")
     x, _ = export.sample.sample(artifact)
     export.sample.write_samples(sampled, x)
-    print(f"\n{describe(report)}\n")
+    print(f"\n{evaluate.describe(report)}\n")
     for what, where in made.items():
         print(f"{what:42} {where}")
     print(f"\nLook at the training:   tensorboard --logdir {folder / 'logs'}")
@@ -254,27 +239,8 @@ def finish(run, data, model, args):
 
 def likelihood_counts(run, data, args):
     """Returns the numbers of importance samples and examples of an evaluation: as flags say, else those that are `affordable`."""
-    from training.jobs.evaluate import PAPERS_SAMPLES, affordable
-
     if args.full_evaluation:
         return args.likelihood_samples or PAPERS_SAMPLES, args.likelihood_examples
     num_trained, num_examples = len(run.history) * len(data.train.x), len(getattr(data, args.split).x)
-    num_samples, num_likelihood_examples = affordable(num_trained, num_examples, args.likelihood_samples)
+    num_samples, num_likelihood_examples = evaluate.affordable(num_trained, num_examples, args.likelihood_samples)
     return num_samples, args.likelihood_examples or num_likelihood_examples
-
-
-def main(argv=None):
-    """Returns the exit status: errors are one line on standard error; Ctrl-C and SIGTERM leave a checkpoint."""
-    with Signals() as signals:
-        try:
-            import_tensorflow()
-            train(sys.argv[1:] if argv is None else argv)
-        except BaseException as error:
-            if signals.received or isinstance(error, KeyboardInterrupt):
-                print("interrupted: pass --resume to go on", file=sys.stderr)
-                return signals.status
-            if not isinstance(error, (ValueError, OSError, ArithmeticError, MemoryError)):
-                raise
-            print(f"error: {error}", file=sys.stderr)
-            return 1
-    return 0

@@ -5,7 +5,7 @@ from training.papers.gamix import gamix_ablation
 from training.papers.gmmp_vae import gmmp_frey_faces, gmmp_table1
 from training.papers.mog_vae import mog_toy
 from training.papers.regularized import mask_aae_synthetic, rae_table_mnist
-from training.papers.row import as_run
+from training.presets.arguments import as_run
 
 TABLES = {
     "clustering": clustering(),

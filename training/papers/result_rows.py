@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 from export.storage.files import read_rows
-from training.papers.row import as_run
+from training.presets.arguments import as_run
 
 PROJECT = Path(__file__).parents[2]
 RESULTS = Path(__file__).parents[1] / "results"

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
-EARLIER = {"init": "he", "discriminate_samples": True}  # what was done before there was a flag for it, where its default is another now
+from training.presets import PRESETS
+from training.presets.arguments import filled
 
 
 class Row(NamedTuple):
@@ -38,8 +39,6 @@ class Row(NamedTuple):
 
     def own_dataset(self):
         """Returns the data set of the paper's row."""
-        from training.presets import PRESETS
-
         return self.dataset or PRESETS[self.preset].dataset
 
     def command_line(self):
@@ -47,21 +46,6 @@ class Row(NamedTuple):
         asked = {"--dataset": self.dataset, "--features": None if self.features == "auto" else self.features}
         asked |= {"--" + key.replace("_", "-"): value for key, value in {**self.settings, **self.flags}.items()}
         return [self.preset, *(text for flag, value in asked.items() if value is not None for text in (flag, str(value)))]
-
-
-def filled(preset, arguments):
-    """Returns the arguments of a preset, with its defaults for those that are not given."""
-    from training.presets import PRESETS
-
-    if preset not in PRESETS:
-        raise ValueError(f"Expected a preset of training.train --list. Received: {preset!r}")
-    return {flag.name: flag.default for flag in PRESETS[preset].flags()} | dict(arguments)
-
-
-def as_run(preset, arguments):
-    """Returns the arguments of a run or a measured row as it was, which may be older than some of its preset's flags."""
-    given = filled(preset, arguments)
-    return {name: EARLIER.get(name, value) if name not in arguments else value for name, value in given.items()}
 
 
 def by_components(name, preset, figures, caveat=None, stated=MappingProxyType({}), **flags):

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from training.papers.registry import TABLES
 from training.papers.result_rows import UNNAMED, is_finished, repeats
-from training.papers.row import as_run, filled
+from training.presets.arguments import as_run, filled
 
 SAMPLERS = {"standard": "N(0, I), the paper's sampler", "moments": "the aggregate posterior's moments"}
 

@@ -3,8 +3,7 @@
 Weights start by Glorot, as the paper says; Tomczak & Welling's code, and the bundled digits here, start by He.
 """
 
-import keras_vaemix as vm
-from keras_vaemix.core.supports import UNIT_INTERVAL
+from training.presets.library import supports, vm
 from training.presets.parts import SMALL, VAMP_PROTOCOL, gated_vae
 from training.presets.registry import family
 
@@ -38,7 +37,7 @@ def vamp_prior(data, num_components, latent_dim, learn_weights, from_data):
     """Returns a VampPrior whose pseudo-inputs start from training examples, or from noise."""
     prior = vm.VampPrior(latent_dim, num_components, data.shape, learn_weights)
     if from_data:
-        prior.initialize_from_examples(data.arrays("train", UNIT_INTERVAL))
+        prior.initialize_from_examples(data.arrays("train", supports.UNIT_INTERVAL))
     return prior
 
 

@@ -1,9 +1,6 @@
 """Encoders, decoders and critics of the regularised autoencoders' papers, by the names that flags have."""
 
-import keras
-
-import keras_vaemix as vm
-from keras_vaemix.core.part import check_positive, require
+from training.presets.library import keras, part, vm
 from training.presets.parts import choose
 
 SYNTHETIC = {"networks": "mlp", "hidden": 256}  # for the synthetic manifolds
@@ -37,11 +34,11 @@ NETWORKS = {"mlp": mlp_pair, "info_gan": info_gan_pair, "dcgan": dcgan_pair}
 
 def pair(data, networks, latent_dim, hidden, num_outputs=None, activation=None):
     """Returns encoder and decoder; raises `ValueError` for sizes that cannot be, or fewer latents than the data are known to have."""
-    check_positive(latent_dim=latent_dim, hidden=hidden)
+    part.check_positive(latent_dim=latent_dim, hidden=hidden)
     least = data.intrinsic_dim
-    require(latent_dim >= least, f"latent_dim of at least {least}, the dimension of {data.name}", latent_dim=latent_dim)
+    part.require(latent_dim >= least, f"latent_dim of at least {least}, the dimension of {data.name}", latent_dim=latent_dim)
     is_possible = networks == "mlp" or data.is_images()
-    require(is_possible, "--networks mlp for data that are no images", networks=networks)
+    part.require(is_possible, "--networks mlp for data that are no images", networks=networks)
     return choose("networks", NETWORKS, networks)(data.shape, num_outputs or latent_dim, latent_dim, hidden, activation)
 
 

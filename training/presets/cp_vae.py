@@ -3,13 +3,16 @@
 import functools
 import math
 
-import keras_vaemix as vm
-from keras_vaemix.core.part import check_positive, require
+from training.presets.library import part, vm
 from training.presets.parts import DIGITS, SMALL, VAMP_PROTOCOL, MixtureStart, choose, gated_vae, start_of
 from training.presets.registry import family
 
-HEADS = {"gated": vm.GatedHeads, "amortized": vm.SharedHeads}
-ESTIMATORS = {"auto": lambda: None, "enumerated": vm.categories.Enumerated, "straight_through": vm.categories.StraightThrough}
+HEADS = {"gated": lambda latent_dim, k: vm.GatedHeads(latent_dim, k), "amortized": lambda latent_dim, k: vm.SharedHeads(latent_dim, k)}
+ESTIMATORS = {
+    "auto": lambda: None,
+    "enumerated": lambda: vm.categories.Enumerated(),
+    "straight_through": lambda: vm.categories.StraightThrough(),
+}
 # p(c) of the bound, by flags of the prior and of the model; "paper": uniform in the bound, the aggregate posterior in the sampler
 CATEGORY_PRIORS = {
     "uniform": ({"learn_weights": False}, {}),
@@ -17,7 +20,7 @@ CATEGORY_PRIORS = {
     "aggregate": ({"learn_weights": False}, {"follow_aggregate": True}),
     "paper": ({"learn_weights": False}, {"sample_aggregate": True}),
 }
-EMBEDDINGS = {"mixture": lambda: None, "umap": vm.embeddings.UMAP}  # of the latents, by the name of the start
+EMBEDDINGS = {"mixture": lambda: None, "umap": lambda: vm.embeddings.UMAP()}  # of the latents, by the name of the start
 SPREAD = 0.05  # of the initial means: with distant ones a single category takes every example before the encoder can tell them apart
 
 
@@ -41,9 +44,9 @@ def cp_vae(
 
     `--hold-categories N` holds q(c|x) for N epochs as the start taught it, -1 for ever.
     """
-    require(hold_categories >= -1, "--hold-categories of at least 0, or -1 for ever", hold_categories=hold_categories)
+    part.require(hold_categories >= -1, "--hold-categories of at least 0, or -1 for ever", hold_categories=hold_categories)
     is_started = pretraining or (start == "mixture" and not hold_categories)
-    require(is_started, "--pretraining of at least 1 with --start umap or --hold-categories", pretraining=pretraining)
+    part.require(is_started, "--pretraining of at least 1 with --start umap or --hold-categories", pretraining=pretraining)
     embedding = choose("start", EMBEDDINGS, start)()
     networks, (first, second), given = vm.networks, protocol.hidden, {"kernel_initializer": start_of(init)}
     weights, follow = choose("category-prior", CATEGORY_PRIORS, category_prior)
@@ -98,7 +101,7 @@ def gmvae(
 ):
     """GMVAE: a mixture prior that a second latent makes, of gated perceptrons q(w|x), q(z|x), p(z|w), p(x|z)."""
     gated_mlp, hidden = functools.partial(vm.networks.gated_mlp, kernel_initializer=start_of(init)), protocol.hidden
-    check_positive(num_components=num_components, latent_dim=latent_dim, noise_dim=noise_dim)
+    part.check_positive(num_components=num_components, latent_dim=latent_dim, noise_dim=noise_dim)
     model = vm.GMVAE(
         top_encoder=gated_mlp(data.shape, 2 * noise_dim, hidden),
         encoder=gated_mlp(data.shape, 2 * latent_dim, hidden),

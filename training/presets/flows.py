@@ -1,6 +1,6 @@
 """VAEs with a flow as prior or as posterior, by the VampPrior protocol, and the same on the bundled digits."""
 
-import keras_vaemix as vm
+from training.presets.library import vm
 from training.presets.parts import SMALL, VAMP_PROTOCOL, gated_vae
 from training.presets.registry import family
 

@@ -1,20 +1,20 @@
 """GAMIX-VAE on faces, and the arms of its ablation: with and without the moments, with and without the discriminator."""
 
-import keras
-
-import keras_vaemix as vm
-from keras_vaemix.core.part import check_positive
-from training.data.augment import flipped
+from training.presets.library import augment, keras, part, vm
 from training.presets.parts import choose, compilation
 from training.presets.registry import Experiment, family
 
 PRIORS = {  # what is sampled
     "standard": lambda latent_dim, k: vm.StandardNormal(latent_dim),
     "moments": lambda latent_dim, k: vm.FittedMixture(latent_dim, 1),
-    "mixture": vm.FittedMixture,
+    "mixture": lambda latent_dim, k: vm.FittedMixture(latent_dim, k),
 }
-MOMENTS = {"total": vm.moments.TotalMoments, "means": vm.moments.MeanMoments, "each": vm.moments.EachPosterior}
-LOSSES = {"least_squares": vm.adversarial.LeastSquares, "hinge": vm.adversarial.Hinge}
+MOMENTS = {
+    "total": lambda variance: vm.moments.TotalMoments(variance),
+    "means": lambda variance: vm.moments.MeanMoments(variance),
+    "each": lambda variance: vm.moments.EachPosterior(variance),
+}
+LOSSES = {"least_squares": lambda: vm.adversarial.LeastSquares(), "hinge": lambda: vm.adversarial.Hinge()}
 
 
 def gamix(
@@ -42,7 +42,7 @@ def gamix(
 ):
     """GAMIX-VAE: only the moments of the aggregate posterior are held to the prior; adversarial_weight 0 leaves the discriminator out."""
     networks, shape = vm.networks, data.shape
-    check_positive(latent_dim=latent_dim, width=width, depth=depth)
+    part.check_positive(latent_dim=latent_dim, width=width, depth=depth)
     discriminator = None
     if adversarial_weight > 0:
         settings = {"filters": discriminator_filters, "num_layers": discriminator_layers}
@@ -63,7 +63,7 @@ def gamix(
     )
     optimizer, of_its_own = (keras.optimizers.Adam(learning_rate, 0.5, 0.999) for _ in range(2))
     optimizers = {"discriminator": of_its_own} if discriminator is not None else None
-    settings = {"warm_up": 0, "monitor": None, "jit_compile": compilation("resnet_v2"), "augment": flipped if flip else None}
+    settings = {"warm_up": 0, "monitor": None, "jit_compile": compilation("resnet_v2"), "augment": augment.flipped if flip else None}
     return Experiment(model, optimizer, epochs=200, batch_size=64, optimizers=optimizers, **settings)
 
 

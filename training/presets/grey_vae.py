@@ -1,19 +1,16 @@
 """VAEs of grey values and colours: the beta-VAE, fixed and learned variances, and the two-stage VAE."""
 
-import keras
-
-import keras_vaemix as vm
-from keras_vaemix.core.part import check_positive
 from training.presets.coders import SYNTHETIC, pair
+from training.presets.library import keras, part, vm
 from training.presets.parts import FirstStage, choose, compilation
 from training.presets.registry import Experiment, family
 
 LIKELIHOODS = {  # of grey values and colours in [0, 1]; logits where the networks have no last activation
-    "cross_entropy": (vm.PseudoBernoulli, None),
-    "continuous_bernoulli": (vm.ContinuousBernoulli, None),
+    "cross_entropy": (lambda: vm.PseudoBernoulli(), None),
+    "continuous_bernoulli": (lambda: vm.ContinuousBernoulli(), None),
     "normal": (lambda: vm.Normal(1.0), "sigmoid"),
     "learned_normal": (lambda: vm.LearnedScaleNormal(1.0), "sigmoid"),
-    "optimal_normal": (vm.OptimalScaleNormal, "sigmoid"),
+    "optimal_normal": (lambda: vm.OptimalScaleNormal(), "sigmoid"),
 }
 PRIORS = {
     "standard": lambda latent_dim, k, shape: vm.StandardNormal(latent_dim),
@@ -60,7 +57,7 @@ def two_stage(
     learning_rate: float = 1e-4,
 ):
     """Two-stage VAE: a second VAE of the latents of a first with learned variance."""
-    check_positive(first_epochs=first_epochs, second_units=second_units)
+    part.check_positive(first_epochs=first_epochs, second_units=second_units)
     first = grey_vae(data, networks, latent_dim, hidden, "learned_normal", vm.StandardNormal(latent_dim))
     layers = (second_units,) * 3
     second = vm.VAE(

@@ -2,8 +2,8 @@
 
 import functools
 
-import keras_vaemix as vm
 from training.presets.baselines import FIFTY, SMALL_VAMP, vamp_prior
+from training.presets.library import vm
 from training.presets.parts import GMMP_PROTOCOL, SMALL, VAMP_PROTOCOL, choose, start_of
 from training.presets.registry import family
 

@@ -2,10 +2,7 @@
 
 import functools
 
-import keras
-
-import keras_vaemix as vm
-from training.data.toys import NOISE
+from training.presets.library import keras, toys, vm
 from training.presets.parts import vae_of
 from training.presets.registry import Experiment, preset
 
@@ -19,7 +16,7 @@ def networks(example_shape, num_outputs, latent_dim, output_shape, hidden):
 
 def toy(data, prior, posterior, learning_rate):
     """Returns the experiment: known noise, Adam, batches of 256, no warm-up, about 20,000 steps."""
-    model = vae_of(data, functools.partial(networks, hidden=(64, 64)), prior, likelihood=vm.Normal(NOISE), posterior=posterior)
+    model = vae_of(data, functools.partial(networks, hidden=(64, 64)), prior, likelihood=vm.Normal(toys.NOISE), posterior=posterior)
     return Experiment(model, keras.optimizers.Adam(learning_rate), epochs=1050, batch_size=256, warm_up=0, patience=200)
 
 

@@ -5,12 +5,7 @@ import functools
 from collections.abc import Callable
 from typing import NamedTuple
 
-import keras
-import tensorflow as tf
-
-import keras_vaemix as vm
-from training.distributed.cluster import shared
-from training.distributed.strategy import steps_per_execution
+from training.presets.library import cluster, keras, strategy, tf, vm
 from training.presets.registry import Experiment
 
 START_SEED = 1_000_003  # added to the seed, so that a start sees other noise than the epochs after it
@@ -40,7 +35,7 @@ def pixel_networks(example_shape, num_outputs, latent_dim, output_shape, start):
     return networks.gated_conv_encoder(example_shape, num_outputs, **given), decoder
 
 
-def vae_of(data, networks, prior, objective=None, likelihood=None, posterior=None, model=vm.VAE):
+def vae_of(data, networks, prior, objective=None, likelihood=None, posterior=None, model=None):
     """Returns a VAE of the parts, by default with a Bernoulli likelihood and a normal posterior.
 
     Args:
@@ -48,13 +43,13 @@ def vae_of(data, networks, prior, objective=None, likelihood=None, posterior=Non
         networks: Function of the shape of an example, the encoder's number of outputs, the number of latents, and the shape of the
             likelihood's parameters, that returns encoder and decoder.
         prior, objective, likelihood, posterior: Parts.
-        model: The class, `PixelVAE` for a decoder that sees the previous pixels.
+        model: The class, `PixelVAE` for a decoder that sees the previous pixels; None is `VAE`.
     """
     posterior, likelihood = posterior or vm.DiagonalNormal(), likelihood or vm.Bernoulli()
     *size, num_channels = data.shape
     output_shape = (*size, likelihood.params_size(num_channels))
     encoder, decoder = networks(data.shape, posterior.params_size(prior.latent_dim), prior.latent_dim, output_shape)
-    return model(encoder, decoder, prior, likelihood, posterior, objective)
+    return (model or vm.VAE)(encoder, decoder, prior, likelihood, posterior, objective)
 
 
 def gated_vae(data, prior, hidden, init, objective=None, likelihood=None, posterior=None):
@@ -104,8 +99,8 @@ def train_first(model, experiment, data, seed, epochs, warm_up):
     """Trains a model that another is started from, with the learning rate and the batches of an experiment."""
     steps = len(data.train.x) // experiment.batch_size
     rate = float(keras.ops.convert_to_numpy(experiment.optimizer.learning_rate))
-    model.compile(keras.optimizers.Adam(rate), steps_per_execution=steps_per_execution(steps))
-    batches = shared(
+    model.compile(keras.optimizers.Adam(rate), steps_per_execution=strategy.steps_per_execution(steps))
+    batches = cluster.shared(
         model.distribute_strategy,
         lambda replica_slice: data.batches(
             experiment.batch_size, model.support, seed + START_SEED, augment=experiment.augment, replica_slice=replica_slice

@@ -1,16 +1,12 @@
 """The family of regularised autoencoders: networks, cost, discrepancy and prior of each paper, for synthetic data, digits and pictures."""
 
-import keras
-
-import keras_vaemix as vm
-from keras_vaemix.core.part import check_positive
-from keras_vaemix.models.mask_aae import clocks
 from training.presets.coders import SYNTHETIC, critic_of, image_critic, pair
+from training.presets.library import keras, part, vm
 from training.presets.parts import choose, compilation
 from training.presets.registry import Experiment, family
 
-COSTS = {"squared_error": vm.costs.SquaredError, "cross_entropy": vm.costs.CrossEntropy}
-KERNELS = {"imq": vm.discrepancies.InverseMultiquadratic, "rbf": vm.discrepancies.RadialBasis}
+COSTS = {"squared_error": lambda: vm.costs.SquaredError(), "cross_entropy": lambda: vm.costs.CrossEntropy()}
+KERNELS = {"imq": lambda: vm.discrepancies.InverseMultiquadratic(), "rbf": lambda: vm.discrepancies.RadialBasis()}
 
 
 def autoencoder(
@@ -69,7 +65,7 @@ def wae_gan(
     learning_rate: float = 1e-3,
 ):
     """WAE-GAN, the adversarial autoencoder: codes are brought to the prior by a critic."""
-    check_positive(critic_units=critic_units)
+    part.check_positive(critic_units=critic_units)
     model = vm.AdversarialAutoencoder(
         *pair(data, networks, latent_dim, hidden),
         critic_of(latent_dim, critic_units),
@@ -97,7 +93,7 @@ def mask_aae(
     `growth_steps` and `decay_steps` of 0 are the code's, times the steps of the run over the code's 500,000: factors of 1 for 640 epochs on
     MNIST and of 0.062 for 40. Steps that are given are taken as they are.
     """
-    check_positive(critic_units=critic_units)
+    part.check_positive(critic_units=critic_units)
     num_values = 1
     for size in data.shape:
         num_values *= size
@@ -113,7 +109,7 @@ def mask_aae(
     )
 
     def paced(experiment, num_steps):
-        growth, decay = clocks(latent_dim, num_steps)
+        growth, decay = vm.models.mask_aae.clocks(latent_dim, num_steps)
         model.growth_steps, model.decay_steps = growth_steps or growth, decay_steps or decay
         return experiment._replace(optimizer=model.recipe_optimizer())
 
@@ -133,7 +129,7 @@ def flex_ae(
     learning_rate: float = 2e-4,
 ):
     """FlexAE: an autoencoder and a generator of latents that meet, by a critic; `--smooth` adds the published code's image critic."""
-    check_positive(critic_units=critic_units)
+    part.check_positive(critic_units=critic_units)
     model = vm.FlexAE(
         *pair(data, networks, latent_dim, hidden),
         critic_of(latent_dim, critic_units),

@@ -2,10 +2,8 @@
 
 import functools
 
-import keras
-
-import keras_vaemix as vm
 from training.presets.cp_vae import CATEGORY_PRIORS
+from training.presets.library import keras, vm
 from training.presets.mog_vae import networks
 from training.presets.parts import choose, vae_of
 from training.presets.registry import Experiment, preset

@@ -13,7 +13,7 @@ from keras_vaemix.core.part import require
 from keras_vaemix.storage.archives import check_arrays
 from keras_vaemix.storage.loading import load_model
 from training import data as data_module
-from training.papers.row import as_run
+from training.presets.arguments import as_run
 
 ROUTE = {"route", "device", "jax"}  # where a run was trained, if not here
 RESUMABLE = {"epochs", "protocol", "command", "versions", *ROUTE}  # may differ between a run and its resumption

@@ -9,6 +9,8 @@ import argparse
 import sys
 from pathlib import Path
 
+from export.shell.later import load
+
 
 def flags():
     """Returns the parser of the three commands."""
@@ -49,11 +51,7 @@ def main(argv=None):
             else:
                 runner.train(args.programs, args.out, args.minutes, args.seconds_between)
         else:
-            from export.tensorflow_import import import_tensorflow
-
-            import_tensorflow()
-            from tests.checks.portable import programs
-
+            programs = load("tests.checks.portable.programs")
             if args.command == "dump":
                 programs.dump(args.folder, args.name, args.argv, args.timing)
             else:

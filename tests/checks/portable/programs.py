@@ -23,6 +23,7 @@ from keras_vaemix.models import LatentModel
 from training.data.rows import is_large
 from training.jobs import train
 from training.jobs.evaluate import evaluate
+from training.jobs.flags import parse
 from training.runs.run import Run
 
 NUM_SAMPLES = 5000  # of the protocol
@@ -151,7 +152,7 @@ def dump(folder, name, argv, timing=False):
         timing: Whether they are to be timed alone: the train steps, and of state and data what they are drawn from, which takes no room.
     """
     tf.config.experimental.enable_tensor_float_32_execution(False)  # matrix products of float32 are of float32 on GPUs too
-    job = train.prepare(argv)
+    job = train.prepare(parse(argv))
     model, data, experiment = job.experiment.model, job.data, job.experiment
     require(model.supports_xla(), "a model whose steps XLA compiles", preset=job.preset.name)
     train.compile_model(experiment, job.args)
@@ -237,7 +238,7 @@ def load(programs, trained, folder):
         arrays = dict(file)
     outcome = json.loads(arrays["outcome"].tobytes())
     require(outcome["record"] == record, f"what {programs} trained", trained=str(trained))
-    job = train.prepare(record["argv"])
+    job = train.prepare(parse(record["argv"]))
     model = job.experiment.model
     train.compile_model(job.experiment, job.args)
     run = Run(

@@ -1,0 +1,57 @@
+"""The queue of `training.reproduce`: rows of a table with their seeds, which of them are measured, and which are left."""
+
+import difflib
+import math
+
+from export.storage.files import read_history, runs_root
+from training.papers.registry import TABLES
+from training.papers.result_rows import has_likelihood, is_finished, known_rows
+from training.presets.arguments import as_run
+
+ON_ONE_DATASET = ("cp_vae_toy", "mog_toy")  # tables whose figures are of known densities
+
+
+def choose(kind, names, received):
+    """Returns the received names if all are known; raises `ValueError` with the nearest ones for one that is not."""
+    for name in received:
+        if name not in names:
+            close = difflib.get_close_matches(name, names, 3, 0.4)
+            hint = f"did you mean {' or '.join(close)}?" if close else f"one of {', '.join(names)}."
+            raise ValueError(f"Expected {kind}: {hint} Received: {name!r}")
+    return received
+
+
+def queue_of(args):
+    """Returns the table's name, and its rows with their seeds in the order in which they are trained; raises `ValueError` for bad flags."""
+    (table,) = choose("a table", list(TABLES), [args.table or ""])
+    by_name = {row.name: row for row in TABLES[table]}
+    names = choose(f"a row of {table}", list(by_name), args.rows or list(by_name))
+    if args.dataset and table in ON_ONE_DATASET:
+        raise ValueError(f"Expected {table}, whose figures are of one data set, without --dataset. Received: --dataset {args.dataset}")
+    return table, [(by_name[name], seed) for name in names for seed in args.seeds]
+
+
+def is_measured(rows, row, seed, args):
+    """Returns whether a row, with its settings of today, data and seed, is among the measured ones: finished, or with as many epochs.
+
+    Its log-likelihood is that of as many test examples and samples as are asked for, or more.
+    """
+    asked = row.name, seed, args.dataset or row.own_dataset()
+    is_same = lambda r: (r.get("row"), r["seed"], r["dataset"]) == asked and as_run(r["preset"], r["arguments"]) == row.arguments()  # noqa: E731
+    same = [r for r in rows if is_same(r) and has_likelihood(r, args.likelihood_samples, args.likelihood_examples)]
+    return any(is_finished(r) or r["epochs"] >= (args.epochs or math.inf) for r in same)
+
+
+def run_folder(table, row, seed, args):
+    """Returns the folder of a row's run."""
+    return runs_root(args.runs) / table / f"{row.name}-seed{seed}"
+
+
+def what_is_left(args, table, queue):
+    """Returns the rows of a queue that are not measured, with the epochs that are done, as text."""
+    measured, left = known_rows(table, args.out), []
+    for row, seed in queue:
+        if not is_measured(measured, row, seed, args):
+            epochs = len(read_history(run_folder(table, row, seed, args) / "history.csv"))
+            left.append(f"{row.name} seed {seed}" + (f" ({epochs} epochs done)" if epochs else ""))
+    return f"left: {', '.join(left) or 'nothing'}"

@@ -1,0 +1,18 @@
+"""The arguments of presets as runs and tables name them: with defaults for those that they leave out, or as they were."""
+
+from training.presets.registry import PRESETS
+
+EARLIER = {"init": "he", "discriminate_samples": True}  # what was done before there was a flag for it, where its default is another now
+
+
+def filled(preset, arguments):
+    """Returns the arguments of a preset, with its defaults for those that are not given."""
+    if preset not in PRESETS:
+        raise ValueError(f"Expected a preset of training.train --list. Received: {preset!r}")
+    return {flag.name: flag.default for flag in PRESETS[preset].flags()} | dict(arguments)
+
+
+def as_run(preset, arguments):
+    """Returns the arguments of a run or a measured row as it was, which may be older than some of its preset's flags."""
+    given = filled(preset, arguments)
+    return {name: EARLIER.get(name, value) if name not in arguments else value for name, value in given.items()}

@@ -1,0 +1,8 @@
+"""What presets are made of, imported when the first is built: their flags, and the tables of papers, are read without TensorFlow."""
+
+from export.shell.later import Later
+
+keras, tf, vm = Later("keras"), Later("tensorflow"), Later("keras_vaemix")
+part, supports = Later("keras_vaemix.core.part"), Later("keras_vaemix.core.supports")
+augment, toys = Later("training.data.augment"), Later("training.data.toys")
+cluster, strategy = Later("training.distributed.cluster"), Later("training.distributed.strategy")
