@@ -61,12 +61,12 @@ ROOMS = {
         "export.shell keras_vaemix.evaluation keras_vaemix.verify keras_vaemix keras_vaemix.storage training.data training.presets "
         "training.runs"
     ),
-    "training.papers": "export.storage training.presets training.findings",
+    "training.papers": "export.shell export.storage training.presets training.findings",
     "training.jobs": (
         "export.shell keras_vaemix.core keras_vaemix.priors keras_vaemix.models keras_vaemix.evaluation "
         "keras_vaemix.visualization "
         "keras_vaemix.verify keras_vaemix.callbacks export.storage keras_vaemix.storage export training.distributed "
-        "training.data training.features training.presets training.papers training.runs training.findings"
+        "training.data training.features training.presets training.papers training.runs"
     ),
     "training": "export.shell export.storage training.distributed training.presets training.papers training.jobs",
 }

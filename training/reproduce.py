@@ -50,20 +50,20 @@ def show(tables):
     """Prints the rows of tables: name, preset with flags, the paper's figure, what it is."""
     for table in tables:
         print(table)
-        for row in TABLES[table]:
+        for row in TABLES[table].rows:
             paper = "" if row.paper_elbo is None else f"paper: -ELBO {-row.paper_elbo:.2f}"
             print(f"  {row.name:24} {' '.join(row.command_line()):96} {paper}{'  ' + row.caveat if row.caveat else ''}".rstrip())
 
 
 def parse(argv):
-    """Returns the flags, the table's name and its queue, or None where a list or the status is asked for, which is shown."""
+    """Returns the flags, the table and its queue, or None where a list or the status is asked for, which is shown."""
     args = flags().parse_args(argv)
     if args.list:
         show(choose("a table", list(TABLES), [args.table]) if args.table else TABLES)
         return None
     table, queue = queue_of(args)
     if args.status:
-        print(status(table, queue, runs_root(args.runs) / table, written_rows(table, args.out), args))
+        print(status(table.name, queue, runs_root(args.runs) / table.name, written_rows(table.name, args.out), args))
         return None
     args.out = writable(args.out)
     return args, table, queue

@@ -126,7 +126,7 @@ def test_what_the_tables_are_made_of(tmp_path, monkeypatch):
 
 
 def test_status_of_runs(tmp_path):
-    row = next(row for row in TABLES["cp_vae_toy"] if row.name == "vae")
+    row = next(row for row in TABLES["cp_vae_toy"].rows if row.name == "vae")
     folder = run_folder(tmp_path, columns=("loss", "seconds"))
     folder.rename(tmp_path / "vae-seed0")
     with pytest.raises(ValueError, match=r"history\.csv to have a column val_loss"):

@@ -22,17 +22,21 @@ from training import record, reproduce
 from training.jobs import evaluate, queue
 from training.jobs.reproduce import command
 from training.jobs.status import status
-from training.papers import cp_vae, gmmp_vae, result_rows, tables
-from training.papers.registry import TABLES, with_paper
+from training.papers import cp_vae, gamix, gmmp_vae, result_rows, tables
+from training.papers.registry import TABLES, table_named, with_paper
 from training.papers.result_rows import RESULTS, VERDICTS
 from training.papers.row import Row
-from training.papers.verdicts import judged, verdict, verdict_on_faces
+from training.papers.table import Table
+from training.papers.verdicts import judged, verdict
 from training.presets import PRESETS, Preset
 from training.presets.baselines import vae
 from training.presets.parts import DIGITS
 from training.runs.checkpointing import Recorder
 
-TINY = [Row("vae", "vae_digits", {"latent_dim": 3}, -24.0), Row("mg2", "mog_prior_digits", {"num_components": 2, "latent_dim": 3}, -10.0)]
+TINY = Table(
+    "tiny",
+    (Row("vae", "vae_digits", {"latent_dim": 3}, -24.0), Row("mg2", "mog_prior_digits", {"num_components": 2, "latent_dim": 3}, -10.0)),
+)
 
 
 @pytest.fixture
@@ -71,7 +75,7 @@ def test_rows_run_are_skipped_and_go_on(again, tmp_path):
     assert {(row["stopped"], row["protocol"]["epochs"]) for row in rows} == {("unfinished", 400)}
     table = (tmp_path / "out" / "tiny.md").read_text()
     assert "| `vae` | init=he | 1 to 2 | 2 | 24.00 | -" in table
-    assert table == tables.markdown(rows, is_full=True) + "\n"
+    assert table == tables.markdown(TINY, rows, is_full=True) + "\n"
 
 
 @pytest.mark.slow
@@ -116,7 +120,7 @@ def test_patience_is_passed_on_and_recorded(again, monkeypatch):
     assert again("--rows", "vae", "--patience", 7)[0] == 1
     assert "--patience=7" in asked
     args = reproduce.flags().parse_args(["tiny", "--patience", "7", "--data-dir", "/here"])
-    assert command("tiny", TINY[0], 0, args).endswith("--rows vae --seeds 0 --patience 7 --likelihood-samples 5000")
+    assert command(TINY, TINY.rows[0], 0, args).endswith("--rows vae --seeds 0 --patience 7 --likelihood-samples 5000")
     assert error_line(again("--patience", 0)[2]) == "error: Expected --patience of at least 1. Received: 0"
 
 
@@ -128,18 +132,18 @@ def test_tables_are_of_one_machine(capsys):
 def test_list_shows_rows_with_their_figures(capsys):
     assert reproduce.main(["--list"]) == 0
     out = capsys.readouterr().out
-    for table, rows in TABLES.items():
-        assert table in out
-        assert all(" ".join(row.command_line()) in out for row in rows)
+    for name, table in TABLES.items():
+        assert name in out
+        assert all(" ".join(row.command_line()) in out for row in table.rows)
 
 
-@pytest.mark.parametrize("table", sorted(TABLES))
+@pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
 def test_rows_stand_for_presets_with_their_flags(table):
-    rows = TABLES[table]
+    rows = table.rows
     assert len({row.name for row in rows}) == len(rows)
     assert len({(row.preset, str(sorted(row.arguments().items()))) for row in rows}) == len(rows)
     for row in rows:
-        flags = {flag.name for flag in PRESETS[row.preset].flags()} | ({"decoder"} if table == "mog_toy" else set())
+        flags = {flag.name for flag in PRESETS[row.preset].flags()} | ({"decoder"} if row.name.endswith("_true_decoder") else set())
         assert set(row.flags) <= flags
         assert row.caveat is None or row.caveat.partition(":")[0] in VERDICTS
 
@@ -151,7 +155,7 @@ def test_measured_rows_are_those_of_the_table(table):
     for row in rows:
         assert with_paper(row, table) == row
     if rows:
-        assert path.with_suffix(".md").read_text() == tables.markdown(rows, is_full=True) + "\n"
+        assert path.with_suffix(".md").read_text() == tables.markdown(TABLES[table], rows, is_full=True) + "\n"
 
 
 def measured(elbo, se=0.1, **further):
@@ -205,7 +209,7 @@ def test_verdict_over_seeds():
     ],
 )
 def test_a_verdict_is_on_every_figure_and_names_the_variant(figures, word, says):
-    (row,) = (row for row in TABLES["cp_vae_table1"] if row.name == "cp_uniform10")
+    (row,) = (row for row in TABLES["cp_vae_table1"].rows if row.name == "cp_uniform10")
     command = "python -m training.reproduce cp_vae_table1 --rows cp_uniform10 --warm-up 25 --epochs 60"
     made = {"preset": row.preset, "arguments": {**row.arguments(), "decoder_sees_category": False}, "command": command}
     given = {name: value for name, value in measured(0.0, **made).items() if name not in ("elbo", "elbo_se")}
@@ -222,7 +226,7 @@ def test_parts_of_a_bound_do_not_decide():
 
 
 def test_a_row_of_the_paper_s_bound_is_held_against_it_by_that_bound():
-    by_name = {row.name: row for row in TABLES["gmmp_table1"]}
+    by_name = TABLES["gmmp_table1"].by_name()
     figures = {"reconstruction": -61.3, "kl": 22.7, "paper_bound": -85.9, "paper_bound_kl": 24.6}
     for name, says in (
         ("mlp_m1_k100", "-bound with U 85.90 against 85.90, RE 61.30 against 61.28, U 24.60 against 24.62"),
@@ -248,19 +252,19 @@ def test_verdict_on_latents(stated, figures, word):
 
 
 def test_nothing_masks_the_latents_of_a_wae():
-    rows = {row.name: row for row in TABLES["mask_aae_synthetic"]}
+    rows = TABLES["mask_aae_synthetic"].by_name()
     assert [name for name, row in rows.items() if "active_dimensions" not in row.stated] == ["wae8", "wae16"]
 
 
 def test_a_distance_of_other_features_is_compared_by_ranks():
     names = ("vae", "ae_gmm", "rae_gmm", "flex_ae")  # 57.04, 12.14, 7.30, 4.69
-    by_name, made = {row.name: row for row in TABLES["rae_table_mnist"]}, {"dataset": "mnist", "seed": 0, "feature_network": "lenet"}
+    by_name, made = TABLES["rae_table_mnist"].by_name(), {"dataset": "mnist", "seed": 0, "feature_network": "lenet"}
     for distances, tau in (((40.0, 9.0, 8.0, 7.0), "1.00"), ((40.0, 8.0, 9.0, 7.0), "0.67"), ((1.0, 2.0, 3.0, 4.0), "-1.00")):
         rows = [
             measured(0.0, **made, row=name, fd_generation=distance, preset=by_name[name].preset, arguments=dict(by_name[name].flags))
             for name, distance in zip(names, distances, strict=True)
         ]
-        for row in judged("rae_table_mnist", rows):
+        for row in judged(TABLES["rae_table_mnist"], rows):
             assert row["verdict"].startswith("not comparable: features of another network; ours, ")
             assert row["verdict"].endswith(f"; over 4 rows Kendall's tau of the two is {tau}")
 
@@ -269,11 +273,11 @@ def test_a_distance_of_other_features_is_compared_by_ranks():
 def test_verdicts_of_measured_rows_are_computed(table):
     path = RESULTS / f"{table}.json"
     rows = read_json(path) if path.exists() else []
-    assert judged(table, rows) == rows
+    assert judged(TABLES[table], rows) == rows
 
 
 def test_names_of_rows_say_which_p_of_c():
-    for row in TABLES["cp_vae_table1"]:
+    for row in TABLES["cp_vae_table1"].rows:
         if row.preset.startswith("cp_vae_"):
             kind = row.name.removeprefix("omniglot_").removeprefix("cp").rstrip("0123456789")
             expected = {
@@ -295,14 +299,14 @@ def test_measured_rows_keep_their_verdicts_beside_those_of_other_data(table):
     changed = {"fd_generation": 1e3, "fd_standard": 1e3, "active_dimensions": 1e3}
     others = [{**row, **changed, "dataset": "folder:other"} for row in rows]
     finished = [{**row, **changed, "stopped": "early"} for row in rows]
-    assert judged(table, rows + others + finished)[: len(rows)] == rows
+    assert judged(TABLES[table], rows + others + finished)[: len(rows)] == rows
 
 
 def test_rows_on_other_data_are_judged_by_themselves():
     of = lambda name, distance, dataset: faces(distance, 1.0, row=name, dataset=dataset, seed=0, preset=f"gamix_faces{name}")  # noqa: E731
     rows = [{**of(end, 2.0, "folder:a"), "row": name} for name, end in (("vae", "_vae"), ("gamix", ""))]
     rows += [{**of("", 1.0, "folder:b"), "row": "gamix"}, {**of("_vae", 9.0, "folder:b"), "row": "vae"}]
-    first, second, last, _ = judged("gamix_ablation", rows)
+    first, second, last, _ = judged(TABLES["gamix_ablation"], rows)
     assert "FD 2 against 2" in second["verdict"]
     assert "FD 1 against 9" in last["verdict"]
     assert "what the other arms are held against" in first["verdict"]
@@ -311,7 +315,7 @@ def test_rows_on_other_data_are_judged_by_themselves():
         ("mask_aae_synthetic", "mask16", "mask_aae_synthetic", "manifold16"),
     ):
         other = {"row": name, "dataset": "digits", "seed": 0, "active_dimensions": 16, **measured(-20.0, preset=preset)}
-        (row,) = judged(table, [other])
+        (row,) = judged(TABLES[table], [other])
         assert row["verdict"].startswith(f"not comparable: the figures are of {own}; ours, ")
 
 
@@ -330,7 +334,7 @@ def faces(distance, sharpness, epochs=200, by_moments=None, **further):
     return measured(0.0, **figures, sharpness_real=3.0, epochs=epochs, **{"preset": "gamix_faces", "arguments": {}, **further})
 
 
-GAMIX = next(row for row in TABLES["gamix_ablation"] if row.name == "gamix")
+GAMIX = TABLES["gamix_ablation"].by_name()["gamix"]
 PLAIN = [faces(90.0, 1.0, row="vae"), faces(110.0, 3.0, row="vae")]  # 100, and 1 from the data's sharpness
 
 
@@ -349,22 +353,20 @@ PLAIN = [faces(90.0, 1.0, row="vae"), faces(110.0, 3.0, row="vae")]  # 100, and 
     ],
 )
 def test_verdict_on_faces(rows, word):
-    says = verdict_on_faces(rows, GAMIX, PLAIN)
+    says = gamix.verdict(rows, GAMIX, PLAIN)
     epochs, seeds = ("180 to 200", "2 seeds") if len(rows) > 1 else ("200", "one seed")
     assert says.startswith(
         f"{word}: `gamix_faces`, {epochs} epochs, {seeds}, held against the plain VAE: by N(0, I), the paper's sampler, FD "
     )
     assert word in VERDICTS
-    assert verdict_on_faces([faces(80.0, 2.5, by_moments=(70.0, 1.5))], GAMIX, PLAIN).endswith(
+    assert gamix.verdict([faces(80.0, 2.5, by_moments=(70.0, 1.5))], GAMIX, PLAIN).endswith(
         "FD 80 against 100 and sharpness 2.5000 against 2.0000; by the aggregate posterior's moments, FD 70 against 100 and sharpness "
         "1.5000 against 2.0000; faces have 3.0000"
     )
 
 
 def test_faces_without_others_are_not_judged():
-    assert verdict_on_faces([faces(80.0, 2.5)], GAMIX, []).startswith(
-        "not comparable: the plain VAE is not measured on these data; `gamix_"
-    )
+    assert gamix.verdict([faces(80.0, 2.5)], GAMIX, []).startswith("not comparable: the plain VAE is not measured on these data; `gamix_")
 
 
 def asked(*flags):
@@ -373,7 +375,7 @@ def asked(*flags):
 
 
 def test_what_counts_as_measured():
-    row = TINY[0]
+    row = TINY.rows[0]
     made = {"preset": row.preset, "arguments": {"latent_dim": 3}, "dataset": "digits"}
     rows = [{"row": "vae", "seed": 0, "epochs": 371, "stopped": "early", **made}]
     is_measured = lambda *flags, seed=0: queue.is_measured(rows, row, seed, asked(*flags))  # noqa: E731
@@ -402,7 +404,7 @@ def test_what_counts_as_measured():
     ],
 )
 def test_a_likelihood_of_fewer_examples_or_samples_is_measured_anew(flags, is_enough, tmp_path):
-    row = TINY[0]
+    row = TINY.rows[0]
     likelihood = {"num_examples": 400, "num_likelihood_examples": 50, "num_samples": 5000}
     made = {"row": "vae", "preset": row.preset, "arguments": {"latent_dim": 3}, "dataset": "digits", "command": "", **likelihood}
     rows = [{"seed": 0, "epochs": 371, "stopped": "early", "seconds": 1, **made}]
@@ -445,7 +447,7 @@ def short_rows(monkeypatch):
     """Rows of seconds: one that ends at its maximum of epochs, and one that learns nothing and is stopped early."""
     for name, protocol in {"short": {"epochs": 3, "patience": 100}, "idle": {"epochs": 90, "patience": 2}}.items():
         monkeypatch.setitem(PRESETS, name, Preset(name, functools.partial(short, **protocol), "digits", "none"))
-    monkeypatch.setitem(TABLES, "tiny", [Row("to_the_end", "short"), Row("stopped", "idle", {"learning_rate": 1e-30})])
+    monkeypatch.setitem(TABLES, "tiny", Table("tiny", (Row("to_the_end", "short"), Row("stopped", "idle", {"learning_rate": 1e-30}))))
     monkeypatch.setattr("training.jobs.train.finish", evaluated)
 
 
@@ -593,11 +595,12 @@ def test_runs_are_kept_outside_the_checkout(monkeypatch, tmp_path):
 
 def test_unfinished_rows_are_under_the_finished_ones():
     rows = read_json(RESULTS / "digits.json")
-    above, below = tables.markdown([{**rows[0], "stopped": "unfinished", "epochs": 7}, *rows[1:]]).split(f"\n\n{tables.UNFINISHED}\n\n")
+    markdown = functools.partial(tables.markdown, table_named("digits"))
+    above, below = markdown([{**rows[0], "stopped": "unfinished", "epochs": 7}, *rows[1:]]).split(f"\n\n{tables.UNFINISHED}\n\n")
     assert "`vae_digits`" not in above
     assert [line.split(" | ")[2] for line in below.splitlines()[2:]] == ["7"]
-    assert tables.markdown(rows).count("| preset |") == 1
-    assert tables.markdown([{**row, "stopped": "unfinished"} for row in rows]).startswith(tables.UNFINISHED)
+    assert markdown(rows).count("| preset |") == 1
+    assert markdown([{**row, "stopped": "unfinished"} for row in rows]).startswith(tables.UNFINISHED)
 
 
 @pytest.mark.parametrize(
@@ -618,7 +621,7 @@ def test_record_names_the_paper_s_row_and_takes_the_test_set_alone(again, tmp_pa
     assert (row["row"], row["paper_elbo"], row["max_epochs"], row["stopped"]) == ("vae", -24.0, 1, "unfinished")
     assert row["verdict"].startswith("worse: `vae_digits --latent-dim 3`, 1 epochs, unfinished, one seed: -ELBO ")
     assert "route" not in row
-    assert (tmp_path / "results" / "tiny.md").read_text() == tables.markdown(rows, is_full=True) + "\n"
+    assert (tmp_path / "results" / "tiny.md").read_text() == tables.markdown(TINY, rows, is_full=True) + "\n"
     older = {**row, "arguments": {"latent_dim": 3}}
     write_json(tmp_path / "results" / "tiny.json", [older])
     assert record.main(arguments) == 0

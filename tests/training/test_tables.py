@@ -11,7 +11,9 @@ from keras_vaemix.storage.versions import versions
 from training import record, reproduce, tables
 from training.papers import result_rows
 from training.papers import tables as tables_module
+from training.papers.registry import TABLES
 from training.papers.result_rows import RESULTS
+from training.papers.table import Headline, Table
 
 ROW = {
     "row": "vae",
@@ -44,7 +46,7 @@ def cells_of(text):
 
 def test_parts_of_bounds():
     gmmp = {**ROW, "preset": "gmmp_mnist", "paper_bound": -93.0, "paper_bound_se": 0.3, "paper_bound_kl": 27.5, "paper_bound_kl_se": 0.1}
-    (plain, own), notes = cells_of(tables_module.markdown([ROW, gmmp]))
+    (plain, own), notes = cells_of(tables_module.markdown(TABLES["gmmp_table1"], [ROW, gmmp]))
     assert (plain["test ELBO"], plain["-RE"], plain["KL"]) == ("-90.00 ± 0.25", "-65.50", "24.50")
     assert (plain["test bound with U (eq. 23)"], plain["U"]) == ("-", "-")
     assert (own["test bound with U (eq. 23)"], own["U"]) == ("-93.00 ± 0.30", "27.50 ± 0.10")
@@ -55,7 +57,7 @@ def test_parts_of_bounds():
 def test_figures_that_are_not_valid_are_marked(is_full):
     strata, batches = "a fault of strata", "a fault of batches"
     wrong = {**ROW, "preset": "gmmp_mnist", "invalid": {"effective_sample_size": strata, "elbo": strata, "kl": batches}}
-    (valid, marked), notes = cells_of(tables_module.markdown([ROW, wrong], is_full))
+    (valid, marked), notes = cells_of(tables_module.markdown(TABLES["gmmp_table1"], [ROW, wrong], is_full))
     assert "†" not in "".join(valid.values())
     assert {name for name, cell in marked.items() if cell.endswith(" †")} == {"row", "test ELBO", "KL"}
     assert marked["test ELBO"] == "-90.00 ± 0.25 †"
@@ -65,7 +67,8 @@ def test_figures_that_are_not_valid_are_marked(is_full):
 def test_headlines_are_the_measured_rows(tmp_path, monkeypatch):
     monkeypatch.setattr(tables_module, "RESULTS", tmp_path)
     of_paper = ("elbo", "log_likelihood")
-    monkeypatch.setattr(tables_module, "HEADLINES", {"few": (("VAE", "t", "vae", of_paper), ("CP-VAE", "t", "cp", ("elbo",)))})
+    few = Table("t", headlines=(Headline("VAE", "vae", of_paper), Headline("CP-VAE", "cp", ("elbo",))))
+    monkeypatch.setattr(tables_module, "HEADLINES", {"few": {"t": few}})
     write_json(tmp_path / "t.json", [ROW, {**ROW, "stopped": "unfinished", "epochs": 1, "invalid": {"elbo": "a fault"}}])
     (whole, unfinished), _ = cells_of(tables_module.headlines("few"))  # CP-VAE has not been measured
     assert list(whole.values()) == [
@@ -95,7 +98,7 @@ def test_an_installed_package_asks_where_results_go(tmp_path, monkeypatch, capsy
         assert capsys.readouterr().err == f"error: {expected} {tmp_path}\n"
     assert not list(tmp_path.iterdir())
     assert tables.main(["--out", str(tmp_path)]) == 1
-    assert "Expected a folder with TABLE.json, one of clustering, " in capsys.readouterr().err
+    assert "Expected a folder with TABLE.json, one of cp_vae_table1, clustering, " in capsys.readouterr().err
 
 
 def test_tables_of_another_folder_leave_the_project_s_alone(tmp_path, monkeypatch):
@@ -106,7 +109,7 @@ def test_tables_of_another_folder_leave_the_project_s_alone(tmp_path, monkeypatc
     assert tables.main(["--out", str(tmp_path)]) == 0
     (row,) = read_json(tmp_path / "cp_vae_table1.json")
     assert row["verdict"].startswith("worse: `vae_mnist --init he`, 2 epochs, one seed: -ELBO 90.00 against 88.75")
-    assert (tmp_path / "cp_vae_table1.md").read_text() == tables_module.markdown([row], is_full=True) + "\n"
+    assert (tmp_path / "cp_vae_table1.md").read_text() == tables_module.markdown(TABLES["cp_vae_table1"], [row], is_full=True) + "\n"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["cp_vae_table1.json", "cp_vae_table1.md"]
 
 

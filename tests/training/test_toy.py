@@ -11,6 +11,7 @@ from keras_vaemix.evaluation.likelihood import bound_parts
 from tests import catalogue
 from training.data import load, toys
 from training.findings import mog_toy, two_modes
+from training.papers import mog_vae
 from training.presets import PRESETS
 
 GRID = quadrature.points()
@@ -21,7 +22,7 @@ def data():
     return load("mog_toy")
 
 
-@pytest.fixture(scope="module", params=mog_toy.PRESETS)
+@pytest.fixture(scope="module", params=mog_vae.PRESETS)
 def model(request, data):
     """A model after 475 steps."""
     return mog_toy.fit(request.param, data, 0, 25)
@@ -116,8 +117,14 @@ def test_figure_row_and_verdict(data, tmp_path):
     row = mog_toy.row_of("mfg_toy", model, few, 0, 1, "command", 1.0, "unfinished")
     assert row["elbo"] == pytest.approx(row["log_likelihood"] - row["posterior_kl"], abs=1e-5)
     other = {**row, "preset": "mog_prior_toy", "expected_log_likelihood": row["expected_log_likelihood"] - 0.001}
-    rows = [{**r, "seed": seed} for r in (row, other) for seed in (0, 1)]
-    assert mog_toy.with_verdicts(rows)[-1]["verdict"].endswith("; -0.0010 ± 0.0000 (standard error over seeds) against `mfg_toy`")
+    plain, others = ([{**r, "row": r["preset"], "seed": seed} for seed in (0, 1)] for r in (row, other))
+    by_name = mog_vae.TOY.by_name()
+    says = mog_vae.verdict(others, by_name["mog_prior_toy"], plain + others)
+    assert says.endswith("; -0.0010 ± 0.0000 (standard error over seeds) against `mfg_toy`")
+    assert says.startswith(f"not comparable: E log p(y) {other['expected_log_likelihood']:.4f}, of 0.66")
+    assert mog_vae.verdict(plain, by_name["mfg_toy"], plain + others).endswith(" for the true process")
+    assert mog_vae.verdict(others[:1], by_name["mog_prior_toy"], plain + others[:1]).endswith(" for the true process")
+    assert "only the encoder is trained" in mog_vae.verdict(others, by_name["mfg_toy_true_decoder"], plain)
 
 
 def test_quadrature_is_for_one_dimension(binary):

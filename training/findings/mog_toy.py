@@ -13,7 +13,6 @@ import datetime
 import statistics
 import time
 
-PRESETS = ("mfg_toy", "mog_posterior_toy", "mog_prior_toy")
 INSIDE, OUTSIDE = (0.0, 0.1, 0.2, 0.25), (1.0, -3.0)
 DRAWS = 200  # of the ELBO, for each example
 
@@ -97,33 +96,21 @@ def row_of(preset, model, data, seed, epochs, command, seconds, stopped, setting
     }
 
 
-def by_experiment(rows):
-    """Returns the rows of each experiment, in order of seeds, by its name."""
-    groups = {}
-    for row in sorted(rows, key=lambda row: ("decoder" in row["arguments"], PRESETS.index(row["preset"]), row["seed"])):
-        name = row["preset"] + ", true decoder" * ("decoder" in row["arguments"])
-        groups.setdefault(name, []).append(row)
-    return groups
-
-
-def with_verdicts(rows):
-    """Returns the rows with what they say of the paper: E log p(y) beside the truth's, and against the plain VAE of the same seed."""
+def verdict(rows, row, plain):
+    """Returns what measured rows say of the paper: E log p(y) beside the truth's, and against `plain`, a plain VAE's rows, seed by seed."""
     from training.data.toys import expected_log_likelihood
 
-    groups = by_experiment(rows)
-    plain = {row["seed"]: row["expected_log_likelihood"] for row in groups.get(PRESETS[0], [])}
-    judged = []
-    for name, group in groups.items():
-        mean = statistics.mean(row["expected_log_likelihood"] for row in group)
-        verdict = f"not comparable: E log p(y) {mean:.4f}, of {expected_log_likelihood():.4f} for the true process"
-        if "decoder" in group[0]["arguments"]:
-            verdict = "not comparable: the decoder is the true one, only the encoder is trained"
-        gains = [row["expected_log_likelihood"] - plain[row["seed"]] for row in group if row["seed"] in plain]
-        if "decoder" not in group[0]["arguments"] and name != PRESETS[0] and len(gains) > 1:
-            error = statistics.stdev(gains) / len(gains) ** 0.5
-            verdict += f"; {statistics.mean(gains):+.4f} ± {error:.4f} (standard error over seeds) against `{PRESETS[0]}`"
-        judged += [{**row, "verdict": verdict} for row in group]
-    return judged
+    if "decoder" in row.flags:
+        return "not comparable: the decoder is the true one, only the encoder is trained"
+    key = "expected_log_likelihood"
+    mean, true = statistics.mean(r[key] for r in rows), expected_log_likelihood()
+    says = f"not comparable: E log p(y) {mean:.4f}, of {true:.4f} for the true process"
+    of_seed = {r["seed"]: r for r in plain}
+    gains = [r[key] - of_seed[r["seed"]][key] for r in rows if r["seed"] in of_seed]
+    if len(gains) < 2:
+        return says
+    error = statistics.stdev(gains) / len(gains) ** 0.5
+    return f"{says}; {statistics.mean(gains):+.4f} ± {error:.4f} (standard error over seeds) against `{plain[0]['preset']}`"
 
 
 def at_the_truth(model):

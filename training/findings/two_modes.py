@@ -45,8 +45,8 @@ def figures_of(model):
     return {"expected_log_likelihood": two_modes_expectation(log_p), "wasserstein": distance}
 
 
-def measure(run, measured, row, args):
-    """Returns the measured row of a run with its exact figures, and draws the densities of seed 0."""
+def measure(run, measured, row, out):
+    """Returns the measured row of a run with its exact figures, and draws the densities of seed 0 in `out`."""
     import numpy as np
 
     from keras_vaemix.evaluation import exact_log_likelihood, exact_parts
@@ -59,8 +59,8 @@ def measure(run, measured, row, args):
     parts, exact = exact_parts(model, x, grid), exact_log_likelihood(model, x, grid)
     by_sampler = {name: figures_of(one) for name, one in samplers(model).items()}
     if measured["seed"] == 0:
-        args.out.mkdir(parents=True, exist_ok=True)
-        draw(row.name, model, args.out / f"cp_vae_toy_{row.name}.png")
+        out.mkdir(parents=True, exist_ok=True)
+        draw(row.name, model, out / f"cp_vae_toy_{row.name}.png")
     return {
         **measured,
         **{name: float(values.mean()) for name, values in parts.items()},

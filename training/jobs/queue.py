@@ -8,8 +8,6 @@ from training.papers.registry import TABLES
 from training.papers.result_rows import has_likelihood, is_finished, known_rows
 from training.presets.arguments import as_run
 
-ON_ONE_DATASET = ("cp_vae_toy", "mog_toy")  # tables whose figures are of known densities
-
 
 def choose(kind, names, received):
     """Returns the received names if all are known; raises `ValueError` with the nearest ones for one that is not."""
@@ -22,12 +20,12 @@ def choose(kind, names, received):
 
 
 def queue_of(args):
-    """Returns the table's name, and its rows with their seeds in the order in which they are trained; raises `ValueError` for bad flags."""
-    (table,) = choose("a table", list(TABLES), [args.table or ""])
-    by_name = {row.name: row for row in TABLES[table]}
-    names = choose(f"a row of {table}", list(by_name), args.rows or list(by_name))
-    if args.dataset and table in ON_ONE_DATASET:
-        raise ValueError(f"Expected {table}, whose figures are of one data set, without --dataset. Received: --dataset {args.dataset}")
+    """Returns the table, and its rows with their seeds in the order in which they are trained; raises `ValueError` for bad flags."""
+    (name,) = choose("a table", list(TABLES), [args.table or ""])
+    table, by_name = TABLES[name], TABLES[name].by_name()
+    names = choose(f"a row of {name}", list(by_name), args.rows or list(by_name))
+    if args.dataset and table.is_of_one_dataset:
+        raise ValueError(f"Expected {name}, whose figures are of one data set, without --dataset. Received: --dataset {args.dataset}")
     return table, [(by_name[name], seed) for name in names for seed in args.seeds]
 
 
@@ -44,12 +42,12 @@ def is_measured(rows, row, seed, args):
 
 def run_folder(table, row, seed, args):
     """Returns the folder of a row's run."""
-    return runs_root(args.runs) / table / f"{row.name}-seed{seed}"
+    return runs_root(args.runs) / table.name / f"{row.name}-seed{seed}"
 
 
 def what_is_left(args, table, queue):
     """Returns the rows of a queue that are not measured, with the epochs that are done, as text."""
-    measured, left = known_rows(table, args.out), []
+    measured, left = known_rows(table.name, args.out), []
     for row, seed in queue:
         if not is_measured(measured, row, seed, args):
             epochs = len(read_history(run_folder(table, row, seed, args) / "history.csv"))

@@ -1,11 +1,11 @@
 """Measures the rows of a queue: trains each, or goes on with it, and puts it into its table."""
 
+import functools
 import sys
 
 import keras
 
 from export.storage.locks import HeldError, locked
-from training.findings import mog_toy, two_modes
 from training.jobs.queue import is_measured, run_folder, what_is_left
 from training.jobs.record import row_of
 from training.jobs.train import train
@@ -15,16 +15,18 @@ from training.papers.result_rows import known_rows
 PASSED_ON = ("dataset", "epochs", "warm_up", "patience", "data_dir", "likelihood_samples", "likelihood_examples", "strategy")
 
 
-def measure(table, row, seed, args):
-    """Trains a row, or goes on with it, and returns its measured row."""
-    keras.backend.clear_session()  # names as in a process of its own
-    if table == "mog_toy":
-        return mog_toy.measure(row, seed, args.epochs, args.out)
+def trained(table, row, seed, args):
+    """Trains a row, or goes on with it, and returns its run folder and its measured row."""
     options = [f"--{name.replace('_', '-')}={getattr(args, name)}" for name in PASSED_ON if getattr(args, name) is not None]
     always = [f"--run-dir={run_folder(table, row, seed, args)}", "--full-evaluation", "--resume"]
     run = train([*row.command_line(), f"--seed={seed}", *options, *always])
-    measured = {**row_of(run, table), "command": command(table, row, seed, args)}
-    return two_modes.measure(run, measured, row, args) if table == "cp_vae_toy" else measured
+    return run, {**row_of(run, table.name), "command": command(table, row, seed, args)}
+
+
+def measure(table, row, seed, args):
+    """Returns the measured row of a table's row."""
+    keras.backend.clear_session()  # names as in a process of its own
+    return table.measure(functools.partial(trained, table, row, seed, args), row, seed, args)
 
 
 def command(table, row, seed, args):
@@ -32,21 +34,21 @@ def command(table, row, seed, args):
     shown = [name for name in PASSED_ON if name not in ("data_dir", "strategy")]
     options = [(name, getattr(args, name)) for name in shown]
     words = [f"--{name.replace('_', '-')} {value}" for name, value in options if value is not None]
-    return " ".join([f"python -m training.reproduce {table} --rows {row.name} --seeds {seed}", *words])
+    return " ".join([f"python -m training.reproduce {table.name} --rows {row.name} --seeds {seed}", *words])
 
 
 def reproduce(args, table, queue):
     """Measures the rows of a queue one after the other and returns whether none failed."""
     failed = False
     for row, seed in queue:
-        title = f"{table} {row.name}, seed {seed}"
+        title = f"{table.name} {row.name}, seed {seed}"
         try:
             with locked(run_folder(table, row, seed, args)):
-                if is_measured(known_rows(table, args.out), row, seed, args):
+                if is_measured(known_rows(table.name, args.out), row, seed, args):
                     print(f"{title}: measured already", flush=True)
                 else:
                     print(title, flush=True)
-                    record(measure(table, row, seed, args), table, args.out)
+                    record(measure(table, row, seed, args), table.name, args.out)
         except HeldError as error:
             print(f"{title}: {error}", flush=True)
         except (ValueError, ArithmeticError) as error:  # of this row
@@ -58,5 +60,5 @@ def reproduce(args, table, queue):
 def run(args, table, queue):
     """Measures a queue, says what is left of it, and returns the exit status."""
     is_well = reproduce(args, table, queue)
-    print(f"\n{args.out / table}.json, {args.out / table}.md; {what_is_left(args, table, queue)}")
+    print(f"\n{args.out / table.name}.json, {args.out / table.name}.md; {what_is_left(args, table, queue)}")
     return 0 if is_well else 1

@@ -1,9 +1,18 @@
 """The tables of the CP-VAE paper, and of the mixture VAEs that it is compared with."""
 
+from export.shell.later import Later
+from training.papers.figures import BOUNDS, FURTHER, PARTS
 from training.papers.row import Row, by_components
+from training.papers.table import Headline, Table
+
+two_modes = Later("training.findings.two_modes")
 
 OTHER_SPLIT = "not comparable: the paper's split of Omniglot is another"
-CP_MNIST, CP_OMNIGLOT = {10: 84.76, 150: 86.84, 500: 88.63}, {50: 114.31, 500: 114.14}
+CP_MNIST, CP_OMNIGLOT = {10: 84.76, 150: 86.84, 500: 88.63}, {50: 114.31, 500: 114.14}  # -ELBO by K
+CP_10 = {10: CP_MNIST[10]}
+CP_ACCURACY = {10: {"cluster_accuracy": 0.946}}  # beside its Figure 7
+# As the GMMpVAE paper quotes them: Tomczak & Welling's, and Burda et al.'s of two stochastic layers.
+VAMP_LIKELIHOOD, IWAE_LIKELIHOOD = {"log_likelihood": -82.38}, {"log_likelihood": -82.90}
 UMAP = {"pretraining": 20, "start": "umap"}
 HELD = {  # ten categories that start from a mixture on a UMAP of latents: held as they start or free, with two p(c)
     "cp_held10": {**UMAP, "category_prior": "learned", "hold_categories": -1},
@@ -11,17 +20,13 @@ HELD = {  # ten categories that start from a mixture on a UMAP of latents: held 
     "cp_freed10": {**UMAP, "category_prior": "learned", "hold_categories": 30},
     "cp_free10": {**UMAP, "category_prior": "learned"},
 }
-CP_ACCURACY = {10: {"cluster_accuracy": 0.946}}  # beside its Figure 7
-# As the GMMpVAE paper quotes them: Tomczak & Welling's, and Burda et al.'s of two stochastic layers.
-VAMP_LIKELIHOOD, IWAE_LIKELIHOOD = {"log_likelihood": -82.38}, {"log_likelihood": -82.90}
+HELD_SETTINGS = {"epochs": 300}
 
-
-def cp_vae_table1():
-    """Returns the CP-VAE paper's Table 1: its CP rows with the paper's p(c), and with others.
-
-    The paper's p(c) is uniform in the bound and the aggregate posterior in the sampler; `cp_uniform` is uniform in both.
-    """
-    return [
+# Its CP rows with the paper's p(c), and with others: the paper's is uniform in the bound and the aggregate posterior in the sampler,
+# that of `cp_uniform` is uniform in both.
+TABLE1 = Table(
+    "cp_vae_table1",
+    (
         Row("vae", "vae_mnist", {}, -88.75),
         *by_components("mg", "mog_prior_mnist", {10: 89.43, 150: 88.96, 500: 88.85}),
         *by_components("vp", "vamp_mnist", {10: 87.94, 150: 86.55, 500: 86.07}, stated={500: VAMP_LIKELIHOOD}),
@@ -29,9 +34,9 @@ def cp_vae_table1():
         *by_components("hvp", "hvamp_mnist", {10: 85.90, 150: 85.09, 500: 85.01}),
         *by_components("cp", "cp_vae_mnist", CP_MNIST, stated=CP_ACCURACY, category_prior="paper"),
         *by_components("cp_uniform", "cp_vae_mnist", CP_MNIST, stated=CP_ACCURACY, category_prior="uniform"),
-        *by_components("cp_learned", "cp_vae_mnist", {10: 84.76}, stated=CP_ACCURACY, category_prior="learned"),
-        *by_components("cp_started", "cp_vae_mnist", {10: 84.76}, stated=CP_ACCURACY, pretraining=30, category_prior="learned"),
-        *(Row(name, "cp_vae_mnist", flags, -84.76, stated=CP_ACCURACY[10], settings={"epochs": 300}) for name, flags in HELD.items()),
+        *by_components("cp_learned", "cp_vae_mnist", CP_10, stated=CP_ACCURACY, category_prior="learned"),
+        *by_components("cp_started", "cp_vae_mnist", CP_10, stated=CP_ACCURACY, pretraining=30, category_prior="learned"),
+        *(Row(name, "cp_vae_mnist", flags, -CP_MNIST[10], stated=CP_ACCURACY[10], settings=HELD_SETTINGS) for name, flags in HELD.items()),
         Row("omniglot_vae", "vae_omniglot", {}, -115.06, OTHER_SPLIT),
         *by_components("omniglot_mg", "mog_prior_omniglot", {50: 116.31, 500: 116.12}, OTHER_SPLIT),
         *by_components("omniglot_vp", "vamp_omniglot", {50: 114.01, 500: 113.74}, OTHER_SPLIT),
@@ -39,21 +44,48 @@ def cp_vae_table1():
         *by_components("omniglot_hvp", "hvamp_omniglot", {50: 110.50, 500: 110.16}, OTHER_SPLIT),
         *by_components("omniglot_cp", "cp_vae_omniglot", CP_OMNIGLOT, OTHER_SPLIT, category_prior="paper"),
         *by_components("omniglot_cp_uniform", "cp_vae_omniglot", CP_OMNIGLOT, OTHER_SPLIT, category_prior="uniform"),
-    ]
+    ),
+    settings=("start", "hold_categories", "init"),
+    columns=(*BOUNDS, *PARTS, *FURTHER),
+    headlines=(
+        Headline("VAE, MNIST", "vae", ("elbo",)),
+        Headline("VAE with a mixture prior, K = 10, MNIST", "mg10", ("elbo",)),
+        Headline("VampPrior, K = 500, MNIST", "vp500", ("elbo", "log_likelihood")),
+        Headline("CP-VAE, K = 10, MNIST", "cp_held10", ("elbo", "cluster_accuracy")),
+    ),
+)
 
-
-def clustering():
-    """Returns the mixture VAEs that CP-VAE's related work names, by the accuracy of their clusters."""
-    return [
+# The mixture VAEs that CP-VAE's related work names, by the accuracy of their clusters.
+CLUSTERING = Table(
+    "clustering",
+    (
         Row("vade", "vade_mnist", stated={"cluster_accuracy": 0.9446}),
         Row("gmvae", "gmvae_mnist", stated={"cluster_accuracy": 0.8231}),
-    ]
+    ),
+)
 
 
-def cp_vae_toy():
-    """Returns the models of the CP-VAE paper's two modes."""
-    return [
+def measure_two_modes(train, row, seed, args):
+    """Returns a row of the two modes with its exact figures."""
+    run, measured = train()
+    return two_modes.measure(run, measured, row, args.out)
+
+
+def verdict_on_two_modes(rows, row, beside):
+    """Returns what measured rows say of the paper's figure."""
+    return two_modes.verdict(rows)
+
+
+# The models of the paper's two modes.
+TOY = Table(
+    "cp_vae_toy",
+    (
         Row("vae", "vae_two_modes"),
         *(Row(f"mg{k}", "mog_prior_two_modes", {"num_components": k}) for k in (2, 150)),
         *(Row(f"cp{k}", "cp_vae_two_modes", {"num_components": k}) for k in (2, 150)),
-    ]
+    ),
+    measure_two_modes,
+    verdict_on_two_modes,
+    digits=4,
+    is_of_one_dataset=True,
+)

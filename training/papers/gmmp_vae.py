@@ -3,7 +3,9 @@
 from types import MappingProxyType
 
 from training.papers.cp_vae import IWAE_LIKELIHOOD, VAMP_LIKELIHOOD
+from training.papers.figures import BOUNDS, FURTHER, PARTS
 from training.papers.row import Row
+from training.papers.table import Headline, Table
 
 NO_BOUND = "not a valid bound: the paper's figure, as far as can be told (`training.findings.averaged_samples`)"
 TWO_LEVELS = "not comparable: the quoted figure is of two stochastic layers"
@@ -18,7 +20,7 @@ GMMP = {  # -ELBO, RE and KL for K = 100, 500 and 1,000
     ("conv", 3): ((71.10, 45.74, 25.36), (70.61, 45.15, 25.46), (70.79, 45.28, 25.51)),
     ("pixel", 3): ((67.88, 41.31, 26.57), (67.46, 40.83, 26.63), (67.58, 40.93, 26.65)),
 }
-GMMP_SETTINGS = {"warm_up": 200, "patience": 100, "epochs": 5000}  # of baselines whose presets have another paper's protocol
+PROTOCOL = {"warm_up": 200, "patience": 100, "epochs": 5000}  # of baselines whose presets have another paper's protocol
 
 
 def gmmp_rows(preset, decoder, m, k, elbo=None, stated=MappingProxyType({})):
@@ -29,21 +31,21 @@ def gmmp_rows(preset, decoder, m, k, elbo=None, stated=MappingProxyType({})):
     return [Row(f"{decoder}_m{m}_k{k}{end}", preset, {**flags, "kl": kl}, elbo, caveat, stated=stated) for end, kl in bounds.items()]
 
 
-def gmmp_table1():
-    """Returns the GMMpVAE paper's Table 1, with rows that it quotes: IWAE in its Table 2, of two stochastic layers."""
+def table1_rows():
+    """Returns the rows of Table 1, with rows that the paper quotes: IWAE in its Table 2, of two stochastic layers."""
     rows = [
-        Row("vae", "vae_mnist", {"init": "he"}, -93.89, stated={"reconstruction": -65.80, "kl": 28.10}, settings=GMMP_SETTINGS),
-        Row("vp500", "vamp_mnist", {"num_components": 500, "init": "he"}, stated=VAMP_LIKELIHOOD, settings=GMMP_SETTINGS),
+        Row("vae", "vae_mnist", {"init": "he"}, -93.89, stated={"reconstruction": -65.80, "kl": 28.10}, settings=PROTOCOL),
+        Row("vp500", "vamp_mnist", {"num_components": 500, "init": "he"}, stated=VAMP_LIKELIHOOD, settings=PROTOCOL),
         Row("iwae", "iwae_mnist", caveat=TWO_LEVELS, stated=IWAE_LIKELIHOOD),
         Row("hiwae", "hiwae_mnist", stated=IWAE_LIKELIHOOD),
     ]
     for (decoder, m), figures in GMMP.items():
         for k, (nll, re, kl) in zip((100, 500, 1000), figures, strict=True):
             rows += gmmp_rows("gmmp_mnist", decoder, m, k, -nll, {"reconstruction": -re, "kl": kl})
-    return rows
+    return tuple(rows)
 
 
-def gmmp_frey_faces():
+def frey_faces_rows():
     """Returns GMMpVAEs of the Frey faces; the paper's Table 4 has one of them, with a pixel decoder, M = 3 and K = 500.
 
     Those with K = 20 are for two cores.
@@ -51,4 +53,15 @@ def gmmp_frey_faces():
     stated = {("pixel", 3): -1685.62}
     rows = [row for d in ("mlp", "pixel") for m in (1, 2, 3) for row in gmmp_rows("gmmp_frey_faces", d, m, 500, stated.get((d, m)))]
     small = (("pixel", 1), ("conv", 2))
-    return rows + [row for d, m in small for row in gmmp_rows("gmmp_frey_faces", d, m, 20)]
+    return (*rows, *(row for d, m in small for row in gmmp_rows("gmmp_frey_faces", d, m, 20)))
+
+
+SETTINGS = ("num_posterior_components", "num_pseudo_inputs", "kl", "decoder", "init")
+TABLE1 = Table(
+    "gmmp_table1",
+    table1_rows(),
+    settings=SETTINGS,
+    columns=(*BOUNDS, *PARTS, *FURTHER),
+    headlines=(Headline("GMMpVAE, M = 3, MNIST", "mlp_m3_k100_mc", ("elbo",)),),
+)
+FREY_FACES = Table("gmmp_frey_faces", frey_faces_rows(), settings=SETTINGS)

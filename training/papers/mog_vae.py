@@ -1,9 +1,31 @@
-"""The toy of the MoG-VAE paper."""
+"""The toy of the MoG-VAE paper: its models, and two of them around the true decoder, which train their encoder alone."""
 
+from export.shell.later import Later
 from training.papers.row import Row
+from training.papers.table import Table
+
+mog_toy = Later("training.findings.mog_toy")
+
+PLAIN = "mfg_toy"
+PRESETS = (PLAIN, "mog_posterior_toy", "mog_prior_toy")
 
 
-def mog_toy():
-    """Returns the models of the MoG-VAE paper's toy; two of them around the true decoder."""
-    presets = ("mfg_toy", "mog_posterior_toy", "mog_prior_toy")
-    return [*(Row(name, name) for name in presets), *(Row(f"{name}_true_decoder", name, {"decoder": "true"}) for name in presets[:2])]
+def measure(train, row, seed, args):
+    """Returns a row by quadrature, after a training of its own."""
+    return mog_toy.measure(row, seed, args.epochs, args.out)
+
+
+def verdict(rows, row, beside):
+    """Returns what measured rows say of the paper: E log p(y) beside the truth's, and against the plain VAE of the same seed."""
+    return mog_toy.verdict(rows, row, [r for r in beside if r.get("row") == PLAIN != row.name])
+
+
+TOY = Table(
+    "mog_toy",
+    (*(Row(name, name) for name in PRESETS), *(Row(f"{name}_true_decoder", name, {"decoder": "true"}) for name in PRESETS[:2])),
+    measure,
+    verdict,
+    settings=("decoder", "num_posterior_components"),
+    digits=4,  # the models differ by thousandths
+    is_of_one_dataset=True,
+)

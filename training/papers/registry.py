@@ -1,29 +1,30 @@
 """The papers' tables by their names, and the rows that measured ones stand for."""
 
-from training.papers.cp_vae import clustering, cp_vae_table1, cp_vae_toy
-from training.papers.gamix import gamix_ablation
-from training.papers.gmmp_vae import gmmp_frey_faces, gmmp_table1
-from training.papers.mog_vae import mog_toy
-from training.papers.regularized import mask_aae_synthetic, rae_table_mnist
+from training.papers import cp_vae, gamix, gmmp_vae, mog_vae, regularized
+from training.papers.table import Table
 from training.presets.arguments import as_run
 
 TABLES = {
-    "clustering": clustering(),
-    "cp_vae_table1": cp_vae_table1(),
-    "cp_vae_toy": cp_vae_toy(),
-    "gamix_ablation": gamix_ablation(),
-    "gmmp_frey_faces": gmmp_frey_faces(),
-    "gmmp_table1": gmmp_table1(),
-    "mask_aae_synthetic": mask_aae_synthetic(),
-    "mog_toy": mog_toy(),
-    "rae_table_mnist": rae_table_mnist(),
+    table.name: table
+    for table in (
+        *(cp_vae.TABLE1, cp_vae.CLUSTERING, cp_vae.TOY),
+        mog_vae.TOY,
+        *(gmmp_vae.TABLE1, gmmp_vae.FREY_FACES),
+        *(regularized.RAE_TABLE, regularized.MASK_TABLE),
+        gamix.ABLATION,
+    )
 }
+
+
+def table_named(name):
+    """Returns a paper's table, or one without rows for measured ones that no paper names."""
+    return TABLES.get(name, Table(name))
 
 
 def row_named(table, measured):
     """Returns the row of a table that a measured row, with `preset` and `arguments`, stands for on any data; None if there is none."""
     stands_for = measured["preset"], as_run(measured["preset"], measured["arguments"])
-    same = [row for row in TABLES.get(table, ()) if (row.preset, row.arguments()) == stands_for]
+    same = [row for row in table_named(table).rows if (row.preset, row.arguments()) == stands_for]
     return same[0] if same else None
 
 

@@ -5,99 +5,43 @@ import statistics
 
 from export.storage.contents import BENCHMARK, CHECK
 from export.storage.files import atomically, read_json, read_rows, write_json
-from training.papers.registry import TABLES
+from training.papers.figures import BOUNDS, FIGURES, FURTHER
+from training.papers.registry import TABLES, table_named
 from training.papers.result_rows import PROJECT, RESULTS, is_finished, portable, repeats
 from training.papers.verdicts import epochs_of, judged
 
 README = PROJECT / "README.md"
-SETTINGS = (
-    *("num_components", "num_samples", "num_posterior_components", "num_pseudo_inputs", "kl"),
-    *("decoder", "category_prior", "pretraining", "start", "hold_categories", "init", "beta", "likelihood", "prior"),
-    *("growth_steps", "decay_steps"),
-)
-FURTHER = {
-    "posterior_kl": "KL(q, exact posterior)",
-    "expected_log_likelihood": "E log p, under the truth",
-    "wasserstein": "Wasserstein-1 of samples",
-    "cluster_accuracy": "cluster accuracy",
-}
-BOUNDS = {"elbo": "test ELBO", "paper_bound": "test bound with U (eq. 23)", "log_likelihood": "test log-likelihood"}
-PARTS = {"reconstruction": "-RE", "kl": "KL", "paper_bound_kl": "U"}  # where papers state bounds
-STATED = {"log_likelihood": BOUNDS["log_likelihood"], **PARTS, **FURTHER}
-FIGURES = {  # of autoencoders: those that papers state, and ours beside them
-    "active_dimensions": "latents in use",
-    "nac": "NAC",
-    "fd_reconstruction": "FD of reconstructions",
-    "fd_generation": "FD of samples",
-    "precision": "precision",
-    "recall": "recall",
-    "prd_f8": "PRD F_8",
-    "prd_f1_8": "PRD F_1/8",
-    "mmd": "MMD of codes",
-    "l1": "L1 of reconstructions",
-    "sharpness_generation": "sharpness of samples",
-    "sharpness_reconstruction": "sharpness of reconstructions",
-    "sharpness_real": "sharpness of faces",
-    "aggregate_variance": "variance of the aggregate posterior",
-    "fd_standard": "FD by N(0, I)",
-    "fd_moments": "FD by moments",
-    "fd_mixture": "FD by a mixture",
-}
-DIGITS = {
-    "active_dimensions": 0,
-    "nac": 3,
-    "precision": 3,
-    "recall": 3,
-    "prd_f8": 3,
-    "prd_f1_8": 3,
-    "mmd": 4,
-    "l1": 4,
-    "cluster_accuracy": 3,
-}
-DIGITS |= dict.fromkeys(("sharpness_generation", "sharpness_reconstruction", "sharpness_real"), 4)
+SETTINGS = ("num_components", "num_samples", "category_prior", "pretraining")  # flags that all tables show
+HEADLINES = {"papers": TABLES}  # of the README
 INVALID = "†"
 UNFINISHED = "Unfinished: stopped neither by early stopping on validation data nor at the protocol's maximum of epochs."
-HEADLINES = {  # of the README: system, table, row, and the figures that say most of it
-    "papers": (
-        ("VAE, MNIST", "cp_vae_table1", "vae", ("elbo",)),
-        ("VAE with a mixture prior, K = 10, MNIST", "cp_vae_table1", "mg10", ("elbo",)),
-        ("VampPrior, K = 500, MNIST", "cp_vae_table1", "vp500", ("elbo", "log_likelihood")),
-        ("CP-VAE, K = 10, MNIST", "cp_vae_table1", "cp_held10", ("elbo", "cluster_accuracy")),
-        ("GMMpVAE, M = 3, MNIST", "gmmp_table1", "mlp_m3_k100_mc", ("elbo",)),
-        ("WAE-GAN, MNIST", "rae_table_mnist", "wae_gan", ("fd_generation",)),
-        ("RAE + GMM, MNIST", "rae_table_mnist", "rae_gmm", ("fd_generation",)),
-        ("FlexAE, MNIST", "rae_table_mnist", "flex_ae", ("fd_generation",)),
-        ("MaskAAE, 8 dimensions", "mask_aae_synthetic", "mask8_r400", ("active_dimensions", "nac")),
-        ("VAE, faces", "gamix_ablation", "vae", ("fd_moments",)),
-        ("GAMIX-VAE, faces", "gamix_ablation", "gamix", ("fd_moments",)),
-    )
-}
 MARKED = re.compile(r"(<!-- (results|headlines|benchmark|checks): (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
-def table(name):
+def results(name):
     """Returns the rows of `training/results/NAME.json` as a Markdown table, nats, higher is better.
 
     Rows that differ by their seed alone are one line: mean ± standard deviation over seeds. A single row has the standard error over
     test examples.
     """
-    return markdown(read_rows(RESULTS / f"{name}.json"))
+    return markdown(table_named(name), read_rows(RESULTS / f"{name}.json"))
 
 
 def headlines(name):
-    """Returns the rows that `HEADLINES` names, those that were measured, as a Markdown table with what the papers state of them."""
+    """Returns the headlines of tables, those whose rows were measured, as a Markdown table with what the papers state of them."""
     lines = [["system", "table, row", "epochs", "seeds", "the paper's", "here", "verdict"], ["---"] * 7]
-    for system, name_of_table, row, keys in HEADLINES[name]:
-        rows = read_rows(RESULTS / f"{name_of_table}.json")
-        lines += [[system, f"`{name_of_table}`, `{row}`", *headline(group, keys)] for group in repeats(rows) if group[0]["row"] == row]
+    for table in HEADLINES[name].values():
+        groups = repeats(read_rows(RESULTS / f"{table.name}.json")) if table.headlines else []
+        for system, row, keys in table.headlines:
+            lines += [[system, f"`{table.name}`, `{row}`", *headline(table, group, keys)] for group in groups if group[0]["row"] == row]
     return as_table(lines)
 
 
-def headline(group, keys):
+def headline(table, group, keys):
     """Returns the cells of a line: epochs, seeds, some figures of the paper's row and of repeated ones, and the verdict on these."""
-    row, names = group[0], {**BOUNDS, **FURTHER, **FIGURES}
-    papers = [f"{names[key].replace('FD', 'FID')} {stated(row, key)}" for key in keys if f"paper_{key}" in row]
-    ours = [f"{names[key]} {figure(group, key, DIGITS.get(key, 2))}" for key in keys]
+    row = group[0]
+    papers = [f"{paper_s(key)} {stated(row, key)}" for key in keys if f"paper_{key}" in row]
+    ours = [f"{FIGURES[key].column} {figure(table, group, key)}" for key in keys]
     is_over = "" if is_finished(row) else ", unfinished"
     return f"{epochs_of(group)}{is_over}", f"{len(group)}", "; ".join(papers) or "-", "; ".join(ours), row["verdict"].partition(":")[0]
 
@@ -108,16 +52,17 @@ def as_table(lines):
     return text.replace("| --- |", "|---|").replace(" --- |", "---|")
 
 
-def markdown(rows, is_full=False):
+def markdown(table, rows, is_full=False):
     """Returns measured rows as a Markdown table, and unfinished ones as another under it; full ones have hours and commands too."""
     finished, unfinished = ([row for row in rows if is_finished(row) == which] for which in (True, False))
-    parts = [lines_of(finished, is_full)] * bool(finished) + [UNFINISHED, lines_of(unfinished, is_full)] * bool(unfinished)
-    return "\n\n".join(parts)
+    of = lambda some: [lines_of(table, some, is_full)] if some else []  # noqa: E731
+    return "\n\n".join([*of(finished), *([UNFINISHED] if unfinished else []), *of(unfinished)])
 
 
-def lines_of(rows, is_full):
+def lines_of(table, rows, is_full):
     """Returns measured rows as one Markdown table."""
-    lines = [{name: cell for name, cell in cells(group, rows, is_full).items() if cell is not None} for group in repeats(rows)]
+    rows = [{**row, "seconds_per_epoch": row["seconds"] / row["epochs"]} for row in rows]
+    lines = [{name: cell for name, cell in cells(table, group, rows, is_full).items() if cell is not None} for group in repeats(rows)]
     names = list(dict.fromkeys(name for line in lines for name in line))
     text = as_table([names, ["---"] * len(names), *([line[name] for name in names] for line in lines)])
     return "\n\n".join([text, *footnotes(rows)])
@@ -136,31 +81,25 @@ def mark(rows, key=None):
     return f" {INVALID}" if any(key in row["invalid"] if key else row["invalid"] for row in rows if "invalid" in row) else ""
 
 
-def cells(group, rows, is_full):
+def cells(table, group, rows, is_full):
     """Returns the cells of a line by the names of their columns, None where the table has no such column."""
-    row, has = group[0], lambda key: any(key in other for other in rows)
-    is_exact = has("expected_log_likelihood")  # on the toys, where models differ by thousandths
-    is_judged = any(key in other for other in rows for key in FIGURES)
-    is_named, digits = any(other.get("paper_elbo") is not None for other in rows), 4 if is_exact else 2
-    settings = [f"{key}={value}" for key, value in row["arguments"].items() if key in SETTINGS]
+    row, has = group[0], lambda key: any(other.get(key) is not None for other in rows)
+    settings = [f"{key}={value}" for key, value in row["arguments"].items() if key in SETTINGS + table.settings]
+    ours = lambda keys: {FIGURES[key].column: figure(table, group, key) for key in keys if has(key)}  # noqa: E731
+    own = [key for key in table.columns if key in FIGURES]
+    further = [[key for key in keys if is_full and key not in own] for keys in (BOUNDS, FURTHER)]
     return {
         "row": f"`{row['row']}`{mark(group)}" if "row" in row else "-" if has("row") else None,
         "preset": None if has("row") else f"`{row['preset']}`{mark(group)}",
         "settings": ", ".join(settings) or "-",
         "epochs": epochs_of(group),
         "seeds": f"{len(group)}",
-        "paper's -ELBO, as stated": stated_elbo(row) if is_named else None,
-        **{f"paper's {title}": stated(row, key) if has(f"paper_{key}") else None for key, title in STATED.items()},
-        **{title: figure(group, key, digits) if has(key) and (is_full or not is_judged) else None for key, title in BOUNDS.items()},
-        **{title: figure(group, key, digits) if has(key) and is_named else None for key, title in PARTS.items()},
-        **{f"paper's {title.replace('FD', 'FID')}": stated(row, key) if has(f"paper_{key}") else None for key, title in FIGURES.items()},
-        **{title: figure(group, key, DIGITS.get(key, 2)) if has(key) and is_judged else None for key, title in FIGURES.items()},
-        "seconds per epoch": f"{seconds_per_epoch(group):.0f}" if is_judged else None,
-        **{
-            title: figure(group, key, DIGITS.get(key, digits)) if has(key) and (is_full or not is_judged) else None
-            for key, title in FURTHER.items()
-        },
-        "the paper's row": None if is_named or is_judged or is_full else row["paper"],
+        "paper's -ELBO, as stated": stated_elbo(row) if has("paper_elbo") else None,
+        **ours(further[0]),
+        **{f"paper's {paper_s(key)}": stated(row, key) for key in own if key != "elbo" and has(f"paper_{key}")},
+        **ours(own),
+        **ours(further[1]),
+        "the paper's row": row["paper"] if "paper" in table.columns and not is_full else None,
         "verdict": row["verdict"],
         "hours": f"{sum(r['seconds'] for r in group) / 3600:.2f}" if is_full else None,
         "command": f"`{command(group)}`" if is_full else None,
@@ -173,9 +112,9 @@ def command(group):
     return re.sub(r"--(seeds?) \d+", rf"--\1 {seeds}", group[0]["command"])
 
 
-def seconds_per_epoch(rows):
-    """Returns the mean time of an epoch."""
-    return sum(row["seconds"] for row in rows) / sum(row["epochs"] for row in rows)
+def paper_s(key):
+    """Returns what the papers call a figure."""
+    return FIGURES[key].column.replace("FD", "FID")
 
 
 def stated(row, key):
@@ -188,13 +127,13 @@ def stated_elbo(row):
     return "-" if row.get("paper_elbo") is None else f"{-row['paper_elbo']:.2f}"
 
 
-def figure(rows, key, digits):
+def figure(table, rows, key):
     """Returns a figure of repeated rows, or of a single one, with its spread; a dash where a row has none."""
     if any(key not in row for row in rows):
         return "-"
-    values = [row[key] for row in rows]
+    values, text = [row[key] for row in rows], lambda value: FIGURES[key].text(value, table.digits)
     spread = statistics.stdev(values) if len(rows) > 1 else rows[0].get(f"{key}_se")
-    return f"{statistics.mean(values):.{digits}f}" + (f" ± {spread:.{digits}f}" if spread is not None else "") + mark(rows, key)
+    return text(statistics.mean(values)) + (f" ± {text(spread)}" if spread is not None else "") + mark(rows, key)
 
 
 def benchmark(name):
@@ -219,14 +158,14 @@ def checks(name):
 
 def with_tables(text):
     """Returns a text whose marked places hold the tables that they name."""
-    kinds = {"results": table, "headlines": headlines, "benchmark": benchmark, "checks": checks}
+    kinds = {"results": results, "headlines": headlines, "benchmark": benchmark, "checks": checks}
     return MARKED.sub(lambda match: f"{match[1]}{kinds[match[2]](match[3])}\n{match[4]}", text)
 
 
-def write_full(rows, file):
+def write_full(table, rows, file):
     """Writes measured rows as a full Markdown table."""
     with atomically(file) as temporary:
-        temporary.write_text(markdown(rows, is_full=True) + "\n")
+        temporary.write_text(markdown(table, rows, is_full=True) + "\n")
 
 
 def pages():
@@ -236,10 +175,10 @@ def pages():
 
 def rewrite(folder):
     """Judges the rows of a folder of results anew, and writes each TABLE.json and TABLE.md; raises `FileNotFoundError` if there is none."""
-    found = [file for name in TABLES if (file := folder / f"{name}.json").exists()]
+    found = {file: table for name, table in TABLES.items() if (file := folder / f"{name}.json").exists()}
     if not found:
         raise FileNotFoundError(f"Expected a folder with TABLE.json, one of {', '.join(TABLES)}. Received: {folder}, without any")
-    for file in found:
-        rows = judged(file.stem, read_rows(file))
+    for file, table in found.items():
+        rows = judged(table, read_rows(file))
         write_json(file, rows)
-        write_full(rows, file.with_suffix(".md"))
+        write_full(table, rows, file.with_suffix(".md"))

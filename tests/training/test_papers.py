@@ -1,0 +1,90 @@
+"""The papers' tables: each says all that belongs to it, in a file of its own."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from export.storage.files import read_json
+from training.jobs import reproduce, tables
+from training.papers import gmmp_vae, result_rows, verdicts
+from training.papers import tables as tables_module
+from training.papers.figures import FIGURES
+from training.papers.registry import TABLES
+from training.papers.row import Row
+from training.papers.table import Headline, Table
+from training.presets.parts import GMMP_PROTOCOL
+
+ROOT = Path(__file__).parents[2]
+MADE = {"dataset": "mnist", "epochs": 4, "seconds": 6, "stopped": "maximum", "versions": {}, "paper": "none", "data_sha256": "0"}
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_a_table_is_named_in_its_own_file_alone(name):
+    files = [path for room in ("jobs", "papers") for path in (ROOT / "training" / room).rglob("*.py")]
+    assert len([path for path in files if f'"{name}"' in path.read_text()]) == 1
+
+
+@pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
+def test_what_a_table_shows_exists(table):
+    assert set(table.columns) <= {*FIGURES, "paper"}
+    assert set(table.settings) <= {name for row in table.rows for name in row.arguments()}
+    assert {headline.row for headline in table.headlines} <= set(table.by_name())
+    assert {key for headline in table.headlines for key in headline.figures} <= set(table.columns)
+    stated = {key for row in table.rows for key in row.stated}
+    assert stated <= set(table.columns)
+    if table.verdict is verdicts.verdict:
+        assert {key for key in stated if FIGURES[key].comparison is None} == set()
+
+
+def test_rows_of_another_protocol_have_that_of_their_paper_s_presets():
+    assert GMMP_PROTOCOL.settings == gmmp_vae.PROTOCOL
+
+
+def test_papers_are_known_without_tensorflow():
+    code = "import sys, training.papers.registry; assert 'tensorflow' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+
+
+@pytest.fixture
+def new(monkeypatch, tmp_path):
+    """A table that measures, judges and shows its own way, and is in one registry alone."""
+
+    def measure(train, row, seed, args):
+        return {**MADE, "preset": row.preset, "arguments": row.arguments(), "seed": seed, "nac": 0.1234 * (1 + seed), "command": "new"}
+
+    table = Table(
+        "new",
+        (Row("one", "vae_mnist", {"latent_dim": 2}, stated={"nac": 0.5}),),
+        measure,
+        verdict=lambda rows, row, beside: f"better: {row.name}, {len(rows)} of {len(beside)}",
+        settings=("latent_dim",),
+        columns=("nac", "seconds_per_epoch", "paper"),
+        is_of_one_dataset=True,
+        headlines=(Headline("Something new", "one", ("nac",)),),
+    )
+    monkeypatch.setitem(TABLES, "new", table)
+    monkeypatch.setattr(tables_module, "RESULTS", tmp_path)
+    monkeypatch.setattr(tables_module, "HEADLINES", {"papers": {"new": table}})
+    return table
+
+
+def test_a_new_table_is_one_registration(new, tmp_path, capsys):
+    assert reproduce.main(["new", "--seeds", "0", "1", "--out", str(tmp_path), "--runs", str(tmp_path / "runs")]) == 0
+    rows = read_json(tmp_path / "new.json")
+    assert [(row["row"], row["seed"], row["paper_nac"], row["verdict"]) for row in rows] == [
+        ("one", 0, 0.5, "better: one, 2 of 2"),
+        ("one", 1, 0.5, "better: one, 2 of 2"),
+    ]
+    head, _, line = tables_module.results("new").splitlines()
+    assert head == "| row | settings | epochs | seeds | paper's NAC | NAC | seconds per epoch | the paper's row | verdict |"
+    assert line == "| `one` | latent_dim=2 | 4 | 2 | 0.5 | 0.185 ± 0.087 | 2 ± 0 | none | better: one, 2 of 2 |"
+    assert "| Something new | `new`, `one` | 4 | 2 | NAC 0.5 | NAC 0.185 ± 0.087 | better |" in tables_module.headlines("papers")
+    assert (tmp_path / "new.md").read_text() == tables_module.markdown(new, rows, is_full=True) + "\n"
+    assert tables.main(["--out", str(tmp_path)]) == 0
+    assert read_json(tmp_path / "new.json") == rows
+    assert result_rows.known_rows("new", tmp_path) == rows
+    capsys.readouterr()
+    assert reproduce.main(["new", "--dataset", "digits"]) == 1
+    assert capsys.readouterr().err.startswith("error: Expected new, whose figures are of one data set, without --dataset.")

@@ -1,0 +1,87 @@
+"""The figures that are measured: how tables show each, and how it is held against a paper's."""
+
+from typing import NamedTuple
+
+DIGITS = 2  # after the point, where neither a figure nor its table has its own
+
+
+class Comparison(NamedTuple):
+    """How a figure is held against a paper's.
+
+    Attributes:
+        title: What it is called in a sentence.
+        margin: How near is the same, where two standard deviations over seeds are not more.
+        better: Sign of a difference that is a better one; 0 where only near is right.
+        unit: What a difference is counted in.
+        shown: Sign by which it is shown.
+        is_part: Whether it is a part of another figure, which decides.
+    """
+
+    title: str
+    margin: float
+    better: int
+    unit: str = ""
+    shown: int = 1
+    is_part: bool = False
+
+
+class Figure(NamedTuple):
+    """A figure that is measured.
+
+    Attributes:
+        column: Heading of its column.
+        digits: Its digits after the point; None for those of the table.
+        comparison: How it is held against a paper's; None where it is not.
+    """
+
+    column: str
+    digits: int | None = None
+    comparison: Comparison | None = None
+
+    def text(self, value, digits=DIGITS):
+        """Returns a value of it with its own digits, or else so many."""
+        return f"{value:.{digits if self.digits is None else self.digits}f}"
+
+
+BOUNDS = {
+    "elbo": Figure("test ELBO", None, Comparison("-ELBO", 0.3, 1, " nats", -1)),
+    "paper_bound": Figure("test bound with U (eq. 23)", None, Comparison("-bound with U", 0.3, 1, " nats", -1)),
+    "log_likelihood": Figure("test log-likelihood", None, Comparison("log-likelihood", 0.3, 1, " nats")),
+}
+PARTS = {  # of bounds
+    "reconstruction": Figure("-RE", None, Comparison("RE", 0.3, 0, " nats", -1, is_part=True)),
+    "kl": Figure("KL", None, Comparison("KL", 0.3, 0, " nats", is_part=True)),
+    "paper_bound_kl": Figure("U", None, Comparison("U", 0.3, 0, " nats", is_part=True)),
+}
+FURTHER = {
+    "posterior_kl": Figure("KL(q, exact posterior)"),
+    "expected_log_likelihood": Figure("E log p, under the truth"),
+    "wasserstein": Figure("Wasserstein-1 of samples"),
+    "cluster_accuracy": Figure("cluster accuracy", 3, Comparison("accuracy", 0.01, 1)),
+}
+IMAGES = {  # of autoencoders, by the images that they make
+    "fd_reconstruction": Figure("FD of reconstructions"),
+    "fd_generation": Figure("FD of samples"),
+    "precision": Figure("precision", 3),
+    "recall": Figure("recall", 3),
+    "prd_f8": Figure("PRD F_8", 3),
+    "prd_f1_8": Figure("PRD F_1/8", 3),
+}
+FIGURES = {
+    **BOUNDS,
+    **PARTS,
+    **FURTHER,
+    **IMAGES,
+    "active_dimensions": Figure("latents in use", 0, Comparison("latents in use", 1, 0)),
+    "nac": Figure("NAC", 3, Comparison("NAC", 0.01, -1)),
+    "mmd": Figure("MMD of codes", 4),
+    "l1": Figure("L1 of reconstructions", 4),
+    "sharpness_generation": Figure("sharpness of samples", 4),
+    "sharpness_reconstruction": Figure("sharpness of reconstructions", 4),
+    "sharpness_real": Figure("sharpness of faces", 4),
+    "aggregate_variance": Figure("variance of the aggregate posterior"),
+    "fd_standard": Figure("FD by N(0, I)"),
+    "fd_moments": Figure("FD by moments"),
+    "fd_mixture": Figure("FD by a mixture"),
+    "seconds_per_epoch": Figure("seconds per epoch", 0),
+}

@@ -1,0 +1,55 @@
+"""A table of a paper: its rows, how they are measured, what is said of them, and what is shown."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from training.papers import verdicts
+from training.papers.figures import BOUNDS, DIGITS, FURTHER
+from training.papers.row import Row
+
+
+class Headline(NamedTuple):
+    """A line of the README: what it is called, the row of the table, and the figures that say most of it."""
+
+    system: str
+    row: str
+    figures: tuple[str, ...]
+
+
+def from_run(train, row, seed, args):
+    """Returns a row as its run was evaluated."""
+    _, measured = train()
+    return measured
+
+
+class Table(NamedTuple):
+    """A table of a paper.
+
+    Attributes:
+        name: Its name on the command line, and that of its files in `training/results`.
+        rows: Its rows, in the order in which they are trained.
+        measure: Function of `train`, a row, a seed and the command line's `args` that returns the measured row; `train()` trains the row,
+            or goes on with it, and returns its run folder and the row as it was evaluated.
+        verdict: Function of measured rows that differ by their seed alone, their `Row`, and all measured rows of the table that are of the
+            same data and as finished as these; returns one of `result_rows.VERDICTS`, a colon, and a sentence.
+        settings: Flags that it shows beside those that all tables do.
+        columns: Figures that it shows, by their names in `figures.FIGURES`, and the paper's where they are stated; "paper" for a preset's
+            words on the paper's row. A full table has all bounds too.
+        digits: Digits of the figures that have none of their own.
+        is_of_one_dataset: Whether its figures are of one data set alone.
+        headlines: Its lines in the README.
+    """
+
+    name: str
+    rows: tuple[Row, ...] = ()
+    measure: Callable = from_run
+    verdict: Callable = verdicts.verdict
+    settings: tuple[str, ...] = ()
+    columns: tuple[str, ...] = (*BOUNDS, *FURTHER, "paper")
+    digits: int = DIGITS
+    is_of_one_dataset: bool = False
+    headlines: tuple[Headline, ...] = ()
+
+    def by_name(self):
+        """Returns its rows by their names."""
+        return {row.name: row for row in self.rows}
