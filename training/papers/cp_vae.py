@@ -45,7 +45,7 @@ TABLE1 = Table(
         *by_components("omniglot_cp", "cp_vae_omniglot", CP_OMNIGLOT, OTHER_SPLIT, category_prior="paper"),
         *by_components("omniglot_cp_uniform", "cp_vae_omniglot", CP_OMNIGLOT, OTHER_SPLIT, category_prior="uniform"),
     ),
-    settings=("start", "hold_categories", "init"),
+    settings=("start", "hold_categories"),
     columns=(*BOUNDS, *PARTS, *FURTHER),
     headlines=(
         Headline("VAE, MNIST", "vae", ("elbo",)),

@@ -56,7 +56,7 @@ def frey_faces_rows():
     return (*rows, *(row for d, m in small for row in gmmp_rows("gmmp_frey_faces", d, m, 20)))
 
 
-SETTINGS = ("num_posterior_components", "num_pseudo_inputs", "kl", "decoder", "init")
+SETTINGS = ("num_posterior_components", "num_pseudo_inputs", "kl", "decoder")
 TABLE1 = Table(
     "gmmp_table1",
     table1_rows(),

@@ -4,8 +4,10 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from training.papers import verdicts
-from training.papers.figures import BOUNDS, DIGITS, FURTHER
+from training.papers.figures import DIGITS, FIGURES, PARTS
 from training.papers.row import Row
+
+COLUMNS = (*(name for name in FIGURES if name not in (*PARTS, "seconds_per_epoch")), "paper")
 
 
 class Headline(NamedTuple):
@@ -34,7 +36,7 @@ class Table(NamedTuple):
             same data and as finished as these; returns one of `result_rows.VERDICTS`, a colon, and a sentence.
         settings: Flags that it shows beside those that all tables do.
         columns: Figures that it shows, by their names in `figures.FIGURES`, and the paper's where they are stated; "paper" for a preset's
-            words on the paper's row. A full table has all bounds too.
+            words on the paper's row. One that no row has makes no column. A full table has all bounds too.
         digits: Digits of the figures that have none of their own.
         is_of_one_dataset: Whether its figures are of one data set alone.
         headlines: Its lines in the README.
@@ -45,7 +47,7 @@ class Table(NamedTuple):
     measure: Callable = from_run
     verdict: Callable = verdicts.verdict
     settings: tuple[str, ...] = ()
-    columns: tuple[str, ...] = (*BOUNDS, *FURTHER, "paper")
+    columns: tuple[str, ...] = COLUMNS
     digits: int = DIGITS
     is_of_one_dataset: bool = False
     headlines: tuple[Headline, ...] = ()

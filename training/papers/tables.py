@@ -11,7 +11,7 @@ from training.papers.result_rows import PROJECT, RESULTS, is_finished, portable,
 from training.papers.verdicts import epochs_of, judged
 
 README = PROJECT / "README.md"
-SETTINGS = ("num_components", "num_samples", "category_prior", "pretraining")  # flags that all tables show
+SETTINGS = ("num_components", "num_samples", "category_prior", "pretraining", "init")  # flags that all tables show
 HEADLINES = {"papers": TABLES}  # of the README
 INVALID = "†"
 UNFINISHED = "Unfinished: stopped neither by early stopping on validation data nor at the protocol's maximum of epochs."
