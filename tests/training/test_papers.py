@@ -79,7 +79,7 @@ def test_a_new_table_is_one_registration(new, tmp_path, capsys):
     ]
     head, _, line = tables_module.results("new").splitlines()
     assert head == "| row | settings | epochs | seeds | paper's NAC | NAC | seconds per epoch | the paper's row | verdict |"
-    assert line == "| `one` | latent_dim=2 | 4 | 2 | 0.5 | 0.185 ± 0.087 | 2 ± 0 | none | better: one, 2 of 2 |"
+    assert line == "| `one` | init=glorot, latent_dim=2 | 4 | 2 | 0.5 | 0.185 ± 0.087 | 2 ± 0 | none | better: one, 2 of 2 |"
     assert "| Something new | `new`, `one` | 4 | 2 | NAC 0.5 | NAC 0.185 ± 0.087 | better |" in tables_module.headlines("papers")
     assert (tmp_path / "new.md").read_text() == tables_module.markdown(new, rows, is_full=True) + "\n"
     assert tables.main(["--out", str(tmp_path)]) == 0
