@@ -13,18 +13,25 @@ import datetime
 import statistics
 import time
 
+import keras
+import numpy as np
+from scipy.stats import norm
+
+import keras_vaemix as vm
+from keras_vaemix.evaluation import quadrature
+from keras_vaemix.evaluation.likelihood import bound_parts, standard_error
+from keras_vaemix.storage.versions import versions
+from training.data import load, toys
+from training.presets import PRESETS
+
 INSIDE, OUTSIDE = (0.0, 0.1, 0.2, 0.25), (1.0, -3.0)
 DRAWS = 200  # of the ELBO, for each example
 
 
 def fit(preset, data, seed, epochs=None, change=None):
     """Returns the trained model of a preset, or of what `change` makes of it, after the preset's own number of epochs by default."""
-    import keras
-
-    from training.presets import PRESETS as ALL
-
     keras.utils.set_random_seed(seed)
-    experiment = ALL[preset].build(data)
+    experiment = PRESETS[preset].build(data)
     model = change(experiment.model) if change else experiment.model
     model.seed = seed
     steps = len(data.train.x) // experiment.batch_size * (epochs or experiment.epochs)
@@ -36,12 +43,6 @@ def fit(preset, data, seed, epochs=None, change=None):
 
 def figures_of(model, data, seed):
     """Returns the figures of a trained model over the test examples, exact by quadrature; the ELBO is drawn too, and has to agree."""
-    import numpy as np
-
-    from keras_vaemix.evaluation import quadrature
-    from keras_vaemix.evaluation.likelihood import bound_parts, standard_error
-    from training.data.toys import OUTCOMES, expectation, true_log_likelihood
-
     y = data.test.x
     parts, exact = quadrature.exact_parts(model, y), quadrature.exact_log_likelihood(model, y)
     drawn = bound_parts(model, np.repeat(y, DRAWS, 0), 20_000, seed)["elbo"].astype("float64").reshape(len(y), DRAWS)
@@ -57,8 +58,8 @@ def figures_of(model, data, seed):
         "elbo_sampling_error": error,
         "log_likelihood": float(exact.mean()),
         "log_likelihood_se": standard_error(exact),
-        "true_log_likelihood": float(true_log_likelihood(y[:, 0].astype("float64")).mean()),
-        "expected_log_likelihood": expectation(quadrature.exact_log_likelihood(model, OUTCOMES[:, None].astype("float32"))),
+        "true_log_likelihood": float(toys.true_log_likelihood(y[:, 0].astype("float64")).mean()),
+        "expected_log_likelihood": toys.expectation(quadrature.exact_log_likelihood(model, toys.OUTCOMES[:, None].astype("float32"))),
         "posterior_kl": float(quadrature.posterior_kl(model, y).mean()),
         "posterior_modes": max(modes(quadrature.exact_posterior(model, np.array(INSIDE, "float32")[:, None]))),
         "num_samples": DRAWS,
@@ -76,12 +77,9 @@ def modes(densities):
 
 def row_of(preset, model, data, seed, epochs, command, seconds, stopped, settings=None):
     """Returns the row of a trained model, as in `training.record`, without its verdict; `settings` go beyond the preset's flags."""
-    from keras_vaemix.storage.versions import versions
-    from training.presets import PRESETS as ALL
-
     return {
         "preset": preset,
-        "arguments": {flag.name: flag.default for flag in ALL[preset].flags()} | (settings or {}),
+        "arguments": {flag.name: flag.default for flag in PRESETS[preset].flags()} | (settings or {}),
         "dataset": data.name,
         "data_sha256": data.sha256(),
         "seed": seed,
@@ -92,18 +90,16 @@ def row_of(preset, model, data, seed, epochs, command, seconds, stopped, setting
         "date": datetime.date.today().isoformat(),
         "seconds": round(seconds),
         **figures_of(model, data, seed),
-        "paper": ALL[preset].paper,
+        "paper": PRESETS[preset].paper,
     }
 
 
 def verdict(rows, row, plain):
     """Returns what measured rows say of the paper: E log p(y) beside the truth's, and against `plain`, a plain VAE's rows, seed by seed."""
-    from training.data.toys import expected_log_likelihood
-
     if "decoder" in row.flags:
         return "not comparable: the decoder is the true one, only the encoder is trained"
     key = "expected_log_likelihood"
-    mean, true = statistics.mean(r[key] for r in rows), expected_log_likelihood()
+    mean, true = statistics.mean(r[key] for r in rows), toys.expected_log_likelihood()
     says = f"not comparable: E log p(y) {mean:.4f}, of {true:.4f} for the true process"
     of_seed = {r["seed"]: r for r in plain}
     gains = [r[key] - of_seed[r["seed"]][key] for r in rows if r["seed"] in of_seed]
@@ -115,9 +111,6 @@ def verdict(rows, row, plain):
 
 def at_the_truth(model):
     """Returns the VAE of a model's other parts around the true decoder f(Phi(z)), which is not trained."""
-    import keras
-
-    import keras_vaemix as vm
 
     class TrueDecoder(keras.layers.Layer):
         def call(self, z):
@@ -131,29 +124,24 @@ def at_the_truth(model):
 def draw(preset, model, data, path):
     """Writes the figure of a trained model: decoder, density of y, posteriors."""
     import matplotlib.figure
-    import numpy as np
-    from scipy.stats import norm
-
-    from keras_vaemix.evaluation import quadrature
-    from training.data.toys import curve, true_log_likelihood, true_posterior
 
     figure = matplotlib.figure.Figure((12, 6), layout="constrained")
     axes = figure.subplots(2, 4).ravel()
     grid = quadrature.points()
     inside = grid[np.abs(grid) < 3.5]
-    axes[0].plot(inside, curve(norm.cdf(inside)), "k:", label="true, of z ~ N(0, 1)")
+    axes[0].plot(inside, toys.curve(norm.cdf(inside)), "k:", label="true, of z ~ N(0, 1)")
     axes[0].plot(inside, np.asarray(model.decode(inside[:, None].astype("float32"))), "C1", label="learned")
     axes[0].set(title="decoder: mean of y given z", xlabel="z", ylabel="y")
     y = np.linspace(-0.4, 0.7, 400)
     axes[1].hist(data.test.x[:, 0], 60, density=True, color="0.85", label="test data")
-    axes[1].plot(y, np.exp(true_log_likelihood(y)), "k:", label="true")
+    axes[1].plot(y, np.exp(toys.true_log_likelihood(y)), "k:", label="true")
     axes[1].plot(y, np.exp(quadrature.exact_log_likelihood(model, y[:, None].astype("float32"))), "C1", label="generated")
     axes[1].set(title="density of y", xlabel="y")
     for axis, value in zip(axes[2:], (*INSIDE, *OUTSIDE), strict=True):
         at = np.full((1, 1), value, "float32")
         show = np.abs(grid) < (3.5 if value in INSIDE else 8)
         if value in INSIDE:
-            axis.plot(grid[show], true_posterior(at[0].astype("float64"), grid)[0, show], "k:", label="of the true process")
+            axis.plot(grid[show], toys.true_posterior(at[0].astype("float64"), grid)[0, show], "k:", label="of the true process")
         axis.plot(grid[show], quadrature.exact_posterior(model, at)[0, show], "C0", label="exact, of the learned decoder")
         axis.plot(grid[show], quadrature.learned_posterior(model, at)[0, show], "C1--", label="learned q")
         axis.set(title=f"p(z | y = {value:g})", xlabel="z")
@@ -169,13 +157,10 @@ def draw(preset, model, data, path):
 
 def measure(row, seed, epochs, out):
     """Trains a row of `mog_toy` and returns it measured, without its verdict; the figure of seed 0 goes to `out`."""
-    from training.data import load
-    from training.presets import PRESETS as ALL
-
     data, is_given = load("mog_toy"), "decoder" in row.flags
     limit = f" --epochs {epochs}" if epochs else ""
     command = f"python -m training.reproduce mog_toy --rows {row.name} --seeds {seed}{limit}"
-    of_protocol, start = ALL[row.preset].build(data).epochs, time.monotonic()
+    of_protocol, start = PRESETS[row.preset].build(data).epochs, time.monotonic()
     epochs = epochs or of_protocol
     stopped = "maximum" if epochs >= of_protocol else "unfinished"
     model = fit(row.preset, data, seed, epochs, at_the_truth if is_given else None)

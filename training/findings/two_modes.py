@@ -9,14 +9,22 @@ as in the paper's Figure 4.
 
 import statistics
 
+import numpy as np
+from scipy.stats import wasserstein_distance
+
+from keras_vaemix import CPVAE
+from keras_vaemix.evaluation import exact_log_likelihood, exact_parts
+from keras_vaemix.evaluation.likelihood import standard_error
+from keras_vaemix.storage.loading import load_model
+from training.data import load
+from training.data.toys import TWO_MODES, two_modes_expectation, two_modes_expected_log_density, two_modes_log_density
+
 GRID = (-12.0, 12.0, 601)  # of z
 SAMPLES = 50_000
 
 
 def samplers(model):
     """Returns the models whose samples are compared, by the law of their c: the one that the sampler draws from comes first."""
-    from keras_vaemix import CPVAE
-
     if not isinstance(model, CPVAE):
         return {"prior": model}
     parts = {name: getattr(model, name) for name in ("encoder", "decoder", "prior", "likelihood", "heads")}
@@ -25,20 +33,12 @@ def samplers(model):
 
 def samples(model, n=SAMPLES, seed=0):
     """Returns draws of x, [n]; the model's likelihood has the decoder's output as mean."""
-    import numpy as np
-
     mean = model.sample(n, seed=seed)
     return np.asarray(model.likelihood.draw(mean, np.random.default_rng(seed).standard_normal(mean.shape).astype("float32")))[:, 0]
 
 
 def figures_of(model):
     """Returns the exact figures of a sampler: E log p(x) under the true density, and its samples' distance from it."""
-    import numpy as np
-    from scipy.stats import wasserstein_distance
-
-    from keras_vaemix.evaluation import exact_log_likelihood
-    from training.data.toys import TWO_MODES, two_modes_expectation, two_modes_log_density
-
     log_p = exact_log_likelihood(model, TWO_MODES[:, None].astype("float32"), np.linspace(*GRID))
     true = np.exp(two_modes_log_density(TWO_MODES))
     distance = float(wasserstein_distance(samples(model), TWO_MODES, v_weights=true))
@@ -47,13 +47,6 @@ def figures_of(model):
 
 def measure(run, measured, row, out):
     """Returns the measured row of a run with its exact figures, and draws the densities of seed 0 in `out`."""
-    import numpy as np
-
-    from keras_vaemix.evaluation import exact_log_likelihood, exact_parts
-    from keras_vaemix.evaluation.likelihood import standard_error
-    from keras_vaemix.storage.loading import load_model
-    from training.data import load
-
     model, x = load_model(run / "model.keras"), load("cp_vae_toy").test.x
     grid = np.linspace(*GRID)
     parts, exact = exact_parts(model, x, grid), exact_log_likelihood(model, x, grid)
@@ -74,8 +67,6 @@ def measure(run, measured, row, out):
 
 def verdict(group):
     """Returns what the rows of one model say of the paper's figure."""
-    from training.data.toys import two_modes_expected_log_density
-
     means = {key: statistics.mean(row[key] for row in group) for key in ("expected_log_likelihood", "wasserstein")}
     says = f"E log p(x) {means['expected_log_likelihood']:.4f}, of {two_modes_expected_log_density():.4f} for the true density"
     other = [row["samplers"]["uniform"] for row in group if "uniform" in row["samplers"]]
@@ -88,10 +79,6 @@ def verdict(group):
 def draw(name, model, path):
     """Writes the figure of a model: for each of its samplers, its exact density and a histogram of its samples against the truth."""
     import matplotlib.figure
-    import numpy as np
-
-    from keras_vaemix.evaluation import exact_log_likelihood
-    from training.data.toys import TWO_MODES, two_modes_log_density
 
     several = samplers(model)
     figure = matplotlib.figure.Figure((4.5 * len(several), 3), layout="constrained")
