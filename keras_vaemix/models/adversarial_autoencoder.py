@@ -17,7 +17,7 @@ class AdversarialAutoencoder(CriticAutoencoder):
         encoder: Network E from examples [B, *] to latents [B, D].
         decoder: Network D from latents [B, D] to what the cost takes.
         critic: Network H from latents [B, D] to a score [B, 1], without batch normalisation.
-        prior: A `Prior` over D latents with nothing to train.
+        prior: A `Prior` over D latents without trainable weights.
         cost: A `Cost` c.
         adversarial_loss: An `AdversarialLoss`; `NonSaturating()` by default.
         weight: :math:`\lambda`.

@@ -81,7 +81,7 @@ class GAMIXVAE(OneLevelModel):
         expected = "an adversarial_loss that needs no pairs of real and fake: LeastSquares, Hinge or NonSaturating"
         require(not isinstance(self.adversarial_loss, Wasserstein), expected, adversarial_loss=type(self.adversarial_loss).__name__)
         is_free = not prior.trainable_variables
-        require(is_free, "a prior with nothing to train: StandardNormal or FittedMixture", prior=type(prior).__name__)
+        require(is_free, "a prior without trainable weights: StandardNormal or FittedMixture", prior=type(prior).__name__)
         if discriminator is not None:
             shape = encoder.input_shape
             require(discriminator.input_shape == shape, f"discriminator with input shape {shape}", shape=discriminator.input_shape)

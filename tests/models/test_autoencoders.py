@@ -206,7 +206,7 @@ def test_fitted_density(x):
         (lambda: catalogue.autoencoder(vm.AdversarialAutoencoder, catalogue.critic(), critic_steps=0), "critic_steps"),
         (lambda: catalogue.autoencoder(vm.AdversarialAutoencoder, catalogue.critic(), weight=-1), "weight >= 0"),
         (lambda: catalogue.autoencoder(vm.AdversarialAutoencoder, catalogue.critic((D + 1,))), "a critic with input"),
-        (lambda: catalogue.autoencoder(vm.AdversarialAutoencoder, catalogue.critic(), prior=vm.LearnedNormal(D)), "nothing to train"),
+        (lambda: catalogue.autoencoder(vm.AdversarialAutoencoder, catalogue.critic(), prior=vm.LearnedNormal(D)), "trainable weights"),
         (lambda: catalogue.autoencoder(vm.Autoencoder, prior=vm.StandardNormal(D + 1)), "encoder with output shape"),
         (lambda: catalogue.autoencoder(vm.Autoencoder, prior=vm.VampPrior(D, 2, SHAPE)), "not made of posteriors"),
         (lambda: catalogue.autoencoder(vm.Autoencoder, prior=vm.FittedMixture(D), discrepancy=vm.discrepancies.MMD()), "before training"),

@@ -195,7 +195,7 @@ def test_a_batch_of_one_is_refused_and_a_last_one_without_moments(x, tmp_path, m
         (lambda: moments.MeanMoments(0.0), "target_variance > 0"),
         (lambda: gamix(memory=1.0), "memory"),
         (lambda: gamix(adversarial_weight=-1), "weights >= 0"),
-        (lambda: gamix(prior=vm.LearnedNormal(D)), "nothing to train"),
+        (lambda: gamix(prior=vm.LearnedNormal(D)), "without trainable weights"),
         (lambda: gamix(adversarial_loss=vm.adversarial.Wasserstein()), "no pairs of real and fake"),
     ],
 )

@@ -121,7 +121,7 @@ def test_losses_that_couple_examples_refuse_weights():
     model = autoencoder(vm.AdversarialAutoencoder, critic())
     model.compile("adam", jit_compile=False)
     for data in ({"x": X, "sample_weight": np.ones(64)}, {"x": tf.data.Dataset.from_tensors((X, np.zeros(64), np.ones(64)))}):
-        with pytest.raises(ValueError, match="no sample_weight: the loss of AdversarialAutoencoder is of the batch as a whole"):
+        with pytest.raises(ValueError, match="no sample_weight: the loss of AdversarialAutoencoder depends on the batch as a whole"):
             model.fit(**data, verbose=0, shuffle=False)
 
 
@@ -130,7 +130,7 @@ def test_losses_that_couple_examples_refuse_weights():
     [
         ({"loss": "mse"}, "no loss: the model has losses"),
         ({"metrics": ["mse"]}, "no metrics: the model has losses"),
-        ({"optimizers": "mse"}, "no further optimizers: the model has its own alone"),
+        ({"optimizers": "mse"}, "no further optimizers: the model has only its own"),
         ({"optimizers": {"critic": "adam"}}, "no further optimizers"),
     ],
 )

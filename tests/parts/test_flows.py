@@ -161,7 +161,7 @@ def test_a_frozen_part_comes_back_frozen(make):
         (lambda: vm.InverseAutoregressive(2, context_size=0), "context_size"),
         (lambda: catalogue.make("VampPrior", posterior="InverseAutoregressive"), "a posterior with a density at any point"),
         (lambda: catalogue.make(posterior="InverseAutoregressive", objective="DoublyReparameterized"), "objective is pathwise"),
-        (lambda: catalogue.make(posterior="InverseAutoregressive").encode(np.zeros((1, 4, 4, 1))), "`draws` has that of its draws"),
+        (lambda: catalogue.make(posterior="InverseAutoregressive").encode(np.zeros((1, 4, 4, 1))), "`draws` gives that of its own draws"),
     ],
 )
 def test_what_has_no_flow_is_refused(make, message):

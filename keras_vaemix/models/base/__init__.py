@@ -1,1 +1,1 @@
-"""Abstract models, and the train step of all of them."""
+"""Abstract models and their common train step."""

@@ -14,11 +14,11 @@ from keras_vaemix.regularizers.costs import Cost
 
 
 class AutoencodingModel(GenerativeModel):
-    """Abstract: latents z = E(x), reconstructions D(z), and a prior of which D makes samples. A member writes `terms`.
+    """Abstract: latents z = E(x), reconstructions D(z), and a prior whose draws D decodes to samples. Subclasses implement `terms`.
 
     Args:
         encoder: Network E from examples [B, *] to latents [B, D].
-        decoder: Network D from latents [B, D] to what the cost takes.
+        decoder: Network D from latents [B, D] to the input of the cost.
         prior: A `Prior` that needs no encoder.
         cost: A `Cost`.
         seed: Every draw is a function of this integer and of a counter kept as a weight.
@@ -38,10 +38,10 @@ class AutoencodingModel(GenerativeModel):
             require(received == shape, f"{what} shape {shape}", shape=received)
         shape = self.encoder.input_shape
         require(self.decoder.output_shape == shape, f"decoder with output shape {shape}", shape=self.decoder.output_shape)
-        expected = "a prior that is not made of posteriors, which a deterministic encoder has not"
+        expected = "a prior that is not made of posteriors: a deterministic encoder has none"
         require(not self.prior.needs_encoder, expected, prior=type(self.prior).__name__)
 
-    # What a member writes.
+    # What a subclass implements.
 
     @abc.abstractmethod
     def terms(self, x, z, seed, training):
@@ -69,15 +69,15 @@ class AutoencodingModel(GenerativeModel):
         return {"model": Terms(total, {"loss": self.reported_loss(terms, training), **terms})}
 
     def reported_loss(self, terms, training):
-        """Returns what is recorded as the loss."""
+        """Returns the value recorded as the loss."""
         return sum(terms.values())
 
     def costs(self, x, z, training):
-        """Returns the cost [B] of what latents z [B, D] are decoded to."""
+        """Returns the cost [B] of the reconstructions of x from latents z [B, D]."""
         return self.cost(x, self.decoder_params(z, training))
 
     def prior_draws(self, n, seed):
-        """Returns n draws of P on the latents, [n, D]; `seed` is stateless, [2]."""
+        """Returns n draws from the prior, [n, D]; `seed` is stateless, [2]."""
         return self.draw(self.sampler(), n, -1, seed)[0][0]
 
     def latents(self, x, training=False):
@@ -88,7 +88,7 @@ class AutoencodingModel(GenerativeModel):
         """Returns the decoder's output for latents z [B, D], in float32."""
         return tf.cast(self.decoder(z, training=training), tf.float32)
 
-    # What sampling, pictures and export speak of.
+    # What sampling, pictures and export use.
 
     @property
     def support(self):
@@ -116,7 +116,7 @@ class AutoencodingModel(GenerativeModel):
         return {"z": self.latent_means(x)}
 
     def decode(self, z):
-        """Returns the example [B, *] that latents z [B, D] stand for."""
+        """Returns the examples [B, *] decoded from latents z [B, D]."""
         return self.cost.mean(self.decoder_params(z))
 
     def call(self, x):
@@ -132,6 +132,6 @@ class AutoencodingModel(GenerativeModel):
 
 
 def without_state_updates(network, inputs):
-    """Returns what a network gives in training, in float32, with running moments left as they are: for another's move."""
+    """Returns a network's output in training mode, in float32, without updating its running moments."""
     with keras.StatelessScope():
         return tf.cast(network(inputs, training=True), tf.float32)

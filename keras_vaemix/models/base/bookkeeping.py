@@ -1,4 +1,4 @@
-"""What `fit` does beside Keras: it counts epochs, names the first batch of bad data, and puts averages in the place of weights."""
+"""What `fit` does in addition to Keras: count epochs, name the first batch of bad data, and replace weights by their averages."""
 
 import keras
 
@@ -6,7 +6,7 @@ from keras_vaemix.models.base.inputs import check_batches
 
 
 class Bookkeeping(keras.callbacks.Callback):
-    """Acts first at the end of an epoch: what others save has it counted, and is not of data outside of the support."""
+    """Runs before other callbacks at the end of an epoch, so that what they save counts it and was not trained on bad data."""
 
     def __init__(self):
         super().__init__()
@@ -28,12 +28,12 @@ class Bookkeeping(keras.callbacks.Callback):
 
     def on_train_end(self, logs=None):
         for name, variables in self.model.variables_of().items():
-            if name != "model":  # Keras's `fit` has seen to that
+            if name != "model":  # Keras's `fit` has done that one
                 self.model.optimizer_of(name).finalize_variable_values(variables)
 
 
 def with_bookkeeping(callbacks, model):
-    """Returns the callbacks of a model's `fit`, of whatever form, with a `Bookkeeping` before them."""
+    """Returns the callbacks of a model's `fit`, in whatever form, with a `Bookkeeping` before them."""
     own = Bookkeeping()
     if isinstance(callbacks, keras.callbacks.CallbackList):
         own.set_model(model)

@@ -1,4 +1,4 @@
-"""What a model is given: examples and weights are checked before Keras sees them."""
+"""Checks on what a model is given: examples and weights, before Keras sees them."""
 
 import abc
 
@@ -43,13 +43,13 @@ class CheckedModel(keras.Model, abc.ABC):
         sample_weight=None,
         **kwargs,
     ):
-        """Trains as `keras.Model.fit` does; `sample_weight` weighs examples in the loss and in the means of all figures.
+        """Trains as `keras.Model.fit` does; `sample_weight` weights examples in the loss and in the means of all figures.
 
         Raises:
-            ValueError: Data are not examples of this model, weights are given to a model whose losses couple examples, or classes have
-                weights. Of data sets and generators every batch is checked, and named at the end of the epoch.
+            ValueError: The data are not examples of this model, `sample_weight` is given to a model whose losses couple examples, or
+                `class_weight` is given. Every batch of a data set or generator is checked; a bad one is named at the end of the epoch.
         """
-        require(class_weight is None, "no class_weight: no loss is of classes; use sample_weight", class_weight=class_weight)
+        require(class_weight is None, "no class_weight: losses do not depend on classes; use sample_weight", class_weight=class_weight)
         given = inputs.check_given(self, x, y, sample_weight)
         if isinstance(validation_data, (tuple, list)):
             inputs.check_given(self, *validation_data, name="validation_data")
@@ -64,10 +64,10 @@ class CheckedModel(keras.Model, abc.ABC):
             return super().fit(x, labels, batch_size, epochs, verbose, callbacks, validation_split, **further)
 
     def check_batch_size(self, batch_size):
-        """Raises `ValueError` unless the model can be trained on batches of so many examples, over all replicas."""
+        """Raises `ValueError` unless the model can be trained on batches of `batch_size` examples, over all replicas."""
 
     def evaluate(self, x=None, y=None, batch_size=None, verbose="auto", sample_weight=None, **kwargs):
-        """Evaluates as `keras.Model.evaluate` does: means over examples, of draws that are the same each time, with every batch checked."""
+        """Evaluates as `keras.Model.evaluate` does: means over examples, with the same draws each time and every batch checked."""
         if not kwargs.get("_use_cached_eval_dataset"):  # `fit` has checked it
             inputs.check_given(self, x, y, sample_weight)
         with naming_refused():

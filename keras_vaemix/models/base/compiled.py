@@ -14,24 +14,24 @@ OWN_LOSS = ("loss", "loss_weights", "metrics", "weighted_metrics")
 
 
 class CompiledModel(CheckedModel):
-    """Abstract: a model with losses and figures of its own, one optimizer for itself and others by name."""
+    """Abstract: a model that defines its own losses and figures, with a main optimizer and further ones by name."""
 
-    # What a model writes.
+    # What a subclass implements.
 
     @abc.abstractmethod
     def updates(self):
-        """Returns the moves of a train step, in order."""
+        """Returns the `Update`s of a train step, in order."""
 
     @abc.abstractmethod
     def metric_names(self):
-        """Returns the names of all figures of its losses."""
+        """Returns the names of all figures that its losses report."""
 
     def default_optimizers(self):
-        """Returns the optimizers, by name, beside that of the model itself."""
+        """Returns the further optimizers by name, without that of the model itself."""
         return {}
 
     def supports_xla(self):
-        """Returns whether everything in a step is in the graph, where XLA can follow."""
+        """Returns whether XLA can compile a whole step, which it can if all of it is in the graph."""
         return True
 
     # Compiling.
@@ -39,24 +39,24 @@ class CompiledModel(CheckedModel):
     def compile(self, optimizer="adam", optimizers=None, jit_compile="auto", check_gradients=False, **kwargs):
         """Configures training.
 
-        With `use_ema=True` an optimizer's averages take the place of the weights that it moves at the end of `fit`: those are evaluated,
-        saved and exported afterwards. Validation during training sees the weights themselves, unless Keras's `SwapEMAWeights` is given.
+        With `use_ema=True` an optimizer's averages replace the weights it updates at the end of `fit`: the averages are then evaluated,
+        saved and exported. Validation during training uses the weights themselves, unless Keras's `SwapEMAWeights` is given.
 
         Args:
             optimizer: Optimizer of the model.
-            optimizers: Further optimizers, by name; the paper's for those that are missing.
-            jit_compile: XLA; `"auto"` means on one replica only, since TensorFlow on CPU fails with it on several, and never with
-                a divergence that computes outside of the graph.
-            check_gradients: Whether every gradient is checked to be finite in every step, and not the losses alone.
-            **kwargs: Keras's own, such as `steps_per_execution`, which is one over several workers, whose collective operations
-                TensorFlow cannot put into the loop of steps.
+            optimizers: Further optimizers by name; those left out are the paper's.
+            jit_compile: Whether to use XLA; `"auto"` uses it on one replica only, since TensorFlow on CPU fails with it on several, and
+                never with a divergence that is computed outside the graph.
+            check_gradients: Whether every gradient, and not only the loss, is checked to be finite in every step.
+            **kwargs: Keras's own, such as `steps_per_execution`, which is 1 on several workers: TensorFlow cannot put their collective
+                operations into a loop of steps.
 
         Raises:
-            ValueError: A loss or metrics are given, which the model has of its own, an optimizer has a name that the model has not, or
-                gradients are to be accumulated on several replicas, which Keras cannot.
+            ValueError: A loss or metrics are given (the model defines its own), an optimizer's name is unknown to the model, or gradients
+                are to be accumulated on several replicas, which Keras cannot do.
         """
         for name in OWN_LOSS:
-            require(kwargs.get(name) is None, f"no {name}: the model has losses and figures of its own", **{name: kwargs.get(name)})
+            require(kwargs.get(name) is None, f"no {name}: the model defines its own losses and figures", **{name: kwargs.get(name)})
         self.check_optimizers(optimizers)
         self.compile_options = {"jit_compile": jit_compile, "check_gradients": check_gradients, **kwargs}
         if is_multiworker(self.distribute_strategy):
@@ -78,25 +78,25 @@ class CompiledModel(CheckedModel):
         finalize_own(self.optimizer, self.variables_of()["model"])
 
     def check_optimizers(self, optimizers):
-        """Raises `ValueError` unless `optimizers` are of the names that the model has."""
+        """Raises `ValueError` unless the model knows the names of all `optimizers`."""
         names = sorted(self.default_optimizers())
-        expected = f"optimizers to be a dict of {names}, or None" if names else "no further optimizers: the model has its own alone"
+        expected = f"optimizers to be a dict of {names}, or None" if names else "no further optimizers: the model has only its own"
         is_known = optimizers is None or (isinstance(optimizers, dict) and set(optimizers) <= set(names))
         require(is_known, expected, optimizers=optimizers)
 
     def make_trackers(self):
-        """Makes the means of the figures, and the counters of what is wrong, once."""
+        """Makes the means of the figures and the counters of bad steps, once."""
         if not hasattr(self, "_trackers"):
             self._trackers = {name: keras.metrics.Mean(name) for name in self.metric_names()}
             self.not_finite, self.unsupported, self.evaluated = map(StepsSince, ("not_finite", "unsupported", "evaluated"))
 
     def scaled(self, optimizer):
-        """Returns a further optimizer, in mixed_float16 one that scales its loss against underflow, as Keras does for the model's own."""
+        """Returns a further optimizer, which in mixed_float16 scales its loss against underflow, as Keras does for the model's own."""
         is_scaled = self.dtype_policy.name != "mixed_float16" or isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
         return optimizer if is_scaled else keras.optimizers.LossScaleOptimizer(optimizer)
 
     def all_variables(self):
-        """Returns every variable that training changes: those of the model and of all optimizers."""
+        """Returns every variable that training changes: those of the model and of all its optimizers."""
         optimizers = [self.optimizer, *self.optimizers.values()]
         return [*self.variables, *(variable for optimizer in optimizers for variable in optimizer.variables)]
 
@@ -117,7 +117,7 @@ class CompiledModel(CheckedModel):
         return self.optimizer if name == "model" else self.optimizers[name]
 
     def variables_of(self):
-        """Returns the variables that each optimizer moves, by its name."""
+        """Returns the variables that each optimizer updates, by its name."""
         return {name: own for update in self.updates() for name, own in update.variables.items()}
 
     @property

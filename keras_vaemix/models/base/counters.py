@@ -1,13 +1,13 @@
-"""Since when something has been wrong in the steps of an epoch: read after a compiled loop of many, it says which was the first."""
+"""Counters that name the first bad step of an epoch, even when read only after a compiled loop of many steps."""
 
 import keras
 import tensorflow as tf
 
 
 class StepsSince(keras.metrics.Metric):
-    """Counts steps, and those from the first one on in which a condition was met.
+    """Counts all steps, and the steps from the first one that met a condition.
 
-    Like every metric it is not a weight: it is not saved, and leaves training as it is.
+    Like every metric it is not a weight: it is not saved, and does not affect training.
     """
 
     def __init__(self, name):
@@ -17,7 +17,7 @@ class StepsSince(keras.metrics.Metric):
         self.steps = self.add_variable((), "zeros", dtype="int32", name="steps")
 
     def watch(self, is_met):
-        """Takes whether the condition is met, a boolean, any number of times in a step."""
+        """Records whether the condition is met, a boolean; may be called any number of times in a step."""
         self.has_met.assign(tf.maximum(self.has_met, tf.cast(is_met, "int32")))
 
     def update_state(self):
@@ -29,7 +29,7 @@ class StepsSince(keras.metrics.Metric):
         return self.since
 
     def count(self):
-        """Returns the number of steps since, as an integer: a replica without the condition may meet the others' one step later."""
+        """Returns the number of steps since then, an integer, rounded up: a replica may see the others' condition one step later."""
         return -(-int(keras.ops.convert_to_numpy(self.since)) // tf.distribute.get_strategy().num_replicas_in_sync)
 
     def first(self):
@@ -40,6 +40,6 @@ class StepsSince(keras.metrics.Metric):
 
 
 def any_not_finite(values):
-    """Returns whether one of the values of tensors is not a finite number; None among them is left out."""
+    """Returns whether any value of the tensors is not finite; a tensor that is None is left out."""
     values = [tf.convert_to_tensor(value) for value in values if value is not None]
     return ~tf.reduce_all([tf.reduce_all(tf.math.is_finite(value)) for value in values])

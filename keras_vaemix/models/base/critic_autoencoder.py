@@ -1,4 +1,4 @@
-"""What autoencoders share in which a critic tells the codes of examples from draws of the prior."""
+"""What autoencoders share whose critic tells codes of examples from draws of the prior."""
 
 import tensorflow as tf
 
@@ -11,16 +11,16 @@ from keras_vaemix.regularizers.adversarial import AdversarialLoss
 
 
 class CriticAutoencoder(AutoencodingModel):
-    """Abstract: an autoencoder with a critic H, who tells draws of the prior (high) from codes of examples (low).
+    """Abstract: an autoencoder with a critic H that scores draws of the prior high and codes of examples low.
 
     Args:
         encoder: Network E from examples [B, *] to latents [B, D].
-        decoder: Network D from latents [B, D] to what the cost takes.
+        decoder: Network D from latents [B, D] to the input of the cost.
         critic: Network H from latents [B, D] to a score [B, 1], without batch normalisation.
-        prior: A `Prior` with nothing to train.
+        prior: A `Prior` without trainable weights.
         cost: A `Cost` c.
         adversarial_loss: An `AdversarialLoss`.
-        critic_steps: Steps of the critic in a step.
+        critic_steps: Number of critic steps in a train step.
         seed: Every draw is a function of this integer and of a counter kept as a weight.
     """
 
@@ -31,7 +31,7 @@ class CriticAutoencoder(AutoencodingModel):
 
     def check_networks(self):
         check_positive(critic_steps=self.critic_steps)
-        require(not self.prior.trainable_variables, "a prior with nothing to train", prior=type(self.prior).__name__)
+        require(not self.prior.trainable_variables, "a prior without trainable weights", prior=type(self.prior).__name__)
         expected = (None, self.latent_dim()), (None, 1)
         received = self.critic.input_shape, self.critic.output_shape
         require(received == expected, f"a critic with input and output shapes {expected}", shapes=received)
@@ -49,7 +49,7 @@ class CriticAutoencoder(AutoencodingModel):
         return [*super().metric_names(), "discrepancy", "critic_loss"]
 
     def critic_update(self):
-        """Returns the moves of the critic."""
+        """Returns the `Update` of the critic."""
         return Update({"critic": self.critic.trainable_variables}, self.critic_losses, self.critic_steps)
 
     def critic_losses(self, batch, seed, training):
@@ -59,12 +59,12 @@ class CriticAutoencoder(AutoencodingModel):
         return {"critic": Terms(loss, {"critic_loss": loss})}
 
     def encoder_losses(self, batch, seed, training):
-        """Returns what the encoder pays to the critic for its codes."""
+        """Returns the encoder's adversarial loss, which rewards codes that the critic takes for draws of the prior."""
         loss = self.adversarial_loss.generator_loss(self.score(self.fake(batch.x), training=True))
         return {"encoder": Terms(loss, {"discrepancy": loss})}
 
     def reported_loss(self, terms, training):
-        """Returns the objective, of validation data the cost alone: the verdict of a critic that is trained too tells nothing of epochs."""
+        """Returns the objective, or only the cost in validation: the critic is trained too, so its scores do not compare over epochs."""
         return sum(terms.values()) if training else terms["cost"]
 
     def score(self, z, training=False):
@@ -72,5 +72,5 @@ class CriticAutoencoder(AutoencodingModel):
         return tf.cast(self.critic(z, training=training), tf.float32)
 
     def codes(self, x):
-        """Returns E(x) as in training, for the moves of others than encoder and decoder."""
+        """Returns E(x) in training mode, for updates of other networks than encoder and decoder."""
         return without_state_updates(self.encoder, x)

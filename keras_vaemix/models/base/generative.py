@@ -1,4 +1,4 @@
-"""What every model that can be sampled shares: its seeds, its sampler, and the components to sample and to cluster by."""
+"""What every model that can be sampled shares: seeds, a sampler, and components to sample from and to cluster by."""
 
 import abc
 
@@ -14,18 +14,18 @@ from keras_vaemix.core.sampler import Noise, draw_noise
 from keras_vaemix.core.seeds import fold_in, stateless_seed
 from keras_vaemix.models.base.step import SteppedModel
 
-EVALUATION = 1  # second half of the seeds of evaluations: training and users have zero
+EVALUATION = 1  # second half of evaluation seeds; zero in training and in users' seeds
 
 
 class GenerativeModel(SteppedModel):
-    """Abstract: a model that samples by a function of named noise. Sampling, pictures, clustering and export speak only of these.
+    """Abstract: a model whose samples are a function of named noise. Sampling, pictures, clustering and export use only this interface.
 
     Args:
         seed: Every draw is a function of this integer, a counter kept as a weight, and the replica.
 
     Attributes:
-        has_likelihood: Whether there is a density p(x | latents), so that a bound of log p(x) is trained.
-        extra_noise: Names and sizes of the standard normal noise that sampling needs beside that of its sampler.
+        has_likelihood: Whether there is a density p(x | latents), so that training maximises a bound on log p(x).
+        extra_noise: Names and sizes of the standard normal noise that sampling needs in addition to that of its sampler.
     """
 
     has_likelihood = False
@@ -38,21 +38,21 @@ class GenerativeModel(SteppedModel):
             (), "zeros", name="draw_counter", trainable=False, dtype="int32", aggregation="only_first_replica"
         )
 
-    # What a model writes.
+    # What a subclass implements.
 
     @property
     @abc.abstractmethod
     def latent_sizes(self):
-        """Names and sizes of the latents that `decode` takes, a dict in its order; None is the size of an integer category."""
+        """Names and sizes of the latents that `decode` takes, a dict in that order; the size of an integer category is None."""
 
     @property
     @abc.abstractmethod
     def num_components(self):
-        """Number of components that can be sampled one by one, 1 where there are none."""
+        """Number of components that can be sampled one by one; 1 if there are none."""
 
     @abc.abstractmethod
     def posterior_parameters(self, x):
-        """Returns the parameters of the posterior as a dict of tensors, which export."""
+        """Returns the parameters of the posterior as a dict of tensors, by operations that export."""
 
     @abc.abstractmethod
     def latent_means(self, x):
@@ -64,38 +64,38 @@ class GenerativeModel(SteppedModel):
 
     @abc.abstractmethod
     def sampler(self):
-        """Returns the `Sampler` of the latents of the highest level, with the weights by which `sample` chooses components."""
+        """Returns the `Sampler` of the top-level latents, with the weights by which `sample` chooses components."""
 
     @abc.abstractmethod
     def batch_responsibilities(self, x, num_samples, seed):
         """Returns the responsibilities [B, K] for a batch x [B, *]; see `responsibilities`."""
 
     def decoder_inputs(self, z, component, noise):
-        """Returns all that `decode` takes from a draw of the sampler.
+        """Returns all inputs of `decode` for draws of the sampler.
 
         Args:
             z: Draws of the sampler, [N, D].
             component: Their components, integer [N].
-            noise: Noise by name, that of `extra_noise` among it, standard normal [N, size].
+            noise: Noise by name, including that of `extra_noise`, which is standard normal [N, size].
         """
         return (z,)
 
     def fit_prior(self, x, verbose=0):
-        """Fits what sampling needs and no gradient trains to the training examples x [N, *]; does nothing where there is no such thing.
+        """Fits the density that sampling needs to training examples x [N, *]; does nothing if gradients have trained all of the prior.
 
         `verbose` 1 shows a progress bar.
         """
 
     def can_sample(self):
-        """Returns whether there is a density to sample: not before `fit_prior` where that fits it."""
+        """Returns whether there is a density to sample: where `fit_prior` fits it, not before that."""
         return True
 
     def histograms(self):
-        """Returns tensors of which a training shows histograms, by name."""
+        """Returns tensors by name whose histograms are shown in training."""
         return {}
 
     def export_model(self):
-        """Returns the model of which decoder and sampler are exported."""
+        """Returns the model whose decoder and sampler are exported."""
         return self
 
     # Randomness.
@@ -109,7 +109,7 @@ class GenerativeModel(SteppedModel):
         return fold_in(fold_in([self.seed, EVALUATION], batch), replica_id())
 
     def seed_for(self, seed):
-        """Returns the stateless seed of a user's `seed`, the next of the model's own for None."""
+        """Returns the stateless seed for a user's `seed`; for None, the model's next."""
         return self.next_seed() if seed is None else stateless_seed(seed)
 
     # Reconstruction, sampling and components.
@@ -119,7 +119,7 @@ class GenerativeModel(SteppedModel):
         return self.map_batches(self, tf.cast(x, tf.float32))
 
     def sample(self, n, component=None, seed=None):
-        """Returns the means [n, *] of n draws from the model's own prior.
+        """Returns the decoded means [n, *] of n draws from the model's prior.
 
         Args:
             n: Number of draws.
@@ -132,15 +132,15 @@ class GenerativeModel(SteppedModel):
         return self.map_batches(self.decode, *self.sample_latents(n, component, self.seed_for(seed)))
 
     def map_batches(self, function, *inputs):
-        """Returns a function of tensors [N, *], taken few at a time where examples are large."""
-        n = inputs[0].shape[0]  # None in a graph for any number
+        """Returns `function(*inputs)` of tensors [N, *], computed a few rows at a time if examples are large."""
+        n = inputs[0].shape[0]  # None in a graph for any batch size
         size = batch_size_for(None, self.example_shape, n or 1)
         if n is None or n <= size:
             return function(*inputs)
         return tf.concat([function(*(x[i : i + size] for x in inputs)) for i in range(0, n, size)], axis=0)
 
     def sample_latents(self, n, component, seed):
-        """Returns n draws from the prior of all that `decode` takes, for a stateless seed [2]; see `sample`."""
+        """Returns n draws from the prior of all inputs of `decode`, for a stateless seed [2]; see `sample`."""
         check_positive(n=n)
         is_known = component is None or 0 <= component < self.num_components
         require(is_known, f"component in 0..{self.num_components - 1}, or None", component=component)
@@ -151,12 +151,12 @@ class GenerativeModel(SteppedModel):
         return {**sampler.noise(), **{name: Noise("Normal", size) for name, size in self.extra_noise.items()}}
 
     def generate(self, sampler, noise, component):
-        """Returns all that `decode` takes, made of named noise, and the component of each draw [N]; see `Sampler.generate`."""
+        """Returns all inputs of `decode`, made from named noise, and the component of each draw [N]; see `Sampler.generate`."""
         z, component = sampler.generate(noise, component)
         return self.decoder_inputs(z, component, noise), component
 
     def draw(self, sampler, n, component, seed):
-        """Returns n draws of all that `decode` takes, and their components [n]; `component` -1 draws it. `seed` is stateless, [2]."""
+        """Returns n draws of all inputs of `decode`, and their components [n]; `component` -1 draws it. `seed` is stateless, [2]."""
         noise = draw_noise(self.noise(sampler), n, seed)
         return self.generate(sampler, noise, tf.fill([n], tf.cast(component, tf.int32)))
 
@@ -165,19 +165,19 @@ class GenerativeModel(SteppedModel):
         return tf.math.log(self.sampler().weights())
 
     def responsibilities(self, x, num_samples=10, batch_size=None, seed=0, verbose=0):
-        r"""Returns :math:`q(k|x)`, the share of each component in each example, [N, K].
+        r"""Returns :math:`q(k|x)`, the responsibility of each component for each example, [N, K].
 
-        Where the model has a posterior of categories it is that; else :math:`E_{q(z|x)}\, p(k|z)`.
+        It is the posterior over categories if the model has one, else :math:`E_{q(z|x)}\, p(k|z)`.
 
         Args:
             x: Examples [N, *].
-            num_samples: Number of draws of z for each example, where the share is an expectation.
-            batch_size: Number of examples at a time; 100, or fewer large ones, if None.
+            num_samples: Number of draws of z for each example, where the responsibility is an expectation.
+            batch_size: Number of examples at a time; if None, 100, or fewer if they are large.
             seed: Integer; the estimate is a function of it.
             verbose: 1 shows a progress bar.
 
         Raises:
-            ValueError: Examples are none that the model takes, or their responsibilities are not finite, as with weights that are not.
+            ValueError: The model does not take these examples, or their responsibilities are not finite, as when its weights are not.
         """
         self.check(x)
         batch_size = batch_size_for(batch_size, self.example_shape, 100)
@@ -193,7 +193,7 @@ class GenerativeModel(SteppedModel):
         return responsibilities
 
     def cluster(self, x, num_samples=10, batch_size=None, seed=0, verbose=0):
-        """Returns the component with the largest share in each example, [N]. Args as in `responsibilities`."""
+        """Returns the component with the largest responsibility for each example, [N]. Args as in `responsibilities`."""
         return np.argmax(self.responsibilities(x, num_samples, batch_size, seed, verbose), axis=1)
 
     def get_config(self):

@@ -1,4 +1,4 @@
-"""What models share whose lower level of latents is conditioned on the upper one by a network."""
+"""What models share in which a network conditions the lower latents on the upper ones."""
 
 import tensorflow as tf
 import tensorflow_probability as tfp
@@ -28,7 +28,7 @@ class HierarchicalModel(TwoLevelModel):
         self.built = True
 
     def decoder_input_shape(self):
-        """Returns the `input_shape` that the decoder has to have."""
+        """Returns the `input_shape` that the decoder must have."""
         return [(None, size) for size in self.latent_sizes.values()]
 
     @property
@@ -41,7 +41,7 @@ class HierarchicalModel(TwoLevelModel):
 
     @property
     def extra_noise(self):
-        """Sampling needs noise of the lower level."""
+        """The noise of the lower level, which sampling needs too."""
         return {"eps_lower": self.latent_sizes["z1"]}
 
     # Densities.

@@ -1,4 +1,4 @@
-"""What users hand to `fit`, `evaluate` and `predict`: checked before Keras sees it, with one clear error."""
+"""Checks on what users pass to `fit`, `evaluate` and `predict`, with one clear error before Keras sees it."""
 
 import keras
 import numpy as np
@@ -10,7 +10,7 @@ ONE_ARRAY = "to be one array of examples [N, *], or a data set of such batches: 
 
 
 def require_examples(x, shape, name="x"):
-    """Raises `ValueError` unless x is one tensor or array, of examples of a shape where that is known."""
+    """Raises `ValueError` unless x is one tensor or array of examples, of the given shape where its own is known."""
     require(not isinstance(x, (dict, list, tuple)), f"{name} {ONE_ARRAY}", **{name: type(x).__name__})
     received = getattr(x, "shape", None)
     if received is not None and getattr(received, "rank", 0) is not None:
@@ -19,7 +19,7 @@ def require_examples(x, shape, name="x"):
 
 
 def check_given(model, x, y=None, sample_weight=None, name="x"):
-    """Checks arrays whole, and of data sets their first batch; returns what it checked, or None where that would use it up."""
+    """Checks whole arrays and the first batch of data sets; returns what it checked, or None for what a check would use up."""
     if isinstance(x, keras.utils.PyDataset):
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(x[0])
     elif isinstance(x, tf.data.Dataset):
@@ -36,18 +36,18 @@ def check_given(model, x, y=None, sample_weight=None, name="x"):
 
 
 def check_labels(y, name):
-    """Raises `ValueError` for labels that no tensor holds."""
+    """Raises `ValueError` for text labels, which a tensor cannot hold."""
     is_text = isinstance(y, (np.ndarray, list)) and np.asarray(y).dtype.kind in "USO"
     expected = f"labels of {name} as numbers: np.unique(labels, return_inverse=True)[1] numbers them"
     require(not is_text, expected, dtype=str(np.asarray(y).dtype) if is_text else None)
 
 
 def check_weights(model, sample_weight, num_examples):
-    """Raises `ValueError` unless sample weights are one number of at least zero for each example, of a model that takes them."""
+    """Raises `ValueError` unless sample weights are one number of at least zero for each example, and the model takes them."""
     if sample_weight is None:
         return
     weight = np.asarray(sample_weight)
-    expected = f"no sample_weight: the loss of {type(model).__name__} is of the batch as a whole"
+    expected = f"no sample_weight: the loss of {type(model).__name__} depends on the batch as a whole"
     require(not model.couples_examples, expected, sample_weight=weight.shape)
     require(weight.size == num_examples == len(weight), f"sample_weight of shape ({num_examples},)", shape=weight.shape)
     is_weight = np.isfinite(weight) & (weight >= 0)
@@ -55,12 +55,12 @@ def check_weights(model, sample_weight, num_examples):
 
 
 def with_weights(x, y=None, sample_weight=None):
-    """Returns labels for Keras, which forgets weights of examples without labels: -1 for none."""
+    """Returns labels for Keras, which drops the weights of examples without labels; a missing label is -1."""
     return np.full(len(x), -1) if y is None and sample_weight is not None else y
 
 
 def check_batches(counter, support, where):
-    """Raises `ValueError` for the first batch in which values were not finite, or outside of the support, as a `StepsSince` has it."""
+    """Raises `ValueError` for the first batch with values that are not finite or outside the support, as a `StepsSince` counted them."""
     first = counter.first()
     expected = f"finite values in {support.name} in every batch: {support.remedy}"
     require(first is None, expected, batch=f"number {first} {where}")

@@ -1,4 +1,4 @@
-"""What every model with a likelihood shares: the bound that is trained, and the estimate of log p(x)."""
+"""What every model with a likelihood shares: the bound it is trained on, and the estimate of log p(x)."""
 
 import abc
 
@@ -16,18 +16,18 @@ from keras_vaemix.objectives import ELBO, Objective
 
 
 class LatentModel(GenerativeModel):
-    """Abstract: a model that gives draws of its latents. Fit, evaluation, likelihoods and export speak only of these.
+    """Abstract: a model that gives draws of its latents; fit, evaluation and likelihoods use only these.
 
     Args:
-        likelihood: A `Likelihood`: what is reported depends on whether it is a density.
-        objective: The bound that training raises; `ELBO()` by default.
+        likelihood: A `Likelihood`; the names of reported figures depend on whether it is a density.
+        objective: The bound that training maximises; `ELBO()` by default.
         seed: Every draw is a function of this integer, a counter kept as a weight, and the replica.
 
     Attributes:
-        decoded_batch_size: How many latents the likelihood estimator decodes at once, of small examples: less for a decoder that needs much
-            memory.
-        num_strata: Draws M of each example for each of the T that an objective asks for: components or categories that are enumerated.
-            The S = T * M rows of `draws` are in the order s = t * M + m, and independent for different t.
+        decoded_batch_size: Number of latents that the likelihood estimator decodes at once if examples are small; lower for a decoder
+            that needs much memory.
+        num_strata: Number M of strata (enumerated components or categories), each of which is drawn T times if an objective asks for T
+            samples. The S = T * M rows of `draws` are in the order s = t * M + m, and independent for different t.
         has_posterior_density: Whether `encode` gives the density of the posterior at any latents.
     """
 
@@ -46,11 +46,11 @@ class LatentModel(GenerativeModel):
         self.beta = self.add_weight((), keras.initializers.Constant(self.objective.beta), name="beta", trainable=False, dtype="float32")
         self._estimator = LikelihoodEstimator(self)
 
-    # What a model writes.
+    # What a subclass implements.
 
     @abc.abstractmethod
     def draws(self, batch, objective, seed, training=False):
-        """Returns `Draws` of the latents of a `Batch`, or of examples [B, *], as many and in the way that `objective` asks for."""
+        """Returns `Draws` of the latents of a `Batch`, or of examples [B, *], as many and of the kind that `objective` asks for."""
 
     @abc.abstractmethod
     def encode(self, x):
@@ -65,7 +65,7 @@ class LatentModel(GenerativeModel):
         return self.likelihood.support
 
     def with_sampling_prior(self):
-        """Returns the model whose bound has the prior that `sample` draws from: this one, unless a paper does otherwise."""
+        """Returns the model whose bound uses the prior that `sample` draws from: this one, unless a paper uses two priors."""
         return self
 
     @property
@@ -85,9 +85,9 @@ class LatentModel(GenerativeModel):
         return self.objective.kl is None or not self.objective.kl.needs_host(self.num_strata)
 
     def losses(self, batch, seed, training):
-        """Returns the negative objective, plus the distillation of the draws in training, and the parts of the ELBO.
+        """Returns the negative objective, plus the distillation loss of the draws in training, and the parts of the ELBO.
 
-        Outside of training beta is one, so that the validation loss is comparable through a warm-up.
+        In validation beta is one, so that losses can be compared throughout a warm-up.
         """
         d = self.draws(batch, self.objective, seed, training)
         beta = tf.convert_to_tensor(self.beta) if training else tf.ones([])
@@ -95,7 +95,7 @@ class LatentModel(GenerativeModel):
         return {"model": Terms(batch.mean(loss), {"loss": loss, "beta": beta, **self.parts(d)})}
 
     def parts(self, d):
-        """Returns the named parts of the ELBO with beta = 1, each [B] in nats, and the gap of a bound of the divergence in use."""
+        """Returns the named parts of the ELBO with beta = 1, each [B] in nats, and the gap of a bound on the divergence, if any."""
         estimated = d if self.has_unbiased_kl() else d._replace(kl=None)
         parts = {"elbo": ELBO()(estimated), "reconstruction": d.reconstruction(), "kl": estimated.divergence()}
         if d.kl is not None and estimated.kl is None:
@@ -103,7 +103,7 @@ class LatentModel(GenerativeModel):
         return {self.figure_name(name): value for name, value in parts.items()}
 
     def has_unbiased_kl(self):
-        """Returns whether training takes the divergence exactly or in expectation, and not by a bound of which the gap is recorded."""
+        """Returns whether the divergence in training is exact or unbiased, rather than a bound whose gap is recorded."""
         return self.objective.kl is None or self.objective.kl.is_unbiased
 
     def figure_name(self, name):
@@ -122,16 +122,16 @@ class LatentModel(GenerativeModel):
         Args:
             x: Examples [N, *].
             num_samples: Number of samples S for each example, over all M strata: S / M independent draws of each.
-            batch_size: Number of examples at a time; 100, or fewer large ones, if None.
+            batch_size: Number of examples at a time; if None, 100, or fewer if they are large.
             seed: Integer; the estimate is a function of it.
-            chunk_size: Number of samples at a time; chosen by the batch's size if None. S is rounded up to whole chunks and strata.
+            chunk_size: Number of samples at a time; if None, chosen from the batch size. S is rounded up to whole chunks and strata.
             verbose: 1 shows a progress bar.
 
         Returns:
             A `LikelihoodEstimate` of NumPy arrays [N], in nats.
 
         Warns:
-            FewEffectiveSamples: The effective sample size of an example is below 200, and below half of its draws.
+            FewEffectiveSamples: The effective sample size of an example is below 200 and below half its number of draws.
         """
         x = as_array(x)
         self.check(x)

@@ -1,4 +1,4 @@
-"""What models with one level of latents share: encoder and decoder, posterior, prior and likelihood."""
+"""What models with one level of latents share: encoder, decoder, posterior, prior and likelihood."""
 
 import tensorflow as tf
 
@@ -26,10 +26,10 @@ class OneLevelModel(LatentModel):
             ("decoder with input", decoder.input_shape, self.decoder_input_shape()),
         ):
             require(received == expected, f"{what} shape {expected} for latent_dim={prior.latent_dim}", shape=received)
-        expected = "posterior.num_strata == 1 for a pathwise objective, which needs draws of q itself: choose SampledMixturePosterior"
+        expected = "posterior.num_strata == 1 for a pathwise objective, which needs draws from q itself: choose SampledMixturePosterior"
         require(not self.objective.pathwise or self.posterior.num_strata == 1, expected, num_strata=self.posterior.num_strata)
         is_enough = self.posterior.has_density or not (prior.needs_encoder or self.objective.pathwise)
-        expected = "a posterior with a density at any point where the prior is made of posteriors, or the objective is pathwise"
+        expected = "a posterior with a density at any point, since the prior is made of posteriors or the objective is pathwise"
         require(is_enough, expected, posterior=self.posterior)
         self.built = True
 
@@ -54,7 +54,7 @@ class OneLevelModel(LatentModel):
         return self.prior.num_components
 
     def decoder_input_shape(self):
-        """Returns the `input_shape` that the decoder has to have."""
+        """Returns the `input_shape` that the decoder must have."""
         return (None, self.prior.latent_dim)
 
     # Distributions and draws.
@@ -63,9 +63,9 @@ class OneLevelModel(LatentModel):
         """Returns q(z|x), a TFP distribution of batch [B] and event [D].
 
         Raises:
-            ValueError: The posterior's density is known at its own draws alone.
+            ValueError: The posterior's density is known only at its own draws.
         """
-        expected = "a posterior with a density at any point: `draws` has that of its draws"
+        expected = "a posterior with a density at any point: `draws` gives that of its own draws"
         require(self.posterior.has_density, expected, posterior=self.posterior)
         return self.posterior.distribution(self.encoder(x, training=False))
 

@@ -1,10 +1,10 @@
-"""What Keras's optimizers need where a model has several of them, or several replicas."""
+"""What Keras's optimizers lack for models with several of them, or on several replicas."""
 
 import tensorflow as tf
 
 
 def inner(optimizer):
-    """Returns the optimizer that moves the weights: the one within a `LossScaleOptimizer`."""
+    """Returns the optimizer that updates the weights: the one inside a `LossScaleOptimizer`."""
     return getattr(optimizer, "inner_optimizer", optimizer)
 
 
@@ -14,15 +14,15 @@ def accumulates(optimizer):
 
 
 def finalize_own(optimizer, variables):
-    """Makes an optimizer put its averages in the place of its own variables; Keras's `fit` gives it all of the model's, by position."""
+    """Makes an optimizer replace only its own variables by their averages; Keras's `fit` passes all of the model's, matched by position."""
     finalize = type(optimizer).finalize_variable_values
     optimizer.finalize_variable_values = lambda _: finalize(optimizer, variables)
 
 
 def global_gradients(optimizer, gradients):
-    """Returns gradients of the global batch in equal shares, which Keras adds up over replicas, where an optimizer is not linear in them.
+    """Returns equal shares of the global batch's gradients, for Keras to sum over replicas, if the optimizer is not linear in them.
 
-    Keras clips gradients, and looks for any that is not finite where the loss is scaled, before it adds them up.
+    Keras clips gradients, and with a scaled loss looks for values that are not finite, before it sums them over replicas.
     """
     context, own = tf.distribute.get_replica_context(), inner(optimizer)
     is_linear = own is optimizer and not (own.clipnorm or own.global_clipnorm or own.clipvalue)

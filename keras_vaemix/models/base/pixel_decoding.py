@@ -1,4 +1,4 @@
-"""What models share whose decoder sees the previous pixels."""
+"""What models with an autoregressive pixel decoder share."""
 
 import functools
 
@@ -10,10 +10,10 @@ from keras_vaemix.networks.pixel_sampler import PixelSampler
 
 
 class PixelDecoding:
-    """Mixin: an autoregressive decoder, a `networks.PixelCNN`, which takes a code of the latents and the example.
+    """Mixin: an autoregressive decoder, a `networks.PixelCNN`, which takes a code made from the latents, and the example.
 
-    All of an image's pixels are computed at once where the image is known; to draw one takes a step for each pixel, so that `decode`,
-    `sample` and `reconstruct` return *samples* of p(x | latents), where those of other models return means.
+    The parameters of all pixels are computed at once if the image is known; drawing an image takes a step for each pixel. So `decode`,
+    `sample` and `reconstruct` return *samples* of p(x | latents), while those of other models return means.
     """
 
     decoded_batch_size = 100
@@ -23,7 +23,7 @@ class PixelDecoding:
         return PixelSampler(self.decoder, self.likelihood)
 
     def code(self, *latents):
-        """Returns what the decoder sees of the latents: all of them, side by side."""
+        """Returns the decoder's view of the latents: all of them, concatenated."""
         return tf.concat(latents, axis=-1)
 
     def pixel_params(self, code, x, training=False):
@@ -34,7 +34,7 @@ class PixelDecoding:
         return unfold(self.decoder([fold(code), x], training=training), num_samples)
 
     def draw_pixels(self, code, seed, verbose):
-        """Draws images [N, H, W, C] pixel by pixel for the code [N, D]."""
+        """Draws images [N, H, W, C] pixel by pixel for codes [N, D]."""
         return self._sampler(code, self.seed_for(seed), verbose)
 
     def predict_pixels(self, code, x):
@@ -42,13 +42,13 @@ class PixelDecoding:
         return self.likelihood.mean(tf.cast(self.decoder([code, x], training=False), tf.float32))
 
     def sample(self, n, component=None, seed=None, verbose=0):
-        """Returns n images [n, H, W, C] from the model's own prior: samples of p(x | latents), drawn pixel by pixel.
+        """Returns n images [n, H, W, C] from the model's prior: samples of p(x | latents), drawn pixel by pixel.
 
         Args:
             n: Number of draws.
             component: Index of one component of the prior, or None to draw components by their weights.
             seed: Integer; None takes the model's next.
-            verbose: 1 shows a progress bar over rows.
+            verbose: 1 shows a progress bar over rows of pixels.
 
         Raises:
             ValueError: n is less than one, or the prior has no such component.

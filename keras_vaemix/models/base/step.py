@@ -1,4 +1,4 @@
-"""The one train step: every optimizer moves down its own loss, whatever the model."""
+"""The one train step of all models: every optimizer minimises its own loss."""
 
 import abc
 from collections.abc import Callable
@@ -18,13 +18,13 @@ from keras_vaemix.models.base.optimization import global_gradients
 
 
 class Update(NamedTuple):
-    """One move of a train step: a gradient step of each of some optimizers, from the same weights, down its own loss.
+    """One update within a train step: one or more optimizers each take a gradient step down their own loss, from the same weights.
 
     Attributes:
-        variables: What each optimizer moves, a list by the optimizer's name: "model", or a name in `compile(optimizers={...})`.
+        variables: The variables that each optimizer updates, a list by its name: "model", or a name in `compile(optimizers={...})`.
         losses: Function of a `Batch`, a stateless seed [2] and `training` that returns the `Terms` of each optimizer by its name. It
-            records nothing and moves no weight but those that networks keep of their inputs, in training, such as running moments.
-        steps: How often the move is made.
+            records nothing, and changes no weights except those that networks update themselves in training, such as running moments.
+        steps: Number of times the update is made.
     """
 
     variables: dict
@@ -36,8 +36,8 @@ class SteppedModel(CompiledModel):
     """Abstract: a model that is trained by `updates()`.
 
     Attributes:
-        couples_examples: Whether a loss is of the batch as a whole, so that examples have no weights of their own.
-        epochs_done, steps_done: Weights that count the epochs of `fit`, and the train steps.
+        couples_examples: Whether a loss depends on the batch as a whole, so that examples cannot be weighted.
+        epochs_done, steps_done: Weights that count the epochs of `fit` and the train steps.
     """
 
     couples_examples = True
@@ -49,7 +49,7 @@ class SteppedModel(CompiledModel):
             for name in ("steps_done", "epochs_done")
         )
 
-    # What a model writes.
+    # What a subclass implements.
 
     @abc.abstractmethod
     def next_seed(self):
@@ -57,13 +57,13 @@ class SteppedModel(CompiledModel):
 
     @abc.abstractmethod
     def evaluation_seed(self, batch):
-        """Returns the stateless seed [2] of a batch of an evaluation, of which `batch` is the number: the same in every evaluation."""
+        """Returns the stateless seed [2] for batch number `batch` of an evaluation: the same in every evaluation."""
 
     # The step.
 
     def train_step(self, data):
         batch = self.batch_of(data)
-        # Where data end unforeseen there is no batch, and nothing is to be counted.
+        # If the data end unexpectedly there is no batch, and nothing must be counted.
         with tf.control_dependencies([batch.x]), replica_batch(batch.x):
             self.unsupported.watch(self.is_outside(batch.x))
             for update in self.updates():
@@ -85,19 +85,19 @@ class SteppedModel(CompiledModel):
         return reducible(self.get_metrics_result())
 
     def batch_of(self, data):
-        """Returns the `Batch` of what Keras hands to a step."""
+        """Returns what Keras passes to a step as a `Batch`."""
         x, labels, weight = keras.utils.unpack_x_y_sample_weight(data)
         inputs.require_examples(x, self.example_shape)
-        expected = f"no sample_weight: the loss of {type(self).__name__} is of the batch as a whole"
+        expected = f"no sample_weight: the loss of {type(self).__name__} depends on the batch as a whole"
         require(weight is None or not self.couples_examples, expected, sample_weight=weight)
         return Batch(tf.cast(x, tf.float32), labels, None if weight is None else tf.reshape(tf.cast(weight, tf.float32), [-1]))
 
     def is_outside(self, x):
-        """Returns whether a value of x is not finite or outside of the support."""
+        """Returns whether any value of x is not finite or outside the support."""
         return ~tf.reduce_all(tf.math.is_finite(x) & self.support.inside(x))
 
     def minimize(self, update, batch):
-        """Takes one step of each optimizer of a move down its own loss, on gradients of the global batch, and records the figures."""
+        """Takes one step of each optimizer of an update down its own loss, on gradients of the global batch, and records the figures."""
         seed, optimizers = self.next_seed(), {name: self.optimizer_of(name) for name in update.variables}
         with tf.GradientTape(persistent=len(optimizers) > 1) as tape:
             losses = update.losses(batch, seed, True)
@@ -105,15 +105,15 @@ class SteppedModel(CompiledModel):
             scaled = {name: optimizers[name].scale_loss(terms.total * replica_weight()) for name, terms in losses.items()}
         gradients = {name: tape.gradient(scaled[name], own) for name, own in update.variables.items()}
         for name, optimizer in optimizers.items():
-            # Where the loss is scaled, a gradient that is not finite is a step that is skipped.
+            # With a scaled loss the optimizer skips steps whose gradients are not finite.
             is_checked = self.check_gradients and not isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
-            total = tf.where(replica_weight() > 0, losses[name].total, 0.0)  # no example, no mean
+            total = tf.where(replica_weight() > 0, losses[name].total, 0.0)  # a mean over no examples is NaN
             self.not_finite.watch(any_not_finite([total, *(gradients[name] if is_checked else ())]))
             optimizer.apply(global_gradients(optimizer, gradients[name]), update.variables[name])
             self.record(batch, losses[name].figures)
 
     def record(self, batch, figures):
-        """Adds figures to their means over the examples of an epoch: each [B], weighted, or a mean over this replica's batch."""
+        """Adds figures to their means over the examples of an epoch: each is [B], and weighted, or a mean over this replica's batch."""
         count = tf.cast(tf.shape(batch.x)[0], tf.float32)
         for name, value in figures.items():
             value = tf.stop_gradient(tf.convert_to_tensor(value))
@@ -123,11 +123,11 @@ class SteppedModel(CompiledModel):
                 self._trackers[name].update_state(value, batch.weight)
 
     def _maybe_symbolic_build(self, iterator=None, data_batch=None):
-        """Does nothing: models are built by their constructor, and Keras's way fails on a batch that replicas share unevenly."""
+        """Does nothing: constructors build models, and Keras's way fails on a batch that is split unevenly over replicas."""
 
 
 def repeat(n, move):
-    """Does `move()` n times: in a loop of the graph, compiled once, but under a strategy, whose replicas cannot meet in one, n times."""
+    """Calls `move()` n times: in a graph loop, traced once, or unrolled under a strategy, whose replicas cannot synchronise in a loop."""
     if n == 1 or tf.distribute.has_strategy():
         for _ in range(n):
             move()

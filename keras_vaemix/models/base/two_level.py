@@ -17,14 +17,14 @@ from keras_vaemix.priors import Prior
 class TwoLevelModel(LatentModel):
     r"""Abstract: :math:`p(x, z_1, z_2) = p(z_2)\,p(z_1|z_2)\,p(x|z_1, z_2)` with posterior :math:`q(z_2|x)\,q(z_1|x, z_2)`.
 
-    A member writes the three densities that have networks: `lower_posterior`, `lower_prior` and `likelihood_params`.
+    Subclasses implement the three densities that need networks: `lower_posterior`, `lower_prior` and `likelihood_params`.
 
     Args:
         top_encoder: Network from examples [B, *] to the parameters of q(z2|x).
         prior: A `Prior` over z2.
         likelihood: A `Likelihood`.
-        posterior: `DiagonalNormal()` by default: the family of q(z2|x), and of the lower densities that are normal.
-        objective: The bound that training raises; `ELBO()` by default.
+        posterior: Family of q(z2|x), and of those lower densities that are normal; `DiagonalNormal()` by default.
+        objective: The bound that training maximises; `ELBO()` by default.
         seed: Every draw is a function of this integer and of a counter kept as a weight.
     """
 
@@ -37,14 +37,14 @@ class TwoLevelModel(LatentModel):
         require(isinstance(self.posterior, DiagonalNormal), "posterior to be a DiagonalNormal", posterior=self.posterior)
         self.check_shape("top_encoder with output", top_encoder.output_shape, self.posterior.params_size(prior.latent_dim))
         has_form = self.objective.kl is None or isinstance(self.objective.kl, ClosedForm | MonteCarlo)
-        require(has_form, "a divergence ClosedForm() or MonteCarlo() for two levels", kl=self.objective.kl)
+        require(has_form, "kl to be ClosedForm() or MonteCarlo() for two levels", kl=self.objective.kl)
         require(not self.objective.pathwise, "an objective that is not pathwise for two levels", objective=self.objective)
 
     def check_shape(self, what, received, size):
         """Raises `ValueError` unless a shape is [B, size]."""
         require(received == (None, size), f"{what} shape {(None, size)}", shape=received)
 
-    # What a member writes.
+    # What a subclass implements.
 
     @abc.abstractmethod
     def lower_posterior(self, x, z2, training=False):
@@ -85,7 +85,7 @@ class TwoLevelModel(LatentModel):
         )
 
     def kl(self, divergence, log_weight, levels):
-        r"""Returns :math:`KL(q(z_2|x) \| p(z_2)) + E\,KL(q(z_1|x, z_2) \| p(z_1|z_2))`, [B]; a level without closed form by its draws."""
+        r"""Returns :math:`KL(q(z_2|x) \| p(z_2)) + E\,KL(q(z_1|x, z_2) \| p(z_1|z_2))`, [B]; by draws where there is no closed form."""
         closed = [divergence(q, p) for q, p, _ in levels]
         if all(kl is None for kl in closed):
             return None
@@ -99,7 +99,7 @@ class TwoLevelModel(LatentModel):
         log_pz = self.prior.distribution(self.encode_top).log_prob(z2) + self.lower_prior(z2).log_prob(z1)
         return (log_px + log_pz)[0]
 
-    # Centres, from which examples are reconstructed.
+    # Centres of the posteriors, from which examples are reconstructed.
 
     def centers(self, x):
         """Returns the means of q(z1|x, z2) at the mean of q(z2|x), [B, D1], and of q(z2|x), [B, D2]."""
