@@ -1,4 +1,4 @@
-"""What every likelihood p(x|z) is."""
+"""What a likelihood p(x|z) is."""
 
 import abc
 
@@ -16,8 +16,8 @@ class Likelihood(PartLayer, abc.ABC):
 
     Attributes:
         support: The values of x for which it is defined.
-        is_density: False for a pseudo-likelihood, which does not integrate to one: figures made with it say so in their names.
-        num_levels: 256 for a distribution over 8-bit values, where bits per dimension make sense; else None.
+        is_density: False for a pseudo-likelihood, which does not integrate to one; the names of its figures say so.
+        num_levels: 256 for a distribution over 8-bit values, for which bits per dimension are defined; else None.
     """
 
     support = supports.REAL
@@ -41,7 +41,7 @@ class Likelihood(PartLayer, abc.ABC):
         return tfd.Uniform()
 
     def draw(self, params, noise):
-        """Returns draws of p(x|z) made of `noise`, which has the shape of x; by plain operations where it is to export."""
+        """Returns draws from p(x|z) made from `noise`, which has the shape of x; by plain operations if it is to export."""
         return self.distribution(params).quantile(noise)
 
     def log_prob(self, params, x, training=False):
@@ -54,5 +54,5 @@ class Likelihood(PartLayer, abc.ABC):
 
 
 def sum_event(log_prob, x):
-    """Sums over the axes that `x` [B, *] has behind its batch."""
+    """Sums over the axes of `x` [B, *] after the batch axis."""
     return tf.reduce_sum(log_prob, axis=list(range(1 - len(x.shape), 0)))

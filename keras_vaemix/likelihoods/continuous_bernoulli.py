@@ -12,7 +12,7 @@ tfd = tfp.distributions
 
 @register
 class ContinuousBernoulli(Likelihood):
-    r"""Continuous Bernoulli, :math:`p(x|\lambda) = C(\lambda) \lambda^x (1 - \lambda)^{1 - x}`, for grey data in [0, 1].
+    r"""Continuous Bernoulli, :math:`p(x|\lambda) = C(\lambda) \lambda^x (1 - \lambda)^{1 - x}`, for greyscale data in [0, 1].
 
     Reference: G. Loaiza-Ganem, J. Cunningham, *The continuous Bernoulli: fixing a pervasive error in variational
     autoencoders*, 2019.
@@ -24,14 +24,14 @@ class ContinuousBernoulli(Likelihood):
         return tfd.ContinuousBernoulli(logits=params)
 
     def mean(self, params):
-        # lambda / (2 lambda - 1) + 1 / (2 artanh(1 - 2 lambda)); both terms diverge at logit 0, where the series holds.
+        # lambda / (2 lambda - 1) + 1 / (2 artanh(1 - 2 lambda)); both terms diverge at logit 0, where a series is used.
         safe = tf.where(tf.abs(params) < 0.1, tf.ones_like(params), params)
         exact = 1.0 / (1.0 - tf.exp(-safe)) - 1.0 / safe
         series = 0.5 + params / 12.0 - params**3 / 720.0
         return tf.where(tf.abs(params) < 0.1, series, exact)
 
     def draw(self, params, noise):
-        # The quantile log(1 - u + u exp(l)) / l, mirrored so that no exponential overflows; the series holds at logit 0.
+        # The quantile log(1 - u + u exp(l)) / l, mirrored so that no exponential overflows; a series is used near logit 0.
         size = tf.maximum(tf.abs(params), 0.1)
         u = tf.where(params < 0, noise, 1 - noise)
         exact = -tf.math.log(1 - u + u * tf.exp(-size)) / size

@@ -15,8 +15,8 @@ tfd = tfp.distributions
 class DiscretizedLogistic(Likelihood):
     r"""Logistic distribution over 256 levels, :math:`P(k) = \sigma(b) - \sigma(a)`, :math:`a, b = (k/256 - \mu)/s,\ ((k+1)/256 - \mu)/s`.
 
-    The lowest bin reaches to minus infinity and the highest to infinity, so that the levels sum to one. x is k / 255, and the
-    decoder's last axis holds the logit of the location and then the log-scale. The recipe's :math:`+10^{-7}` inside the logarithm is
+    The lowest bin extends to minus infinity and the highest to infinity, so that the probabilities sum to one. x is k / 255, and the
+    decoder's last axis holds the logit of the location and then the log-scale. The usual :math:`+10^{-7}` inside the logarithm is
     not needed: :math:`\log(\sigma(b) - \sigma(a)) = \log\sigma(b) + \log\sigma(-a) + \log(1 - e^{a - b})`.
 
     Args:
@@ -83,7 +83,7 @@ class QuantizedLogistic(tfd.Distribution):
         return tf.clip_by_value(tf.floor(256 * (self.loc + self.scale * noise)), 0, 255) / 255
 
     def _mean(self):
-        r"""Returns :math:`\frac{1}{255} \sum_{k=1}^{255} P(\mathrm{level} \ge k)`, exact over the 256 levels, seventeen at a time."""
+        r"""Returns :math:`\frac{1}{255} \sum_{k=1}^{255} P(\mathrm{level} \ge k)`, exact over the 256 levels, 17 levels at a time."""
         edges = np.arange(1, 256, dtype="float32").reshape(15, 17) / 256
         loc, scale = self.loc[..., None], self.scale[..., None]
         return sum(tf.reduce_sum(tf.sigmoid((loc - few) / scale), axis=-1) for few in edges) / 255

@@ -1,4 +1,4 @@
-"""What likelihoods share whose decoder gives the mean alone."""
+"""What likelihoods share whose decoder gives only the mean."""
 
 import math
 

@@ -15,8 +15,8 @@ tfd = tfp.distributions
 class OptimalScaleNormal(LocationScale):
     r"""Normal with the scale that maximises the likelihood, :math:`s^2 = \mathrm{mean}\,(x - \mu(z))^2`.
 
-    In training the mean is over the batch, of all replicas; evaluation uses its running average, a weight, so that what is
-    reported is a density. At the optimum the bound is stationary in s: no gradient is taken through it.
+    In training the mean is over the batch of all replicas; evaluation uses its running average, a weight, so that reported figures
+    are those of a density. At the optimum the bound is stationary in s, so no gradient is taken through it.
 
     Args:
         momentum: Decay of the running average.

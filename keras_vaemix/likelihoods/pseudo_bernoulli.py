@@ -7,7 +7,7 @@ from keras_vaemix.likelihoods.bernoulli import Bernoulli
 
 @register
 class PseudoBernoulli(Bernoulli):
-    """Bernoulli formula on grey data in [0, 1]: a cross-entropy, no density. Its figures are named `pseudo_*`."""
+    """Bernoulli formula on greyscale data in [0, 1]: a cross-entropy, not a density. Its figures are named `pseudo_*`."""
 
     support = supports.UNIT_INTERVAL
     is_density = False

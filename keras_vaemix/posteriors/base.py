@@ -1,4 +1,4 @@
-"""What every posterior q(z|x) is, and the normals of which those here are made."""
+"""What a posterior q(z|x) is, and the normals that posteriors are made of."""
 
 import abc
 import math
@@ -18,8 +18,8 @@ class Posterior(PartLayer, abc.ABC):
     where there is none, as of a flow, it says `has_density = False`.
 
     Attributes:
-        num_strata: Number M of strata in each of which `draw` draws; 1 where all draws come from q itself.
-        has_density: Whether `distribution` gives the density at any point, and not `draw` that of its own draws alone.
+        num_strata: Number M of strata that `draw` draws from; 1 if all draws come from q itself.
+        has_density: Whether `distribution` gives the density at any point; if not, `draw` gives it only at its own draws.
     """
 
     num_strata = 1
@@ -33,12 +33,12 @@ class Posterior(PartLayer, abc.ABC):
     def draw(self, params, num_samples, seed):
         r"""Draws from q(z|x) with gradients to every parameter.
 
-        A mixture of M components may draw `num_samples` times in each stratum: then S = T * M, T independent rows of all M strata, and
-        row t's draw of stratum m is s = t * M + m with weight :math:`\log \pi_m - \log T`. They sum to one over S for each example.
+        A mixture of M components may draw T = `num_samples` times from each stratum. There are then S = T * M draws, of which
+        s = t * M + m is draw t of stratum m, with log-weight :math:`\log \pi_m - \log T`. Weights sum to one over S for each example.
 
         Args:
             params: The encoder's output [B, params_size].
-            num_samples: Number of draws T in each stratum.
+            num_samples: Number of draws T from each stratum.
             seed: A stateless seed, integer tensor [2].
 
         Returns:
@@ -50,7 +50,7 @@ class Posterior(PartLayer, abc.ABC):
         """Returns a point where q(z|x) is high, [B, D], from which x is reconstructed: the mean, unless q has several modes."""
 
     def mean(self, params):
-        """Returns the mean of q(z|x), [B, D], by plain operations that export, or its center where there is no closed form."""
+        """Returns the mean of q(z|x), [B, D], by plain operations that export, or its center if there is no closed form."""
         return self.center(params)
 
     def distribution(self, params):
@@ -58,13 +58,13 @@ class Posterior(PartLayer, abc.ABC):
         return
 
     def summary(self, params):
-        """Returns what is told of q(z|x) by plain tensors, a dict of [B, D], which export."""
+        """Returns a summary of q(z|x) as plain tensors that export, a dict of [B, D]."""
         q = self.distribution(params)
         return {"mean": self.center(params)} if q is None else {"mean": q.mean(), "stddev": q.stddev()}
 
 
 def plain_draws(q, num_samples, seed):
-    """Returns draws of a distribution q [S, B, D], their log-weights and their densities, [S, B] each."""
+    """Returns draws from a distribution q [S, B, D], their log-weights and their log-densities, [S, B] each."""
     z = q.sample(num_samples, seed=seed)
     return z, tf.fill(tf.shape(z)[:2], -math.log(num_samples)), q.log_prob(z)
 

@@ -1,4 +1,4 @@
-"""A posterior that is a flow: autoregressive in its own draws, with a context from the encoder."""
+"""The inverse autoregressive flow as posterior, with a context from the encoder."""
 
 import math
 
@@ -19,7 +19,7 @@ class InverseAutoregressive(Posterior):
     .. math:: z_t = \sigma_t \odot z_{t-1} + (1 - \sigma_t) \odot m_t, \qquad [m_t, s_t] = \mathrm{MADE}_t(z_{t-1}, h(x)),\;
         \sigma_t = \mathrm{sigmoid}(s_t + 1.5) \quad (\text{eq. 13 and 14}),
 
-    with the dimensions reversed between steps. Its density is known at its own draws, where the Jacobians are triangular (eq. 11):
+    with the dimensions reversed between steps. Its density is known only at its own draws, where the Jacobians are triangular (eq. 11):
 
     .. math:: \log q(z_T|x) = -\sum_i \left(\tfrac12 \epsilon_i^2 + \tfrac12 \log 2\pi + \log \sigma_i(x) + \sum_t \log \sigma_{t,i}\right).
 
@@ -46,13 +46,13 @@ class InverseAutoregressive(Posterior):
         return 2 * latent_dim + self.context_size
 
     def split(self, params):
-        """Returns location and log-scale of z_0, [B, D] each, and the context [B, C]."""
+        """Returns the location and the log-scale of z_0, [B, D] each, and the context [B, C]."""
         d = self.latent_dim
         loc, log_variance, context = tf.split(tf.cast(params, tf.float32), [d, d, self.context_size], axis=-1)
         return loc, 0.5 * tf.clip_by_value(log_variance, *self.log_variance_limits), context
 
     def flow(self, z, context):
-        """Returns z_T and the log-determinant of its derivative by z_0, [N, D] and [N], for z_0 [N, D] and the context [N, C]."""
+        """Returns z_T [N, D] and the log-determinant of its Jacobian [N], for z_0 [N, D] and the context [N, C]."""
         log_det = tf.zeros(tf.shape(z)[:1])
         for i, network in enumerate(self.networks):
             z = tf.reverse(z, [-1]) if i else z
@@ -73,6 +73,6 @@ class InverseAutoregressive(Posterior):
         return tf.reshape(z, shape), log_weight, log_q - tf.reshape(log_det, tf.shape(log_q))
 
     def center(self, params):
-        """Returns where the flow takes the mean of z_0, [B, D]."""
+        """Returns the point to which the flow maps the mean of z_0, [B, D]."""
         loc, _, context = self.split(params)
         return self.flow(loc, context)[0]

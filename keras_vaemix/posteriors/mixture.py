@@ -1,4 +1,4 @@
-"""What a posterior is that is a mixture of diagonal normals."""
+"""What a posterior that is a mixture of diagonal normals is."""
 
 import numpy as np
 import tensorflow as tf
@@ -13,12 +13,12 @@ tfd = tfp.distributions
 class MixturePosterior(Posterior):
     r"""Abstract: a mixture of M diagonal normals, :math:`q(z|x) = \sum_m \pi_m N(\mu_m(x), \mathrm{diag}\,\sigma_m^2(x))`.
 
-    A draw is a draw of one component, never an average of draws: :math:`\sum_m \pi_m z_m` has the variance
-    :math:`\sum_m \pi_m^2 \sigma_m^2`, and a divergence that is charged for q then understates what was used.
+    A draw comes from one component and is never an average of draws: :math:`\sum_m \pi_m z_m` has the variance
+    :math:`\sum_m \pi_m^2 \sigma_m^2`, and the divergence of q would then understate that of the distribution actually used.
 
     Args:
         num_components: Number of components M.
-        fixed_weights: Fixed weights :math:`\pi_m`; None for uniform ones.
+        fixed_weights: Fixed weights :math:`\pi_m`; uniform if None.
         learn_weights: Whether the weights come from the encoder, :math:`\pi_m(x)`.
         log_variance_limits: As in `DiagonalNormal`.
     """
@@ -58,7 +58,7 @@ class MixturePosterior(Posterior):
         return tf.reduce_sum(tf.nn.softmax(logits)[..., None] * loc, axis=1)
 
     def center(self, params):
-        """Returns the mean of the heaviest component, [B, D]; the first of equal ones."""
+        """Returns the mean of the component with the largest weight, [B, D]; the first if several are equal."""
         loc, _, logits = self.split(params)
         return tf.reduce_sum(tf.one_hot(tf.argmax(logits, axis=-1), self.num_components)[..., None] * loc, axis=1)
 

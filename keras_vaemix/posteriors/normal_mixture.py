@@ -1,4 +1,4 @@
-"""The mixture of normals as posterior, every component drawn."""
+"""The mixture of normals as posterior, with a draw from every component."""
 
 import math
 
@@ -10,9 +10,9 @@ from keras_vaemix.posteriors.mixture import MixturePosterior
 
 @register
 class NormalMixturePosterior(MixturePosterior):
-    r"""Mixture of M diagonal normals, each component drawn: strata with the exact weights :math:`\pi_m`.
+    r"""Mixture of M diagonal normals, drawn from every component: strata with the exact weights :math:`\pi_m`.
 
-    The estimate :math:`\sum_m \pi_m f(z_m)` is unbiased, has a gradient to the weights, and costs M decodings.
+    The estimate :math:`\sum_m \pi_m f(z_m)` is unbiased, gives gradients to the weights, and costs M decodings.
 
     Args: as in `MixturePosterior`.
 

@@ -23,9 +23,9 @@ class Prior(PartLayer, abc.ABC):
         latent_dim: Number of latent dimensions D.
 
     Attributes:
-        num_components: Number of components K that are sampled one by one, and clustered by.
+        num_components: Number of components K, which can be sampled one by one and clustered by.
         needs_encoder: Whether its density is made of posteriors.
-        is_fitted_after_training: Whether it is fitted to latents of training examples after training, and not trained.
+        is_fitted_after_training: Whether it is fitted to the latents of training examples after training, instead of being trained.
     """
 
     num_components = 1
@@ -43,18 +43,18 @@ class Prior(PartLayer, abc.ABC):
 
         Args:
             encode: Function from examples [K, *] to their posterior q(z|x), for priors that are made of posteriors.
-            training: True asks for the faster form of the density where there are two, False for the more precise one.
+            training: Where the density has two forms, True asks for the faster one and False for the more precise one.
         """
 
     def check_example_shape(self, shape):
-        """Raises `ValueError` unless the prior fits examples of this shape; any does, but for a prior that is made of examples."""
+        """Raises `ValueError` unless the prior fits examples of this shape, as it does unless it holds pseudo-inputs."""
 
     def log_weights(self):
         """Returns the normalised log-weights of the components, [K]."""
         return tf.zeros([1])
 
     def can_sample(self):
-        """Returns whether there is a density yet."""
+        """Returns whether there is a density to sample from yet."""
         return True
 
     def sampler(self, encode=None):
@@ -63,23 +63,23 @@ class Prior(PartLayer, abc.ABC):
         return single._replace(loc=single.loc[None], scale=single.scale[None])
 
     def freeze(self, encode=None):
-        """Returns the `sampler` with constants: what an exported graph holds instead of the encoder."""
+        """Returns the `sampler` with constants, which an exported graph holds instead of the encoder."""
         return self.sampler(encode).constants()
 
     def noise(self, encode=None):
-        """Returns the `Noise` of one draw by name."""
+        """Returns the `Noise` that one draw needs, by name."""
         return self.sampler(encode).noise()
 
     def generate(self, noise, component, encode=None):
-        """Returns draws z [N, D] made of named noise, and the component of each [N]; see `Sampler.generate`."""
+        """Returns draws z [N, D] made from named noise, and the component of each [N]; see `Sampler.generate`."""
         return self.sampler(encode).generate(noise, component)
 
     def sample(self, n, component=None, seed=None, encode=None):
-        """Returns n draws of p(z) [n, D], or of one of its components.
+        """Returns n draws from p(z), or from one of its components, [n, D].
 
         Args:
             n: Number of draws.
-            component: Index of a component, or None to draw it by its weight.
+            component: Index of a component, or None to draw one by its weight.
             seed: An integer or a stateless seed [2]; None draws one.
             encode: As in `distribution`.
 
@@ -90,12 +90,12 @@ class Prior(PartLayer, abc.ABC):
         return draw(self.sampler(encode), n, self.check_component(component), stateless_seed(seed))[0]
 
     def check_component(self, component):
-        """Returns the component's index, -1 for None; raises `ValueError` if it does not exist."""
+        """Returns the index of the component, or -1 for None; raises `ValueError` if it does not exist."""
         if component is None:
             return -1
         require(0 <= component < self.num_components, f"component in 0..{self.num_components - 1}, or None", component=component)
         return component
 
     def responsibilities(self, z, encode=None):
-        r"""Returns :math:`p(k|z) = \pi_k p_k(z) / p(z)`, [..., K]; one for a prior that is no mixture."""
+        r"""Returns :math:`p(k|z) = \pi_k p_k(z) / p(z)`, [..., K]; one for a prior that is not a mixture."""
         return tf.ones_like(z[..., :1])

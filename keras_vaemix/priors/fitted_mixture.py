@@ -1,4 +1,4 @@
-"""A mixture of normals that is fitted to the latents after training."""
+"""A mixture of normals that is fitted to latents after training."""
 
 import numpy as np
 import tensorflow as tf
@@ -17,8 +17,8 @@ COVARIANCES = ("full", "diag")
 class FittedMixture(MixturePrior):
     r"""Mixture of K normals, :math:`p(z) = \sum_k \pi_k N(m_k, L_k L_k^T)`, that `fit` fits to latents by maximum likelihood.
 
-    It is the density of autoencoders that are trained without a prior. No gradient moves it. One component with full covariance is the
-    RAE paper's other density, "one normal".
+    It is the density of autoencoders that are trained without a prior; it has no trainable weights. One component with full covariance
+    is the RAE paper's other density, a single normal.
 
     Args:
         latent_dim: Number of latent dimensions D.
@@ -44,18 +44,18 @@ class FittedMixture(MixturePrior):
     def fit(self, z, num_starts=1, max_iter=2000, floor=1e-6, seed=0):
         r"""Fits the mixture to latents by expectation maximisation from k-means, and returns scikit-learn's `GaussianMixture`.
 
-        Its `converged_` says whether the fit converged in `max_iter` steps; one that did not is taken as it is.
+        Its `converged_` says whether the fit converged within `max_iter` steps; a fit that did not is used as it is.
 
         Args:
             z: Latents of training examples, or the means of their posteriors, [N, D].
-            num_starts: Number of starts, of which the likeliest counts.
-            max_iter: Number of steps in each start, at most.
-            floor: What is added to all variances.
+            num_starts: Number of starts; the fit with the highest likelihood is used.
+            max_iter: Largest number of steps from each start.
+            floor: Constant added to all variances.
             seed: Integer; the fit is a function of it.
 
         Raises:
-            ValueError: The latents are not [N, D] or not finite, or fewer than the components, or the fit fails. The weights stay as
-                they were.
+            ValueError: The latents are not [N, D], are not finite or are fewer than the components, or the fit fails. The weights then
+                stay as they were.
         """
         require(np.shape(z)[1:] == (self.latent_dim,), f"latents [N, {self.latent_dim}]", shape=np.shape(z))
         mixture = fit_mixture(z, self.num_components, self.covariance_type, num_starts, None, seed, max_iter, floor)
@@ -65,12 +65,12 @@ class FittedMixture(MixturePrior):
         return mixture
 
     def set_moments(self, mean, covariance, floor=1e-6):
-        """Makes of one component the normal of a mean [D] and a covariance [D, D], of which "diag" takes the diagonal.
+        """Sets the single component to the normal with a mean [D] and a covariance [D, D], or its diagonal if the type is "diag".
 
         Raises:
-            ValueError: There are several components, or the covariance is none.
+            ValueError: There are several components, or the covariance is not positive definite.
         """
-        require(self.num_components == 1, "one component, which moments determine", num_components=self.num_components)
+        require(self.num_components == 1, "one component, for moments to determine it", num_components=self.num_components)
         d = self.latent_dim
         shapes = np.shape(mean), np.shape(covariance)
         require(shapes == ((d,), (d, d)), f"a mean [{d}] and a covariance [{d}, {d}]", shapes=shapes)
@@ -82,12 +82,10 @@ class FittedMixture(MixturePrior):
         self.set_weights_of(np.asarray(mean)[None], scale[None], np.ones(1))
 
     def set_weights_of(self, mean, scale, share):
-        """Sets means [K, D], scales [K, D, D] and weights [K] of the components; raises `ValueError` unless they are finite in float32."""
+        """Sets the components' means [K, D], scales [K, D, D] and weights [K]; raises `ValueError` unless they are finite in float32."""
         with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
             values = [value.astype("float32") for value in (mean, scale, np.log(share))]
-        require(
-            all(np.isfinite(value).all() for value in values), "latents of a size that float32 holds", largest=float(np.max(np.abs(mean)))
-        )
+        require(all(np.isfinite(value).all() for value in values), "latents small enough for float32", largest=float(np.max(np.abs(mean))))
         for weight, value in zip((self.loc, self.scale_tril, self.raw_logits, self.is_fitted), (*values, 1.0), strict=True):
             weight.assign(value)
 
@@ -95,8 +93,8 @@ class FittedMixture(MixturePrior):
         return bool(self.is_fitted.numpy())
 
     def check_fitted(self):
-        """Raises `ValueError` before `fit`."""
-        with tf.init_scope():  # also where a graph is traced
+        """Raises `ValueError` unless the mixture is fitted."""
+        with tf.init_scope():  # a value, also while a graph is traced
             is_fitted = bool(self.is_fitted.numpy())
         expected = "a fitted density: call the model's fit_prior(x) with training examples, or the prior's fit(z) with their latents"
         require(is_fitted, expected, is_fitted=is_fitted)

@@ -1,4 +1,4 @@
-"""One normal with learned mean and diagonal covariance."""
+"""A normal prior with learned mean and diagonal covariance."""
 
 import tensorflow_probability as tfp
 
@@ -13,8 +13,8 @@ tfd = tfp.distributions
 class LearnedNormal(Prior):
     r"""Normal with learned parameters, :math:`p(z) = N(m, \mathrm{diag}\,t^2)`.
 
-    It adds nothing to `StandardNormal` where the encoder's head and the decoder's first layer are affine: they can absorb m and t.
-    The CP-VAE paper's "CP1" (Eq. 15) is this model, so its gain over a VAE is not one of capacity.
+    It adds nothing to `StandardNormal` if the encoder's last layer and the decoder's first layer are affine: they can absorb m and t.
+    The CP-VAE paper's "CP1" (Eq. 15) is this model, so its gain over a VAE is not due to capacity.
 
     Args:
         latent_dim: Number of latent dimensions D.

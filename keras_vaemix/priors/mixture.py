@@ -14,15 +14,15 @@ tfd = tfp.distributions
 
 
 class MixturePrior(Prior):
-    r"""Abstract: a mixture :math:`p(z) = \sum_k \pi_k p_k(z)`. A member writes `logits` and `components`."""
+    r"""Abstract: a mixture :math:`p(z) = \sum_k \pi_k p_k(z)`. Subclasses implement `logits` and `components`."""
 
     @abc.abstractmethod
     def logits(self):
-        """Returns the log-weights up to a constant, [K]."""
+        """Returns the log-weights up to an additive constant, [K]."""
 
     @abc.abstractmethod
     def components(self, encode):
-        """Returns the components, a TFP distribution of batch [K] and event [D]; it may be a mixture itself."""
+        """Returns the components, a TFP distribution of batch [K] and event [D], which may be mixtures themselves."""
 
     def distribution(self, encode=None, training=False):
         components = self.components(encode)

@@ -19,11 +19,11 @@ class NormalMixture(MixturePrior):
     Args:
         latent_dim: Number of latent dimensions D.
         num_components: Number of components K.
-        learn_weights: Whether the weights :math:`\pi_k` are learned; uniform if not.
-        initial_stddev: Spread of the initial means. It cannot be zero: equal components have equal gradients and stay equal.
+        learn_weights: Whether the weights :math:`\pi_k` are learned; if not, they are uniform.
+        initial_stddev: Standard deviation of the initial means. It cannot be zero: equal components have equal gradients and stay equal.
 
     Reference: N. Dilokthanakul et al., *Deep Unsupervised Clustering with Gaussian Mixture VAEs*, 2016; the "MG" of the CP-VAE
-    paper, the MoG prior of the MoG-VAE paper.
+    paper, and the MoG prior of the MoG-VAE paper.
     """
 
     def __init__(self, latent_dim, num_components=10, learn_weights=False, initial_stddev=1.0, **kwargs):
@@ -44,15 +44,15 @@ class NormalMixture(MixturePrior):
         return tfd.Independent(tfd.Normal(self.loc, softplus_scale(self.raw_scale)), 1)  # batch [K], event [D]
 
     def initialize_from_latents(self, z, responsibilities, variance=0.0):
-        r"""Starts the components from the moments of latents, :math:`m_k = \sum_i r_{ik} z_i / \sum_i r_{ik}` and so on.
+        r"""Initializes the components with the moments of latents, :math:`m_k = \sum_i r_{ik} z_i / \sum_i r_{ik}` and so on.
 
-        Variances are at least 1e-4. Learned weights start from the mean responsibilities; uniform ones stay uniform. A component that is
-        responsible for none starts at the mean of all latents.
+        Variances are at least 1e-4. Learned weights become the mean responsibilities; uniform ones stay uniform. A component without
+        latents starts at the mean of all latents.
 
         Args:
             z: Latents, or the means of their posteriors, [N, D].
-            responsibilities: Those of each component for each of them, [N, K]; see `mixtures.gaussian_mixture.fit_mixture`.
-            variance: Variance of z around those means, [N, D] or [D].
+            responsibilities: Responsibility of each component for each latent, [N, K]; see `mixtures.gaussian_mixture.fit_mixture`.
+            variance: Posterior variance around these means, [N, D] or [D].
         """
         z, responsibilities = np.asarray(z, "float64"), np.asarray(responsibilities, "float64")
         expected = f"responsibilities of shape {(len(z), self.num_components)}"

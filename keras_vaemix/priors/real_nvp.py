@@ -10,7 +10,7 @@ from keras_vaemix.priors.base import Prior
 
 tfd, tfb = tfp.distributions, tfp.bijectors
 
-LARGEST_LOG_SCALE = 2.0  # of a coupling
+LARGEST_LOG_SCALE = 2.0  # bound on |s| of a coupling
 
 
 @register
@@ -20,7 +20,7 @@ class RealNVP(Prior):
     .. math:: \log p(z) = \log p_0(f^{-1}(z)) + \log \left|\det \frac{\partial f^{-1}}{\partial z}\right| \quad (\text{eq. 2}).
 
     f is a chain of couplings :math:`v_{1:d} = u_{1:d},\; v_{d+1:D} = u_{d+1:D} \odot e^{s(u_{1:d})} + t(u_{1:d})` (eq. 7 and 8), each after
-    a reversal of the dimensions. The components are those of the base: where it is a mixture, each is a flow by itself, all by one f.
+    a reversal of the dimensions. The components are those of the base: if it is a mixture, f maps each of its components.
 
     Args:
         base: A `Prior` :math:`p_0` over D latents that needs no encoder.
@@ -43,7 +43,7 @@ class RealNVP(Prior):
         self.num_kept = base.latent_dim // 2
         num_moved = base.latent_dim - self.num_kept
         self.networks = [mlp((self.num_kept,), 2 * num_moved, hidden) for _ in range(num_couplings)]
-        for network in self.networks:  # f is nearly the identity, but for reversals, at the start
+        for network in self.networks:  # at the start f is nearly the identity, apart from reversals
             network.layers[-1].set_weights([0.01 * weight for weight in network.layers[-1].get_weights()])
 
     @property
@@ -72,7 +72,7 @@ class RealNVP(Prior):
         return self.base.log_weights()
 
     def sampler(self, encode=None):
-        return Pushed(self.base.sampler(), lambda u: self.bijector().forward(u))  # made in the graph that it is traced into
+        return Pushed(self.base.sampler(), lambda u: self.bijector().forward(u))  # built in the graph that traces it
 
     def responsibilities(self, z, encode=None):
         return self.base.responsibilities(self.bijector().inverse(z))

@@ -13,7 +13,7 @@ def softplus_scale(raw):
 
 
 def inverse_softplus_scale(scale):
-    r"""Returns the unconstrained values at which `softplus_scale` is `scale`, a number or an array above 0.001.
+    r"""Returns the unconstrained values for which `softplus_scale` is `scale`, a number or an array above 0.001.
 
     The inverse of the softplus is :math:`y + \log(1 - e^{-y})`, which does not overflow.
     """
@@ -22,5 +22,5 @@ def inverse_softplus_scale(scale):
 
 
 def initial_scale(scale):
-    """Returns an initializer of the unconstrained weight at which `softplus_scale` is `scale`."""
+    """Returns an initializer of the unconstrained weight for which `softplus_scale` is `scale`."""
     return keras.initializers.Constant(float(inverse_softplus_scale(scale)))

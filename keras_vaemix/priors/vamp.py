@@ -14,17 +14,17 @@ from keras_vaemix.priors.mixture import MixturePrior
 class VampPrior(MixturePrior):
     r"""Variational mixture of posteriors, :math:`p(z) = \sum_k \pi_k\, q(z|u_k)` with learned pseudo-inputs :math:`u_k`.
 
-    Pseudo-inputs stay inside `value_range` by a sigmoid, :math:`u = a + (b - a)\,\sigma(w)`, whose gradient never dies; the
-    authors' hard clipping leaves a pixel that has left the range without gradient. They are encoded once in a step.
+    A sigmoid keeps pseudo-inputs inside `value_range`, :math:`u = a + (b - a)\,\sigma(w)`, with a gradient that never vanishes; the
+    authors' hard clipping gives no gradient to a pixel outside the range. Pseudo-inputs are encoded once per step.
 
     Args:
         latent_dim: Number of latent dimensions D.
         num_components: Number of pseudo-inputs K.
         example_shape: Shape of one example.
-        learn_weights: Whether the weights :math:`\pi_k` are learned; uniform if not, as in the paper.
+        learn_weights: Whether the weights :math:`\pi_k` are learned; if not, they are uniform, as in the paper.
         value_range: Range (a, b) of the data.
         initial_mean, initial_stddev: The pseudo-inputs start as normal noise with these moments, as fractions of the range; see
-            `initialize_from_examples` for a start from data.
+            `initialize_from_examples` to start from data.
 
     Reference: J. Tomczak, M. Welling, *VAE with a VampPrior*, 2018, Eq. 9.
     """
@@ -56,7 +56,7 @@ class VampPrior(MixturePrior):
         self.raw_logits = self.add_weight((num_components,), "zeros", name="logits", trainable=learn_weights, dtype="float32")
 
     def initialize_from_examples(self, x, margin=0.05, seed=0):
-        """Starts the pseudo-inputs from K examples of `x`, kept off the ends of the range by the fraction `margin`."""
+        """Initializes the pseudo-inputs with K examples of `x`, kept away from the ends of the range by the fraction `margin`."""
         require(len(x) >= self.num_components, f"at least num_components={self.num_components} examples in x", examples=len(x))
         low, high = self.value_range
         chosen = np.random.default_rng(seed).choice(len(x), self.num_components, replace=False)
