@@ -1,1 +1,1 @@
-"""What every room may use: saved-from-constructor objects, seeds, shapes, supports, replicas, batches."""
+"""What every room may use: objects saved from their constructor, seeds, shapes, supports, replicas, batches."""

@@ -1,4 +1,4 @@
-"""What a loss takes and gives: a batch of examples with what accompanies them, and a total with its figures."""
+"""What a loss takes and returns: a batch of examples with labels and weights, and a total with named figures."""
 
 from typing import Any, NamedTuple
 
@@ -6,12 +6,12 @@ import tensorflow as tf
 
 
 class Batch(NamedTuple):
-    """Examples and what accompanies them, from `fit` to losses and draws.
+    """Examples with their labels and weights, as `fit` passes them to losses and draws.
 
     Attributes:
         x: Examples [B, *], in float32.
         labels: Their labels [B, ...] as `fit` was given them, or None.
-        weight: Their weights [B], at least zero, or None where all count alike.
+        weight: Their weights [B], at least zero, or None if all count the same.
     """
 
     x: Any
@@ -20,7 +20,7 @@ class Batch(NamedTuple):
 
     @classmethod
     def of(cls, x):
-        """Returns a batch as it is, and examples [B, *] as a batch of nothing else."""
+        """Returns a batch as it is, and examples [B, *] as a batch without labels and weights."""
         return x if isinstance(x, cls) else cls(x)
 
     def mean(self, values):
@@ -29,7 +29,7 @@ class Batch(NamedTuple):
 
 
 class Terms(NamedTuple):
-    """A loss: a scalar, the mean over a replica's batch, and its named figures: each [B], or a mean over that batch."""
+    """A loss: its total, a scalar mean over a replica's batch, and its named figures, each [B] or a mean over that batch."""
 
     total: Any
     figures: dict

@@ -8,7 +8,7 @@ register = keras.saving.register_keras_serializable("keras_vaemix")
 
 
 def require(condition, expected, **received):
-    """Raises a `ValueError` that names what was expected, with its remedy, and what was received, unless `condition` holds."""
+    """Raises a `ValueError` that says what was expected, with the remedy, and what was received, unless `condition` holds."""
     if not condition:
         values = ", ".join(f"{name}={value!r}" for name, value in received.items())
         raise ValueError(f"Expected {expected}. Received: {values}")

@@ -1,16 +1,16 @@
-"""How far a long operation is, and how long the rest of it takes."""
+"""Progress of long operations, with an estimate of the time left."""
 
 import sys
 
 import keras
 
-LOG_SECONDS = 30.0  # between lines where they cannot be overwritten
+LOG_SECONDS = 30.0  # between lines, where they cannot be overwritten
 
 
 def progress(items, verbose=0, title="", unit_name="batch"):
     """Yields `items`, which have a length; `verbose` 1 shows a bar with an estimate of the time left, under a line with the title.
 
-    In a terminal the bar moves; in a file or a pipe it is a line every half a minute.
+    In a terminal the bar moves; a file or a pipe gets a line every half minute.
     """
     if verbose and title:
         print(title, flush=True)

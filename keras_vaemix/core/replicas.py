@@ -1,24 +1,24 @@
-"""What a train step needs across replicas: a batch that couples its examples, the weight of a replica, logs that Keras can reduce."""
+"""What a train step needs across replicas: global sums and means, the weight of a replica, and logs that Keras can reduce."""
 
 import contextlib
 import threading
 
 import tensorflow as tf
 
-_step = threading.local()  # each replica of a machine is a thread
+_step = threading.local()  # each replica on a machine is a thread
 
 
 def replica_id():
-    """Returns the number of this replica, zero outside of one."""
+    """Returns the number of this replica, or zero outside replicas."""
     context = tf.distribute.get_replica_context()
     return context.replica_id_in_sync_group if context is not None else 0
 
 
 def gathered(x):
-    """Returns the rows of all replicas' x, in each of them, so that a loss over the batch is that of the global batch.
+    """Returns on each replica the rows of x of all replicas, so that a loss over the batch is that of the global batch.
 
-    Each replica then has the whole loss; its gradient is right with the train step's division by the number of replicas, because the
-    gradient of a gather is the sum over replicas.
+    Each replica then has the whole loss; its gradient is correct after the train step divides it by the number of replicas, because the
+    gradient of a gather is a sum over replicas.
     """
     context = tf.distribute.get_replica_context()
     if context is None or context.num_replicas_in_sync == 1:
@@ -27,7 +27,7 @@ def gathered(x):
 
 
 def global_sum(x):
-    """Returns the sum of x over all replicas, in each of them; as in `gathered`, its gradient is right after the train step's division."""
+    """Returns on each replica the sum of x over all of them; as in `gathered`, its gradient is correct in the train step."""
     context = tf.distribute.get_replica_context()
     if context is None or context.num_replicas_in_sync == 1:
         return x
@@ -35,9 +35,9 @@ def global_sum(x):
 
 
 def global_mean(x, axis=None, weight=None):
-    """Returns the mean of x [B, *] over the examples of all replicas, and over all axes or that of examples, in each replica.
+    """Returns on each replica the mean of x [B, *] over the examples of all of them, and over the other axes too if `axis` is None.
 
-    Its gradient is right as in `gathered`. With weights [B] of examples it is the weighted mean.
+    As in `gathered`, its gradient is correct in the train step. With weights [B] of examples it is the weighted mean.
     """
     if weight is not None:
         of_rows = tf.reshape(weight, [-1, *[1] * (x.shape.rank - 1)])
@@ -53,7 +53,7 @@ def global_mean(x, axis=None, weight=None):
 
 
 def reversed_rows(x):
-    """Returns for each example [B, D] of this replica its partner: the rows of all replicas, in their order, from last to first."""
+    """Returns the partner of each example [B, D] of this replica: the rows of all replicas in reverse order."""
     context = tf.distribute.get_replica_context()
     if context is None or context.num_replicas_in_sync == 1:
         return tf.reverse(x, [0])
@@ -65,9 +65,9 @@ def reversed_rows(x):
 
 @contextlib.contextmanager
 def replica_batch(x):
-    """Sets the weight of this replica in a step to the share of its examples x [B, *] in those of all replicas.
+    """Sets the weight of this replica in a step to its share of the examples x [B, *] of all replicas.
 
-    They may have fewer than others, or none, where a batch does not divide or a data set ends.
+    A replica may have fewer examples than others, or none, if a batch does not divide evenly or a data set ends.
     """
     context = tf.distribute.get_replica_context()
     if context is not None and context.num_replicas_in_sync > 1:
@@ -80,20 +80,20 @@ def replica_batch(x):
 
 
 def replica_weight():
-    """Returns the weight of this replica's mean in the mean over the examples of all replicas, one on one replica."""
+    """Returns the weight of this replica's mean in the mean over the examples of all replicas, which is one on a single replica."""
     weight = getattr(_step, "weight", None)
     return 1.0 / tf.distribute.get_strategy().num_replicas_in_sync if weight is None else weight
 
 
 def is_multiworker(strategy):
-    """Returns whether a strategy is over several workers, each a process."""
+    """Returns whether a strategy spans several workers, each a process."""
     return isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy)
 
 
 def reducible(logs):
-    """Returns the logs of a step as Keras's trainer reduces them over replicas.
+    """Returns the logs of a step in the form that Keras's trainer can reduce over replicas.
 
-    Over several workers it takes the mean over the first axis of figures, which have none (Keras issue 20585).
+    On several workers it averages over the first axis of each figure, and scalars have none (Keras issue 20585).
     """
     if is_multiworker(tf.distribute.get_strategy()):
         return {name: tf.reshape(value, [1]) for name, value in logs.items()}

@@ -31,11 +31,11 @@ class Noise(NamedTuple):
     df: float | None = None
 
     def shape(self, n):
-        """Returns the shape of the noise of n draws."""
+        """Returns the shape of the noise for n draws."""
         return [n] if self.size is None else [n, self.size]
 
     def draw(self, n, seed):
-        """Returns the noise of n draws for a stateless seed [2]."""
+        """Returns the noise for n draws, from a stateless seed [2]."""
         return STANDARD[self.family](self.df).sample(self.shape(n), seed=seed)
 
 
@@ -50,13 +50,13 @@ class Sampler(Protocol):
         """Number of components K, each of which can be drawn by itself."""
 
     def noise(self):
-        """Returns the `Noise` of one draw by name, in order."""
+        """Returns the `Noise` that one draw needs, by name and in order."""
 
     def generate(self, noise, component):
-        """Returns z [N, D] and the component of each [N].
+        """Returns draws z [N, D] and the component of each [N].
 
         Args:
-            noise: Noise of N draws by name, of the shapes that `noise()` says.
+            noise: Noise for N draws by name, of the shapes that `noise()` gives.
             component: Component of each draw, integer [N], or -1 for one drawn by its weight.
         """
 
@@ -64,7 +64,7 @@ class Sampler(Protocol):
         """Returns the weights of the components, [K]."""
 
     def constants(self):
-        """Returns the same sampler with what depends on an encoder as NumPy arrays, which a graph holds as constants."""
+        """Returns the same sampler with everything that depends on an encoder as NumPy arrays, which a graph holds as constants."""
 
 
 class Pushed(NamedTuple):
@@ -97,7 +97,7 @@ class Pushed(NamedTuple):
 
 
 def draw_noise(specs, n, seed):
-    """Returns noise for n draws by name, for `Noise` specifications by name and a stateless seed [2]."""
+    """Returns noise for n draws by name, from `Noise` specifications by name and a stateless seed [2]."""
     seeds = tf.unstack(tf.random.split(seed, len(specs)))
     return {name: spec.draw(n, own) for (name, spec), own in zip(specs.items(), seeds, strict=True)}
 

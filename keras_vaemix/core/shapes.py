@@ -1,4 +1,4 @@
-"""Fold the sample axis into the batch for a network, and unfold it again; what exported functions take."""
+"""Shapes: the sample axis folded into the batch for a network and unfolded again, and the specifications of exported functions."""
 
 import tensorflow as tf
 
@@ -20,7 +20,7 @@ def unfold(y, num_samples):
 
 
 def specs_of(sizes):
-    """Returns `tf.TensorSpec`s [N, size] for names and sizes, [N] of integers for the size None."""
+    """Returns `tf.TensorSpec`s [N, size] for names and sizes; the size None means integers [N]."""
     return [
         tf.TensorSpec([None], tf.int64, name=name) if size is None else tf.TensorSpec([None, size], tf.float32, name=name)
         for name, size in sizes.items()
@@ -28,5 +28,5 @@ def specs_of(sizes):
 
 
 def flat_sum(x):
-    """Sums over all axes behind the batch: [B, *] to [B]."""
+    """Sums over all axes after the batch axis: [B, *] to [B]."""
     return tf.reduce_sum(x, axis=list(range(1, len(x.shape))))

@@ -11,7 +11,7 @@ from keras_vaemix.core.part import require
 
 
 class Support(NamedTuple):
-    """A set of values: its name, how a user brings data into it, and which values of an array or of a tensor lie in it."""
+    """A set of values: its name, how a user can bring data into it, and which values of an array or a tensor lie in it."""
 
     name: str
     remedy: str
@@ -41,7 +41,7 @@ def check_array(x, support, shape=None, name="x"):
 
 
 def remedy(x, support):
-    """Returns how data that are not in the support are brought into it; what looks like 8-bit values is first divided by 255."""
+    """Returns how to bring data into the support; what looks like 8-bit values is divided by 255 first."""
     is_8_bit = x.min() >= 0 and 127 < x.max() <= 255 and np.all(x == np.round(x))
     if not is_8_bit:
         return support.remedy
@@ -50,7 +50,7 @@ def remedy(x, support):
 
 
 def check_block(x, start, support, name):
-    """Raises `ValueError` unless the examples x, of which the first is number `start`, are finite and in `support`."""
+    """Raises `ValueError` unless the examples x, numbered from `start`, are finite and in `support`."""
     finite = np.isfinite(x)
     if not finite.all():
         first, *rest = index = np.argwhere(~finite)[0].tolist()

@@ -1,4 +1,4 @@
-"""Files of weights: those of this model, or one error that names the file and the shapes; Keras leaves a model half loaded."""
+"""Weight files: a model loads one completely, or stays as it was with one error that names file and shapes; Keras half loads it."""
 
 import contextlib
 import tempfile
@@ -7,12 +7,12 @@ from pathlib import Path
 
 import h5py
 
-NUM_NAMED = 3  # differences in an error
+NUM_NAMED = 3  # differences listed in an error
 
 
 @contextlib.contextmanager
 def whole(model, path):
-    """Raises a `ValueError` where the block fails to load a file of weights into a model, which then has its own again."""
+    """Raises a `ValueError` if the block fails to load a weight file into a model, and restores the model's own weights."""
     own = model.get_weights()
     try:
         with warnings.catch_warnings():
@@ -27,7 +27,7 @@ def whole(model, path):
 
 
 def differences(model, path):
-    """Returns, as a list of one text or none, which arrays of an HDF5 file are not of the shape that the model would write."""
+    """Returns a list of at most one text: which arrays of an HDF5 file do not have the shapes that the model would write."""
     try:
         received = shapes(path)
     except OSError:
@@ -41,7 +41,7 @@ def differences(model, path):
 
 
 def shapes(path):
-    """Returns the shapes of the arrays of an HDF5 file, by name, those of optimizers aside."""
+    """Returns the shapes of the arrays in an HDF5 file by name, without those of optimizers."""
     found = {}
     with h5py.File(path) as file:
         file.visititems(lambda name, item: found.__setitem__(name, item.shape) if isinstance(item, h5py.Dataset) else None)

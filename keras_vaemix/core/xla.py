@@ -1,4 +1,4 @@
-"""What XLA cannot compile: one error that names it and the remedy, or the same function without XLA."""
+"""What to do if XLA cannot compile a function: raise one error that names the operations and the remedy, or run it without XLA."""
 
 import contextlib
 import re
@@ -9,14 +9,14 @@ REFUSED = ("unsupported operations when trying to compile", "tf2xla conversion f
 
 
 def refused(error):
-    """Returns the operations, with the layers that they are of, for which XLA refused to compile; none for another error."""
+    """Returns the operations that XLA refused to compile, with their layers; none for any other error."""
     is_refusal = isinstance(error, tf.errors.OpError) and any(text in error.message for text in REFUSED)
     return list(dict.fromkeys(re.findall(r"\{\{node ([^}]+)\}\}", error.message))) if is_refusal else []
 
 
 @contextlib.contextmanager
 def naming_refused():
-    """Raises a `ValueError` of one line where XLA refuses to compile what the block runs: nothing of it has run yet."""
+    """Raises a one-line `ValueError` if XLA refuses to compile what the block runs; nothing of it has run by then."""
     try:
         yield
     except tf.errors.OpError as error:
@@ -28,7 +28,7 @@ def naming_refused():
 
 
 class Compiled:
-    """A `tf.function` that XLA compiles, and TensorFlow alone runs where XLA refuses.
+    """A `tf.function` that XLA compiles, or that TensorFlow runs without XLA if XLA refuses.
 
     Args:
         function: Function of tensors and Python values.

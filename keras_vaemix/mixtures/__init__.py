@@ -1,1 +1,1 @@
-"""Mixtures: their components, their density as a matrix product, their sampler, and how they are fitted."""
+"""Mixtures: their components, their density as a matrix product, their sampler, and their fit."""

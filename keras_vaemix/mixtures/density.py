@@ -8,21 +8,21 @@ import tensorflow_probability as tfp
 from keras_vaemix.mixtures.normal_components import NormalComponents
 
 tfd = tfp.distributions
-LARGE = 4096  # locations J D; products of more of them are in float32 in training, where float64 would show in the time of a step
+LARGE = 4096  # number of locations J D above which training uses float32, since float64 would slow down the step
 
 
 def standardized_squares(second, first, loc, scale):
     r"""Returns :math:`\sum_d E (z_d - \mu_{jd})^2 / s_{jd}^2` from the moments of z, as one matrix product.
 
     :math:`[E z^2, E z] \cdot [s_j^{-2}, -2 \mu_j s_j^{-2}] + \sum_d \mu_{jd}^2 s_{jd}^{-2}`, which never holds an array of
-    [..., J, D]. The expanded square cancels where scales are small: move all locations to their `center` first, which lessens it. What
-    is left in float32 is at most about
+    [..., J, D]. The expanded square suffers from cancellation if scales are small; subtract the `center` of all locations first to reduce
+    it. In float32 the remaining error is at most about
 
     .. math:: 2^{-21} \sum_d (|z_d| + |\mu_{jd}|)^2 / s_{jd}^2
 
-    of a square, and half of that of a log-density, in nats. For D = 40 the density errs by up to 0.002 nats where locations spread by ten
-    scales, 0.2 by 100, 20 by 1,000 and 500 by 5,000. GPUs that round the factors of products to TensorFloat-32 lose another factor of
-    8,192. In float64 nothing is left of it: see `product_dtype`.
+    in a square, and half of that in a log-density, in nats. For D = 40 the error of the density is up to 0.002 nats if locations spread
+    over ten scales, 0.2 over 100, 20 over 1,000 and 500 over 5,000. GPUs that round the factors of products to TensorFloat-32 lose
+    another factor of 8,192. In float64 the error is negligible: see `product_dtype`.
 
     Args:
         second, first: Moments :math:`E z^2` and :math:`E z`, [..., D].
@@ -43,11 +43,11 @@ def center(loc):
 
 
 def product_dtype(components, training=False):
-    """Returns the type of the products of a mixture's components: float64, but float32 in training for more than `LARGE` locations.
+    """Returns the type in which to compute a mixture's products: float64, or float32 in training for more than `LARGE` locations.
 
     Args:
-        components: A TFP distribution of batch [K] and event [D], which may be a mixture itself.
-        training: Whether it is for a train step.
+        components: The components, a TFP distribution of batch [K] and event [D], which may be mixtures themselves.
+        training: Whether the density is for a train step.
     """
     while isinstance(components, tfd.MixtureSameFamily):
         components = components.components_distribution
@@ -60,7 +60,7 @@ class DiagonalNormalMixture(tfd.MixtureSameFamily):
 
     Args:
         mixture_distribution: `tfd.Categorical` over K components.
-        components_distribution: `tfd.Independent(tfd.Normal)` of batch [K] and event [D], or a mixture of M such.
+        components_distribution: `tfd.Independent(tfd.Normal)` of batch [K] and event [D], or mixtures of M of them.
         product_dtype: Type in which products are computed; see `standardized_squares` for what float32 loses.
     """
 

@@ -10,17 +10,17 @@ from keras_vaemix.core.part import check_positive, require
 
 
 def fit_mixture(z, num_components, covariance_type="full", num_starts=10, max_examples=25_000, seed=0, max_iter=100, floor=1e-4):
-    """Returns a fitted `sklearn.mixture.GaussianMixture`, the likeliest of several starts; its `converged_` says whether it converged.
+    """Returns a fitted `sklearn.mixture.GaussianMixture`, the best of several starts; its `converged_` says whether it converged.
 
     Args:
         z: Latents [N, D].
         num_components: Number of components K.
-        covariance_type: "full", which follows clusters of any orientation, or "diag", which is what a `NormalMixture` can hold.
+        covariance_type: "full", which fits clusters of any orientation, or "diag", which a `NormalMixture` can hold.
         num_starts: Number of starts, each from k-means.
-        max_examples: The fit is to at most so many of the latents, chosen at random; None for all.
+        max_examples: Largest number of latents, chosen at random, that are used; all if None.
         seed: Integer; the fit is a function of it.
-        max_iter: Number of steps of expectation maximisation in each start, at most.
-        floor: What is added to all variances.
+        max_iter: Largest number of expectation maximisation steps from each start.
+        floor: Constant added to all variances.
 
     Raises:
         ValueError: There are fewer latents than components, or they are not finite, or the fit fails.
@@ -41,5 +41,5 @@ def fit_mixture(z, num_components, covariance_type="full", num_starts=10, max_ex
     except ValueError as error:
         raise ValueError(
             f"Expected latents to which {num_components} normals with {covariance_type} covariances can be fitted: "
-            f"take fewer components, or covariance_type='diag', or more latents. Received: {len(z)} latents, and {error}"
+            f"use fewer components, covariance_type='diag', or more latents. Received: {len(z)} latents, and {error}"
         ) from error

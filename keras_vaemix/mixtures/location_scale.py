@@ -14,18 +14,19 @@ BELOW_ONE = np.nextafter(np.float32(1), np.float32(0))
 
 
 def choose(u, weights):
-    r"""Returns the index that u chooses, :math:`\min\{j : u \sum_i w_i < \sum_{i \le j} w_i\}`: never one whose weight is zero.
+    r"""Returns the index that u chooses, :math:`\min\{j : u \sum_i w_i < \sum_{i \le j} w_i\}`: never one of weight zero.
 
-    A u outside [0, 1) counts as the nearest number inside, NaN as zero: a float64 just below one, for example, is one in float32.
+    A u outside [0, 1) is replaced by the nearest number inside, NaN by zero: a float64 just below one, for example, rounds to one in
+    float32.
 
     Args:
         u: Uniform on [0, 1), float32 [N].
-        weights: Weights, [J], or those of each draw, [N, J].
+        weights: Weights [J], or one row for each draw, [N, J].
     """
     cumulative = tf.cumsum(weights, axis=-1)
     below, total = cumulative[..., :-1], cumulative[..., -1:]
     is_passed = tf.minimum(u, BELOW_ONE)[:, None] * total >= below  # [N, J - 1]
-    # The second condition is for a u of NaN, which no comparison passes: tf.where becomes a product in ONNX, and keeps it.
+    # The second condition is for u = NaN, which fails all comparisons; tf.where would not do, as in ONNX it is a product, which keeps NaN.
     return tf.reduce_sum(tf.cast(is_passed | (below <= 0), tf.int32), axis=-1)
 
 
@@ -34,8 +35,8 @@ class LocationScaleMixture(NamedTuple):
 
     Normal members may have correlated dimensions, :math:`z = \mu_j + L_j \epsilon` with lower triangular :math:`L_j`.
 
-    The members are in K groups of M, J = K * M: a *component* is a group. Where the components of a prior are mixtures
-    themselves, M is more than one; else each is its own group.
+    The members form K groups of M, J = K * M, and a *component* is a group. If the components of a prior are mixtures themselves, M is
+    more than one; otherwise each member is its own group.
 
     Attributes:
         logits: Log-weights of the members, up to a constant, [J].
@@ -43,7 +44,7 @@ class LocationScaleMixture(NamedTuple):
         scale: Scales [J, D], or lower triangular matrices [J, D, D].
         family: Name of the standard distribution, a key of `STANDARD`.
         df: Degrees of freedom of a StudentT, else None.
-        group_size: M.
+        group_size: Number of members M in a group.
     """
 
     logits: Any
@@ -55,7 +56,7 @@ class LocationScaleMixture(NamedTuple):
 
     @classmethod
     def of(cls, logits, components):
-        """Reads the mixture from TFP components of batch [K] and event [D], or from mixtures of M such."""
+        """Reads the mixture from TFP components of batch [K] and event [D], or from mixtures of M of them."""
         if isinstance(components, tfd.MixtureSameFamily):
             within = components.mixture_distribution.logits_parameter()  # [K, M]
             log_weights = tf.nn.log_softmax(logits)[:, None] + tf.nn.log_softmax(within)
@@ -94,7 +95,7 @@ class LocationScaleMixture(NamedTuple):
         """Turns noise into draws, by operations that export to ONNX.
 
         Args:
-            u: Uniform on [0, 1), [N]: chooses the member, of the component where one is given, of all where it is -1; see `choose`.
+            u: Uniform on [0, 1), [N]: chooses the member within the given component, or among all where it is -1; see `choose`.
             noise: Draws of the standard distribution, [N, D].
             component: Component of each draw, integer [N], or -1 for one drawn by its weight.
 
@@ -109,7 +110,7 @@ class LocationScaleMixture(NamedTuple):
         r"""Returns :math:`s_j \odot \epsilon` or :math:`L_j \epsilon`, [N, D], for noise [N, D] and members j [N]."""
         if len(self.scale.shape) == 2:
             return tf.gather(self.scale, member) * noise
-        # By every matrix: [N, J, D] is smaller than the matrices of the members, [N, D, D], where J < D.
+        # Multiply by every matrix: for J < D the products [N, J, D] are smaller than the matrices of the chosen members, [N, D, D].
         return tf.gather(tf.tensordot(noise, self.scale, [[1], [2]]), member, batch_dims=1)
 
     def member(self, u, component):

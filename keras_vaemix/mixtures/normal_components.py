@@ -17,7 +17,7 @@ class NormalComponents(NamedTuple):
         log_weights: Normalised log-weights [..., J].
         loc: Locations [..., J, D].
         scale: Scales [..., J, D].
-        group_size: M: a mixture whose K components are mixtures themselves has groups of several.
+        group_size: Number of normals M in a group; more than one if the K components of a mixture are mixtures themselves.
     """
 
     log_weights: Any
@@ -60,7 +60,7 @@ def is_normal(distribution):
 
 
 def is_normal_mixture(distribution):
-    """Returns whether a distribution is a diagonal normal, or a mixture of such, however deep."""
+    """Returns whether a distribution is a diagonal normal, or a mixture of them, nested to any depth."""
     while isinstance(distribution, tfd.MixtureSameFamily):
         distribution = distribution.components_distribution
     return is_normal(distribution)

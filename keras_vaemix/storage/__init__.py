@@ -1,1 +1,1 @@
-"""Saved models and arrays: what their files declare is checked before they are read."""
+"""Saved models and arrays, checked against what their files declare before they are read."""

@@ -1,4 +1,4 @@
-"""Files of arrays from anywhere: what they declare is checked before any of it is given memory."""
+"""Array files from untrusted sources: what they declare is checked before memory is allocated for it."""
 
 import io
 import json
@@ -11,16 +11,16 @@ import numpy as np
 
 from keras_vaemix.core.part import require
 
-PLAIN_BYTES = 2**28  # a file may hold so much, however small it is
-MAX_EXPANSION = 100  # or so many times its size: arrays that are worth training on do not shrink to less than a hundredth
+PLAIN_BYTES = 2**28  # any file may hold this much, however small it is
+MAX_EXPANSION = 100  # or this many times its size: arrays that are worth training on do not compress more than a hundredfold
 
 
 def check_arrays(path, max_bytes=None):
-    """Raises `ValueError` unless every array of an .npz file is as large as its header says, and the file is no decompression bomb.
+    """Raises `ValueError` if an array in an .npz file is not as large as its header says, or the file is a decompression bomb.
 
     Args:
         path: The file.
-        max_bytes: Limit of all arrays together; None for none but that of `check_members`.
+        max_bytes: Limit on the size of all arrays together; if None, only that of `check_members` applies.
     """
     with zipfile.ZipFile(path) as archive:
         total = check_members(archive, path)
@@ -30,7 +30,7 @@ def check_arrays(path, max_bytes=None):
 
 
 def check_members(archive, path):
-    """Returns the bytes of all members of a zip file; raises `ValueError` if they are more than a file of its size holds honestly."""
+    """Returns the total bytes of all members of a zip file; raises `ValueError` if an honest file of its size would not hold so much."""
     total, size = sum(member.file_size for member in archive.infolist()), Path(path).stat().st_size
     expected = f"at most {PLAIN_BYTES // 2**20} MiB, or {MAX_EXPANSION} times its {size} bytes, in the whole file"
     require(total <= max(PLAIN_BYTES, MAX_EXPANSION * size), expected, bytes=total)
@@ -51,7 +51,7 @@ def check_header(archive, member):
 
 
 def check_keras_file(path):
-    """Raises `ValueError` for a .keras file of which a member, an array or a layer would grow like a bomb."""
+    """Raises `ValueError` if a member, an array or a layer of a .keras file would expand far beyond the file's size."""
     import h5py
 
     with zipfile.ZipFile(path) as archive:
@@ -63,21 +63,21 @@ def check_keras_file(path):
                 file.visititems(lambda name, item, arrays=arrays: arrays.append((name, item)) if isinstance(item, h5py.Dataset) else None)
                 stored += sum(size_of(name, item, member.file_size) for name, item in arrays)
         config = json.loads(archive.read("config.json"))
-    with ThreadPoolExecutor(1) as thread:  # Keras initialises later what was put off in a thread, but of this one there is no later
+    with ThreadPoolExecutor(1) as thread:  # Keras initialises deferred variables later in the same thread; this thread ends first
         declared = thread.submit(size_of_weights, config).result()
     is_bounded = declared <= PLAIN_BYTES or declared <= stored
-    require(is_bounded, f"layers whose weights are those that are stored, {stored} bytes", declared=declared)
+    require(is_bounded, f"layers with no more weights than are stored, {stored} bytes", declared=declared)
 
 
 def size_of(name, array, size):
-    """Returns the bytes of an array in an HDF5 file of so many; raises `ValueError` if it declares far more than can be stored there."""
+    """Returns the bytes of an array in an HDF5 file of `size` bytes; raises `ValueError` if it declares far more than fit there."""
     declared = math.prod(array.shape) * array.dtype.itemsize
     require(declared <= PLAIN_BYTES or declared <= MAX_EXPANSION * size, f"an array that fits {size} bytes", array=name, declared=declared)
     return declared
 
 
 def size_of_weights(config):
-    """Returns the bytes of a model's weights by its configuration: it is made with variables that have shapes and no values."""
+    """Returns the bytes of a model's weights from its configuration, by building it with variables that have shapes but no values."""
     import keras
     import tensorflow as tf
 
@@ -87,7 +87,7 @@ def size_of_weights(config):
 
 
 def uncompiled(config):
-    """Returns a configuration of a model, and of those in it, without their optimizers."""
+    """Returns the configuration of a model, and of models within it, without their optimizers."""
     if isinstance(config, dict):
         return {key: uncompiled(value) for key, value in config.items() if key != "compile_config"}
     return [uncompiled(value) for value in config] if isinstance(config, list) else config

@@ -14,6 +14,6 @@ def load_model(path):
     try:
         check_keras_file(path)
         return keras.saving.load_model(path, safe_mode=True)
-    except Exception as error:  # of whatever kind: a file can name any class of Keras with any arguments
+    except Exception as error:  # of any kind: a file can name any Keras class with any arguments
         first_line = str(error).partition("\n")[0]
         raise ValueError(f"Expected {path} to be a whole Keras model. Received: {first_line}") from error

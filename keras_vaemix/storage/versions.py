@@ -1,4 +1,4 @@
-"""The versions of what figures depend on."""
+"""The versions of the software that results depend on."""
 
 import contextlib
 import platform
@@ -20,8 +20,8 @@ PACKAGES = (
 
 
 def versions():
-    """Returns the versions of Python and of what figures depend on."""
-    found = {"python": platform.python_version(), "keras_vaemix": __version__}  # that of a checkout is not among the installed ones
+    """Returns the versions of Python and of the packages that results depend on."""
+    found = {"python": platform.python_version(), "keras_vaemix": __version__}  # a checkout need not be installed
     for package in PACKAGES:
         with contextlib.suppress(metadata.PackageNotFoundError):
             found[package] = metadata.version(package)
