@@ -1,4 +1,4 @@
-"""The one likelihood estimator: log p(x) by importance sampling, summed as it streams."""
+"""The one likelihood estimator: log p(x) by importance sampling, with running sums over chunks of draws."""
 
 import warnings
 from typing import Any, NamedTuple
@@ -13,29 +13,29 @@ from keras_vaemix.core.seeds import fold_in, stateless_seed
 from keras_vaemix.core.xla import Compiled
 from keras_vaemix.objectives import ImportanceWeighted, log_importance
 
-RESOLVED = 2.0**30  # nats, beyond which the float32 of log p(x|z) is so coarse, 64 nats and more, that draws no longer differ in it
-FEW = 200  # effective samples, below which bias and standard error are not those of the delta method
-TOLERATED = 0.01  # share of examples with few, of which nothing is said
+RESOLVED = 2.0**30  # nats; beyond this, float32 resolves log p(x|z) only to 64 nats or worse, and draws no longer differ
+FEW = 200  # effective samples, below which the delta method does not give bias and standard error
+TOLERATED = 0.01  # share of examples with few effective samples up to which there is no warning
 
 
 class FewEffectiveSamples(UserWarning):
-    """Few draws carry an estimate of log p(x): it is lower, and less certain, than its standard error says."""
+    """An estimate of log p(x) depends on few draws: it is lower and less certain than its standard error says."""
 
 
 class LikelihoodEstimate(NamedTuple):
     r"""An estimate of log p(x) for each example, [N].
 
-    It is the mean of T independent rows :math:`v_t = \sum_m \omega_m w_{tm}`, where m counts the strata: the components or categories
-    of which each row draws every one. Strata differ, and that is not noise; so the errors are those of the rows.
+    It is the mean of T independent rows :math:`v_t = \sum_m \omega_m w_{tm}`, where m runs over the strata: the components or categories,
+    each of which is drawn in every row. Differences between strata are not noise, so errors are computed over rows.
 
-    A figure that cannot be had is NaN: all of them where the weights of an example are all zero or not all numbers, the standard error
-    and the effective sample size where :math:`|\log p(x)| > 2^{30}`, beyond what float32 resolves, and the standard error of one row.
+    A figure that is undefined is NaN: all of them if the weights of an example are all zero or any is NaN, the standard error and the
+    effective sample size if :math:`|\log p(x)| > 2^{30}`, beyond what float32 resolves, and the standard error of a single row.
 
     Attributes:
-        log_likelihood: :math:`\log \frac1T \sum_t v_t` in nats; in expectation a lower bound, which tightens with T.
+        log_likelihood: :math:`\log \frac1T \sum_t v_t` in nats; in expectation a lower bound that tightens with T.
         standard_error: Its standard error, by the delta method: :math:`\sqrt{1 / \mathrm{ESS} - 1 / T}`.
-        effective_sample_size: :math:`\mathrm{ESS} = (\sum_t v_t)^2 / \sum_t v_t^2`, at most T: near one, a single row carries the
-            estimate.
+        effective_sample_size: :math:`\mathrm{ESS} = (\sum_t v_t)^2 / \sum_t v_t^2`, at most T; near one, the estimate depends on
+            a single row.
     """
 
     log_likelihood: Any
@@ -47,8 +47,8 @@ class LikelihoodEstimator:
     """Estimates log p(x) batch by batch; a batch is one loop in one compiled graph.
 
     Args:
-        model: A model with `draws(x, objective, seed)`, of which it decodes about `decoded_at_once` at once. The draws [S, B] are T rows
-            of `num_strata` strata, S = T * num_strata, and strata vary fastest.
+        model: A model with `draws(x, objective, seed)`, about `decoded_batch_size` of which are decoded at once. The draws [S, B] are T
+            rows of `num_strata` strata, S = T * num_strata, and strata vary fastest.
     """
 
     def __init__(self, model):
@@ -62,7 +62,7 @@ class LikelihoodEstimator:
         num_chunks, results = tf.constant(num_chunks), []
         for i, start in enumerate(progress(range(0, len(x), batch_size), verbose, title)):
             batch = x[start : start + batch_size].astype("float32")
-            # A last batch that is filled up compiles no second graph; what fills it up is dropped again.
+            # The last batch is padded, so that no second graph is compiled; the padding is dropped again.
             filled = np.resize(batch, (batch_size, *x.shape[1:]))
             estimate = self.estimate(tf.constant(filled), num_chunks, fold_in(stateless_seed(seed), i), chunk_size)
             results.append([figure.numpy()[: len(batch)] for figure in estimate])
@@ -71,16 +71,16 @@ class LikelihoodEstimator:
         return estimate
 
     def sizes(self, shape, num_samples, batch_size, chunk_size=None):
-        """Returns how examples of a shape [N, *] are estimated: so many at a time, draws in each stratum at a time, and how often."""
+        """Returns the batch size, the draws per stratum in a chunk, and the number of chunks for examples of a shape [N, *]."""
         check_positive(num_samples=num_samples, batch_size=batch_size)
         batch_size, strata = min(batch_size, shape[0]), self.model.num_strata
-        # As many draws in each stratum as make up a chunk; the number of samples counts those of all strata.
+        # The chunk size becomes draws per stratum; the number of samples counts all strata.
         decoded = batch_size_for(None, shape[1:], self.model.decoded_batch_size)
         chunk_size = max(1, (chunk_size or min(num_samples, decoded // batch_size)) // strata)
         return batch_size, chunk_size, -(-num_samples // (chunk_size * strata))
 
     def estimate(self, x, num_chunks, seed, chunk_size):
-        """Returns the estimate for one batch; only another `chunk_size` or batch size compiles anew."""
+        """Returns the estimate for one batch; recompiled only for a new `chunk_size` or batch size."""
         objective = ImportanceWeighted(chunk_size)
 
         def log_weights(seed):
@@ -92,22 +92,22 @@ class LikelihoodEstimator:
 
 
 def warn_of_few_samples(effective_sample_size, num_rows):
-    r"""Warns once of all examples whose effective sample size is below 200, and below half of the T rows.
+    r"""Warns once about all examples whose effective sample size is below 200 and below half of the T rows.
 
-    Fewer than one example in a hundred, which hardly move a mean, are passed over, unless the least is below a twentieth of that limit:
-    below ten of 400 rows or more.
+    If they are fewer than one in a hundred, which hardly affects a mean, there is no warning unless the smallest effective sample size is
+    below a twentieth of that limit: below ten for 400 rows or more.
 
-    To second order the estimate is low by :math:`\frac12 \mathrm{s.e.}^2`, and with many effective samples that is all. Of few, large
-    weights are mostly those that have not been drawn: the estimate, its error and the effective sample size itself miss them, and the
-    bias, always downward, is up to nine times as large.
+    To second order the estimate is too low by :math:`\frac12 \mathrm{s.e.}^2`, which is the whole bias if there are many effective samples.
+    If there are few, most large weights have not been drawn: the estimate, its error and the effective sample size itself miss them, and
+    the bias, always downward, is up to nine times as large.
     """
     limit = min(FEW, num_rows / 2)
     few = effective_sample_size[effective_sample_size < limit]
     if len(few) and (len(few) >= TOLERATED * len(effective_sample_size) or few.min() < limit / 20):
         warnings.warn(
-            f"Expected an effective sample size of at least {FEW}, so that log p(x) is low by half its squared standard error, and not by "
-            f"up to nine times as much: raise num_samples, or train the posterior for longer. Received: {len(few)} of "
-            f"{len(effective_sample_size)} examples with less, the least {few.min():.1f} of {num_rows}",
+            f"Expected an effective sample size of at least {FEW}; below that, log p(x) is too low by up to nine times half its squared "
+            f"standard error: raise num_samples, or train the posterior for longer. Received: {len(few)} of "
+            f"{len(effective_sample_size)} examples with less, the smallest {few.min():.1f} of {num_rows}",
             FewEffectiveSamples,
             stacklevel=4,  # where `estimate_log_likelihood` was called
         )
@@ -116,7 +116,7 @@ def warn_of_few_samples(effective_sample_size, num_rows):
 def stream(log_weights, num_chunks, batch_size, seed):
     r"""Sums rows of importance weights and their squares over chunks, in one loop in the graph.
 
-    The sums are relative to the largest weight so far: log-weights of a million nats differ by a few, and it is these that count.
+    The sums are relative to the largest weight so far, because log-weights of a million nats may differ by only a few.
 
     Args:
         log_weights: Function of a seed that returns :math:`\log \omega_m w_{tm}` of fresh draws, [T, M, B] in float64.
@@ -132,7 +132,7 @@ def stream(log_weights, num_chunks, batch_size, seed):
     def body(chunk, largest, total, squares):
         log_w = log_weights(fold_in(seed, chunk))  # [T, M, B]
         higher = tf.maximum(largest, tf.reduce_max(log_w, axis=[0, 1]))
-        shift = tf.where(tf.math.is_finite(higher), higher, 0.0)  # else nothing is left, or nothing can be summed
+        shift = tf.where(tf.math.is_finite(higher), higher, 0.0)  # all weights zero, or not numbers
         rows, scale = tf.reduce_sum(tf.exp(log_w - shift), axis=1), tf.exp(largest - shift)
         total = scale * total + tf.reduce_sum(rows, axis=0)
         squares = tf.square(scale) * squares + tf.reduce_sum(tf.square(rows), axis=0)
@@ -143,7 +143,7 @@ def stream(log_weights, num_chunks, batch_size, seed):
 
 
 def summarize(largest, total, squares, num_chunks, chunk_size):
-    """Returns the `LikelihoodEstimate` of what `stream` summed; what cannot be had is NaN."""
+    """Returns the `LikelihoodEstimate` from the sums of `stream`; undefined figures are NaN."""
     num_chunks = tf.cast(num_chunks, tf.float64)
     num_rows = num_chunks * chunk_size
     log_p = largest + tf.math.log(total / num_chunks)

@@ -1,4 +1,4 @@
-"""Bounds on log p(x), computed from weighted draws of the latents and from nothing else."""
+"""Bounds on log p(x), computed only from weighted draws of the latents."""
 
 from typing import Any, NamedTuple
 
@@ -11,8 +11,8 @@ from keras_vaemix.divergences import ClosedForm
 class Draws(NamedTuple):
     """Weighted draws of the latents of a batch; all [S, B] and in nats.
 
-    `exp(log_weight)` sums to one over S for each example, and carries gradient where it depends on x. `log_pz` and `log_qz` are
-    densities of the same variables, those that `log_px` conditions on: mixing densities of (z, c) with densities of z is not a bound.
+    `exp(log_weight)` sums to one over S for each example, and carries a gradient where it depends on x. `log_pz` and `log_qz` are
+    densities of the same variables, those that `log_px` conditions on: mixing densities of (z, c) and of z does not give a bound.
     """
 
     log_weight: Any
@@ -20,8 +20,8 @@ class Draws(NamedTuple):
     log_pz: Any
     log_qz: Any
     kl: Any = None  # [B], exact or an upper bound
-    path: Any = None  # where a pathwise objective leaves the weights of the gradient through z
-    distillation: Any = 0.0  # [B], what training adds to the loss, and no bound has
+    path: Any = None  # a list in which a pathwise objective leaves the weights of the gradient through z
+    distillation: Any = 0.0  # [B], added to the training loss, never to a bound
 
     def reconstruction(self):
         r"""Returns :math:`\sum_s \omega_s \log p(x|z_s)`, [B]."""
@@ -33,13 +33,13 @@ class Draws(NamedTuple):
 
 
 class Objective(Part):
-    """Abstract: a bound on log p(x); it also says how a model draws for it.
+    """Abstract: a bound on log p(x), which also says how a model draws for it.
 
     Attributes:
         num_samples: Draws for each example (and stratum).
         beta: Weight of the KL divergence at the start; training reads the model's weight `beta`, which a warm-up may change.
-        kl: How the KL divergence is taken.
-        pathwise: Whether the gradient reaches the encoder through z alone, the parameters of log q held constant.
+        kl: How the KL divergence is computed.
+        pathwise: Whether the gradient reaches the encoder only through z, with the parameters of log q held constant.
     """
 
     num_samples = 1
@@ -52,8 +52,8 @@ class Objective(Part):
 class ELBO(Objective):
     r"""Evidence lower bound, :math:`\sum_s \omega_s \log p(x|z_s) - \beta\,KL(q(z|x)\,\|\,p(z))`.
 
-    Without a closed form the divergence is :math:`\sum_s \omega_s (\log q(z_s|x) - \log p(z_s))`. A lower bound of log p(x) for
-    beta of at least one; for smaller beta an objective, no bound.
+    Without a closed form the divergence is :math:`\sum_s \omega_s (\log q(z_s|x) - \log p(z_s))`. It is a lower bound on log p(x) if
+    beta is at least one; for smaller beta it is an objective but not a bound.
 
     Args:
         num_samples: Draws for each example.
@@ -78,7 +78,7 @@ class ELBO(Objective):
 
 @register
 class ImportanceWeighted(Objective):
-    r"""Importance-weighted bound, :math:`\log \sum_s \omega_s\, p(x|z_s) p(z_s) / q(z_s|x)`; rises to log p(x) with S.
+    r"""Importance-weighted bound, :math:`\log \sum_s \omega_s\, p(x|z_s) p(z_s) / q(z_s|x)`, which rises to log p(x) with S.
 
     Args:
         num_samples: Draws for each example (and stratum).
@@ -101,8 +101,8 @@ class DoublyReparameterized(ImportanceWeighted):
 
     The value is that of `ImportanceWeighted`. The encoder's gradient is
     :math:`\sum_s \tilde w_s^2\, \partial \log w_s / \partial z_s \cdot \partial z_s / \partial \phi`, with normalised weights
-    :math:`\tilde w`: unbiased, and its signal-to-noise ratio does not fall with S. Everything else, a prior that shares the
-    encoder's weights included, has the ordinary gradient.
+    :math:`\tilde w`; it is unbiased, and its signal-to-noise ratio does not fall with S. Everything else, including a prior that
+    shares the encoder's weights, has the ordinary gradient.
 
     Reference: G. Tucker et al., *Doubly Reparameterized Gradient Estimators for Monte Carlo Objectives*, 2019, Eq. 8.
     """
@@ -122,9 +122,9 @@ def log_importance(d, beta=1.0):
 
 
 def weighted_path(z):
-    """Returns z, and an empty list: the weights [S, B] that are put there scale the gradient through z.
+    """Returns z and an empty list; weights [S, B] that are put in the list scale the gradient through z.
 
-    The weights are known only after z has been used, hence the list: it is read when the gradient is taken.
+    The weights are known only after z has been used; the list is read when the gradient is taken.
     """
     weights = []
 

@@ -1,4 +1,4 @@
-"""Starts of mixtures: a Gaussian mixture that scikit-learn fits to the latents of a plain VAE of the same networks."""
+"""Initial mixtures: a Gaussian mixture that scikit-learn fits to the latents of a plain VAE with the same networks."""
 
 import functools
 
@@ -17,7 +17,7 @@ from keras_vaemix.priors import NormalMixture, StandardNormal
 
 @functools.singledispatch
 def without_mixture(model):
-    """Returns the VAE of a model's networks with a standard normal prior and no category: what is trained first.
+    """Returns the VAE to train first: the model's networks with a standard normal prior and no category.
 
     Args:
         model: A `VAE` or a `CPVAE`.
@@ -27,19 +27,19 @@ def without_mixture(model):
 
 @functools.singledispatch
 def initialize_from_gaussian_mixture(model, x, num_starts=10, batch_size=None, seed=0, embedding=None):
-    """Starts a model's mixture from a Gaussian mixture fitted to the latents of examples, with the networks as they are.
+    """Initializes a model's mixture from a Gaussian mixture fitted to the latents of examples, without training the latents.
 
-    The prior takes the moments of its components. Of a `VAE` they are diagonal. Of a `CPVAE` they are full, which follow clusters of any
-    orientation, and q(c|x) is trained to give their responsibilities, while the latents stay as they are. With an embedding the mixture is
-    fitted to that, with full covariances; the prior takes the moments of the latents under its responsibilities.
+    The prior takes the moments of its components. For a `VAE` the fit has diagonal covariances. For a `CPVAE` they are full, which fit
+    clusters of any orientation, and q(c|x) is trained to give their responsibilities, while the latents stay as they are. With an embedding
+    the mixture is fitted to its points, with full covariances; the prior takes the moments of the latents under its responsibilities.
 
     Args:
         model: A `VAE` or a `CPVAE` whose prior is a `NormalMixture`.
         x: Examples [N, *].
-        num_starts: Starts of the Gaussian mixture, of which the likeliest counts.
-        batch_size: Number of examples at a time; 200, or fewer large ones, if None.
-        seed: Integer; the start is a function of it, and of Keras's global seed where q(c|x) is trained.
-        embedding: Function of the latents' means [N, D] and `seed`, such as `embeddings.UMAP()`, that returns points [N, E]; None for
+        num_starts: Number of fits of the Gaussian mixture; the one with the highest likelihood is used.
+        batch_size: Number of examples at a time; if None, 200, or fewer if they are large.
+        seed: Integer; the result is a function of it, and of Keras's global seed if q(c|x) is trained.
+        embedding: Function of the latents' means [N, D] and `seed` that returns points [N, E], such as `embeddings.UMAP()`; None for
             the latents themselves.
 
     Reference: Z. Jiang et al., *Variational Deep Embedding*, 2017, Section 4.2.
@@ -89,7 +89,7 @@ def _(model: CPVAE, x, num_starts=10, batch_size=None, seed=0, embedding=None):
 
 
 def distill(model, x, responsibilities, latents, batch_size, seed, num_steps=750):
-    """Trains the encoder of a `CPVAE` to give `responsibilities` [N, K] as q(c|x), and what it gave for the latents, [N, 2 D]."""
+    """Trains the encoder of a `CPVAE` to give `responsibilities` [N, K] as q(c|x) and its earlier outputs `latents` [N, 2 D]."""
     k, inputs = model.num_components, keras.Input(model.example_shape)
     outputs = model.encoder(inputs)
     student = Student(inputs, [keras.ops.softmax(outputs[:, :k]), outputs[:, k:]])
@@ -100,10 +100,10 @@ def distill(model, x, responsibilities, latents, batch_size, seed, num_steps=750
 
 
 class Student(keras.Model):
-    """A model that Keras trains, on several workers too.
+    """A model that Keras trains, also on several workers.
 
     Attributes:
-        batch: A batch of what it is trained on, by which it is built: Keras's way fails on one that replicas share.
+        batch: A training batch from which the model is built; Keras's way fails on a batch that is split over replicas.
     """
 
     batch = None
@@ -116,6 +116,6 @@ class Student(keras.Model):
 
 
 def check(model, x):
-    """Raises `ValueError` unless the model's prior can be started, and x are examples of it."""
+    """Raises `ValueError` unless the model's prior can be initialized and x are examples of the model."""
     require(isinstance(model.prior, NormalMixture), "a NormalMixture as prior", prior=type(model.prior).__name__)
     model.check(x)

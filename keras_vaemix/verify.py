@@ -1,4 +1,4 @@
-"""Bounds on log p(x) held against log p(x) itself, and its standard error against repeats: for your own models too."""
+"""Checks, also for your own models, of bounds against log p(x) itself, and of its standard error against repeats."""
 
 from typing import Any, NamedTuple
 
@@ -14,28 +14,28 @@ from keras_vaemix.divergences import MonteCarlo
 from keras_vaemix.evaluation.ladder import bounds_of
 from keras_vaemix.objectives import ELBO, ImportanceWeighted
 
-ERRORS = 4.0  # a bound may exceed log p(x) by so many standard errors
-ROUNDING = 1e-5  # and by this share of it, which is float32's
-NORMAL_95 = 1.96  # of a normal's draws, 95 % lie within so many standard deviations
+ERRORS = 4.0  # a bound may exceed log p(x) by this many standard errors
+ROUNDING = 1e-5  # and by this fraction of it, for float32's rounding
+NORMAL_95 = 1.96  # standard deviations within which 95 % of a normal's draws lie
 
 
 class BoundExceeded(ArithmeticError):
-    """What is called a bound on log p(x) lies above it."""
+    """A supposed bound on log p(x) lies above it."""
 
 
 class StandardErrorWrong(ArithmeticError):
-    """The standard error that an estimator reports is not the spread of its repeats."""
+    """The standard error that an estimator reports differs from the spread of its repeats."""
 
 
 class Compared(NamedTuple):
-    """A bound beside log p(x), means over the examples in nats.
+    """A bound compared with log p(x), means over the examples in nats.
 
     Attributes:
-        name: Which bound.
+        name: Name of the bound.
         value: The bound.
-        excess: The bound minus log p(x): negative where it is one.
-        standard_error: That of the excess: the noise of the bound's draws and of the estimate of log p(x).
-        num_left_out: Number of examples that these means leave out: the bound, or log p(x), is not finite.
+        excess: The bound minus log p(x); negative for a true bound.
+        standard_error: Standard error of the excess, from the bound's draws and from the estimate of log p(x).
+        num_left_out: Number of examples left out of these means because the bound or log p(x) is not finite.
     """
 
     name: str
@@ -45,12 +45,12 @@ class Compared(NamedTuple):
     num_left_out: int = 0
 
     def is_exceeded(self):
-        """Returns whether the bound exceeds log p(x) by more than four standard errors (and by more than rounding)."""
+        """Returns whether the bound exceeds log p(x) by more than four standard errors and rounding."""
         return self.excess > ERRORS * self.standard_error + ROUNDING * abs(self.value)
 
 
 class BoundReport(NamedTuple):
-    """Every bound beside log p(x); printing it gives a table.
+    """Every bound compared with log p(x); prints as a table.
 
     Attributes:
         log_likelihood: Mean log p(x) in nats.
@@ -74,17 +74,17 @@ class BoundReport(NamedTuple):
 def check_bound(model, x, exact=None, num_samples=5000, repetitions=20, batch_size=None, seed=0, verbose=0):
     r"""Compares every bound that a model reports with log p(x), and raises if one lies above it.
 
-    The bounds are the model's own objective at beta = 1, the ELBO by Monte Carlo and with every upper bound of the divergence that
-    fits the model, and importance-weighted bounds. log p(x) is what you give, or a long importance-sampled estimate; that one is
-    itself low by about half its squared standard error, which is added.
+    The bounds are the model's own objective at beta = 1, the ELBO by Monte Carlo and with every upper bound on the divergence that
+    fits the model, and importance-weighted bounds. log p(x) is what you give, or a long importance-sampled estimate, corrected for its
+    bias by adding half its squared standard error.
 
     Args:
-        model: A model with `draws` (see `LatentModel`), yours or ours.
+        model: A model with `draws` (see `LatentModel`), yours or the library's.
         x: Examples [N, *].
-        exact: Exact log p(x) [N], where it is known.
-        num_samples: Importance samples for each example where it is not.
+        exact: Exact log p(x) [N], if it is known.
+        num_samples: Importance samples for each example if it is not.
         repetitions: Number of times that each bound is drawn, at least two.
-        batch_size: Number of examples at a time; 100, or fewer large ones, if None.
+        batch_size: Number of examples at a time; if None, 100, or fewer if they are large.
         seed: Integer; the report is a function of it.
         verbose: 1 shows progress bars.
 
@@ -93,7 +93,7 @@ def check_bound(model, x, exact=None, num_samples=5000, repetitions=20, batch_si
 
     Raises:
         BoundExceeded: A "bound" exceeds log p(x) by more than four standard errors.
-        ValueError: `exact` has another shape than [N], or is not finite; or nothing is finite that could be compared.
+        ValueError: `exact` is not of shape [N] or not finite, or there is no example for which bound and log p(x) are finite.
     """
     model.check(x)
     x = np.asarray(x)
@@ -112,7 +112,7 @@ def check_bound(model, x, exact=None, num_samples=5000, repetitions=20, batch_si
     for name, objective in progress(objectives_of(model).items(), verbose, f"bounds, {repetitions} times each", "bound"):
         values = repeat(model, objective, x, repetitions, batch_size, seed)  # [R, N]
         known = np.isfinite(log_p) & np.isfinite(values).all(axis=0)
-        require(known.any(), f"log p(x) and {name}, each finite for the same example at least", num_finite=0)
+        require(known.any(), f"log p(x) and {name} both finite for at least one example", num_finite=0)
         values, excess = values[:, known], values[:, known].mean(axis=0) - log_p[known]
         noise = root_sum(np.std(values, axis=0, ddof=1)) / np.sqrt(repetitions)
         error = float(np.hypot(noise, root_sum(errors[known])))
@@ -124,13 +124,13 @@ def check_bound(model, x, exact=None, num_samples=5000, repetitions=20, batch_si
 
 
 class StandardErrorReport(NamedTuple):
-    """A reported standard error beside the spread of independent repeats; printing it gives a line.
+    """A reported standard error compared with the spread of independent repeats; prints as a line.
 
     Attributes:
-        standard_error: The reported one, its root mean square over examples and repeats.
-        spread: Standard deviation of the repeats, its root mean square over examples.
-        excess: Squared spread minus squared standard error, a mean.
-        excess_error: The standard error of that mean.
+        standard_error: Root mean square of the reported standard errors over examples and repeats.
+        spread: Root mean square of the repeats' standard deviation over examples.
+        excess: Mean of squared spread minus squared standard error.
+        excess_error: Standard error of that mean.
         coverage: Share of estimates whose interval of 1.96 standard errors covers log p(x): 0.95 for a normal.
     """
 
@@ -141,7 +141,7 @@ class StandardErrorReport(NamedTuple):
     coverage: float
 
     def is_wrong(self):
-        """Returns whether the two differ by a quarter, and by more than noise, four standard errors, explains."""
+        """Returns whether the two differ by more than a quarter, and by more than four standard errors of the difference."""
         is_other = max(self.spread, self.standard_error) > 1.25 * min(self.spread, self.standard_error)
         return is_other and abs(self.excess) > ERRORS * self.excess_error
 
@@ -150,14 +150,14 @@ class StandardErrorReport(NamedTuple):
 
 
 def check_standard_error(model, x, repeats=20, num_samples=1000, batch_size=None, seed=0, verbose=0):
-    r"""Compares the standard error of the estimate of log p(x) with the spread of independent repeats, and raises if it is another.
+    r"""Compares the standard error of the estimate of log p(x) with the spread of independent repeats, and raises if they differ.
 
     Args:
-        model: A model with `estimate_log_likelihood` (see `LatentModel`), yours or ours.
+        model: A model with `estimate_log_likelihood` (see `LatentModel`), yours or the library's.
         x: Examples [N, *].
-        repeats: Number of repeats R, at least two, each with a seed of its own.
+        repeats: Number of repeats R, at least two, each with its own seed.
         num_samples: Importance samples for each example in each repeat.
-        batch_size: Number of examples at a time; 100, or fewer large ones, if None.
+        batch_size: Number of examples at a time; if None, 100, or fewer if they are large.
         seed: Integer; the report is a function of it.
         verbose: 1 shows a progress bar.
 
@@ -165,7 +165,7 @@ def check_standard_error(model, x, repeats=20, num_samples=1000, batch_size=None
         A `StandardErrorReport`.
 
     Raises:
-        StandardErrorWrong: The standard error and the spread differ by a quarter, and by more than noise explains.
+        StandardErrorWrong: The standard error and the spread differ by more than a quarter, and by more than noise explains.
     """
     check_positive(repeats=repeats)
     require(repeats > 1, "repeats of at least 2: their spread is compared", repeats=repeats)
@@ -174,8 +174,8 @@ def check_standard_error(model, x, repeats=20, num_samples=1000, batch_size=None
     estimates = [model.estimate_log_likelihood(x, num_samples, batch_size, int(one)) for one in shown]
     log_p, error = (np.asarray([getattr(e, name) for e in estimates], "float64") for name in ("log_likelihood", "standard_error"))  # [R, N]
     known = np.isfinite(log_p + error).all(axis=0)
-    require(known.all(), "x of which log p(x) and its standard error are finite: leave out the others", num_not_finite=int(np.sum(~known)))
-    of_all = logsumexp(log_p, axis=0) - np.log(repeats)  # [N], whose own noise is in every difference from it
+    require(known.all(), "x for which log p(x) and its standard error are finite: leave out the others", num_not_finite=int(np.sum(~known)))
+    of_all = logsumexp(log_p, axis=0) - np.log(repeats)  # [N]; its own noise is in every difference from it
     squares = np.square(log_p - of_all) * repeats / (repeats - 1)
     excess = squares - np.square(error)
     noise = np.std(excess, ddof=1) / np.sqrt(excess.size) + np.mean(np.square(ROUNDING * log_p))
@@ -183,12 +183,12 @@ def check_standard_error(model, x, repeats=20, num_samples=1000, batch_size=None
     mean = [float(np.sqrt(np.mean(values))) for values in (np.square(error), squares)]
     report = StandardErrorReport(*mean, float(np.mean(excess)), float(noise), float(coverage))
     if report.is_wrong():
-        raise StandardErrorWrong(f"Expected the standard error to be the spread of {repeats} repeats. Received: {report}")
+        raise StandardErrorWrong(f"Expected the standard error to equal the spread of {repeats} repeats. Received: {report}")
     return report
 
 
 def objectives_of(model):
-    """Returns the bounds that a model is checked by, by name."""
+    """Returns the bounds that are checked for a model, by name."""
     bounds = bounds_of(model)
     return {
         "objective": model.objective,
@@ -199,7 +199,7 @@ def objectives_of(model):
 
 
 def root_sum(errors):
-    """Returns the standard error of a mean whose terms have these standard errors, [N]."""
+    """Returns the standard error of the mean of terms with these standard errors, [N]."""
     return float(np.sqrt(np.sum(np.square(errors))) / max(1, len(errors)))
 
 

@@ -1,4 +1,4 @@
-"""Models: a graphical model or a set of updates each; everything else is a combination of parts."""
+"""Models: one class per graphical model or set of updates; everything else is a combination of parts."""
 
 from keras_vaemix.models.adversarial_autoencoder import AdversarialAutoencoder
 from keras_vaemix.models.autoencoder import Autoencoder

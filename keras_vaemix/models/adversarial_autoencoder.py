@@ -1,4 +1,4 @@
-"""The adversarial autoencoder, WAE-GAN: a critic tells codes from draws of the prior."""
+"""The adversarial autoencoder, WAE-GAN, whose critic tells codes from draws of the prior."""
 
 import keras
 
@@ -9,19 +9,19 @@ from keras_vaemix.regularizers.adversarial import NonSaturating
 
 @register
 class AdversarialAutoencoder(CriticAutoencoder):
-    r"""Autoencoder that minimises :math:`E\,c(x, D(E(x))) + \lambda L_E`, with :math:`L_E` what its codes pay to a critic H.
+    r"""Autoencoder that minimises :math:`E\,c(x, D(E(x))) + \lambda L_E`, :math:`L_E` being the generator loss of a critic H.
 
-    A step is one of encoder and decoder, then `critic_steps` of the critic, who tells codes from draws of the prior.
+    A train step is one step of encoder and decoder, then `critic_steps` of the critic, which tells codes from draws of the prior.
 
     Args:
         encoder: Network E from examples [B, *] to latents [B, D].
-        decoder: Network D from latents [B, D] to what the cost takes.
+        decoder: Network D from latents [B, D] to the input of the cost.
         critic: Network H from latents [B, D] to a score [B, 1], without batch normalisation.
         prior: A `Prior` over D latents without trainable weights.
         cost: A `Cost` c.
         adversarial_loss: An `AdversarialLoss`; `NonSaturating()` by default.
         weight: :math:`\lambda`.
-        critic_steps: Steps of the critic in a step.
+        critic_steps: Number of critic steps in a train step.
         seed: Every draw is a function of this integer and of a counter kept as a weight.
 
     Raises:
@@ -38,7 +38,7 @@ class AdversarialAutoencoder(CriticAutoencoder):
         self.check_networks()
 
     def default_optimizers(self):
-        """Returns the critic's optimizer as in the WAE's code."""
+        """Returns the critic's optimizer from the WAE code."""
         return {"critic": keras.optimizers.Adam(5e-4, beta_1=0.5)}
 
     def updates(self):

@@ -15,20 +15,20 @@ from keras_vaemix.regularizers.penalties import Penalty
 class Autoencoder(AutoencodingModel):
     r"""Autoencoder with latents z = E(x) that minimises :math:`E\,c(x, D(E(x))) + \lambda D_Z(Q \| P) + \sum_r \Omega_r`.
 
-    The plain autoencoder, RAE-L2, RAE-GP and WAE-MMD are this class with other parts. Its prior is a fixed P, or a `FittedMixture` that
-    `fit_prior` fits to the codes of the training examples after training.
+    The plain autoencoder, RAE-L2, RAE-GP and WAE-MMD are this class with different parts. The prior is fixed, or is a `FittedMixture`
+    that `fit_prior` fits to the codes of the training examples after training.
 
     Args:
         encoder: Network E from examples [B, *] to latents [B, D].
-        decoder: Network D from latents [B, D] to what the cost takes.
+        decoder: Network D from latents [B, D] to the input of the cost.
         prior: A `Prior` over D latents that needs no encoder.
         cost: A `Cost` c.
         discrepancy: A `Discrepancy` between codes and draws of the prior, or None.
-        penalties: `Penalty` parts.
+        penalties: A sequence of `Penalty` parts.
         seed: Every draw is a function of this integer and of a counter kept as a weight.
 
     Raises:
-        ValueError: The networks do not fit the prior, or a discrepancy is to a prior that is fitted after training.
+        ValueError: The networks do not fit the prior, or a discrepancy is given with a prior that is fitted after training.
 
     Reference: I. Tolstikhin et al., *Wasserstein Auto-Encoders*, 2018, eq. 4; P. Ghosh et al., *From Variational to Deterministic
     Autoencoders*, 2020, eq. 3.
@@ -42,7 +42,7 @@ class Autoencoder(AutoencodingModel):
         for penalty in self.penalties:
             require_kind("penalties", penalty, Penalty)
         is_given = discrepancy is None or not prior.is_fitted_after_training
-        require(is_given, "a prior that there is before training, to which codes can be brought", prior=type(prior).__name__)
+        require(is_given, "a prior that is known before training, since the discrepancy compares codes with it", prior=type(prior).__name__)
         self.check_networks()
 
     @property
@@ -69,7 +69,7 @@ class Autoencoder(AutoencodingModel):
         """Fits a prior such as `FittedMixture` to the codes of the training examples x [N, *].
 
         Raises:
-            ValueError: The fit fails; the autoencoder stays as it is.
+            ValueError: The fit fails; the autoencoder is not changed.
         """
         if self.prior.is_fitted_after_training:
             self.check(x)

@@ -1,4 +1,4 @@
-"""The conditional-prior VAE: a category, a latent whose prior depends on it, and a posterior of both."""
+"""The conditional-prior VAE: a category, a latent whose prior depends on it, and a posterior over both."""
 
 import math
 
@@ -29,12 +29,12 @@ tfd = tfp.distributions
 class CPVAE(LatentModel):
     r"""Conditional-prior VAE, :math:`p(x, z, c) = p(c)\,p(z|c)\,p(x|z, c)` with posterior :math:`q(c|x)\,q(z|x, c)`.
 
-    The divergence is exact, by enumeration of the categories (eq. 8); the reconstruction is as `estimator` draws it in training. Every
-    reported figure is of hard categories: all of them, each with its probability, up to K = 64, else drawn ones.
+    The divergence is exact, by enumeration of the categories (eq. 8); in training `estimator` draws the categories of the reconstruction.
+    All reported figures use hard categories: all of them, weighted by their probabilities, up to K = 64, and drawn ones for larger K.
 
     The running mean of q(c|x) over the training set, the aggregate posterior q(c) (eq. 14), is the weight `aggregate`;
-    `adapt_aggregate` makes it exact. The paper's bound has a uniform p(c), its sampler draws c from q(c): that is
-    `sample_aggregate=True`, and `with_sampling_prior()` is the model of which those samples are. By default sampler and bound share p(c).
+    `adapt_aggregate` makes it exact. The paper's bound has a uniform p(c), but its sampler draws c from q(c): that is
+    `sample_aggregate=True`, and `with_sampling_prior()` returns the model with q(c) in both. By default sampler and bound share p(c).
 
     =======================  ==============================  =============================
     symbol                   meaning                         in code
@@ -50,18 +50,18 @@ class CPVAE(LatentModel):
         decoder: Network from latents [B, D], or from latents and one-hot categories [B, K], to the likelihood's parameters.
         prior: A `MixturePrior` of K diagonal normals over D latents: its weights are p(c), its components p(z|c).
         likelihood: A `Likelihood`.
-        heads: How a category changes q(z|x, c): `GatedHeads(D, K)` by default, or `SharedHeads(D, K)`, the amortised reading.
+        heads: How q(z|x, c) depends on the category: `GatedHeads(D, K)` by default, or `SharedHeads(D, K)`, the amortised variant.
         estimator: How training draws categories: `categories.Enumerated()`, the default for K up to 16, or `StraightThrough()`.
         follow_aggregate: Whether p(c) is the running q(c), in bound and sampler, instead of the prior's own weights.
-        sample_aggregate: Whether samples draw c from q(c) and not from p(c), as in the paper.
-        aggregate_rate: Share of a step's mean of q(c|x) in the running one.
-        objective: `ELBO()`: under an importance-weighted bound q(c|x) cancels and would not be trained.
+        sample_aggregate: Whether samples draw c from q(c) instead of p(c), as in the paper.
+        aggregate_rate: Weight of a batch's mean of q(c|x) in the running mean.
+        objective: `ELBO()`; in an importance-weighted bound q(c|x) cancels and would not be trained.
         seed: Every draw is a function of this integer and of a counter kept as a weight.
-        category_posterior: Where q(c|x) comes from: `EncodedCategories()`, the encoder, by default, or `HeldCategories.of(encoder)`.
+        category_posterior: Source of q(c|x): by default the encoder, `EncodedCategories()`, or a fixed one, `HeldCategories.of(encoder)`.
 
     Raises:
-        ValueError: The encoder's outputs, the decoder's inputs or the heads do not fit the prior, or held categories the encoder; the
-            objective is no plain ELBO.
+        ValueError: The encoder's outputs, the decoder's inputs or the heads do not fit the prior, held categories do not fit the encoder,
+            or the objective is not a plain ELBO.
 
     Reference: F. Lavda, M. Gregorova, A. Kalousis, *Improving VAE generations of multimodal data through data-dependent conditional
     priors*, 2020, Eq. 3 to 14.
@@ -95,7 +95,7 @@ class CPVAE(LatentModel):
         self.temperature = self.add_weight(
             (), lambda shape, dtype: tf.cast(self.estimator.temperature, dtype), name="temperature", trainable=False, dtype="float32"
         )
-        # Not trained: replicas leave the mean of what they saw.
+        # Not trained: replicas average their values.
         self.aggregate = self.add_weight(
             (k,), lambda shape, dtype: tf.fill(shape, 1 / k), name="aggregate", trainable=False, dtype="float32", aggregation="mean"
         )
@@ -116,8 +116,8 @@ class CPVAE(LatentModel):
         self.category_posterior.check(self.encoder)
         received = [tuple(one.shape) for one in self.decoder.inputs]
         alone, both = [(None, d)], [(None, d), (None, k)]
-        require(received in (alone, both), f"decoder with inputs {alone}, or {both} to see the category", inputs=received)
-        expected = "objective=ELBO() with its closed form, or MonteCarlo(): other bounds are not of z and c"
+        require(received in (alone, both), f"decoder with inputs {alone}, or {both} if it takes the category", inputs=received)
+        expected = "objective=ELBO() with ClosedForm() or MonteCarlo(): other bounds do not cover both z and c"
         is_elbo = isinstance(self.objective, ELBO) and isinstance(self.objective.kl, ClosedForm | MonteCarlo)
         require(is_elbo, expected, objective=self.objective)
         can_follow = not (getattr(prior, "learn_weights", False) and (self.follow_aggregate or self.sample_aggregate))
@@ -140,7 +140,7 @@ class CPVAE(LatentModel):
 
     @property
     def takes_component(self):
-        """Whether the decoder sees the category."""
+        """Whether the decoder takes the category."""
         return len(self.decoder.inputs) > 1
 
     @property
@@ -158,7 +158,7 @@ class CPVAE(LatentModel):
         return tf.math.log(self.aggregate + 1e-12) if self.follow_aggregate else self.prior.log_weights()
 
     def infer(self, x, training=False):
-        """Returns log q(c|x) [B, K], and the mean and the scale of z that the heads share, [B, D]."""
+        """Returns log q(c|x) [B, K], and the mean and scale of z before the heads, [B, D]."""
         logits, rest = self.encoder_outputs(x, training)
         return self.category_posterior.log_probs(x, logits), *self.heads.split(rest)
 
@@ -214,13 +214,13 @@ class CPVAE(LatentModel):
         return unfold(self.decoder(inputs, training=training), tf.shape(z)[0])
 
     def values_of_example(self):
-        """Returns how many values the decoder computes for one example and category."""
+        """Returns the number of values that the decoder computes for one example and category."""
         return sum(math.prod(layer.output.shape[1:]) for layer in self.decoder.layers)
 
     # The aggregate posterior.
 
     def track(self, batch, log_q):
-        """Moves the aggregate posterior towards the batch's."""
+        """Moves the aggregate posterior towards the mean of the batch."""
         of_batch = tf.stop_gradient(global_mean(tf.exp(log_q), axis=0, weight=batch.weight))
         self.aggregate.assign_add(self.aggregate_rate * (of_batch - self.aggregate))
 
@@ -235,7 +235,7 @@ class CPVAE(LatentModel):
         self.adapt_aggregate(x, verbose=verbose)
 
     def with_sampling_prior(self):
-        """Returns the model whose p(c) is that of the sampler: this one, or one with the same layers and the aggregate q(c) as p(c)."""
+        """Returns the model whose p(c) is the sampler's: this one, or one with the same layers and the aggregate q(c) as p(c)."""
         if not self.sample_aggregate or self.follow_aggregate:
             return self
         names = ("encoder", "decoder", "prior", "likelihood", "heads", "estimator", "objective", "category_posterior")
@@ -246,7 +246,7 @@ class CPVAE(LatentModel):
     # Plain tensors, which export.
 
     def decode(self, z, component=None):
-        """Returns the mean of p(x|z, c), [B, *], for z [B, D] and categories [B], which a decoder that does not see them leaves out."""
+        """Returns the mean of p(x|z, c), [B, *], for z [B, D] and categories [B], which are ignored unless the decoder takes them."""
         if self.takes_component:
             params = self.decoder([z, tf.one_hot(component, self.num_components)], training=False)
         else:
@@ -254,7 +254,7 @@ class CPVAE(LatentModel):
         return self.likelihood.mean(tf.cast(params, tf.float32))
 
     def call(self, x):
-        """Returns the reconstruction of x: the mean of p(x|z, c) for the likeliest c and the mean of q(z|x, c)."""
+        """Returns the reconstruction of x: the mean of p(x|z, c) at the most likely c and the mean of q(z|x, c)."""
         log_q, loc, scale = self.infer(x)
         component = tf.argmax(log_q, axis=-1)
         z = self.heads.select(loc, scale, tf.one_hot(component, self.num_components)).distribution.loc

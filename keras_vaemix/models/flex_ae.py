@@ -1,4 +1,4 @@
-"""FlexAE: an autoencoder whose prior is a trained generator that meets its codes half way."""
+"""FlexAE: an autoencoder whose prior is a generator, trained together with the codes to match each other."""
 
 import keras
 import tensorflow as tf
@@ -18,27 +18,27 @@ from keras_vaemix.regularizers.adversarial import Wasserstein
 class FlexAE(CriticAutoencoder):
     r"""Autoencoder with a learned prior :math:`P_\psi = G(n)`: :math:`\inf E\,c(x, D(E(x))) + \lambda D_Z(Q \| P_\psi)`.
 
-    A step is one of each loss in turn, `critic_steps` of the critic's:
+    A train step takes one step down each loss in turn, and `critic_steps` down the critic's:
 
     .. math::
         L_{AE} = E\,c(x, D(E(x))), \quad L_H = E\,H(E(x)) - E\,H(G(n)) + 10\,E(\|\nabla H\| - 1)^2, \quad
         L_G = E\,H(G(n)), \quad L_E = -E\,H(E(x)).
 
-    They are the paper's with the sign of the critic turned. Its :math:`\lambda` is in the optimizers' learning rates.
+    They are the paper's with the critic's sign reversed. The paper's :math:`\lambda` is absorbed by the optimizers' learning rates.
 
-    With an image critic I, as in the published code (FlexAE-SR), there are also :math:`L_I`, the Wasserstein loss between examples and what
-    random mixtures of two codes are decoded to, and :math:`L_S = -E\,I(D(\text{mixture}))`, a step of encoder and decoder before G.
+    With an image critic I, as in the published code (FlexAE-SR), there are also :math:`L_I`, the Wasserstein loss between examples and
+    decoded random mixtures of two codes, and :math:`L_S = -E\,I(D(\text{mixture}))`, which encoder and decoder minimise before G's step.
 
     Args:
         encoder: Network E from examples [B, *] to latents [B, D].
-        decoder: Network D from latents [B, D] to what the cost takes.
+        decoder: Network D from latents [B, D] to the input of the cost.
         critic: Network H from latents [B, D] to a score [B, 1], without batch normalisation.
         generator: Network G from noise [B, D'] to latents [B, D], :math:`D' \ge D`.
-        prior: The `Prior` of the noise, over D' dimensions.
+        prior: A `Prior` of the noise, over D' dimensions.
         cost: A `Cost` c.
-        image_critic: Network I from examples [B, *] to a score [B, 1], without batch normalisation; None for no smoothing.
+        image_critic: Network I from examples [B, *] to a score [B, 1], without batch normalisation, or None for no smoothing.
         adversarial_loss: `Wasserstein()` by default.
-        critic_steps: Steps of each critic in a step.
+        critic_steps: Number of steps of each critic in a train step.
         seed: Every draw is a function of this integer and of a counter kept as a weight.
 
     Raises:
@@ -66,7 +66,7 @@ class FlexAE(CriticAutoencoder):
         return self.generator.output_shape[-1]
 
     def default_optimizers(self):
-        """Returns the optimizers of the published code: against 2e-4 of the autoencoder's Adam. The smoother's rate is not published."""
+        """Returns the published code's optimizers, whose autoencoder has Adam with rate 2e-4; the smoother's rate is not published."""
         adam = keras.optimizers.Adam
         optimizers = {"critic": adam(1e-4, 0.0, 0.9), "generator": adam(2e-4, 0.0, 0.9), "encoder": adam(1e-5, 0.0, 0.9)}
         smooth = {"image_critic": adam(2e-4, 0.5, 0.9), "smoother": adam(1e-5, 0.5, 0.9)}
@@ -99,12 +99,12 @@ class FlexAE(CriticAutoencoder):
         return {"cost": self.costs(x, z, training)}
 
     def real(self, n, seed):
-        """Returns draws of the learned prior as in training, [n, D]."""
+        """Returns draws of the learned prior in training mode, [n, D]."""
         noise, _ = draw(self.prior.sampler(), n, -1, seed)
         return tf.cast(self.generator(noise, training=True), tf.float32)
 
     def generator_losses(self, batch, seed, training):
-        """Returns the loss of the prior over as many draws as there are examples."""
+        """Returns the generator's loss, over as many draws as there are examples."""
         loss = self.adversarial_loss.real_side_loss(self.score(self.real(tf.shape(batch.x)[0], seed), training=True))
         return {"generator": Terms(loss, {"generator_loss": loss})}
 
@@ -114,7 +114,7 @@ class FlexAE(CriticAutoencoder):
     # Smoothing.
 
     def mixed(self, x, seed):
-        """Returns what random mixtures of two codes of the batch are decoded to, [B, *]."""
+        """Returns decoded random mixtures of two codes of the batch, [B, *]."""
         z = self.codes(x)
         share = tf.random.stateless_uniform([tf.shape(x)[0], 1], fold_in(seed, 0))
         return self.cost.mean(without_state_updates(self.decoder, share * z + (1.0 - share) * reversed_rows(z)))
@@ -130,6 +130,6 @@ class FlexAE(CriticAutoencoder):
         return {"image_critic": Terms(loss, {"image_critic_loss": loss})}
 
     def smoothing_losses(self, batch, seed, training):
-        """Returns what decoded mixtures of codes pay to the image critic."""
+        """Returns the generator loss of decoded mixtures of codes under the image critic."""
         loss = self.adversarial_loss.generator_loss(self.score_of_images(self.mixed(batch.x, seed), training=True))
         return {"smoother": Terms(loss, {"smoothing_loss": loss})}

@@ -1,4 +1,4 @@
-"""GAMIX-VAE: a VAE whose posterior counts as one mixture, of which only the moments are held to the prior."""
+"""GAMIX-VAE: a VAE that treats the posteriors as one mixture and matches only its moments to the prior."""
 
 import keras
 import numpy as np
@@ -23,24 +23,24 @@ class GAMIXVAE(OneLevelModel):
     .. math:: \beta_1 KL(N(\bar\mu, \bar\sigma^2) \| N(0, I)) + \beta_2 \frac1b \sum_i KL_{11}(\sigma_i^2)
         - \frac1b \sum_i E_{q_i} \log p(x_i|z) + \lambda L_{adv}
 
-    with moments over the examples of all replicas. This is **not** an ELBO: no example pays for what it tells of itself. `evaluate` reports
-    it as the loss; `estimate_log_likelihood` and the ELBO beside it are those of p(z) p(x|z) with the prior that is sampled: N(0, I) as
-    in the paper, or a `FittedMixture`, which `fit_prior` fits to draws of the aggregate posterior over the training set.
+    with moments over the examples of all replicas. This is **not** an ELBO: it does not charge the information that a code holds about its
+    own example. `evaluate` reports it as the loss; the ELBO and `estimate_log_likelihood` are those of p(z) p(x|z) with the prior used for
+    sampling: N(0, I) as in the paper, or a `FittedMixture`, which `fit_prior` fits to the aggregate posterior over the training set.
 
     Args:
         encoder: Network from examples [B, *] to means and log-variances, [B, 2 D].
         decoder: Network from latents [B, D] to the likelihood's parameters.
         prior: `StandardNormal(D)` or `FittedMixture(D, K)`.
-        likelihood: `Laplace(scale)` in the paper, with :math:`\beta_3` = 1 / scale (eq. 12 with the sign that raises the likelihood).
+        likelihood: `Laplace(scale)` in the paper, with :math:`\beta_3` = 1 / scale (eq. 12 with the sign that maximises the likelihood).
         discriminator: Network from examples to scores of patches [B, *, *, 1], or None.
         moments: `TotalMoments()` by default; `MeanMoments()` is the paper's, `EachPosterior()` the plain VAE.
-        adversarial_loss: That of the discriminator; `LeastSquares()` by default, not `Wasserstein`, which pairs real and fake.
+        adversarial_loss: The discriminator's `AdversarialLoss`; `LeastSquares()` by default, not `Wasserstein`, which pairs real and fake.
         moment_weight: :math:`\beta_1`.
         variance_weight: :math:`\beta_2`.
         adversarial_weight: :math:`\lambda`.
-        discriminate_samples: Whether the discriminator sees decoded draws of what is sampled beside the reconstructions, as many. The
-            paper's sees reconstructions alone (Section 3.2), and says nothing of latents between those of examples.
-        memory: Share m of earlier batches in the moments, in [0, 1), for small batches; gradients are those of the batch's own.
+        discriminate_samples: Whether the discriminator also sees as many decoded draws from the sampler as reconstructions. The paper's
+            sees only reconstructions (Section 3.2), and so does not constrain latents between those of examples.
+        memory: Weight m of earlier batches in the moments, in [0, 1), for small batches; gradients are those of the current batch alone.
         seed: Every draw is a function of this integer and of a counter kept as a weight.
 
     Raises:
@@ -90,7 +90,7 @@ class GAMIXVAE(OneLevelModel):
         self.running_variance = self.add_weight((d,), "ones", name="running_variance", trainable=False, dtype="float32", aggregation="mean")
 
     def check_batch_size(self, batch_size):
-        require(batch_size >= 2, "a global batch of at least 2 examples, whose moments exist: raise batch_size", batch_size=batch_size)
+        require(batch_size >= 2, "a global batch of at least 2 examples, so that moments exist: raise batch_size", batch_size=batch_size)
 
     # Training.
 
@@ -108,9 +108,9 @@ class GAMIXVAE(OneLevelModel):
         return ["loss", self.figure_name("reconstruction"), "moment_kl", "variance_kl", "aggregate_variance", *adversarial]
 
     def losses(self, batch, seed, training):
-        """Returns the objective (13) over the batch, and the discriminator's loss on the images that were made for it.
+        """Returns the objective (eq. 13) over the batch, and the discriminator's loss on the same images.
 
-        Of validation data the loss is without its adversarial term, which cannot be compared between epochs, and with beta = 1.
+        The validation loss has beta = 1 and no adversarial term, which cannot be compared between epochs.
         """
         x = batch.x
         mean, log_variance = self.posterior_params(self.encoder(x, training=training))
@@ -124,7 +124,7 @@ class GAMIXVAE(OneLevelModel):
             "variance_kl": self.variance_weight * self.moments.variance_divergence(variance),
             "aggregate_variance": tf.reduce_mean(spread + rest),
         }
-        beta = tf.convert_to_tensor(self.beta) if training else 1.0  # below one in a warm-up
+        beta = tf.convert_to_tensor(self.beta) if training else 1.0  # below one during a warm-up
         reconstruction = tf.reduce_mean(terms[self.figure_name("reconstruction")])
         loss = beta * (terms["moment_kl"] + terms["variance_kl"]) - reconstruction
         if self.discriminator is None:
@@ -136,7 +136,7 @@ class GAMIXVAE(OneLevelModel):
         return {"model": Terms(loss, {"loss": loss, **terms}), "discriminator": discriminator}
 
     def fake(self, params, fresh, training):
-        """Returns what the discriminator tells from examples: reconstructions, and decoded draws of what is sampled."""
+        """Returns the images that the discriminator tells from examples: reconstructions, and decoded draws from the sampler."""
         image = self.likelihood.mean(params)
         if not self.discriminate_samples:
             return image
@@ -144,7 +144,7 @@ class GAMIXVAE(OneLevelModel):
         return tf.concat([image, samples], axis=0)
 
     def discriminator_terms(self, x, fake, seed, training):
-        """Returns the discriminator's loss for examples against the images `fake`; its spectral norms are taken in training alone."""
+        """Returns the discriminator's loss for examples against the images `fake`; spectral norms are updated only in training."""
         score = self.score if training else lambda images, training: self.score(images)
         loss = self.adversarial_loss.critic_loss(score, x, fake, seed)
         return Terms(loss, {"discriminator_loss": loss})
@@ -155,9 +155,9 @@ class GAMIXVAE(OneLevelModel):
         return mean, tf.clip_by_value(log_variance, *self.posterior.log_variance_limits)
 
     def global_moments(self, mean, variance, training):
-        """Returns mean and variance [D] of the global posterior, with what is remembered of earlier batches, and the rest of the variance.
+        """Returns mean and variance [D] of the global posterior, with the memory of earlier batches, and the rest of the variance.
 
-        They are those of the mixture of what is remembered, with weight m, and of the batch: variances of both, and of their means.
+        They are the moments of a mixture of the memory, with weight m, and the batch: the variance includes that between their means.
         """
         m = self.memory
         if m == 0:
@@ -172,14 +172,14 @@ class GAMIXVAE(OneLevelModel):
         return *(own + tf.stop_gradient(value - own) for own, value in zip((center, spread), both, strict=True)), rest
 
     def latents(self, mean, log_variance, center, spread, seed):
-        """Returns draws of the posteriors (eq. 4) and as many of what is sampled: N(0, I), or the aggregate's moments [D]."""
+        """Returns draws from the posteriors (eq. 4), and as many from N(0, I) or from the normal with the aggregate's moments [D]."""
         noise, other = (tf.random.stateless_normal(tf.shape(mean), fold_in(seed, i)) for i in range(2))
         if self.prior.is_fitted_after_training:
             other = tf.stop_gradient(center + tf.sqrt(spread) * other)
         return mean + tf.exp(0.5 * log_variance) * noise, other
 
     def score(self, images, training=False):
-        """Returns the discriminator's scores of patches, in float32; training is its own move, in which spectral norms are taken."""
+        """Returns the discriminator's scores of patches, in float32; `training` is for its own update, which updates spectral norms."""
         return tf.cast(self.discriminator(images, training=training), tf.float32)
 
     # The sampler.
@@ -187,14 +187,14 @@ class GAMIXVAE(OneLevelModel):
     def fit_prior(self, x, batch_size=None, verbose=0):
         r"""Fits a `FittedMixture` to the aggregate posterior over the training examples x [N, *].
 
-        One component has its moments, :math:`\mathrm{Cov}(\mu_i) + \mathrm{diag}\,E[\sigma_i^2]`; more are fitted to draws.
+        One component takes its moments, :math:`\mathrm{Cov}(\mu_i) + \mathrm{diag}\,E[\sigma_i^2]`; several are fitted to draws.
 
         Raises:
-            ValueError: There are no two examples, whose moments exist, or fewer than components.
+            ValueError: There are fewer than two examples, or fewer than components.
         """
         if not self.prior.is_fitted_after_training:
             return
-        require(len(x) >= 2, "at least 2 training examples, whose moments exist", examples=len(x))
+        require(len(x) >= 2, "at least 2 training examples, so that moments exist", examples=len(x))
         if self.prior.num_components == 1:
             mean, variance = self.posterior_moments(x, batch_size, verbose)
             self.prior.set_moments(mean.mean(axis=0), np.atleast_2d(np.cov(mean, rowvar=False, bias=True)) + np.diag(variance.mean(axis=0)))
@@ -225,7 +225,7 @@ class GAMIXVAE(OneLevelModel):
             yield start, self.posterior_params(self.encoder(batch, training=False))
 
     def sampled_by(self, prior):
-        """Returns a GAMIX-VAE of the same encoder and decoder with another prior, without the discriminator."""
+        """Returns a GAMIX-VAE with the same encoder and decoder, another prior, and no discriminator."""
         weights = {"moment_weight": self.moment_weight, "variance_weight": self.variance_weight}
         return GAMIXVAE(self.encoder, self.decoder, prior, self.likelihood, moments=self.moments, **weights, seed=self.seed)
 

@@ -1,4 +1,4 @@
-"""The Gaussian-mixture VAE: a latent whose mixture prior is made by a second latent."""
+"""The Gaussian-mixture VAE: a latent with a mixture prior that a second latent parameterises."""
 
 from typing import NamedTuple
 
@@ -20,9 +20,9 @@ tfd = tfp.distributions
 class GMVAE(TwoLevelModel):
     r"""Gaussian-mixture VAE, :math:`p(w)\,p(c)\,p(z|w, c)\,p(x|z)` with posterior :math:`q(w|x)\,q(z|x)\,p(c|z, w)`.
 
-    The K components of p(z|w, c) come from one network of w. With the exact posterior of the category c, c sums out:
-    :math:`p(z|w) = \frac1K \sum_k N(z; \mu_k(w), \mathrm{diag}\,\sigma_k^2(w))`. The paper charges the divergence of z for each
-    category apart, with weights p(c|z, w) of one draw, as if c and z were independent given x; this is the bound of its eq. 2 itself.
+    One network maps w to the K components of p(z|w, c). With the exact posterior of the category c, c sums out:
+    :math:`p(z|w) = \frac1K \sum_k N(z; \mu_k(w), \mathrm{diag}\,\sigma_k^2(w))`. The paper takes the divergence of z for each
+    category separately, with weights p(c|z, w) of one draw, as if c and z were independent given x; this is the bound of its eq. 2 itself.
 
     Args:
         top_encoder: Network from examples [B, *] to 2 D2 outputs: q(w|x).
@@ -32,8 +32,8 @@ class GMVAE(TwoLevelModel):
         prior: A `Prior` over w; `StandardNormal` in the paper.
         likelihood: A `Likelihood`.
         num_components: Number of categories K.
-        posterior: A `DiagonalNormal`: the limits of every log-variance.
-        objective: The bound that training raises; `ELBO()` by default.
+        posterior: A `DiagonalNormal`, whose limits apply to every log-variance.
+        objective: The bound that training maximises; `ELBO()` by default.
         seed: Every draw is a function of this integer and of a counter kept as a weight.
 
     Raises:
@@ -60,7 +60,7 @@ class GMVAE(TwoLevelModel):
         super().__init__(top_encoder, prior, likelihood, posterior, objective, seed, **kwargs)
         self.encoder, self.conditional, self.decoder = encoder, conditional, decoder
         self._num_components = num_components
-        require(prior.num_components == 1, "a prior of w that is no mixture", num_components=prior.num_components)
+        require(prior.num_components == 1, "a prior of w that is not a mixture", num_components=prior.num_components)
         size = decoder.input_shape[-1]
         for what, received, expected in (
             ("encoder with input", encoder.input_shape, top_encoder.input_shape),
@@ -77,7 +77,7 @@ class GMVAE(TwoLevelModel):
 
     @property
     def family(self):
-        """The mixture of normals into which `conditional` makes w."""
+        """The mixture of normals that `conditional` parameterises."""
         return NormalMixturePosterior(self.num_components, log_variance_limits=self.posterior.log_variance_limits)
 
     @property
@@ -90,7 +90,7 @@ class GMVAE(TwoLevelModel):
 
     @property
     def extra_noise(self):
-        """Sampling needs noise of z beside that of w."""
+        """The noise of z, which sampling needs in addition to that of w."""
         return {"eps_lower": self.latent_sizes["z"]}
 
     # Densities.
@@ -140,7 +140,7 @@ class GMVAE(TwoLevelModel):
     # Components.
 
     def sampler(self):
-        """Returns that of w with K equal components: which one is drawn is the category."""
+        """Returns the sampler of w with K equally likely components, which are the categories."""
         return UniformCategories(self.prior.sampler(self.encode_top), self.num_components)
 
     def decoder_inputs(self, z, component, noise):
@@ -157,7 +157,7 @@ class GMVAE(TwoLevelModel):
 
 
 class UniformCategories(NamedTuple):
-    """A sampler without components of its own, with a category of K equally likely ones beside each draw."""
+    """A sampler that adds to each draw of another one a category, uniform over K."""
 
     single: Sampler
     num_components: int

@@ -1,4 +1,4 @@
-"""The variational autoencoder with two levels of latents, and any prior on the upper one."""
+"""The variational autoencoder with two levels of latents and any prior on the upper one."""
 
 from keras_vaemix.core.part import register
 from keras_vaemix.models.base.hierarchical import HierarchicalModel
@@ -8,7 +8,7 @@ from keras_vaemix.models.base.hierarchical import HierarchicalModel
 class HierarchicalVAE(HierarchicalModel):
     r"""Two-level VAE, :math:`p(z_2)\,p(z_1|z_2)\,p(x|z_1, z_2)` with posterior :math:`q(z_2|x)\,q(z_1|x, z_2)`.
 
-    With a standard normal on z2 it is the HVAE, with a `VampPrior` the paper's HVP. The divergence of z1 given z2 is exact.
+    With a standard normal prior of z2 it is the HVAE, with a `VampPrior` the paper's HVP. The divergence of z1 given z2 is exact.
 
     ==========================  ============================  =================
     symbol                      meaning                       in code
@@ -25,10 +25,10 @@ class HierarchicalVAE(HierarchicalModel):
         encoder: Network from examples [B, *] and z2 [B, D2] to 2 D1 outputs.
         conditional: Network from z2 [B, D2] to 2 D1 outputs.
         decoder: Network from z1 [B, D1] and z2 [B, D2] to the likelihood's parameters.
-        prior: A `Prior` over z2; the components of the model are its.
+        prior: A `Prior` over z2, whose components are those of the model.
         likelihood: A `Likelihood`.
-        posterior: A `DiagonalNormal`: the limits of every log-variance.
-        objective: The bound that training raises; `ELBO()` by default.
+        posterior: A `DiagonalNormal`, whose limits apply to every log-variance.
+        objective: The bound that training maximises; `ELBO()` by default.
         seed: Every draw is a function of this integer and of a counter kept as a weight.
 
     Raises:

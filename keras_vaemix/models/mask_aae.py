@@ -1,4 +1,4 @@
-"""MaskAAE: an adversarial autoencoder that finds how many latents it needs."""
+"""MaskAAE: an adversarial autoencoder that learns how many latents it needs."""
 
 import math
 
@@ -17,7 +17,7 @@ from keras_vaemix.priors import StandardNormal
 from keras_vaemix.regularizers.adversarial import Wasserstein
 
 LAST_POLARITY = 2048.0
-CODE_STEPS = 500_000  # of a run of the paper's code
+CODE_STEPS = 500_000  # train steps of a run of the paper's code
 
 
 def clocks(latent_dim, num_steps=CODE_STEPS):
@@ -25,7 +25,7 @@ def clocks(latent_dim, num_steps=CODE_STEPS):
 
     .. math:: R = \begin{cases} 75 & D \le 20 \\ \min(10000, \lfloor 1125\,D / 10 \rfloor) & D > 20 \end{cases}
 
-    in the code, whose runs have 500,000 steps: both are multiplied by `num_steps` / 500,000, rounded, and at least one.
+    in the code, whose runs have 500,000 steps. Both are multiplied by `num_steps` / 500,000 and rounded, and are at least one.
     """
     growth = 75 if latent_dim <= 20 else min(10_000, math.floor(1125 * latent_dim / 10))
     return tuple(max(1, round(steps * num_steps / CODE_STEPS)) for steps in (growth, 5 * growth))
@@ -35,32 +35,32 @@ def clocks(latent_dim, num_steps=CODE_STEPS):
 class MaskAAE(CriticAutoencoder):
     r"""Adversarial autoencoder with a learned mask :math:`a = 1 - e^{-M}` on latents and prior: D(a z) of z = E(x), and a n of n ~ P.
 
-    A step is one of each loss in turn, `critic_steps` of the critic's:
+    A train step takes one step down each loss in turn, and `critic_steps` down the critic's:
 
     .. math::
         L_{AE} &= E\,c(x, D(a z)) + v\,\mathrm{mean}_j\,\mathrm{Var}(z_j)\,e^{-10 a_j^2} \\
         L_H &= E\,H(a z) - E\,H(a n) + 10\,E (\|\nabla H\| - 1)^2, \qquad L_E = -E\,H(a z) \\
         L_M &= f\,E\,c(x, D(a z)) + \left(1 - (E\,H(a z) - E\,H(a n))\right)^2 + c_t \sum_j |a_j (1 - a_j)|
 
-    where :math:`c_t = \min(2 / D \cdot 2^{\lfloor t / 4R \rfloor}, 2048)` polarises the mask. Samples, reconstructions and the export have
-    only the latents with :math:`a_j \ge 0.1`. The code of the paper divides the losses of autoencoder and mask by five after 5 R
-    steps; here `default_optimizers` and `recipe_optimizer` divide their learning rates, which adaptive steps would undo. Both clocks count
-    steps of the code's runs of 500,000: for a shorter run, scale them by its length (`clocks`). The code draws a fresh batch for each of
-    the eight moves of a step (one of the autoencoder, five of the critic, one of the encoder, one of the mask); here they share one.
+    where :math:`c_t = \min(2 / D \cdot 2^{\lfloor t / 4R \rfloor}, 2048)` polarises the mask. Samples, reconstructions and exports use
+    only the latents with :math:`a_j \ge 0.1`. The paper's code divides the losses of autoencoder and mask by five after 5 R steps; here
+    `default_optimizers` and `recipe_optimizer` divide their learning rates, since adaptive optimizers undo a scaling of the loss. Both
+    clocks refer to the code's runs of 500,000 steps: for a shorter run, scale them by its length (`clocks`). The code draws a fresh batch
+    for each of the eight updates in a step (one of the autoencoder, five of the critic, one each of encoder and mask); here they share one.
 
     Args:
         encoder: Network E from examples [B, *] to latents [B, D].
-        decoder: Network D from latents [B, D] to what the cost takes.
+        decoder: Network D from latents [B, D] to the input of the cost.
         critic: Network H from latents [B, D] to a score [B, 1].
-        prior: `StandardNormal(D)`: as many latents as the model may use.
+        prior: `StandardNormal(D)`, where D is the largest number of latents that the model may use.
         cost: A `Cost` c, in the paper the mean cross-entropy of a pixel.
-        growth_steps: R, in steps: the weight of the mask's hardening doubles every 4 R; the code's for D latents if None.
-        decay_steps: Steps after which the learning rates of autoencoder and mask fall to a fifth; the code's for D latents if None.
+        growth_steps: R, in steps: :math:`c_t` doubles every 4 R steps; if None, the code's for D latents.
+        decay_steps: Steps after which the learning rates of autoencoder and mask fall to a fifth; if None, the code's for D latents.
         fidelity: Factor f of the cost in the mask's loss.
         masked_variance: Factor v of the variance of masked latents.
-        threshold: Where a latent counts as active.
+        threshold: Mask value from which a latent counts as active.
         adversarial_loss: `Wasserstein()` by default.
-        critic_steps: Steps of the critic in a step.
+        critic_steps: Number of critic steps in a train step.
         seed: Every draw is a function of this integer and of a counter kept as a weight.
 
     Reference: A. Mondal et al., *MaskAAE: Latent Space Optimization for Adversarial Auto-Encoders*, 2020, and their code.
@@ -107,7 +107,7 @@ class MaskAAE(CriticAutoencoder):
         return 1.0 - tf.exp(-tf.convert_to_tensor(self.raw_mask))
 
     def mask(self):
-        """Returns a with zeros where it is below the threshold, [D]: what samples and reconstructions are made with."""
+        """Returns a with values below the threshold set to zero, [D], as used for samples and reconstructions."""
         a = self.soft_mask()
         return tf.where(a >= self.threshold, a, 0.0)
 
@@ -124,7 +124,7 @@ class MaskAAE(CriticAutoencoder):
     # Training.
 
     def recipe_optimizer(self):
-        """Returns the optimizer of autoencoder and mask in the code: RMSprop whose rate falls to a fifth after `decay_steps`."""
+        """Returns the paper's optimizer for autoencoder and mask: RMSprop whose rate falls to a fifth after `decay_steps`."""
         rate = keras.optimizers.schedules.PiecewiseConstantDecay([self.decay_steps or clocks(self.latent_dim())[1]], [5e-4, 1e-4])
         return keras.optimizers.RMSprop(rate, epsilon=1e-10)
 
@@ -175,7 +175,7 @@ class MaskAAE(CriticAutoencoder):
         return self.pruned()
 
     def pruned(self):
-        """Returns the `Autoencoder` with the active latents alone: it makes the same samples and reconstructions.
+        """Returns an `Autoencoder` with only the active latents, which gives the same samples and reconstructions.
 
         Raises:
             ValueError: No latent is active.
@@ -190,7 +190,7 @@ class MaskAAE(CriticAutoencoder):
 
 
 def constant_map(matrix):
-    """Returns a layer that multiplies by a matrix and is not trained."""
+    """Returns an untrained layer that multiplies by a matrix."""
     layer = keras.layers.Dense(matrix.shape[1], use_bias=False, trainable=False, dtype="float32")
     layer.build((None, matrix.shape[0]))
     layer.set_weights([matrix])

@@ -1,4 +1,4 @@
-"""The two-level variational autoencoder whose decoder sees the previous pixels."""
+"""The two-level variational autoencoder with an autoregressive pixel decoder."""
 
 import tensorflow as tf
 
@@ -11,17 +11,17 @@ from keras_vaemix.models.base.pixel_decoding import PixelDecoding
 class PixelHierarchicalVAE(PixelDecoding, HierarchicalModel):
     r"""Two-level VAE with an autoregressive decoder, :math:`p(x|z_1, z_2) = \prod_i p(x_i | x_{<i}, z_1, z_2)`: the PixelHVAE.
 
-    `sample`, `decode` and `reconstruct` return *samples* of p(x|z1, z2), where those of `HierarchicalVAE` return means.
+    `sample`, `decode` and `reconstruct` return *samples* of p(x|z1, z2), while those of `HierarchicalVAE` return means.
 
     Args:
         top_encoder: Network from examples [B, H, W, C] to 2 D2 outputs.
         encoder: Network from examples and z2 [B, D2] to 2 D1 outputs.
         conditional: Network from z2 [B, D2] to 2 D1 outputs.
-        decoder: A `networks.PixelCNN` from both latents side by side, [B, D1 + D2], and examples to the likelihood's parameters.
-        prior: A `Prior` over z2; the components of the model are its.
+        decoder: A `networks.PixelCNN` from both latents, concatenated [B, D1 + D2], and examples to the likelihood's parameters.
+        prior: A `Prior` over z2, whose components are those of the model.
         likelihood: A `Likelihood`.
-        posterior: A `DiagonalNormal`: the limits of every log-variance.
-        objective: The bound that training raises; `ELBO()` by default.
+        posterior: A `DiagonalNormal`, whose limits apply to every log-variance.
+        objective: The bound that training maximises; `ELBO()` by default.
         seed: Every draw is a function of this integer and of a counter kept as a weight.
 
     Raises:

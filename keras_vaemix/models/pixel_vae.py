@@ -1,4 +1,4 @@
-"""The variational autoencoder whose decoder sees the previous pixels."""
+"""The variational autoencoder with an autoregressive pixel decoder."""
 
 import tensorflow as tf
 
@@ -11,9 +11,9 @@ from keras_vaemix.models.base.pixel_decoding import PixelDecoding
 class PixelVAE(PixelDecoding, OneLevelModel):
     r"""Variational autoencoder with an autoregressive decoder, :math:`p(x|z) = \prod_i p(x_i | x_{<i}, z)`.
 
-    The likelihood is that of a pixel given z and the pixels before it. All of an image's are computed at once where the image is
-    known: for bounds, `evaluate` and `log_likelihood`. To draw an image takes a step for each pixel, and p(x|z) has no mean in closed
-    form: `sample`, `decode` and `reconstruct` return *samples* of p(x|z), where those of `VAE` return means.
+    The likelihood is that of a pixel given z and the pixels before it. If the image is known, as for bounds, `evaluate` and
+    `log_likelihood`, all its pixels are computed at once. Drawing an image takes a step for each pixel, and p(x|z) has no mean in closed
+    form: `sample`, `decode` and `reconstruct` return *samples* of p(x|z), while those of `VAE` return means.
 
     Args:
         encoder: Network from examples [B, H, W, C] to `posterior.params_size(D)` outputs.
@@ -21,11 +21,11 @@ class PixelVAE(PixelDecoding, OneLevelModel):
         prior: A `Prior` over D latents.
         likelihood: A `Likelihood`.
         posterior: A `Posterior`; `DiagonalNormal()` by default.
-        objective: The bound that training raises; `ELBO()` by default.
+        objective: The bound that training maximises; `ELBO()` by default.
         seed: Every draw is a function of this integer and of a counter kept as a weight.
 
     Raises:
-        ValueError: The encoder's outputs do not fit the posterior, or the decoder's inputs the prior and the examples.
+        ValueError: The encoder's outputs do not fit the posterior, or the decoder's inputs do not fit the prior and the examples.
 
     Reference: I. Gulrajani et al., *PixelVAE: A Latent Variable Model for Natural Images*, 2017; J. Tomczak, M. Welling,
     *VAE with a VampPrior*, 2018, Section 5.
@@ -43,8 +43,8 @@ class PixelVAE(PixelDecoding, OneLevelModel):
 
         Args:
             z: Latents [N, D].
-            seed: Integer or stateless seed [2], of which the images are a function; None takes the model's next.
-            verbose: 1 shows a progress bar over rows.
+            seed: Integer or stateless seed [2] that determines the images; None takes the model's next.
+            verbose: 1 shows a progress bar over rows of pixels.
 
         Returns:
             Samples [N, H, W, C].
@@ -52,12 +52,12 @@ class PixelVAE(PixelDecoding, OneLevelModel):
         return self.draw_pixels(z, seed, verbose)
 
     def call(self, x):
-        r"""Returns the one-step predictions :math:`E[x_i | x_{<i}, z]` of x [B, *], z at the posterior's centre.
+        r"""Returns the one-step predictions :math:`E[x_i | x_{<i}, z]` of x [B, *], with z at the posterior's centre.
 
-        Each sees the true pixels before it and is thus much closer to x than `reconstruct(x)`.
+        Each prediction uses the true previous pixels, and so is much closer to x than `reconstruct(x)`.
         """
         return self.predict_pixels(self.posterior.center(self.encoder(x, training=False)), x)
 
     def reconstruct(self, x, seed=0, verbose=0):
-        """Returns samples of p(x|z) for z at the posterior's centre of x [B, *], drawn pixel by pixel as in `decode`."""
+        """Returns samples of p(x|z) at the centre of q(z|x) for x [B, *], drawn pixel by pixel as in `decode`."""
         return self.decode(self.posterior.center(self.encoder(tf.cast(x, tf.float32), training=False)), seed, verbose)

@@ -1,4 +1,4 @@
-"""The two-stage VAE: a second VAE, of the latents of a first that is trained already."""
+"""The two-stage VAE: a second VAE, trained on the latents of a first, trained one."""
 
 import tensorflow as tf
 import tensorflow_probability as tfp
@@ -19,17 +19,17 @@ tfd = tfp.distributions
 class TwoStageVAE(LatentModel):
     r"""Two-stage VAE, :math:`p(x, z, u) = p(u)\,p(z|u)\,p(x|z)` with posterior :math:`q(z|x)\,q(u|z)`.
 
-    q(z|x) and p(x|z) are those of a trained VAE, which stays as it is; training raises the bound by q(u|z) and p(z|u), whose draws of z
-    take the place of the first VAE's prior. The bound is one of log p(x) of the whole.
+    q(z|x) and p(x|z) are those of a trained VAE, which stays as it is. Training q(u|z) and p(z|u) maximises a bound on log p(x) of the
+    whole model, in which the marginal p(z) replaces the first VAE's prior.
 
     Args:
-        first: A `VAE` of examples, trained.
-        second: A `VAE` of its latents [B, D], with the likelihood p(z|u) of a normal.
-        objective: The bound that training raises; `ELBO()` by default.
+        first: A trained `VAE` of the examples.
+        second: A `VAE` of its latents [B, D], with a normal likelihood p(z|u).
+        objective: The bound that training maximises; `ELBO()` by default.
         seed: Every draw is a function of this integer and of a counter kept as a weight.
 
     Raises:
-        ValueError: The second VAE is not one of the first's latents.
+        ValueError: The second VAE does not take the first's latents as examples.
 
     Reference: B. Dai, D. Wipf, *Diagnosing and Enhancing VAE Models*, 2019, Section 4.
     """
@@ -64,7 +64,7 @@ class TwoStageVAE(LatentModel):
         )
 
     def second_draws(self, z, seed, training):
-        """Returns a draw of q(u|z) for each z [S, B, D], [S, B, D'], and its density, [S, B]."""
+        """Returns a draw from q(u|z) for each z [S, B, D], [S, B, D'], and its log-density, [S, B]."""
         params = self.second.encoder(fold(z), training=training)
         u, _, log_qu = self.second.posterior.draw(params, 1, seed)  # [1, S * B, D']
         return unfold(u[0], tf.shape(z)[0]), unfold(log_qu[0], tf.shape(z)[0])

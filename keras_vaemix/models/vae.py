@@ -8,7 +8,7 @@ from keras_vaemix.models.base.one_level import OneLevelModel
 class VAE(OneLevelModel):
     r"""Variational autoencoder, :math:`p(x, z) = p(x|z)\,p(z)` with posterior :math:`q(z|x)`.
 
-    A VAE with a learned normal, a mixture prior or a VampPrior, the beta-VAE and the IWAE are this class with other parts.
+    A VAE with a learned normal, mixture or VampPrior, the beta-VAE and the IWAE are this class with different parts.
 
     Args:
         encoder: Network from examples [B, *] to `posterior.params_size(D)` outputs.
@@ -16,11 +16,11 @@ class VAE(OneLevelModel):
         prior: A `Prior` over D latents.
         likelihood: A `Likelihood`.
         posterior: A `Posterior`; `DiagonalNormal()` by default.
-        objective: The bound that training raises; `ELBO()` by default.
+        objective: The bound that training maximises; `ELBO()` by default.
         seed: Every draw is a function of this integer and of a counter kept as a weight.
 
     Raises:
-        ValueError: The encoder's outputs do not fit the posterior, or the decoder's inputs the prior.
+        ValueError: The encoder's outputs do not fit the posterior, or the decoder's inputs do not fit the prior.
 
     Reference: D. Kingma, M. Welling, *Auto-Encoding Variational Bayes*, 2014.
     """
