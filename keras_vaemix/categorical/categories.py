@@ -1,4 +1,4 @@
-"""How the categories of a discrete latent are drawn: all of them with their probabilities, or one."""
+"""How the categories of a discrete latent are drawn: all of them, weighted by their probabilities, or one."""
 
 import abc
 import math
@@ -15,7 +15,7 @@ class CategoryEstimator(Part, abc.ABC):
     """Abstract: draws categories c from q(c|x), for the reconstruction term of the bound.
 
     Attributes:
-        temperature: Where the draw is relaxed, the temperature at the start; training reads the model's weight `temperature`, which
+        temperature: Initial temperature of a relaxed gradient; training reads the model's weight `temperature`, which
             `callbacks.TemperatureAnnealing` may lower.
     """
 
@@ -27,7 +27,7 @@ class CategoryEstimator(Part, abc.ABC):
 
         Args:
             log_q: Normalised log-probabilities log q(c|x), [B, K].
-            num_samples: Number of draws T, of each category where all are drawn.
+            num_samples: Number of draws T, of each category if all are drawn.
             seed: Stateless seed [2].
             temperature: Temperature of a relaxed gradient.
 
@@ -36,7 +36,7 @@ class CategoryEstimator(Part, abc.ABC):
         """
 
     def check(self, num_categories, values_of_example, batch_size):
-        """Raises `ValueError` if so many categories cannot be drawn, an example of which takes so many values in the decoder."""
+        """Raises `ValueError` if the categories of a batch need too much memory, at `values_of_example` decoder values for each."""
 
 
 @register
@@ -53,7 +53,7 @@ class Enumerated(CategoryEstimator):
         return c, tf.tile(tf.transpose(log_q), [num_samples, 1]) - math.log(num_samples)
 
     def check(self, num_categories, values_of_example, batch_size):
-        # The values of a forward pass are kept for the backward one, which makes as many again.
+        # The values of the forward pass are kept for the backward pass, which computes as many again.
         needed = 2 * 4 * num_categories * values_of_example * batch_size
         available = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
         advice = "choose StraightThrough(), or fewer examples in a batch"
@@ -70,11 +70,11 @@ class Enumerated(CategoryEstimator):
 class StraightThrough(CategoryEstimator):
     r"""One category at a time by the Gumbel-max trick; the gradient is that of the Gumbel-softmax.
 
-    The value is always a hard category, so that what is computed is a bound: a relaxed c inside the simplex is another latent, which
-    the divergence of categories does not charge for. The gradient through the draw is biased, the less the lower the temperature.
+    The value is always a hard category, so that the result is a bound: a relaxed c inside the simplex is a different latent, which the
+    divergence of categories does not cover. The gradient through the draw is biased, less so at lower temperatures.
 
     Args:
-        temperature: Temperature :math:`\tau` of the softmax, at the start.
+        temperature: Initial temperature :math:`\tau` of the softmax.
 
     Reference: E. Jang, S. Gu, B. Poole, *Categorical Reparameterization with Gumbel-Softmax*, 2017, Section 2.2; the CP-VAE paper,
     Eq. 11.
@@ -94,6 +94,6 @@ class StraightThrough(CategoryEstimator):
 
 
 def hard(num_categories):
-    """Returns how evaluation draws: every category of few, one of many, and never a relaxed one."""
+    """Returns the estimator for evaluation: all categories if they are few, else one at a time, never a relaxed one."""
     check_positive(num_categories=num_categories)
     return Enumerated() if num_categories <= MAX_ENUMERATED else StraightThrough()

@@ -1,4 +1,4 @@
-"""Where q(c|x) of a CP-VAE comes from: the encoder, or a frozen copy of it."""
+"""The source of q(c|x) in a CP-VAE: the encoder, or a frozen copy of it."""
 
 import abc
 
@@ -17,20 +17,20 @@ class CategoryPosterior(abc.ABC):
 
     @abc.abstractmethod
     def distillation(self, log_q, logits):
-        """Returns what training adds to the loss of each example, [B] in nats, given `log_probs` and the encoder's own logits."""
+        """Returns the distillation loss of each example in training, [B] in nats, given `log_probs` and the encoder's own logits."""
 
     @abc.abstractmethod
     def check(self, encoder):
-        """Raises `ValueError` unless it fits the encoder."""
+        """Raises `ValueError` unless this part fits the encoder."""
 
     @abc.abstractmethod
     def keep(self, encoder):
-        """Takes note of an encoder whose categories have just been taught."""
+        """Adopts the categories of an encoder that has just been pretrained."""
 
 
 @register
 class EncodedCategories(Part, CategoryPosterior):
-    """q(c|x) is the encoder's own."""
+    """The encoder's own q(c|x)."""
 
     def log_probs(self, x, logits):
         return tf.nn.log_softmax(logits)
@@ -47,20 +47,20 @@ class EncodedCategories(Part, CategoryPosterior):
 
 @register
 class HeldCategories(PartLayer, CategoryPosterior):
-    r"""q(c|x) is that of a frozen copy of the encoder while it is held, then the encoder's own.
+    r"""The q(c|x) of a frozen copy of the encoder while it is held, then the encoder's own.
 
-    Categories that were taught at the start drift away from it in training, since nothing in the bound asks for them. With
-    :math:`q(c|x)` held the rest is trained around them. The bound holds for any :math:`q(c|x)`, and so for this one.
+    Pretrained categories drift away in training, since nothing in the bound asks for them. While :math:`q(c|x)` is held, everything else
+    is trained around it. The bound holds for any :math:`q(c|x)`, and so for this one.
 
-    While the categories are held, the encoder's own are trained towards them: the loss has the further term
-    :math:`KL(q_{held}(c|x) \| q(c|x))`. Without it the layers below, which serve z alone, would leave the encoder's categories behind,
-    and those would be worthless when they are released. The term is no part of any reported bound, and zero after the release.
+    While the categories are held, the encoder's own are trained to match them: the loss has the additional term
+    :math:`KL(q_{held}(c|x) \| q(c|x))`. Without it, the layers below would be trained for z alone, and the encoder's categories would be
+    useless when they are released. The term is not part of any reported bound, and is zero after the release.
 
     Attributes:
-        held: Weight that is 1 while the categories are held, as at the start, else 0; `callbacks.HoldCategories` releases them.
+        held: Weight that is 1 while the categories are held, as initially, else 0; `callbacks.HoldCategories` releases them.
 
     Args:
-        network: Network of the encoder's inputs and outputs, never trained; `HeldCategories.of(encoder)` makes it.
+        network: Frozen network with the encoder's inputs and outputs; `HeldCategories.of(encoder)` makes it.
     """
 
     def __init__(self, network, **kwargs):
@@ -72,7 +72,7 @@ class HeldCategories(PartLayer, CategoryPosterior):
 
     @classmethod
     def of(cls, encoder):
-        """Returns held categories with a copy of an encoder as it is now; `keep` makes it that of a later one."""
+        """Returns held categories with a copy of the encoder in its present state; `keep` updates the copy."""
         copy = cls(keras.models.clone_model(encoder))
         copy.keep(encoder)
         return copy

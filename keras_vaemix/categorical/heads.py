@@ -1,4 +1,4 @@
-"""The posterior of a latent given a category, q(z|x, c), for every category at once."""
+"""The posterior of a latent given a category, q(z|x, c), for all categories at once."""
 
 import abc
 
@@ -15,8 +15,8 @@ tfd = tfp.distributions
 class Heads(keras.layers.Layer, abc.ABC):
     r"""Abstract: :math:`q(z|x, c_k) = N(g_k \odot \mu(x) + v_k,\ \mathrm{diag}\,(r_k \odot \sigma(x))^2)`.
 
-    A member writes `coefficients`. Because a category changes the encoder's output by an affine map, all K divergences of eq. 8 are
-    one matrix product, at any K.
+    Subclasses implement `coefficients`. Because a category changes the encoder's output by an affine map, all K divergences of eq. 8
+    are a few matrix products, for any K.
 
     Args:
         latent_dim: Number of latent dimensions D.
@@ -32,10 +32,10 @@ class Heads(keras.layers.Layer, abc.ABC):
 
     @abc.abstractmethod
     def coefficients(self):
-        """Returns gates g, shifts v and factors of the scale r, each [K, D]."""
+        """Returns the gates g, shifts v and scale factors r, each [K, D]."""
 
     def split(self, params):
-        """Returns the mean and the scale [B, D] that all categories share, from the encoder's output [B, 2 D]."""
+        """Returns the mean and the scale, [B, D] each, before any category changes them, from the encoder's output [B, 2 D]."""
         loc, log_variance = tf.split(tf.cast(params, tf.float32), 2, axis=-1)
         return loc, tf.exp(0.5 * tf.clip_by_value(log_variance, *self.log_variance_limits))
 
@@ -51,7 +51,7 @@ class Heads(keras.layers.Layer, abc.ABC):
         t_{kd}^2 - 1]`, with the squares expanded: three matrix products.
 
         Args:
-            dtype: Type of the products: float32 in training, float64 for evaluation.
+            dtype: Type of the products, as `product_dtype` gives it.
         """
         values = (*self.coefficients(), loc, scale, prior_loc, prior_scale)
         gate, shift, factor, mean, sigma, m, t = (tf.cast(value, dtype) for value in values)
@@ -65,12 +65,11 @@ class Heads(keras.layers.Layer, abc.ABC):
 
 @register
 class GatedHeads(Heads):
-    r"""Each category gates, shifts and scales the encoder's output: the paper's "gated layer", with :math:`q(z|x, c)` of its own for
-    each c.
+    r"""Heads in which each category gates, shifts and scales the encoder's output: the paper's "gated layer", one per category.
 
-    :math:`g_k = 2\sigma(w_k)`, so that at the start every category has the same posterior. Gates on the output and not on the layer
-    before it, of which the paper says nothing: :math:`q(c|x)` knows x as well as the heads do, so that little is lost, and the cost of
-    K heads is that of one.
+    :math:`g_k = 2\sigma(w_k)`, so that initially every category has the same posterior. The paper does not say which layer is gated. Here
+    it is the output and not the layer before it: :math:`q(c|x)` sees x as well as the heads do, so that little is lost, and K heads cost
+    as much as one.
 
     Reference: the CP-VAE paper, Section 3.2 and Figure 2.
     """
@@ -88,7 +87,7 @@ class GatedHeads(Heads):
 
 @register
 class SharedHeads(Heads):
-    r"""The same posterior for every category, :math:`q(z|x, c) = q(z|x)`: the amortised reading of the paper.
+    r"""The same posterior for every category, :math:`q(z|x, c) = q(z|x)`: the amortised variant of the paper.
 
     Reference: the CP-VAE paper, Section 3.2; the mean field of Z. Jiang et al., *Variational Deep Embedding*, 2017.
     """
@@ -103,7 +102,7 @@ class CategoricalNormal:
 
     Args:
         log_probs: Log-probabilities of the categories, [B, K] or [K].
-        kl_of_normals: Function that returns the divergences of the normals of each category from those of p, [B, K]; q's alone.
+        kl_of_normals: Function that returns the divergence from q's normal to p's in each category, [B, K]; only q has it.
     """
 
     def __init__(self, log_probs, kl_of_normals=None):

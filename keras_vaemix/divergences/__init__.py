@@ -1,7 +1,7 @@
-"""How the KL divergence from posterior to prior is taken in the bound: one object, given to `ELBO`.
+"""How the KL divergence from posterior to prior is computed in the bound: one object, passed to `ELBO`.
 
-For a mixture posterior :math:`q = \\sum_m \\pi_m q_m` and a mixture prior :math:`p = \\sum_j w_j p_j` there is no closed form. What holds
-for each example, with `MonteCarlo` in expectation:
+For a mixture posterior :math:`q = \\sum_m \\pi_m q_m` and a mixture prior :math:`p = \\sum_j w_j p_j` there is no closed form. For each
+example the following holds, and `MonteCarlo` is unbiased:
 
     LowerBound <= KL <= Variational <= Matched <= SoftminBound <= MeanBound        Variational <= ComponentSoftmin
 """

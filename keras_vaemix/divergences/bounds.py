@@ -14,7 +14,7 @@ from keras_vaemix.mixtures.normal_components import NormalComponents, is_normal_
 
 
 class Pairs(NamedTuple):
-    r"""What every bound is made of, for mixtures :math:`q = \sum_m \pi_m q_m` and :math:`p = \sum_k w_k \sum_n \pi'_{kn} p_{kn}`.
+    r"""The ingredients of every bound, for mixtures :math:`q = \sum_m \pi_m q_m` and :math:`p = \sum_k w_k \sum_n \pi'_{kn} p_{kn}`.
 
     Attributes:
         log_pi: :math:`\log \pi_m`, [B, M].
@@ -31,8 +31,8 @@ class Pairs(NamedTuple):
     def upper(self, log_b):
         r"""Returns :math:`V(b) = \sum_m \pi_m [\log \pi_m - \log \sum_j w_j b_{mj} e^{-KL_{mj}}]`, [B].
 
-        It is an upper bound of KL(q || p) for any :math:`b \ge 0` with :math:`\sum_m b_{mj} = 1`: a share of each prior component
-        for each component of q, by the log-sum inequality and Jensen's.
+        It is an upper bound on KL(q || p) for any :math:`b \ge 0` with :math:`\sum_m b_{mj} = 1`, which splits each prior component
+        between the components of q; this follows from the log-sum inequality and Jensen's.
         """
         inner = tf.reduce_logsumexp(self.log_w + log_b - self.kl, axis=-1)  # [B, M]
         return tf.reduce_sum(tf.exp(self.log_pi) * (self.log_pi - inner), axis=-1)
@@ -48,7 +48,7 @@ class Pairs(NamedTuple):
 
 
 class Bound(Divergence):
-    """Abstract: a bound in closed form, for diagonal normals and mixtures of them; `ValueError` for anything else."""
+    """Abstract: a bound in closed form for diagonal normals and mixtures of them; raises `ValueError` for anything else."""
 
     is_unbiased = False
 
@@ -66,12 +66,12 @@ class Bound(Divergence):
 
 
 def pairs(q, p):
-    """Returns the `Pairs` of `NormalComponents` q [B, M, D] and p [J, D]."""
+    """Returns the `Pairs` for `NormalComponents` q [B, M, D] and p [J, D]."""
     return Pairs(q.log_weights, p.log_weights, pairwise_kl(q, p), p.group_size)
 
 
 class MatchedBound(Bound):
-    """Abstract: a bound that sets the components of q against those of each group of p, one to one.
+    """Abstract: a bound that matches the components of q one to one with those of each group of p.
 
     Args:
         matching: `Optimal()` by default, or `Greedy()`, the paper's.
@@ -99,10 +99,10 @@ class MatchedBound(Bound):
 
 @register
 class MeanBound(MatchedBound):
-    r"""Upper bound: the mean over groups, :math:`\sum_k w_k U_k`, the loosest.
+    r"""Upper bound: the mean over groups, :math:`\sum_k w_k U_k`; the loosest bound.
 
     :math:`U_k = \sum_m \pi_m [\log(\pi_m / \pi'_{k\beta(m)}) + KL(q_m \| p_{k\beta(m)})]` bounds the divergence to one group. At the
-    optimum all groups are equal, each fits the aggregate posterior by itself: K pseudo-inputs are worth one.
+    optimum all groups are equal, and each fits the aggregate posterior by itself: K pseudo-inputs are worth no more than one.
 
     Args: as in `MatchedBound`.
 
@@ -126,7 +126,7 @@ class SoftminBound(MatchedBound):
 
 @register
 class Matched(MatchedBound):
-    r"""Upper bound: :math:`V(b)` of `Pairs.upper`, where each component of a group serves the component of q matched with it.
+    r"""Upper bound: :math:`V(b)` of `Pairs.upper`, with each component of a group assigned to the component of q matched with it.
 
     Args: as in `MatchedBound`.
     """
@@ -150,15 +150,15 @@ class ComponentSoftmin(Bound):
 
 @register
 class Variational(Bound):
-    r"""Upper bound: :math:`V(b)` at the best shares b that a few steps of coordinate descent find, the tightest here.
+    r"""Upper bound: :math:`V(b)` at the best b that a few steps of coordinate descent find; the tightest bound here.
 
-    :math:`a_{mj} \propto w_j b_{mj} e^{-KL_{mj}}` over j, then :math:`b_{mj} \propto \pi_m a_{mj}` over m, from
-    :math:`b_{mj} = \pi_m`. Where a matching exists, the smaller of this and `Matched`. The shares carry no gradient: V is
-    stationary in them at the optimum.
+    :math:`a_{mj} \propto w_j b_{mj} e^{-KL_{mj}}` over j, then :math:`b_{mj} \propto \pi_m a_{mj}` over m, starting from
+    :math:`b_{mj} = \pi_m`. If a matching exists, the result is the smaller of this and `Matched`. b carries no gradient: V is stationary
+    in it at the optimum.
 
     Args:
-        num_iterations: Steps of coordinate descent.
-        matching: That of `Matched`.
+        num_iterations: Number of coordinate descent steps.
+        matching: The matching of `Matched`.
 
     Reference: J. Hershey, P. Olsen, *Approximating the Kullback Leibler Divergence Between Gaussian Mixture Models*, 2007, Section 8.
     """
@@ -183,10 +183,10 @@ class Variational(Bound):
 
 @register
 class LowerBound(Bound):
-    r"""Lower bound of KL(q || p), for diagnosis: a bound on log p(x) that subtracts it is none, and `ELBO` refuses it.
+    r"""Lower bound on KL(q || p), for diagnosis: subtracting it does not give a bound on log p(x), so `ELBO` refuses it.
 
-    :math:`\sum_m \pi_m [-H(q_m) + \log \sum_l \pi_l e^{-KL(q_m \| q_l)} - \log \sum_j w_j N(\mu_m; \nu_j, s_m^2 + t_j^2)]`, and
-    zero where that is negative.
+    :math:`\sum_m \pi_m [-H(q_m) + \log \sum_l \pi_l e^{-KL(q_m \| q_l)} - \log \sum_j w_j N(\mu_m; \nu_j, s_m^2 + t_j^2)]`, or zero
+    if that is negative.
 
     Reference: J.-L. Durrieu, J.-P. Thiran, F. Kelly, *Lower and Upper Bounds for Approximation of the Kullback-Leibler Divergence
     Between Gaussian Mixture Models*, 2012.

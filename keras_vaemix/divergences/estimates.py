@@ -1,4 +1,4 @@
-"""What a divergence is, and the two that are exact or unbiased."""
+"""What a divergence is, and the two kinds that are exact or unbiased."""
 
 import abc
 
@@ -6,11 +6,11 @@ from keras_vaemix.core.part import Part, register
 
 
 class Divergence(Part, abc.ABC):
-    """Abstract: how KL(q || p) is taken in the bound.
+    """Abstract: how KL(q || p) is computed in the bound.
 
     Attributes:
-        is_unbiased: Whether it is KL(q || p) exactly or in expectation. Where it is not, the model reports its gap.
-        is_upper_bound: Whether a bound on log p(x) that subtracts it is one.
+        is_unbiased: Whether it equals KL(q || p), exactly or in expectation. If not, the model reports the gap.
+        is_upper_bound: Whether it is at least KL(q || p), so that subtracting it gives a bound on log p(x).
     """
 
     is_unbiased = True
@@ -18,16 +18,16 @@ class Divergence(Part, abc.ABC):
 
     @abc.abstractmethod
     def __call__(self, q, p):
-        """Returns KL(q || p) [B] in nats, or None: estimate it from the draws that the bound uses anyway."""
+        """Returns KL(q || p) [B] in nats, or None to estimate it from the draws that the bound uses anyway."""
 
     def needs_host(self, num_components):
-        """Returns whether it computes outside of the graph for mixtures of so many components, where XLA cannot follow."""
+        """Returns whether it computes outside the graph, where XLA cannot follow, for mixtures of `num_components`."""
         return False
 
 
 @register
 class ClosedForm(Divergence):
-    """Exact KL(q || p) where TFP has it in closed form, else the Monte Carlo estimate from the draws."""
+    """Exact KL(q || p) if TFP has it in closed form, else the Monte Carlo estimate from the draws."""
 
     def __call__(self, q, p):
         try:
@@ -38,7 +38,7 @@ class ClosedForm(Divergence):
 
 @register
 class MonteCarlo(Divergence):
-    r"""Unbiased estimate :math:`\log q(z|x) - \log p(z)` of KL(q || p) from the draws: for training, and the only one for reporting."""
+    r"""Unbiased estimate :math:`\log q(z|x) - \log p(z)` of KL(q || p) from the draws, for training and reporting."""
 
     def __call__(self, q, p):
         return None

@@ -1,4 +1,4 @@
-"""Which component of one mixture is set against which of another of the same size."""
+"""Matchings between the components of two mixtures of the same size."""
 
 import abc
 import itertools
@@ -19,7 +19,7 @@ class ComponentMatching(Part, abc.ABC):
         """Returns the assignment as ones and zeros, [B, K, M, M].
 
         Args:
-            cost: Cost of setting component m against component n, [B, K, M, M].
+            cost: Cost of matching component m with component n, [B, K, M, M].
             weights: Weights of the components m, [B, M].
         """
 
@@ -29,12 +29,11 @@ class ComponentMatching(Part, abc.ABC):
 
 @register
 class Greedy(ComponentMatching):
-    """Components in the order of their weights, the heaviest first, each takes the cheapest that is left; ties by lower index.
+    """Greedy matching: in order of weight, largest first, each component takes the cheapest that is left; ties go to the lower index.
 
-    It is seldom optimal: for random mixtures of 2, 3 and 4 components it is worse in 20, 42 and 57 of 100 cases.
+    It is often not optimal: for random mixtures of 2, 3 and 4 components it is worse in 20, 42 and 57 of 100 cases.
 
-    Reference: the GMMpVAE paper, Section III.B, Eq. 13, whose order is arbitrary where weights are equal, as they are in all of its
-    experiments.
+    Reference: the GMMpVAE paper, Section III.B, Eq. 13. Its order is arbitrary if weights are equal, as in all its experiments.
     """
 
     def __call__(self, cost, weights):
@@ -52,10 +51,10 @@ class Greedy(ComponentMatching):
 
 @register
 class Optimal(ComponentMatching):
-    """The assignment of least total cost: by enumeration for at most five components, by scipy beyond.
+    """The matching with the least total cost: by enumeration for up to five components, by SciPy for more.
 
-    Costs add up, so this is linear assignment, :math:`M^2` divergences and :math:`O(M^3)` operations, and not the :math:`M!`
-    divergences of the GMMpVAE paper. Beyond five components it runs outside of the graph, without XLA.
+    Costs are additive, so this is a linear assignment problem, which takes :math:`M^2` divergences and :math:`O(M^3)` operations, not the
+    :math:`M!` divergences of the GMMpVAE paper. For more than five components it runs outside the graph, without XLA.
 
     Reference: D. Crouse, *On implementing 2D rectangular assignment algorithms*, 2016 (`scipy.optimize.linear_sum_assignment`).
     """

@@ -1,4 +1,4 @@
-"""All KL divergences between diagonal normals, by matrix products."""
+"""All pairwise KL divergences between diagonal normals, by matrix products."""
 
 import tensorflow as tf
 
@@ -6,7 +6,7 @@ from keras_vaemix.mixtures.density import center, standardized_squares
 
 
 def pairwise_kl(q, p):
-    r"""Returns all :math:`KL(q_m \| p_j)` of diagonal normals, [..., M, J] in nats.
+    r"""Returns :math:`KL(q_m \| p_j)` for all pairs of diagonal normals, [..., M, J] in nats.
 
     :math:`\frac12 \sum_d [\ln t_{jd}^2 - \ln s_{md}^2 + (s_{md}^2 + (\mu_{md} - \nu_{jd})^2) / t_{jd}^2 - 1]`, the quadratic part as a
     matrix product; see `standardized_squares` for its precision.

@@ -1,4 +1,4 @@
-"""Networks: tensors in and tensors out, each a plain `keras.Model`."""
+"""Networks: functions that return plain `keras.Model`s from tensors to tensors."""
 
 from keras_vaemix.networks.dcgan import dcgan_decoder, dcgan_encoder
 from keras_vaemix.networks.gated_conv import GatedConv2D, gated_conv_decoder, gated_conv_encoder

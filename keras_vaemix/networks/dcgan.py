@@ -1,4 +1,4 @@
-"""The DCGAN networks of the WAE paper, for images of any size."""
+"""The DCGAN networks of the WAE and RAE papers, for images of any size."""
 
 import keras
 
@@ -7,15 +7,15 @@ from keras_vaemix.networks.strided import check_sizes, cropped, down, latent_map
 
 
 def dcgan_encoder(input_shape, num_outputs, filters=(128, 256, 512, 1024), normalization=True, name=None):
-    """Returns the encoder of the RAE paper, from images [B, H, W, C] to vectors [B, num_outputs]; its units are ReLU.
+    """Returns the encoder of the RAE paper, from images [B, H, W, C] to vectors [B, num_outputs], with ReLU units.
 
     Convolutions 4x4 of stride 2 with batch normalisation, and a linear layer.
 
     Args:
         input_shape: Shape (H, W, C) of one image.
-        num_outputs: Size of an output, the latent's D or `posterior.params_size(D)`.
+        num_outputs: Size of an output: the latent size D, or `posterior.params_size(D)`.
         filters: Channels of each convolution.
-        normalization: Whether there is batch normalisation.
+        normalization: Whether to use batch normalisation.
         name: Name of the model.
 
     Raises:
@@ -32,9 +32,9 @@ def dcgan_encoder(input_shape, num_outputs, filters=(128, 256, 512, 1024), norma
 
 
 def dcgan_decoder(latent_dim, output_shape, filters=(1024, 512, 256), normalization=True, output_activation=None, name=None):
-    """Returns the decoder of the RAE paper, from latents [B, D] to [B, *output_shape]; its units are ReLU.
+    """Returns the decoder of the RAE paper, from latents [B, D] to [B, *output_shape], with ReLU units.
 
-    A dense layer to a map of filters[0] channels, 8x8 of a 32x32 image; transposed convolutions 4x4 of stride 2; one of stride 1 to the
+    A dense layer to a map of filters[0] channels, 8x8 for 32x32 images; transposed convolutions 4x4 of stride 2; one of stride 1 to the
     outputs. All but the last have batch normalisation. The map's size follows from the image's, as in `info_gan_decoder`: 64x64
     images take filters=(1024, 512, 256, 128) for a map of 8x8.
 
@@ -42,8 +42,8 @@ def dcgan_decoder(latent_dim, output_shape, filters=(1024, 512, 256), normalizat
         latent_dim: Number of latent dimensions D.
         output_shape: Shape (H, W, P) of the outputs, P = `likelihood.params_size(C)`.
         filters: Channels of the map and of each transposed convolution but the last.
-        normalization: Whether there is batch normalisation.
-        output_activation: Any Keras activation of the outputs. None leaves logits, of which a likelihood makes means.
+        normalization: Whether to use batch normalisation.
+        output_activation: Any Keras activation of the outputs; None leaves logits, from which a likelihood computes means.
         name: Name of the model.
 
     Raises:

@@ -20,7 +20,7 @@ class GatedConv2D(keras.layers.Conv2D):
         kernel_size: Side or sides of the kernel.
         strides: Step or steps of the kernel.
         padding: `"same"` or `"valid"`.
-        kernel_initializer: Any Keras initializer, by which W and V start each at its own scale.
+        kernel_initializer: Any Keras initializer; W and V are each initialized at their own scale.
         **kwargs: Those of `keras.layers.Conv2D`.
     """
 
@@ -66,13 +66,13 @@ def gated_conv_encoder(input_shape, num_outputs, layers=VAMP_LAYERS, kernel_init
 def gated_conv_decoder(
     latent_dim, output_shape, hidden=(300,), map_channels=1, filters=(64,) * 4, kernel_size=3, kernel_initializer="he_normal", name=None
 ):
-    """Returns gated dense layers to a map of the image's size and `GatedConv2D` layers over it, from [B, D] to [B, *output_shape].
+    """Returns gated dense layers to a map of the image's size, followed by `GatedConv2D` layers, from [B, D] to [B, *output_shape].
 
     Args:
         latent_dim: Number of latent dimensions D.
         output_shape: Shape (H, W, P) of the likelihood's parameters, P = `likelihood.params_size(C)`.
         hidden: Units of the gated dense layers before the map.
-        map_channels: Channels of the map; in the paper's code those of the image.
+        map_channels: Channels of the map; in the paper's code, as many as the image has.
         filters: Channels of each convolution.
         kernel_size: Side of the convolutions' kernels.
         kernel_initializer: Any Keras initializer.
@@ -93,14 +93,14 @@ def gated_conv_decoder(
 
 
 def image_of(h, num_params, filters, kernel_size, kernel_initializer):
-    """Returns gated convolutions and a linear one over a map [B, H, W, C]: the likelihood's parameters [B, H, W, num_params]."""
+    """Returns the likelihood's parameters [B, H, W, num_params] from a map [B, H, W, C], by gated convolutions and a linear one."""
     for channels in filters:
         h = GatedConv2D(channels, kernel_size, kernel_initializer=kernel_initializer)(h)
     return keras.layers.Conv2D(num_params, 1, kernel_initializer=kernel_initializer)(h)
 
 
 def latent_map(input_shape, map_shape, hidden, kernel_initializer):
-    """Returns gated dense layers from vectors to maps [B, *map_shape], the last of them gated too."""
+    """Returns gated dense layers from vectors to maps [B, *map_shape]; the last layer is gated too."""
     units = (*hidden, math.prod(map_shape))
     layers = [GatedDense(n, kernel_initializer=kernel_initializer) for n in units]
     return keras.Sequential([keras.Input(input_shape), *layers, keras.layers.Reshape(map_shape)])

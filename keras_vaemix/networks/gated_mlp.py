@@ -21,7 +21,7 @@ class GatedDense(keras.layers.Dense):
 
     Args:
         units: Size of h.
-        kernel_initializer: Any Keras initializer, by which W and V start each at its own scale.
+        kernel_initializer: Any Keras initializer; W and V are each initialized at their own scale.
         **kwargs: Those of `keras.layers.Dense`.
     """
 

@@ -1,4 +1,4 @@
-"""The initializer of a kernel whose outputs are two matrices: a value and its gate."""
+"""The initializer of a kernel that holds two matrices, one for a value and one for its gate."""
 
 import keras
 
@@ -7,13 +7,14 @@ from keras_vaemix.core.part import Part, register
 
 @register
 class Halves(Part, keras.initializers.Initializer):
-    r"""Starts each half of a kernel's outputs at the scale of a matrix of its own.
+    r"""Initializer that scales each half of a kernel's outputs like a matrix of its own.
 
-    A gate's kernel of n inputs holds two matrices of m outputs each. By Glorot each has variance :math:`2 / (n + m)`, but one kernel of
-    2m outputs would start at :math:`2 / (n + 2m)`. Where the variance depends on the inputs alone, as by He, nothing changes.
+    The kernel of a gated layer with n inputs holds two matrices of m outputs each. Glorot's rule gives each the variance
+    :math:`2 / (n + m)`, but one kernel of 2m outputs would get :math:`2 / (n + 2m)`. If the variance depends only on the inputs, as in
+    He's rule, nothing changes.
 
     Args:
-        initializer: Any Keras initializer; the scale of a `VarianceScaling` is the one that is mended.
+        initializer: Any Keras initializer; only a `VarianceScaling` is rescaled.
 
     Reference: X. Glorot, Y. Bengio, *Understanding the Difficulty of Training Deep Feedforward Neural Networks*, 2010.
     """
@@ -25,7 +26,7 @@ class Halves(Part, keras.initializers.Initializer):
         kernel = self.initializer(shape, dtype)
         if not isinstance(self.initializer, keras.initializers.VarianceScaling):
             return kernel
-        *_, fan_in, fan_out = shape  # a convolution's window multiplies both alike
+        *_, fan_in, fan_out = shape  # a convolution's window multiplies both by the same factor
         fans = {"fan_in": (1, 0), "fan_out": (0, 1), "fan_avg": (0.5, 0.5)}
         of_inputs, of_outputs = fans[self.initializer.mode]
         whole, half = (of_inputs * fan_in + of_outputs * n for n in (fan_out, fan_out // 2))
@@ -33,6 +34,6 @@ class Halves(Part, keras.initializers.Initializer):
 
 
 def halves(initializer):
-    """Returns `Halves` of an initializer, which may be one already, as that of a layer which is loaded."""
+    """Returns `Halves` of an initializer, or the initializer if it is a `Halves` already, as in a loaded layer."""
     initializer = keras.initializers.get(initializer)
     return initializer if isinstance(initializer, Halves) else Halves(initializer)

@@ -7,16 +7,16 @@ from keras_vaemix.networks.strided import check_sizes, cropped, dense, down, lat
 
 
 def info_gan_encoder(input_shape, num_outputs, filters=(64, 128), hidden=1024, normalization=True, name=None):
-    """Returns the InfoGAN encoder, from images [B, H, W, C] to vectors [B, num_outputs]; its units are LeakyReLU(0.2).
+    """Returns the InfoGAN encoder, from images [B, H, W, C] to vectors [B, num_outputs], with LeakyReLU(0.2) units.
 
     Convolutions 4x4 of stride 2, all but the first with batch normalisation; a dense layer with batch normalisation; a linear one.
 
     Args:
         input_shape: Shape (H, W, C) of one image.
-        num_outputs: Size of an output, the latent's D or `posterior.params_size(D)`.
+        num_outputs: Size of an output: the latent size D, or `posterior.params_size(D)`.
         filters: Channels of each convolution.
         hidden: Units of the dense layer.
-        normalization: Whether there is batch normalisation.
+        normalization: Whether to use batch normalisation.
         name: Name of the model.
 
     Raises:
@@ -34,19 +34,19 @@ def info_gan_encoder(input_shape, num_outputs, filters=(64, 128), hidden=1024, n
 
 
 def info_gan_decoder(latent_dim, output_shape, filters=(128, 64), hidden=1024, normalization=True, output_activation=None, name=None):
-    """Returns the InfoGAN decoder, from latents [B, D] to [B, *output_shape]; its units are ReLU.
+    """Returns the InfoGAN decoder, from latents [B, D] to [B, *output_shape], with ReLU units.
 
     A dense layer; one to a map of filters[0] channels; transposed convolutions 4x4 of stride 2, the last of them to the outputs. All
-    but the last layer have batch normalisation. The map has the image's sides over 2 for each transposed convolution, rounded up, and
-    what is too much of the image is cropped.
+    but the last layer have batch normalisation. The map's sides are the image's, halved once for each transposed convolution and rounded
+    up; the result is cropped to the size of the image.
 
     Args:
         latent_dim: Number of latent dimensions D.
         output_shape: Shape (H, W, P) of the outputs, P = `likelihood.params_size(C)`.
         filters: Channels of the map and of each transposed convolution but the last.
         hidden: Units of the first dense layer.
-        normalization: Whether there is batch normalisation.
-        output_activation: Any Keras activation of the outputs. None leaves logits, of which a likelihood makes means.
+        normalization: Whether to use batch normalisation.
+        output_activation: Any Keras activation of the outputs; None leaves logits, from which a likelihood computes means.
         name: Name of the model.
 
     Raises:

@@ -10,16 +10,16 @@ LOWER_LAYERS = ((32, 3, 1), (32, 3, 2), (64, 3, 1), (64, 3, 2), (6, 3, 1))
 
 
 def joint_conv_encoder(image_shape, latent_dim, num_outputs, layers=LOWER_LAYERS, hidden=(300,), kernel_initializer="he_normal", name=None):
-    """Returns a network of an image [B, H, W, C] and a latent [B, D] to vectors [B, num_outputs].
+    """Returns a network from an image [B, H, W, C] and a latent [B, D] to vectors [B, num_outputs].
 
-    The image goes through gated convolutions, the latent through a gated layer of the same size, both through further gated layers.
+    The image passes through gated convolutions, the latent through a gated layer of the same size, and both through further gated layers.
 
     Args:
         image_shape: Shape (H, W, C) of one image.
         latent_dim: Size D of the latent.
         num_outputs: Size of an output.
         layers: `(filters, kernel_size, strides)` of each convolution.
-        hidden: Units of the gated layers of both together.
+        hidden: Units of the gated layers after both are joined.
         kernel_initializer: Any Keras initializer.
         name: Name of the model.
 
@@ -48,9 +48,9 @@ def joint_conv_decoder(
     kernel_initializer="he_normal",
     name=None,
 ):
-    """Returns a network of several latents to the likelihood's parameters [B, *output_shape].
+    """Returns a network from several latents to the likelihood's parameters [B, *output_shape].
 
-    Each latent goes through gated layers of its own, all together to a map of the image's size, and gated convolutions over it.
+    Each latent passes through its own gated layers; joined, they are mapped to the image's size and pass through gated convolutions.
 
     Args:
         latent_dims: Size of each latent.

@@ -1,4 +1,4 @@
-"""Gated perceptrons of several inputs: of two latents, of an example and a latent, of a latent and its category."""
+"""Gated perceptrons with several inputs, such as two latents, an example and a latent, or a latent and its category."""
 
 import math
 
@@ -9,13 +9,13 @@ from keras_vaemix.networks.gated_mlp import GatedDense
 
 
 def joint_gated_mlp(input_shapes, output_shape, branch=(300,), hidden=(300,), kernel_initializer="he_normal", name=None):
-    """Returns a perceptron that takes each input through gated layers of its own, then all together through further ones.
+    """Returns a perceptron that passes each input through its own gated layers, then all together through further ones.
 
     Args:
         input_shapes: Shape of one example of each input, without the batch; flattened inside.
         output_shape: Shape of one output; an integer means a vector.
         branch: Units of the gated layers of each input.
-        hidden: Units of the gated layers of all together.
+        hidden: Units of the gated layers after all inputs are joined.
         kernel_initializer: Any Keras initializer.
         name: Name of the model.
 

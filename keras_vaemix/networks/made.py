@@ -1,4 +1,4 @@
-"""The masked perceptron whose outputs for one dimension see the dimensions before it alone."""
+"""The masked perceptron whose outputs for a dimension depend only on the dimensions before it."""
 
 import math
 
@@ -10,11 +10,11 @@ from keras_vaemix.core.part import check_positive, register, require
 
 @register
 class MaskedDense(keras.layers.Dense):
-    """Dense layer some of whose weights are zero for good.
+    """Dense layer with some weights fixed at zero.
 
     Args:
         units: Number of outputs.
-        mask: Which weights there are, zeros and ones [inputs, units].
+        mask: Zeros and ones [inputs, units]; weights are zero where it is zero.
         **kwargs: Those of `keras.layers.Dense`.
     """
 
@@ -36,10 +36,10 @@ def made(size, num_outputs=2, hidden=(64, 64), context_size=0, activation="elu",
 
     Args:
         size: Number of dimensions D.
-        num_outputs: Outputs of each dimension.
+        num_outputs: Number of outputs per dimension.
         hidden: Units of each hidden layer.
-        context_size: Number of further inputs, which every output sees; 0 for none.
-        activation: Any Keras activation, of the hidden layers.
+        context_size: Number of further inputs, which all outputs depend on; 0 for none.
+        activation: Any Keras activation for the hidden layers.
         name: Name of the model.
 
     Returns:
@@ -52,8 +52,8 @@ def made(size, num_outputs=2, hidden=(64, 64), context_size=0, activation="elu",
     z = keras.Input((size,))
     context = [keras.Input((context_size,))] if context_size else []
     h = keras.layers.Concatenate()([z, *context]) if context else z
-    degrees = np.concatenate([np.arange(1, size + 1), np.zeros(context_size, int)])  # the context is before every dimension
-    first = 0 if context else 1  # least degree of a hidden unit: one of degree zero sees the context alone
+    degrees = np.concatenate([np.arange(1, size + 1), np.zeros(context_size, int)])  # the context comes before every dimension
+    first = 0 if context else 1  # least degree of a hidden unit; a unit of degree zero sees only the context
     for units in hidden:
         own = first + np.arange(units) % max(1, size - first)  # up to D - 1
         h = MaskedDense(units, own[None, :] >= degrees[:, None], activation=activation)(h)

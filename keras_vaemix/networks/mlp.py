@@ -14,7 +14,7 @@ def mlp(input_shape, output_shape, hidden=(64, 64), activation="tanh", skip=Fals
         input_shape: Shape of one example, without the batch; flattened inside.
         output_shape: Shape of one output; an integer means a vector.
         hidden: Units of each hidden layer.
-        activation: Any Keras activation, of the hidden layers.
+        activation: Any Keras activation for the hidden layers.
         skip: Whether the last layer sees the input too, as in Dai & Wipf's second stage.
         name: Name of the model.
     """

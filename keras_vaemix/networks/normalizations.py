@@ -1,4 +1,4 @@
-"""Normalisations of maps [B, H, W, C] by name, for the networks that leave the choice to their user."""
+"""Normalisations of maps [B, H, W, C] by name, for networks that let the user choose."""
 
 import keras
 import tensorflow as tf
@@ -6,14 +6,14 @@ import tensorflow as tf
 from keras_vaemix.core.part import register, require
 
 NUM_GROUPS = (32, 16, 8, 4, 2)
-GROUP_SIZE = 4  # channels of a group are a multiple: alone, a channel would lose its mean over the map
+GROUP_SIZE = 4  # a group has a multiple of so many channels: a channel by itself would lose its mean over the map
 
 
 @register
 class GroupNormalization(keras.layers.GroupNormalization):
-    """Keras's layer for maps [B, H, W, C], with means taken over one axis after the other.
+    """Keras's layer for maps [B, H, W, C], with means taken one axis at a time.
 
-    TensorFlow on a CPU adds a whole map up in float32, value after value, which is not exact for 256x256 pixels.
+    TensorFlow on a CPU sums a whole map value by value in float32, which loses precision for 256x256 pixels.
     """
 
     def call(self, inputs):
@@ -24,7 +24,7 @@ class GroupNormalization(keras.layers.GroupNormalization):
         return tf.cast(x * factor + (tf.cast(self.beta, x.dtype) - mean * factor), self.compute_dtype)
 
     def group_means(self, x):
-        """Returns the means of the groups of x [B, H, W, C], for each of their channels, [B, 1, 1, C]."""
+        """Returns the means of the groups of x [B, H, W, C], repeated for each of their channels, [B, 1, 1, C]."""
         of_channels = tf.reduce_mean(tf.reduce_mean(x, axis=2, keepdims=True), axis=1, keepdims=True)
         size = x.shape[-1] // self.groups
         if size == 1:
@@ -42,10 +42,10 @@ NORMALIZATIONS = {
 
 
 def normalization_layer(name, channels):
-    """Returns a layer that normalises each example by itself, so that no example changes what is made of another.
+    """Returns a layer that normalises each example by itself, so that examples do not affect each other.
 
     Args:
-        name: "group", over the map and groups of channels, up to 32 groups of four channels or a multiple; "layer", over the map and
+        name: "group", over the map and groups of channels, with up to 32 groups of a multiple of four channels; "layer", over the map and
             all channels; "instance", over the map; or "none".
         channels: Channels C of the map.
 
@@ -59,7 +59,7 @@ def normalization_layer(name, channels):
 
 
 def num_groups(channels):
-    """Returns how many groups the channels make.
+    """Returns the number of groups for a number of channels.
 
     >>> [num_groups(channels) for channels in (4, 6, 16, 64, 512)]
     [1, 1, 4, 16, 32]

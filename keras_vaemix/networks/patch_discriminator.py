@@ -15,20 +15,20 @@ def patch_discriminator(input_shape, filters=64, num_layers=3, normalization=Non
     """Returns the discriminator from images [B, H, W, C] to scores [B, H', W', 1], high where a patch looks real.
 
     Convolutions 4x4 with LeakyReLU(0.2): `num_layers` of stride 2 and one of stride 1, of filters (1, 2, 4, 8, 8, ...) channels, and one
-    of stride 1 to the scores. For three layers that is C64-C128-C256-C512-1, whose scores see 70x70 pixels each: of 256x256 images
-    there are 30x30. The first layer and the scores are not normalised; statistics of the other layers are of the whole image.
+    of stride 1 to the scores. Three layers are C64-C128-C256-C512-1, whose scores see 70x70 pixels each: 30x30 scores for a 256x256
+    image. The first layer and the scores are not normalised; the other layers are normalised over the whole image.
 
-    A departure: pix2pix normalises batches, of one image; here examples are independent whatever the size of the batch.
+    A departure: pix2pix uses batch normalisation with batches of one image; here examples are independent for any batch size.
 
     Args:
         input_shape: Shape (H, W, C) of one image, no smaller than `receptive_field(num_layers)`: 64x64 images take two layers.
         filters: Channels of the first layer.
         num_layers: Number of convolutions of stride 2.
-        normalization: "instance", "group", "layer" or "none", as in `normalization_layer`. None for "instance", or for "none" where
-            there is spectral normalisation, whose bound it would undo.
-        spectral_normalization: Whether each kernel is divided by an estimate of its largest singular value, in every call with
-            training=True, by `keras.layers.SpectralNormalization`. It writes the kernel itself.
-        name: Name of the model. Its scores are float32 in mixed precision too.
+        normalization: "instance", "group", "layer" or "none", as in `normalization_layer`. None means "instance", or "none" with
+            spectral normalisation, whose bound another normalisation would undo.
+        spectral_normalization: Whether `keras.layers.SpectralNormalization` divides each kernel by an estimate of its largest singular
+            value in every call with training=True; this changes the kernel itself.
+        name: Name of the model. Its scores are float32, also in mixed precision.
 
     Raises:
         ValueError: A size is not positive, or an image is smaller than a patch.
@@ -52,12 +52,12 @@ def patch_discriminator(input_shape, filters=64, num_layers=3, normalization=Non
 
 
 def spectral(layer):
-    """Returns a layer of spectral norm one; the norm is estimated in float32, for float16 overflows in it."""
+    """Returns a layer of spectral norm one; the norm is estimated in float32, since float16 would overflow."""
     return keras.layers.SpectralNormalization(layer, dtype="float32")
 
 
 def receptive_field(num_layers):
-    """Returns the side of the patch that a score of `patch_discriminator` sees: r -> (r - 1) stride + 4, from the last layer back.
+    """Returns the side of the patch that a score of `patch_discriminator` sees: r -> (r - 1) stride + 4, from the last layer to the first.
 
     >>> [receptive_field(n) for n in (1, 2, 3, 4)]
     [16, 34, 70, 142]

@@ -1,4 +1,4 @@
-"""PixelCNN: a decoder that sees the previous pixels, with one definition for the whole image and for one pixel of it."""
+"""PixelCNN: a decoder that sees the previous pixels, with one definition for a whole image and for a single pixel."""
 
 import keras
 import numpy as np
@@ -14,8 +14,8 @@ from keras_vaemix.networks.halves import halves
 class MaskedConv2D(keras.layers.Layer):
     r"""Convolution over previous pixels, :math:`y_i = b + \sum_{j < i} W_{j-i} x_j`, in raster order; with `sees_center`, :math:`j \le i`.
 
-    Mask A of the paper does not see the center, mask B does. The channels of a pixel are seen together, all or none: the paper's
-    order within a pixel (R, then G, then B) is left out. The kernel holds no rows below the center's, which are never seen.
+    Mask A of the paper does not see the center, mask B does. The channels of a pixel are seen all or none: the paper's order within a
+    pixel (R, then G, then B) is not used. The kernel has no rows below the center, since they are never seen.
 
     Args:
         filters: Channels of y.
@@ -38,7 +38,7 @@ class MaskedConv2D(keras.layers.Layer):
 
     @property
     def reach(self):
-        """How many pixels it sees to the left, to the right and above."""
+        """Number of pixels that it sees to the left, to the right and above."""
         return self.kernel_size // 2
 
     def build(self, input_shape):
@@ -47,7 +47,7 @@ class MaskedConv2D(keras.layers.Layer):
         self.bias = self.add_weight((self.filters,), "zeros", name="bias")
 
     def mask(self):
-        """Returns ones where the kernel sees, [k // 2 + 1, k, 1, 1]."""
+        """Returns ones where the kernel sees pixels, else zeros, [k // 2 + 1, k, 1, 1]."""
         mask = np.ones((self.reach + 1, self.kernel_size, 1, 1), "float32")
         mask[-1, self.reach + self.sees_center :] = 0
         return mask
@@ -56,7 +56,7 @@ class MaskedConv2D(keras.layers.Layer):
         return self.convolve(tf.pad(x, [[0, 0], [self.reach, 0], [self.reach, self.reach], [0, 0]]))
 
     def convolve(self, padded):
-        """Returns y for x with `reach` rows above and `reach` columns on both sides: of one pixel if x is its neighbourhood."""
+        """Returns y for x padded by `reach` rows above and `reach` columns on both sides; a neighbourhood gives y for one pixel."""
         kernel = tf.cast(self.kernel * self.mask(), padded.dtype)
         return tf.nn.conv2d(padded, kernel, 1, "VALID") + tf.cast(self.bias, padded.dtype)
 
@@ -71,20 +71,20 @@ class MaskedConv2D(keras.layers.Layer):
 class PixelCNN(keras.Model):
     r"""Autoregressive decoder, :math:`p(x|z) = \prod_i p(x_i | x_{<i}, z)`, i over pixels in raster order.
 
-    Given z and the previous pixels, the channels of a pixel are independent: see `MaskedConv2D`. Gated dense layers bring z to a map
-    m of the image's size, which enters every layer through a 1x1 convolution U:
+    Given z and the previous pixels, the channels of a pixel are independent: see `MaskedConv2D`. Gated dense layers map z to a map m of
+    the image's size, which enters every layer through a 1x1 convolution U:
 
     .. math:: h_0 = A * x + U_0 m, \qquad h_l = h_{l-1} + g(B_l * n(h_{l-1}) + U_l m), \qquad y = \mathrm{head}(h_L)
 
     with g the gate :math:`g(a, b) = a \odot \sigma(b)`, mask A in the first layer and B in the others. n normalises the channels of
-    one pixel: batch normalisation, as in the paper's code, would make p(x|z) depend on the batch. Gates, as in the second reference,
-    and residual sums replace the ReLUs of the VampPrior code's PixelHVAE; the blind spot above and to the right that its two stacks
-    remove is left.
+    one pixel: batch normalisation, as in the paper's code, would make p(x|z) depend on the batch. Gates, as in the first reference, and
+    residual sums replace the ReLUs of the VampPrior code's PixelHVAE; the blind spot above and to the right, which the first reference
+    removes with two stacks, remains.
 
     Args:
         latent_dim: Number of latent dimensions D.
         example_shape: Shape (H, W, C) of one image.
-        num_params: Outputs P for each pixel, `likelihood.params_size(C)`.
+        num_params: Number of outputs P for each pixel, `likelihood.params_size(C)`.
         filters: Channels of each masked layer.
         num_layers: Number L of layers with mask B.
         first_kernel_size: Side of the kernel with mask A, odd.
@@ -138,12 +138,12 @@ class PixelCNN(keras.Model):
         return [(None, self.latent_dim), (None, *self.example_shape)]
 
     def call(self, inputs):
-        """Returns the parameters [B, H, W, P] for z [B, D] and x [B, H, W, C]: those of a pixel see the pixels before it alone."""
+        """Returns the parameters [B, H, W, P] for z [B, D] and x [B, H, W, C]; those of a pixel depend only on the pixels before it."""
         z, x = inputs
         return self.params(x, self.context(z), lambda layer, h: self.convolutions[layer](h))
 
     def params(self, x, context, convolve):
-        """Returns the parameters of x, the whole image or one pixel; `convolve(layer, h)` is the masked layer's convolution there."""
+        """Returns the parameters for x, a whole image or one pixel; `convolve(layer, h)` applies a masked layer."""
         h = convolve(0, x) + self.mixers[0](context)
         for layer, norm in enumerate(self.norms, 1):
             h = h + gated(convolve(layer, norm(h)) + self.mixers[layer](context))
@@ -152,9 +152,9 @@ class PixelCNN(keras.Model):
     # One pixel at a time.
 
     def empty_caches(self, n):
-        """Returns what each convolution has seen of n images before the first row: zeros [n, k // 2 + 1, W + 2 (k // 2), channels].
+        """Returns each convolution's cache for n images before the first row: zeros [n, k // 2 + 1, W + 2 (k // 2), channels].
 
-        The last row of a cache is the row of the current pixel. The first cache is of the image itself, in full precision.
+        The last row of a cache is the row of the current pixel. The first cache holds the image itself, in full precision.
         """
         width, num_channels = self.example_shape[1:]
         contents = [(num_channels, "float32")] + [(self.filters, self.compute_dtype)] * self.num_layers
@@ -175,15 +175,15 @@ class PixelCNN(keras.Model):
         return tf.where(((i == reach) & (j - reach == column))[..., None], value, cache)
 
     def step(self, caches, context, column):
-        """Computes one pixel from the caches; the work is that of one pixel, whatever the image's size.
+        """Computes one pixel from the caches, at the cost of one pixel for any image size.
 
         Args:
-            caches: What `empty_caches`, `next_row`, `put` for the drawn pixel of layer 0, and earlier steps returned.
+            caches: The result of `empty_caches`, `next_row`, an earlier step, or `put` for a drawn pixel (layer 0).
             context: The map m at the pixel, [n, 1, 1, map_channels].
             column: Column of the pixel, an integer tensor.
 
         Returns:
-            The pixel's parameters [n, 1, 1, P], and the caches of all layers but the image, which is not drawn yet.
+            The pixel's parameters [n, 1, 1, P], and the caches, updated but for that of the image, whose pixel is not drawn yet.
         """
         caches = list(caches)
 
@@ -200,5 +200,5 @@ class PixelCNN(keras.Model):
 
 
 def columns(h, start, size):
-    """Returns `size` columns of h [n, rows, columns, channels] from `start`, a tensor: of a static size, as XLA wants it."""
+    """Returns `size` columns of h [n, rows, columns, channels] from `start`, a tensor; the size is static, as XLA requires."""
     return tf.slice(h, [0, 0, start, 0], [tf.shape(h)[0], h.shape[1], size, h.shape[3]])

@@ -1,4 +1,4 @@
-"""The sampler of pixel decoders: each pixel is computed once, from the cached activations around it."""
+"""The sampler of pixel decoders, which computes each pixel once from the cached activations around it."""
 
 import tensorflow as tf
 
@@ -13,7 +13,7 @@ class PixelSampler:
 
     Args:
         decoder: A `PixelCNN`.
-        likelihood: The `Likelihood` of a pixel.
+        likelihood: A `Likelihood`, that of a pixel.
     """
 
     def __init__(self, decoder, likelihood):
@@ -21,9 +21,9 @@ class PixelSampler:
         self.row = Compiled(self.row)
 
     def __call__(self, z, seed, verbose=0):
-        """Returns draws of p(x|z) [N, H, W, C] for z [N, D]: a function of the stateless `seed` [2].
+        """Returns draws from p(x|z) [N, H, W, C] for z [N, D], a function of the stateless `seed` [2].
 
-        `verbose` 1 shows a progress bar over rows.
+        `verbose` 1 shows a progress bar over rows of pixels.
         """
         height, width, num_channels = self.decoder.example_shape
         context = self.decoder.context(z)  # [N, H, W, map_channels]
@@ -39,8 +39,8 @@ class PixelSampler:
         """Draws one row.
 
         Args:
-            caches: Those after the row above.
-            context: The row's map [N, 1, W, map_channels].
+            caches: The caches after the row above.
+            context: The map at the row, [N, 1, W, map_channels].
             noise: Draws of `likelihood.noise()`, [N, 1, W, C].
 
         Returns:
@@ -57,7 +57,7 @@ class PixelSampler:
         return caches[0][:, -1:, reach : reach + width], caches
 
     def pixel(self, caches, context, noise, column):
-        """Draws one pixel [N, 1, 1, C] from noise and puts it into the caches; by plain operations, which export."""
+        """Draws one pixel [N, 1, 1, C] from noise and puts it into the caches, by plain operations that export."""
         params, caches = self.decoder.step(caches, context, column)
         pixel = self.likelihood.draw(tf.cast(params, tf.float32), noise)
         return pixel, [self.decoder.put(0, caches[0], pixel, column), *caches[1:]]

@@ -13,27 +13,27 @@ ACTIVATION = "relu"
 def resnet_v2_encoder(input_shape, num_outputs, width=64, depth=2, max_filters=512, min_size=4, normalization="group", name=None):
     r"""Returns the encoder from images [B, H, W, C] to vectors [B, num_outputs].
 
-    A convolution; stages of residual blocks :math:`h + f(h)`, where f is twice normalisation, ReLU and convolution 3x3; and a linear
-    layer. The first block of a stage halves the map, until its smaller side would fall below `min_size`: 64x64 images take four stages
-    to 4x4, 256x256 images six. Stage i, from zero, has min(width 2^i, max_filters) channels.
+    A convolution; stages of residual blocks :math:`h + f(h)`, where f is twice normalisation, ReLU and 3x3 convolution; and a linear
+    layer. The first block of each stage halves the map, until its smaller side would fall below `min_size`: 64x64 images take four
+    stages to 4x4, 256x256 images six. Stage i, counted from zero, has min(width 2^i, max_filters) channels.
 
-    Departures from the paper, which is of classifiers: a map is halved in the shortcut by averages, not by leaving out three pixels of
-    four; where the channels change, the shortcut is a convolution 1x1 of h and not of its pre-activation; groups are normalised, not
-    batches, so that examples are independent; and the last convolution of each of L blocks starts with its variance over L, so that
-    maps keep their scale without any normalisation too.
+    Departures from the paper, which is about classifiers: the shortcut halves a map by averaging, not by dropping three of four pixels;
+    where the number of channels changes, the shortcut is a 1x1 convolution of h and not of its pre-activation; groups are normalised, not
+    batches, so that examples are independent; and the initial variance of the last convolution in each of L blocks is divided by L, so
+    that maps keep their scale even without normalisation.
 
     Args:
-        input_shape: Shape (H, W, C) of one image, its sides multiples of 2^stages.
+        input_shape: Shape (H, W, C) of one image, whose sides are multiples of 2^stages.
         num_outputs: Size of an output, `posterior.params_size(D)`.
         width: Channels of the first stage.
-        depth: Residual blocks of a stage.
-        max_filters: Most channels of a stage.
-        min_size: Least side of the last map.
+        depth: Residual blocks per stage.
+        max_filters: Largest number of channels of a stage.
+        min_size: Smallest side of the last map.
         normalization: "group", "layer", "instance" or "none", as in `normalization_layer`.
-        name: Name of the model. Its outputs are float32 in mixed precision too.
+        name: Name of the model. Its outputs are float32, also in mixed precision.
 
     Raises:
-        ValueError: A size is not positive, the image is smaller than twice `min_size`, or a side is no multiple of 2^stages.
+        ValueError: A size is not positive, the image is smaller than twice `min_size`, or a side is not a multiple of 2^stages.
 
     Reference: K. He et al., *Identity Mappings in Deep Residual Networks*, 2016.
     """
@@ -64,23 +64,23 @@ def resnet_v2_decoder(
 ):
     """Returns the decoder from latents [B, D] to [B, *output_shape], the mirror image of `resnet_v2_encoder`.
 
-    A dense layer to the last map of the encoder; stages of residual blocks with the encoder's channels in reverse, the first of which
-    doubles the map; normalisation, ReLU and a convolution. Neither way to double a map starts with checkerboards.
+    A dense layer to the size of the encoder's last map; stages of residual blocks with the encoder's channels in reverse, the first block
+    of each doubling the map; normalisation, ReLU and a convolution. Neither way of doubling a map has checkerboards initially.
 
     Args:
         latent_dim: Number of latent dimensions D.
-        output_shape: Shape (H, W, P) of the outputs, P = `likelihood.params_size(C)`, its sides multiples of 2^stages.
+        output_shape: Shape (H, W, P) of the outputs, P = `likelihood.params_size(C)`, whose sides are multiples of 2^stages.
         width: Channels of the last stage.
-        depth: Residual blocks of a stage.
-        max_filters: Most channels of a stage.
-        min_size: Least side of the first map.
+        depth: Residual blocks per stage.
+        max_filters: Largest number of channels of a stage.
+        min_size: Smallest side of the first map.
         normalization: "group", "layer", "instance" or "none", as in `normalization_layer`.
-        upsampling: "nearest", pixels are repeated and convolved; or "subpixel", channels become pixels, with `ICNR` at the start.
-        output_activation: Any Keras activation of the outputs. None leaves logits, of which a likelihood makes means.
-        name: Name of the model. Its outputs are float32 in mixed precision too.
+        upsampling: "nearest" repeats pixels and convolves; "subpixel" turns channels into pixels, initialized with `ICNR`.
+        output_activation: Any Keras activation of the outputs; None leaves logits, from which a likelihood computes means.
+        name: Name of the model. Its outputs are float32, also in mixed precision.
 
     Raises:
-        ValueError: A size is not positive, the image is smaller than twice `min_size`, or a side is no multiple of 2^stages.
+        ValueError: A size is not positive, the image is smaller than twice `min_size`, or a side is not a multiple of 2^stages.
 
     Reference: K. He et al., *Identity Mappings in Deep Residual Networks*, 2016.
     """
@@ -100,7 +100,7 @@ def resnet_v2_decoder(
 
 
 def stage_filters(shape, width, max_filters, min_size):
-    """Returns the channels of each stage of images (H, W, C), as many as times the image can be halved."""
+    """Returns the channels of each stage for images (H, W, C); there are as many stages as times the image can be halved."""
     check_positive(width=width, max_filters=max_filters, min_size=min_size)
     sides = tuple(shape[:2])
     num_stages = (min(sides) // min_size).bit_length() - 1
@@ -113,18 +113,18 @@ def stage_filters(shape, width, max_filters, min_size):
 
 
 def block(h, normalization, num_blocks):
-    """Returns h + f(h), of the same size."""
+    """Returns h + f(h), a map of the same size."""
     return residual(h, convolution(h.shape[-1])(pre_activation(h, normalization)), normalization, num_blocks)
 
 
 def down_block(h, channels, normalization, num_blocks):
-    """Returns half the size: f has stride 2, and h is averaged."""
+    """Returns a map of half the size: f has stride 2, and h is averaged."""
     f = convolution(channels, strides=2)(pre_activation(h, normalization))
     return residual(projected(keras.layers.AveragePooling2D(2)(h), channels), f, normalization, num_blocks)
 
 
 def up_block(h, channels, normalization, num_blocks, double):
-    """Returns twice the size: f doubles the map, and the pixels of h are repeated."""
+    """Returns a map of twice the size: f doubles the map, and the pixels of h are repeated."""
     f = double(pre_activation(h, normalization), channels)
     return residual(keras.layers.UpSampling2D()(projected(h, channels)), f, normalization, num_blocks)
 
@@ -137,7 +137,7 @@ def residual(shortcut, f, normalization, num_blocks):
 
 
 def projected(h, channels):
-    """Returns h, by a convolution 1x1 where its channels are others."""
+    """Returns h with the given number of channels, by a 1x1 convolution if it has a different number."""
     return h if h.shape[-1] == channels else keras.layers.Conv2D(channels, 1)(h)
 
 

@@ -1,4 +1,4 @@
-"""Strided convolutions, of which the InfoGAN and DCGAN networks are made."""
+"""Strided convolutions, the layers of the InfoGAN and DCGAN networks."""
 
 import math
 
@@ -29,21 +29,21 @@ def dense(h, units, normalization, activation="relu"):
 
 
 def latent_map(h, output_shape, channels, num_doublings, normalization):
-    """Returns a map [B, H', W', channels], the least that is as large as the image after so many doublings."""
+    """Returns the smallest map [B, H', W', channels] that is at least as large as the image after `num_doublings`."""
     shape = (*(math.ceil(side / 2**num_doublings) for side in output_shape[:2]), channels)
     return keras.layers.Reshape(shape)(dense(h, math.prod(shape), normalization))
 
 
 def cropped(h, output_shape):
-    """Returns the middle of a map, of the image's size."""
+    """Returns the middle of a map, cropped to the image's size."""
     excess = [received - side for received, side in zip(h.shape[1:3], output_shape[:2], strict=True)]
     return keras.layers.Cropping2D([(n // 2, n - n // 2) for n in excess])(h) if any(excess) else h
 
 
 def activated(h, normalization, activation):
-    """Returns units with batch normalisation, over the batches of all replicas, or without.
+    """Returns activated units, with or without batch normalisation over the batches of all replicas.
 
-    Momentum 0.9 departs from the 0.999 of Dai & Wipf's code, at which the statistics lag behind in short trainings; epsilon is theirs.
+    Momentum 0.9 departs from the 0.999 of Dai & Wipf's code, at which statistics lag behind in short runs; epsilon is theirs.
     """
     if normalization:
         h = keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5, synchronized=True)(h)

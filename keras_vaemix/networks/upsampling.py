@@ -1,4 +1,4 @@
-"""Maps of twice the size without checkerboards: by nearest neighbours or by sub-pixels, for the networks that leave the choice."""
+"""Upsampling by two without checkerboards, by nearest neighbours or sub-pixels, for networks that let the user choose."""
 
 import keras
 import tensorflow as tf
@@ -14,7 +14,7 @@ def nearest(h, channels):
 def subpixel(h, channels):
     """Returns a convolution 3x3 whose channels are the four sub-pixels of each pixel: [B, 2 H, 2 W, channels].
 
-    Its weights start as in `ICNR`, for which the outcome is a convolution with each pixel repeated.
+    Its weights are initialized by `ICNR`, with which it is a convolution whose output pixels are repeated.
 
     Reference: W. Shi et al., *Real-Time Single Image and Video Super-Resolution Using an Efficient Sub-Pixel CNN*, 2016.
     """
@@ -25,7 +25,7 @@ UPSAMPLINGS = {"nearest": nearest, "subpixel": subpixel}
 
 
 def upsampling(name):
-    """Returns the function (h, channels) of that name; raises `ValueError` where there is none."""
+    """Returns the function (h, channels) of that name; raises `ValueError` if it does not exist."""
     require(name in UPSAMPLINGS, f"upsampling of {', '.join(UPSAMPLINGS)}", upsampling=name)
     return UPSAMPLINGS[name]
 
@@ -44,10 +44,10 @@ class DepthToSpace(keras.layers.Layer):
 
 @register
 class ICNR(Part, keras.initializers.Initializer):
-    """Starts the kernels of the four sub-pixels alike, so that a sub-pixel convolution starts free of checkerboards.
+    """Initializer that makes the kernels of the four sub-pixels equal, so that a sub-pixel convolution starts without checkerboards.
 
     Args:
-        initializer: Keras initializer of the one kernel.
+        initializer: Keras initializer of the kernel that all four share.
 
     Reference: A. Aitken et al., *Checkerboard Artifact Free Sub-Pixel Convolution*, 2017.
     """

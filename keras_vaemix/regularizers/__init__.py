@@ -1,1 +1,1 @@
-"""Terms of losses that are not a likelihood's: costs, discrepancies, penalties, moments, critics."""
+"""Loss terms other than likelihoods: costs, discrepancies, penalties, moments and adversarial losses."""

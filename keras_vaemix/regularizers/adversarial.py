@@ -1,4 +1,4 @@
-r"""Adversarial losses of a critic H and of what it tells apart: codes of examples and draws of the prior, or images of both."""
+r"""Adversarial losses of a critic H and of the networks whose outputs it tells apart."""
 
 import abc
 
@@ -9,7 +9,7 @@ from keras_vaemix.core.shapes import flat_sum
 
 
 class AdversarialLoss(Part, abc.ABC):
-    """Abstract: the losses of a critic, and of the networks that make what it sees. The critic's output is high on what is real."""
+    """Abstract: the losses of a critic, and of the networks that produce its inputs. The critic's output is high for real inputs."""
 
     @abc.abstractmethod
     def critic_loss(self, critic, real, fake, seed):
@@ -17,16 +17,16 @@ class AdversarialLoss(Part, abc.ABC):
 
     @abc.abstractmethod
     def generator_loss(self, score):
-        """Returns the loss of the network that makes the fake, for the critic's scores [B, 1] of it."""
+        """Returns the loss of the network that makes the fake inputs, for the critic's scores [B, 1] of them."""
 
     @abc.abstractmethod
     def real_side_loss(self, score):
-        """Returns the loss of the network that makes what counts as real, where that is trained too: the score is to fall."""
+        """Returns the loss of the network that makes the real inputs, if that is trained too, so that their scores fall."""
 
 
 @register
 class NonSaturating(AdversarialLoss):
-    r"""Classification, :math:`L_H = -E \log \sigma(H(real)) - E \log(1 - \sigma(H(fake)))`, and :math:`-E \log \sigma(H(fake))` against it.
+    r"""Classification, :math:`L_H = -E \log \sigma(H(real)) - E \log(1 - \sigma(H(fake)))`; the generator's is :math:`-E \log \sigma(H(fake))`.
 
     Reference: A. Makhzani et al., *Adversarial Autoencoders*, 2016; I. Tolstikhin et al., *Wasserstein Auto-Encoders*, 2018, Algorithm 1.
     """
@@ -45,8 +45,8 @@ class NonSaturating(AdversarialLoss):
 @register
 class Wasserstein(AdversarialLoss):
     r"""Dual of the Wasserstein distance with a gradient penalty,
-    :math:`L_H = E\,H(fake) - E\,H(real) + \gamma\,E(\|\nabla H(\hat z)\| - 1)^2` at random points between both, and :math:`-E\,H(fake)`
-    against it.
+    :math:`L_H = E\,H(fake) - E\,H(real) + \gamma\,E(\|\nabla H(\hat z)\| - 1)^2` at random points between both; the generator's is
+    :math:`-E\,H(fake)`.
 
     Args:
         gradient_penalty: :math:`\gamma`.
@@ -70,7 +70,7 @@ class Wasserstein(AdversarialLoss):
             tape.watch(between)
             score = tf.reduce_sum(critic(between, training=True))
         squared = flat_sum(tf.square(tape.gradient(score, between)))
-        return tf.reduce_mean(tf.square(tf.sqrt(squared + 1e-12) - 1))  # the root has no gradient at zero
+        return tf.reduce_mean(tf.square(tf.sqrt(squared + 1e-12) - 1))  # the gradient of the root is infinite at zero
 
     def generator_loss(self, score):
         return -tf.reduce_mean(score)
@@ -81,7 +81,7 @@ class Wasserstein(AdversarialLoss):
 
 @register
 class LeastSquares(AdversarialLoss):
-    r"""Least squares, :math:`L_H = \frac12 E (H(real) - 1)^2 + \frac12 E\,H(fake)^2`, and :math:`\frac12 E (H(fake) - 1)^2` against it.
+    r"""Least squares, :math:`L_H = \frac12 E (H(real) - 1)^2 + \frac12 E\,H(fake)^2`; the generator's is :math:`\frac12 E (H(fake) - 1)^2`.
 
     Reference: X. Mao et al., *Least Squares Generative Adversarial Networks*, 2017, eq. 9.
     """
@@ -99,7 +99,7 @@ class LeastSquares(AdversarialLoss):
 
 @register
 class Hinge(AdversarialLoss):
-    r"""Hinge, :math:`L_H = E \max(0, 1 - H(real)) + E \max(0, 1 + H(fake))`, and :math:`-E\,H(fake)` against it.
+    r"""Hinge, :math:`L_H = E \max(0, 1 - H(real)) + E \max(0, 1 + H(fake))`; the generator's is :math:`-E\,H(fake)`.
 
     Reference: J. Lim, J. Ye, *Geometric GAN*, 2017.
     """

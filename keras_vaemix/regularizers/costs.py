@@ -1,4 +1,4 @@
-"""Costs c(x, x') of an autoencoder: what a reconstruction that is no likelihood is charged."""
+"""Costs c(x, x') of reconstructions in autoencoders without a likelihood."""
 
 import abc
 
@@ -33,7 +33,7 @@ class Cost(Part, abc.ABC):
         """Returns the cost [B] of the decoder's output `params` [B, *] for x [B, *]."""
 
     def mean(self, params):
-        """Returns the reconstruction [B, *] that the decoder's output stands for."""
+        """Returns the reconstruction [B, *] for the decoder's output."""
         return tf.sigmoid(params)
 
     def check(self, x, shape=None, name="x"):
@@ -63,7 +63,7 @@ class RealSquaredError(SquaredError):
 class CrossEntropy(Cost):
     r"""Cross-entropy, :math:`c(x, x') = -w \sum_i x_i \log x'_i + (1 - x_i) \log(1 - x'_i)`, for data in [0, 1].
 
-    It is no likelihood of grey values (`PseudoBernoulli` says why), and no bound is made of it.
+    It is not a likelihood of greyscale values (see `PseudoBernoulli`), and is not used in bounds.
     """
 
     def __call__(self, x, params):

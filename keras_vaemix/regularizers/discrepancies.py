@@ -1,4 +1,4 @@
-r"""Discrepancies :math:`D_Z(Q, P)` between a set of codes and one of prior draws, that need no further network."""
+r"""Discrepancies :math:`D_Z(Q, P)` between codes and draws of the prior, without a further network."""
 
 import abc
 
@@ -15,7 +15,7 @@ class Discrepancy(Part, abc.ABC):
         weight: :math:`\lambda`.
 
     Attributes:
-        min_batch_size: Codes that the estimate needs, over all replicas; training on smaller batches is refused.
+        min_batch_size: Number of codes that the estimate needs, over all replicas; training on smaller batches is refused.
 
     Raises:
         ValueError: The weight is negative.
@@ -29,7 +29,7 @@ class Discrepancy(Part, abc.ABC):
 
     @abc.abstractmethod
     def __call__(self, codes, draws):
-        """Returns the weighted discrepancy of codes [N, D] and draws of the prior [N, D] of one replica, a scalar over all of them."""
+        """Returns the weighted discrepancy, a scalar over all replicas, for one replica's codes [N, D] and draws of the prior [N, D]."""
 
 
 class Kernel(Part, abc.ABC):
@@ -45,7 +45,7 @@ class InverseMultiquadratic(Kernel):
     r"""Sum of inverse multiquadratics, :math:`k(z, z') = \sum_s \frac{C_s}{C_s + \|z - z'\|^2}`, :math:`C_s = 2 D s \sigma^2`.
 
     Args:
-        scales: The s, around one.
+        scales: The values of s, around one.
         variance: Variance :math:`\sigma^2` of the prior.
 
     Reference: I. Tolstikhin et al., *Wasserstein Auto-Encoders*, 2018, Section 4, and their code.
@@ -66,9 +66,9 @@ class RadialBasis(Kernel):
     r"""Gaussian kernel, :math:`k(z, z') = \exp(-\|z - z'\|^2 / (2 h^2))`.
 
     Args:
-        bandwidth: h, in units of the latents. :math:`2 h^2 = 2 D`, the mean squared distance of standard normal draws, if None.
+        bandwidth: h, in units of the latents; if None, :math:`2 h^2 = 2 D`, the mean squared distance of standard normal draws.
 
-    The bandwidth is fixed: the median heuristic of the WAE paper's code moves with the codes, whose spread it thus does not charge.
+    The bandwidth is fixed: the median heuristic of the WAE paper's code follows the codes, and so does not penalise their spread.
     """
 
     def __init__(self, bandwidth=None):
@@ -85,10 +85,10 @@ class MMD(Discrepancy):
 
     .. math:: \frac{\lambda}{N (N - 1)} \sum_{i \ne j} k(z_i, z_j) + k(z'_i, z'_j) - \frac{2 \lambda}{N^2} \sum_{i, j} k(z_i, z'_j),
 
-    which is negative at times. Over several replicas it is that of the global batch.
+    which can be negative. On several replicas it is that of the global batch.
 
-    A single code, as a last batch may hold, has no pair: the estimate does not exist, and is left out, as zero without gradient. The
-    terms between codes and draws alone would be no discrepancy, but a pull of the code to the nearest draws.
+    A single code, which may be left over in a last batch, has no pair: the estimate does not exist, and is zero without a gradient. The
+    terms between codes and draws alone would not be a discrepancy, but would pull the code to the nearest draws.
 
     Args:
         kernel: A `Kernel`; `InverseMultiquadratic()` by default.
@@ -113,7 +113,7 @@ class MMD(Discrepancy):
 
 
 def squared_distances(a, b):
-    """Returns the squared Euclidean distances of rows, [N, M], by a matrix product; a is centred so that little cancels."""
+    """Returns the squared Euclidean distances between rows, [N, M], by a matrix product, centred to limit cancellation."""
     center = tf.reduce_mean(b, axis=0)
     a, b = a - center, b - center
     squared = tf.reduce_sum(a**2, 1)[:, None] - 2 * tf.matmul(a, b, transpose_b=True) + tf.reduce_sum(b**2, 1)[None, :]

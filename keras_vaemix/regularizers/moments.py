@@ -7,14 +7,14 @@ import tensorflow as tf
 from keras_vaemix.core.part import Part, register, require
 from keras_vaemix.core.replicas import global_sum
 
-FLOOR = 1e-6  # of a variance: a latent that no example moves has a finite logarithm
+FLOOR = 1e-6  # added to variances, so that the logarithm is finite for a latent that is constant over examples
 
 
 class AggregateMoments(Part, abc.ABC):
     """Abstract: mean and variance of the mixture of a batch's posteriors, over the examples of all replicas.
 
     Args:
-        target_variance: Variance :math:`\\tau^2` to which eq. 11 draws that of each posterior.
+        target_variance: Variance :math:`\\tau^2` towards which eq. 11 pulls that of each posterior.
 
     Raises:
         ValueError: The target is not positive.
@@ -26,16 +26,16 @@ class AggregateMoments(Part, abc.ABC):
 
     @abc.abstractmethod
     def variance(self, of_means, mean_variance):
-        """Returns the variance [D] of the mixture, from that of the means and the mean of the variances, each [D]."""
+        """Returns the variance [D] of the mixture, from the variance of the means and the mean of the variances, each [D]."""
 
     def __call__(self, mean, variance, otherwise=(0.0, 1.0)):
         """Returns mean and variance [D] of the mixture, and the part of its variance that is left out, [D].
 
-        Variances are of centred means, which takes two sums over replicas: E m^2 - (E m)^2 cancels where means are far from zero.
+        Means are centred first, which takes two sums over replicas: E m^2 - (E m)^2 would cancel if means are far from zero.
 
         Args:
-            mean, variance: Those of the posteriors of one replica, [B, D].
-            otherwise: Mean and variance where a last batch of one example is left over, which has no moments: the prior's.
+            mean, variance: Means and variances of the posteriors of one replica, [B, D].
+            otherwise: Mean and variance to return for a last batch of one example, which has no moments: by default the prior's.
         """
         total = global_sum(tf.stop_gradient(tf.reduce_sum(tf.concat([tf.ones_like(mean[:, :1]), mean], axis=1), axis=0)))
         count, middle = total[0], total[1:] / total[0]
@@ -48,11 +48,11 @@ class AggregateMoments(Part, abc.ABC):
         return *moments, of_means + within - self.variance(of_means, within)
 
     def divergence(self, mean, variance, center, spread):
-        """Returns the divergence to the prior, for posteriors [B, D] and the moments [D] of their mixture: eq. 8."""
+        """Returns the divergence to the prior (eq. 8), for posteriors [B, D] and the moments [D] of their mixture."""
         return kl_from_moments(center, spread)
 
     def variance_divergence(self, variance):
-        """Returns what holds the variances [B, D] of the posteriors to their target, a mean over the batch: eq. 11."""
+        """Returns the divergence of the posteriors' variances [B, D] from their target (eq. 11), a mean over the batch."""
         return tf.reduce_mean(kl_to_target(variance, self.target_variance))
 
 
@@ -60,7 +60,7 @@ class AggregateMoments(Part, abc.ABC):
 class MeanMoments(AggregateMoments):
     r"""The paper's, :math:`\bar\sigma_j^2 = \frac1b \sum_i (\mu_{ij} - \bar\mu_j)^2` (eq. 10), without the posteriors' own variances.
 
-    With :math:`\tau^2 = 1` as in eq. 11 the aggregate posterior then has variance two, and N(0, I) is not what to sample.
+    With :math:`\tau^2 = 1` as in eq. 11 the aggregate posterior then has variance two, so that samples should not come from N(0, I).
 
     Reference: M. Rivera et al., *GAMIX-VAE: A VAE with Gaussian Mixture Based Posterior*, 2023.
     """
@@ -74,14 +74,14 @@ class MeanMoments(AggregateMoments):
 
 @register
 class TotalMoments(AggregateMoments):
-    r"""The law of total variance, :math:`\mathrm{Var}(\mu_i) + E[\sigma_i^2]`: what the aggregate posterior has.
+    r"""The aggregate posterior's actual variance, :math:`\mathrm{Var}(\mu_i) + E[\sigma_i^2]`, by the law of total variance.
 
-    Its target has to be less than one: with one, all means would have to be the same.
+    Its target must be less than one: with one, all means would have to be the same.
     """
 
     def __init__(self, target_variance=0.1):
         super().__init__(target_variance)
-        require(target_variance < 1, "target_variance < 1: what it leaves of one is the variance of means", target_variance=target_variance)
+        require(target_variance < 1, "target_variance < 1: the rest of one is the variance of the means", target_variance=target_variance)
 
     def variance(self, of_means, mean_variance):
         return of_means + mean_variance
@@ -89,9 +89,9 @@ class TotalMoments(AggregateMoments):
 
 @register
 class EachPosterior(AggregateMoments):
-    r"""The plain VAE's, :math:`\frac1b \sum_i KL(N(\mu_i, \sigma_i^2) \| N(0, I))`, of each posterior by itself: for ablations.
+    r"""The plain VAE's divergence of each posterior, :math:`\frac1b \sum_i KL(N(\mu_i, \sigma_i^2) \| N(0, I))`, for ablations.
 
-    Its moments are the aggregate's; the target is without effect.
+    Its moments are the aggregate's; the target has no effect.
     """
 
     def __init__(self, target_variance=1.0):
