@@ -1,4 +1,4 @@
-"""Callbacks: schedules, early stopping that waits for the warm-up, and pictures and components in TensorBoard."""
+"""Callbacks: schedules, early stopping that waits for the warm-up, a stop at NaN, and pictures and components in TensorBoard."""
 
 from keras_vaemix.callbacks.mask_history import MaskHistory
 from keras_vaemix.callbacks.schedules import HoldCategories, KLWarmUp, Schedule, TemperatureAnnealing

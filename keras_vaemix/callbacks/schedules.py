@@ -1,4 +1,4 @@
-"""Schedules: the warm-up of beta, the annealing of temperatures, and categories that are held for a while."""
+"""Schedules: the warm-up of beta, the annealing of temperatures, and categories that are held for some epochs."""
 
 import abc
 
@@ -10,19 +10,19 @@ from keras_vaemix.core.part import check_positive, require
 class Schedule(keras.callbacks.Callback, abc.ABC):
     """Abstract: sets a weight of the model at the start of each epoch.
 
-    Epochs are counted by a weight of the model, so that a second `fit`, or a resumed one, goes on where the first stopped.
+    A weight of the model counts epochs, so that a second `fit`, or a resumed one, continues where the first stopped.
     """
 
     @abc.abstractmethod
     def set(self, epochs_done):
-        """Sets the weight for the epoch that begins after so many."""
+        """Sets the weight for the epoch that begins after `epochs_done` epochs."""
 
     def on_epoch_begin(self, epoch, logs=None):
         self.set(epochs_done(self.model))
 
 
 def epochs_done(model):
-    """Returns the number of epochs that a model was trained for, as its weight has it."""
+    """Returns the number of epochs that a model has been trained for."""
     return int(keras.ops.convert_to_numpy(model.epochs_done))
 
 
@@ -49,7 +49,7 @@ class TemperatureAnnealing(Schedule):
     r"""Lowers the temperature of relaxed categories, :math:`\tau_e = \tau_0 (\tau_1 / \tau_0)^{\min(1, e / W)}`.
 
     Args:
-        final: Temperature :math:`\tau_1` at the end; the model's estimator has the first.
+        final: Final temperature :math:`\tau_1`; the initial one is that of the model's estimator.
         epochs: Length W.
 
     Reference: E. Jang, S. Gu, B. Poole, *Categorical Reparameterization with Gumbel-Softmax*, 2017, Section 2.2.
@@ -67,10 +67,10 @@ class TemperatureAnnealing(Schedule):
 
 
 class HoldCategories(Schedule):
-    """Holds q(c|x) of a `CPVAE` with `HeldCategories` for its first epochs, then releases it.
+    """Holds q(c|x) of a `CPVAE` with `HeldCategories` for the first epochs, then releases it.
 
     Args:
-        epochs: Epochs for which it is held; `math.inf` for ever, 0 for none.
+        epochs: Number of epochs for which it is held; `math.inf` for ever, 0 for none.
     """
 
     def __init__(self, epochs):

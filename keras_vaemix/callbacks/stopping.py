@@ -1,4 +1,4 @@
-"""Callbacks that end a training: early stopping that waits for the warm-up, and a stop at the first NaN."""
+"""Callbacks that end training: early stopping that waits for the warm-up, and a stop at the first NaN."""
 
 import math
 
@@ -11,15 +11,15 @@ from keras_vaemix.models.base.inputs import check_batches
 
 
 class EarlyStopping(keras.callbacks.Callback):
-    """Stops when the validation bound with beta = 1 has not risen for `patience` epochs, none of them in the warm-up.
+    """Stops when the validation bound with beta = 1 has not risen for `patience` epochs, not counting those of the warm-up.
 
-    It keeps no state but the list of values, and thus survives a resumed run that hands it those of its past.
+    Its only state is the list of values, so a resumed run only has to pass the values of its past.
 
     Args:
-        patience: Epochs without a better value after which training stops.
-        warm_up: Epochs at the start of the model's training that do not count.
-        monitor: What is watched: of a bound or a reconstruction term more is better, of everything else less.
-        past: Values of earlier epochs; of epochs that the model was trained for without them, none is the best.
+        patience: Number of epochs without a better value after which training stops.
+        warm_up: Number of epochs at the start of the model's training that do not count.
+        monitor: Name of the monitored figure; higher is better for a bound or a reconstruction term, lower for everything else.
+        past: Values of earlier epochs; earlier epochs without a value are ignored.
     """
 
     def __init__(self, patience=50, warm_up=0, monitor="val_loss", past=()):
@@ -32,20 +32,20 @@ class EarlyStopping(keras.callbacks.Callback):
         self.epochs_before = max(0, epochs_done(self.model) - len(self.values))
 
     def on_epoch_end(self, epoch, logs=None):
-        require(self.monitor in logs, f"{self.monitor} in the logs: give fit a validation_data", logs=sorted(logs))
+        require(self.monitor in logs, f"{self.monitor} in the logs: pass validation_data to fit", logs=sorted(logs))
         self.values.append(logs[self.monitor])
         if self.is_over():
             self.model.stop_training = True
 
     def is_over(self):
-        """Returns whether the last `patience` epochs, none of them in the warm-up, brought nothing better."""
+        """Returns whether the last `patience` epochs, not counting the warm-up, brought no better value."""
         is_bound = self.monitor.endswith(("elbo", "reconstruction", "log_likelihood"))
         best = int((np.argmax if is_bound else np.argmin)(self.values)) if self.values else 0
         return len(self.values) - max(best + 1, self.warm_up - self.epochs_before) >= self.patience
 
 
 class NotFiniteError(FloatingPointError):
-    """A loss or a gradient that is no finite number; `epoch` and `step` count from one, None where they are not known."""
+    """A loss or a gradient that is not finite; `epoch` and `step` count from one, and are None if they are not known."""
 
     def __init__(self, message, epoch=None, step=None):
         super().__init__(message)
@@ -53,10 +53,10 @@ class NotFiniteError(FloatingPointError):
 
 
 class StopOnNaN(keras.callbacks.Callback):
-    """Raises `NotFiniteError` as soon as a loss is no finite number, before anything is saved.
+    """Raises `NotFiniteError` as soon as a loss is not finite, before anything is saved.
 
-    The step that it names is the first of which a loss was not finite, or one of whose gradients, where the model is
-    compiled with `check_gradients=True`: of many steps per execution, too. Without that a gradient is found by the loss one step later.
+    It names the first step with a loss that is not finite, or with such a gradient if the model is compiled with `check_gradients=True`,
+    also among many steps per execution. Without that option, a bad gradient shows in the loss one step later.
     """
 
     def __init__(self):
@@ -84,11 +84,11 @@ class StopOnNaN(keras.callbacks.Callback):
             raise NotFiniteError(f"{expected}. Received: val_loss={loss} after epoch {epoch + 1}", epoch + 1)
 
     def steps_since(self):
-        """Returns how many steps there were from the first one on that was not finite, 0 where a model of another kind does not count."""
+        """Returns the number of steps since the first that was not finite, or 0 for other kinds of models, which do not count them."""
         return self.model.not_finite.count() if hasattr(self.model, "not_finite") else 0
 
     def stop(self, loss):
-        """Raises the error, which names the first step, or the batch of data that no loss can be taken of."""
+        """Raises the error, which names the first step, or the batch whose data lie outside the support."""
         if hasattr(self.model, "unsupported"):
             check_batches(self.model.unsupported, self.model.support, f"of epoch {self.epoch + 1}")
         epoch, step = self.epoch + 1, self.batch + 1 - max(0, self.steps_since() - 1)

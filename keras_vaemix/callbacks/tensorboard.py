@@ -14,23 +14,23 @@ from keras_vaemix.visualization.by_kind import latent_pictures, prior_pictures, 
 class TensorBoard(keras.callbacks.TensorBoard):
     """Keras's TensorBoard, with pictures and the components of the prior.
 
-    Every loss part is on the same axes for training and validation. Reconstructions, samples from the model's real prior (a row
-    for each component) and pseudo-inputs are pictures; the use of the components is a histogram, with its perplexity and the number
-    of dead ones. With labels, components against labels are a picture, and the accuracy of the components, matched one to one with
-    labels on these very examples, is a figure. All are drawn with fixed seeds and leave the training run as it is. Where posterior
-    or prior are mixtures, every bound of the divergence is shown as its gap above the Monte Carlo estimate (`kl_gap/*`). Of a
-    deterministic autoencoder the covariance of its codes is a picture, and the mask, if it has one, a histogram; of a GAMIX-VAE the
-    effects of its latents, variants and transitions are pictures.
+    Every part of the loss is plotted for training and validation on the same axes. Pictures show reconstructions, samples from the
+    model's actual prior (a row for each component) and pseudo-inputs; the use of the components is a histogram, with its perplexity and
+    the number of dead ones. With labels, there is a picture of components against labels, and the accuracy of the components after
+    matching them one to one with the labels of these same examples. All are drawn with fixed seeds and do not affect training. If
+    posterior or prior are mixtures, every bound on the divergence is shown as its gap to the Monte Carlo estimate (`kl_gap/*`). For a
+    deterministic autoencoder there is a picture of the covariance of its codes, and a histogram of the mask, if it has one; for a
+    GAMIX-VAE, pictures of the effects of its latents, of variants and of transitions.
 
     Args:
-        log_dir: Where logs go.
+        log_dir: Folder for the logs.
         x: Some examples, for reconstructions and responsibilities.
-        picture_freq: Epochs between pictures.
+        picture_freq: Number of epochs between pictures.
         labels: Labels of these examples, integer [N] from zero, or None.
         **kwargs: Keras's own.
 
     Raises:
-        ValueError: There is not one label for each example.
+        ValueError: The number of labels is not that of examples.
     """
 
     def __init__(self, log_dir, x, picture_freq=10, labels=None, **kwargs):

@@ -1,4 +1,4 @@
-"""Figures that judge a trained model."""
+"""Figures that evaluate a trained model."""
 
 from keras_vaemix.evaluation.aggregate import divergence_split, has_divergence_split
 from keras_vaemix.evaluation.annealed import annealed_log_likelihood

@@ -1,4 +1,4 @@
-"""Where the divergence goes: split at the aggregate posterior, the mean of the posteriors over examples."""
+"""The divergence split at the aggregate posterior, the mean of the posteriors over examples."""
 
 import functools
 import math
@@ -17,7 +17,7 @@ tfd = tfp.distributions
 
 
 def has_divergence_split(model):
-    """Returns whether `divergence_split` knows the latents of a model, and the density of its posterior at those of other examples."""
+    """Returns whether `divergence_split` supports a kind of model, and its posterior has a density at the latents of other examples."""
     return _split.dispatch(type(model)) is not _split.dispatch(object) and model.has_posterior_density
 
 
@@ -27,10 +27,10 @@ def divergence_split(model, x, num_samples=1, seed=0):
     For one latent, :math:`E_x KL(q(z|x) \| p(z)) = I_q(z; x) + KL(q(z) \| p(z))`: a `VAE`, the upper level of a `HierarchicalVAE`
     (`kl` is that of z2 alone), z and w of a `GMVAE`. For a `CPVAE` it is the paper's eq. 13,
     :math:`I_q((z, c); x) + E_{q(c)} KL(q(z|c) \| p(z|c)) + KL(q(c) \| p(c))`, with every category enumerated; the last term is exact
-    for these examples. The parts are of the same draws, so that they sum to `kl`.
+    for these examples. All parts use the same draws, so that they sum to `kl`.
 
-    The aggregate posterior is that of the N examples themselves. The mutual information is therefore at most log N, a limit that
-    the estimate comes close to where each example has latents of its own, and the other terms are too large by what is missing.
+    The aggregate posterior is that of the N examples themselves. The mutual information is therefore at most log N. The estimate comes
+    close to this limit if the latents of different examples do not overlap; the other terms are then too large by what it lacks.
 
     Args:
         model: A model for which `has_divergence_split` holds.
@@ -39,8 +39,8 @@ def divergence_split(model, x, num_samples=1, seed=0):
         seed: Integer; the estimate is a function of it.
 
     Returns:
-        A dict in nats: `kl` (a Monte Carlo estimate), `mutual_information`, and `aggregate_kl`; for a `CPVAE` instead of the last
-        `conditional_kl`, `category_kl` and `negative_entropy`, :math:`-H(q(c))`. `mutual_information_limit` is log N.
+        A dict in nats: `kl` (a Monte Carlo estimate), `mutual_information`, and `aggregate_kl`, or for a `CPVAE` `conditional_kl`,
+        `category_kl` and `negative_entropy`, :math:`-H(q(c))`. `mutual_information_limit` is log N.
 
     Reference: F. Lavda, M. Gregorova, A. Kalousis, *Improving VAE generations of multimodal data through data-dependent conditional
     priors*, 2020, Eq. 13 and 14; M. Hoffman, M. Johnson, *ELBO Surgery*, 2016.
@@ -56,7 +56,7 @@ def divergence_split(model, x, num_samples=1, seed=0):
 
 @functools.singledispatch
 def _split(model, x, seed):
-    """Returns the parts of one draw for each example, means over examples x [N, *]."""
+    """Returns the parts from one draw for each example, as means over examples x [N, *]."""
     raise NotImplementedError
 
 
@@ -109,7 +109,7 @@ def _(model: CPVAE, x, seed):
 
 
 def one_latent(q, log_p, seed):
-    """Returns the parts of one draw from each of the posteriors q, batch [N], with the log-density of the prior."""
+    """Returns the parts from one draw from each of the posteriors q, batch [N], given the log-density of the prior."""
     z = q.sample(seed=seed)  # [N, D]
     log_q = aggregate(q, tf.zeros(q.batch_shape)).log_prob
     log_qz_x, log_qz, log_pz = (np.asarray(log_prob(z), "float64") for log_prob in (q.log_prob, log_q, log_p))

@@ -1,4 +1,4 @@
-"""The log-likelihood by annealed importance sampling: a check of plain importance sampling where that has few effective samples."""
+"""The log-likelihood by annealed importance sampling, to check plain importance sampling with few effective samples."""
 
 import math
 
@@ -12,7 +12,7 @@ from keras_vaemix.core.seeds import fold_in, stateless_seed
 from keras_vaemix.evaluation.annealing import Path, Target
 from keras_vaemix.importance import LikelihoodEstimate, stream, summarize
 
-PILOT_SHARE = 4  # of the chains are as many that find step sizes
+PILOT_SHARE = 4  # a quarter as many chains find the step sizes
 
 
 def annealed_log_likelihood(
@@ -20,41 +20,41 @@ def annealed_log_likelihood(
 ):
     r"""Estimates :math:`\log p(x)` by annealed importance sampling from the posterior to the joint density, with Hamiltonian transitions.
 
-    Chains go through the densities of the geometric path that begins at :math:`q(z|x)`, not at the prior: it is much nearer,
+    Chains pass through the densities of a geometric path that starts at :math:`q(z|x)`, which is much nearer than the prior,
 
     .. math:: f_t(z) = q(z|x)^{1 - \beta_t}\, p(x, z)^{\beta_t}, \quad 0 = \beta_0 < \dots < \beta_T = 1,
 
-    and the estimate is of their weights (Neal, 2001, Eq. 11; in double precision)
+    and the estimate is the mean of their weights (Neal, 2001, Eq. 11; in double precision)
 
     .. math:: \log w = \sum_{t=1}^{T} (\beta_t - \beta_{t-1}) \left[\log p(x, z_{t-1}) - \log q(z_{t-1}|x)\right],
 
     where :math:`z_0 \sim q(z|x)` and a transition that leaves :math:`f_t` invariant takes :math:`z_{t-1}` to :math:`z_t`. The mean weight
-    is unbiased for p(x), so its logarithm is, in expectation, a lower bound of :math:`\log p(x)`: a stochastic one, which a single
-    estimate may exceed, and which tightens with T and with chains. T = 1 is plain importance sampling.
+    is unbiased for p(x), so the expectation of its logarithm is a lower bound on :math:`\log p(x)`, which a single estimate may exceed,
+    and which tightens with T and the number of chains. T = 1 is plain importance sampling.
 
-    A transition is one of Hamiltonian Monte Carlo, accepted or not for each chain; steps are in units of the standard deviations of q. A
-    category is drawn anew before it, given z, by enumeration of all. Chains begin with
-    :math:`\frac12 (q(c|x) + r(c))`, where r is the share of each category in importance sampling with 32 draws of each: q alone may be all
-    but certain of a wrong one.
+    A transition is one step of Hamiltonian Monte Carlo, accepted or rejected for each chain; step sizes are in units of the standard
+    deviations of q. Before it, the category is redrawn given z, by enumeration of all categories. Chains start from
+    :math:`\frac12 (q(c|x) + r(c))`, where r is the weight of each category in importance sampling with 32 draws of each: q alone may be
+    almost certain of a wrong category.
 
     Args:
-        model: A `LatentModel` whose `encode` has all latents of its `log_joint`, continuous but for one category.
+        model: A `LatentModel` whose `encode` covers all latents of its `log_joint`, which are continuous except for at most one category.
         x: Examples [N, *].
         num_chains: Number of chains C for each example.
         num_temperatures: Number of steps T of the path.
-        num_leapfrog: Leapfrog steps of a transition.
-        step_size: Their size; None finds one for each example and temperature, with 65 % accepted, by chains of its own, a quarter as
-            many. Those of the estimate do not adapt, which would bias it.
-        batch_size: Number of examples at a time; as many as `decoded_at_once` of the model has room for, with their chains, if None.
+        num_leapfrog: Number of leapfrog steps in a transition.
+        step_size: Size of a leapfrog step; None finds one for each example and temperature, with 65 % acceptance, by separate chains, a
+            quarter as many. The chains of the estimate do not adapt, which would bias it.
+        batch_size: Number of examples at a time; if None, as many as fit the model's `decoded_batch_size` with their chains.
         seed: Integer; the estimate is a function of it.
         verbose: 1 shows a progress bar.
-        jit_compile: Whether XLA compiles the chains, anew in each call: for a few short ones it is not worth its time.
+        jit_compile: Whether XLA compiles the chains, again in each call, which does not pay for a few short chains.
 
     Returns:
         A `LikelihoodEstimate` of NumPy arrays [N], in nats, whose rows are the chains.
 
     Raises:
-        ValueError: The model's `encode` is not of all its latents; a number is not positive.
+        ValueError: The model's `encode` does not cover all its latents, or a number is not positive.
 
     Reference: R. Neal, *Annealed Importance Sampling*, 2001; Y. Wu, Y. Burda, R. Salakhutdinov, R. Grosse, *On the Quantitative Analysis of
     Decoder-Based Generative Models*, 2017.
@@ -82,7 +82,7 @@ def annealed_log_likelihood(
     results = []
     for i, start in enumerate(progress(range(0, len(x), batch_size), verbose, title)):
         batch = x[start : start + batch_size].astype("float32")
-        filled = np.resize(batch, (batch_size, *x.shape[1:]))  # so that the last batch compiles no second graph
+        filled = np.resize(batch, (batch_size, *x.shape[1:]))  # pads the last batch, so that no second graph is compiled
         figures = estimate(tf.constant(filled), fold_in(stateless_seed(seed), i))
         results.append([figure.numpy()[: len(batch)] for figure in figures])
     return LikelihoodEstimate(*(np.concatenate(figures) for figures in zip(*results, strict=True)))

@@ -1,4 +1,4 @@
-"""Chains of annealed importance sampling: the densities that a path leads from and to, and the transitions along it."""
+"""Chains of annealed importance sampling: the two end densities of a path, and the transitions along it."""
 
 import math
 
@@ -12,19 +12,19 @@ from keras_vaemix.core.shapes import fold
 
 tfd = tfp.distributions
 
-START_DRAWS = 32  # of q, whose spread is the unit of the steps; and for each category, by which the likely ones are found
-FIRST_STEP, RATE, ACCEPTANCE = 0.2, 0.1, 0.65  # of step sizes that adapt to what is accepted
-JITTER = (0.5, 1.5)  # of a step, for each chain: else one that is a period of the motion leads back to where it began
+START_DRAWS = 32  # draws from q, whose spread is the unit of the step sizes, and from each category, to find the likely ones
+FIRST_STEP, RATE, ACCEPTANCE = 0.2, 0.1, 0.65  # initial value, learning rate and target acceptance of adaptive step sizes
+JITTER = (0.5, 1.5)  # random factor of each chain's step: one that matches a period of the motion would return to its start
 STEEPNESS = 4.0  # of the sigmoid schedule (Wu et al., 2017, Appendix)
 
 
 class Target:
-    """The two ends of the path for examples x [B, *], log q(z, c|x) and log p(x, z, c), of all continuous latents as one array [C, B, D].
+    """The two ends of the path for examples x [B, *], log q(z, c|x) and log p(x, z, c), with all continuous latents in one array [C, B, D].
 
-    Of q, half of the category is the model's, and half is as importance sampling of each category finds it.
+    The category's distribution in q is half the model's, and half found by importance sampling of each category.
 
     Attributes:
-        num_categories: K, or 1 where there is no category; c [C, B] is zero then.
+        num_categories: Number of categories K, or 1 without categories; c [C, B] is then zero.
         scale: Standard deviations of q, [B, D].
     """
 
@@ -35,13 +35,13 @@ class Target:
         self.num_categories = model.num_components if self.has_category else 1
         expected = {*self.sizes, *(["c"] if self.has_category else [])}
         found = set(self.q.event_shape) if isinstance(self.q.event_shape, dict) else {"z"}
-        require(found == expected, f"a model whose encode is of all latents of its log_joint, {sorted(expected)}", encode=sorted(found))
+        require(found == expected, f"a model whose encode covers all latents of its log_joint, {sorted(expected)}", encode=sorted(found))
         if self.has_category:
             self.q = self.with_likely_categories()
         self.scale = tf.math.reduce_std(self.draw(START_DRAWS, [0, 0])[0], axis=0)
 
     def with_likely_categories(self):
-        """Returns q with another distribution of the category, in which q(z|x, c) stays."""
+        """Returns q with another distribution of the category and the same q(z|x, c)."""
         given = self.q.model["z"]
 
         def log_share(k):
@@ -56,7 +56,7 @@ class Target:
         return tfd.JointDistributionNamed({"c": tfd.OneHotCategorical(logits=logits, dtype=tf.float32), "z": given})
 
     def draw(self, num_chains, seed):
-        """Returns draws of q: z [C, B, D] and the category [C, B]."""
+        """Returns draws from q: z [C, B, D] and the category [C, B]."""
         draws = self.q.sample(num_chains, seed=seed)
         draws = draws if isinstance(draws, dict) else {"z": draws}
         z = tf.concat([draws[name] for name in self.sizes], axis=-1)
@@ -80,7 +80,7 @@ class Target:
         return tf.reshape(self.model.log_joint(x, *latents), tf.shape(c))
 
     def gradient(self, z, c, beta):
-        """Returns the two densities, and the gradient of log f by z at an inverse temperature, [C, B, D]."""
+        """Returns the two log-densities, and the gradient of log f with respect to z at an inverse temperature, [C, B, D]."""
         with tf.GradientTape() as tape:
             tape.watch(z)
             log_q, log_p = self.densities(z, c)
@@ -88,7 +88,7 @@ class Target:
         return log_q, log_p, tape.gradient(log_f, z)
 
     def draw_category(self, z, beta, seed):
-        """Returns a category drawn from f given z, and the two densities there, [C, B] each."""
+        """Returns a category drawn from f given z, and the two log-densities there, [C, B] each."""
         each = lambda k: tf.stack(self.densities(z, tf.fill(tf.shape(z)[:2], k)))  # noqa: E731
         every = tf.map_fn(each, tf.range(self.num_categories), fn_output_signature=tf.float32)  # [K, 2, C, B]
         uniform = tf.random.stateless_uniform(tf.shape(every[:, 0]), seed, minval=1e-30)
@@ -98,9 +98,9 @@ class Target:
 
 
 class Path:
-    """The inverse temperatures of a path from 0 to 1, and the chains that go along it.
+    """The inverse temperatures of a path from 0 to 1, and the chains along it.
 
-    They are those of a sigmoid: small steps at both ends.
+    The temperatures follow a sigmoid, with small steps at both ends.
     """
 
     def __init__(self, num_temperatures, num_leapfrog):
@@ -109,7 +109,7 @@ class Path:
         self.num_leapfrog = num_leapfrog
 
     def run(self, target, num_chains, seed, steps=None):
-        """Returns the log-weights of chains, [C, B] in float64, and the step sizes [T, B]: those given, or found on the way."""
+        """Returns the log-weights of chains, [C, B] in float64, and the step sizes [T, B], as given or as adapted on the way."""
         beta, rise, num_temperatures = tf.constant(self.beta, tf.float32), tf.constant(np.diff(self.beta)), len(self.beta) - 1
         z, c = target.draw(num_chains, fold_in(seed, 0))
         log_q, log_p = target.densities(z, c)
@@ -127,10 +127,10 @@ class Path:
         used = tf.TensorArray(tf.float32, num_temperatures, element_shape=[len(target.x)])
         start = 0, z, c, log_q, log_p, tf.zeros_like(log_q, tf.float64), tf.fill([len(target.x)], math.log(FIRST_STEP)), used
         *_, log_w, _, used = tf.while_loop(lambda t, *_: t < num_temperatures, body, start)
-        return log_w, used.stack()  # after a last transition, of the joint density, which is not needed
+        return log_w, used.stack()  # the last transition, of the joint density, is not needed
 
     def move(self, target, z, c, densities, beta, step, seed):
-        """Returns z [C, B, D] after a Hamiltonian transition, the two densities there, and the probability of its acceptance, [C, B]."""
+        """Returns z [C, B, D] after a Hamiltonian transition, the two log-densities there, and its acceptance probability, [C, B]."""
         jitter = tf.random.stateless_uniform(tf.shape(c), fold_in(seed, 2), *JITTER)  # [C, B]
         stride = (step * jitter)[..., None] * target.scale  # [C, B, D]
         momentum = tf.random.stateless_normal(tf.shape(z), fold_in(seed, 0))

@@ -1,4 +1,4 @@
-"""How categories stand to labels: matched on the training set, judged on other examples."""
+"""Clustering figures: categories are matched with labels on the training set and evaluated on other examples."""
 
 from typing import Any, NamedTuple
 
@@ -8,17 +8,17 @@ from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 
 from keras_vaemix.core.part import require
 
-DEAD_SHARE = 0.1  # of 1/K, the share of a category where all are used alike
+DEAD_SHARE = 0.1  # fraction of 1/K, the share of a category if all are used equally
 UNMATCHED = -1
-ROUNDING = 1e-3  # of the sum of a row of responsibilities
+ROUNDING = 1e-3  # tolerance for the sum of a row of responsibilities
 
 
 class LabelAssignment(NamedTuple):
     """The label of each category, integer [K]; -1 for a category without one.
 
     Attributes:
-        one_to_one: The assignment with the most hits in which no two categories have the same label (the Hungarian algorithm).
-        majority: The commonest label of each category's examples.
+        one_to_one: The assignment with the most hits in which no two categories share a label (the Hungarian algorithm).
+        majority: The most common label among each category's examples.
     """
 
     one_to_one: Any
@@ -26,10 +26,10 @@ class LabelAssignment(NamedTuple):
 
 
 def match_categories(categories, labels, num_categories):
-    """Matches categories with labels by the examples that they have in common; learn it on the training set.
+    """Matches categories with labels by the examples that they have in common, which should be training examples.
 
-    Where there are more categories than labels, or fewer, some stay unmatched; so does a category that has no example of its label.
-    Ties go to the lowest indices.
+    If the numbers of categories and labels differ, some stay unmatched, as does a category without an example of its label. Ties go to
+    the lowest indices.
 
     Args:
         categories: Category of each example, integer [N].
@@ -43,7 +43,7 @@ def match_categories(categories, labels, num_categories):
     """
     table = category_table(categories, labels, num_categories)
     k, num_labels = table.shape
-    # All of these together are less than one example.
+    # All preferences together count less than one example.
     preference = np.outer(np.arange(k, 0, -1), np.arange(num_labels, 0, -1)) / (1 + min(k, num_labels) * k * num_labels)
     rows, columns = linear_sum_assignment(table + preference, maximize=True)
     one_to_one = np.full(k, UNMATCHED)
@@ -52,16 +52,16 @@ def match_categories(categories, labels, num_categories):
 
 
 def category_table(categories, labels, num_categories=None, num_labels=None):
-    """Returns how many examples each category has of each label, integer [K, L].
+    """Returns the number of examples for each category and label, integer [K, L].
 
     Args:
         categories: Category of each example, integer [N].
         labels: Label of each example, integer [N] from zero.
-        num_categories: K; None for the largest category plus one.
-        num_labels: L; None for the largest label plus one.
+        num_categories: Number of categories K; None for the largest category plus one.
+        num_labels: Number of labels L; None for the largest label plus one.
 
     Raises:
-        ValueError: They are no indices, or there is not one label for each example.
+        ValueError: Categories or labels are not indices, or they differ in number.
     """
     categories, labels = check_indices("categories", categories, num_categories), check_indices("labels", labels, num_labels)
     check_labels(labels, len(categories))
@@ -73,14 +73,14 @@ def category_table(categories, labels, num_categories=None, num_labels=None):
 def usage(responsibilities):
     r"""Returns how the categories are used, a dict: `perplexity` and `dead_categories`.
 
-    The perplexity is :math:`\exp H(q(c))` of :math:`q(c) = \frac1N \sum_i q(c|x_i)` (the CP-VAE paper, eq. 14): K where all are used
-    alike. A category is dead whose share q(c) is less than :math:`0.1 / K`.
+    The perplexity is :math:`\exp H(q(c))` of :math:`q(c) = \frac1N \sum_i q(c|x_i)` (the CP-VAE paper, eq. 14): K if all are
+    used equally. A category is dead if its share q(c) is less than :math:`0.1 / K`.
 
     Args:
-        responsibilities: Those of N examples, [N, K].
+        responsibilities: Responsibilities for N examples, [N, K].
 
     Raises:
-        ValueError: A row is no distribution.
+        ValueError: A row is not a distribution.
     """
     use = np.mean(check_responsibilities(responsibilities), axis=0)
     entropy = -np.sum(use * np.log(np.maximum(use, 1e-30)))
@@ -88,21 +88,21 @@ def usage(responsibilities):
 
 
 def cluster_report(train_responsibilities, train_labels, test_responsibilities, test_labels):
-    """Judges a clustering on test examples; each example is of the category with its largest share.
+    """Evaluates a clustering on test examples, each assigned to the category with the largest responsibility.
 
     Args:
-        train_responsibilities: Responsibilities of training examples [N, K], on which categories are matched with labels.
-        train_labels: Their labels, integer [N] from zero; None where there are none.
-        test_responsibilities: Responsibilities of the examples that are judged, [N', K].
+        train_responsibilities: Responsibilities for training examples [N, K], on which categories are matched with labels.
+        train_labels: Their labels, integer [N] from zero, or None.
+        test_responsibilities: Responsibilities for the examples to evaluate, [N', K].
         test_labels: Their labels, or None.
 
     Returns:
-        A dict: `perplexity` and `dead_categories` as in `usage`, and with labels `cluster_accuracy` (one category for a label),
-        `cluster_accuracy_majority` (any number of categories for a label), `nmi` and `ari` (which need no matching).
+        A dict: `perplexity` and `dead_categories` as in `usage`, and with labels `cluster_accuracy` (one category per label),
+        `cluster_accuracy_majority` (any number of categories per label), `nmi` and `ari` (which need no matching).
 
     Raises:
-        ValueError: There is not one label for each example, a row of responsibilities is no distribution, or the responsibilities are of
-            different numbers of categories.
+        ValueError: The numbers of labels and examples differ, a row of responsibilities is not a distribution, or the numbers of
+            categories differ.
     """
     report, num_categories = usage(test_responsibilities), np.shape(test_responsibilities)[1]
     if train_labels is None or test_labels is None:
@@ -133,7 +133,7 @@ def check_responsibilities(responsibilities):
     responsibilities = np.asarray(responsibilities)
     require(responsibilities.ndim == 2 and responsibilities.size > 0, "responsibilities of categories [N, K]", shape=responsibilities.shape)
     sums = responsibilities.sum(axis=1, dtype="float64")
-    is_distribution = (responsibilities >= 0).all(axis=1) & (np.abs(sums - 1) <= ROUNDING)  # NaN is none
+    is_distribution = (responsibilities >= 0).all(axis=1) & (np.abs(sums - 1) <= ROUNDING)  # false for NaN
     first = responsibilities[np.argmin(is_distribution), :5].tolist()
     expected = "responsibilities of at least 0 that sum to one in each row"
     require(is_distribution.all(), expected, other_rows=f"{np.sum(~is_distribution)} of {len(responsibilities)}", first=first)

@@ -1,4 +1,4 @@
-"""What each latent does to an image, so that those worth a picture are found."""
+"""The effect of each latent on an image, to find those worth a picture."""
 
 import numpy as np
 import tensorflow as tf
@@ -9,24 +9,24 @@ from keras_vaemix.evaluation.latent import posterior_means
 
 
 def latent_effects(model, x, reach=1.0, num_examples=8, batch_size=None):
-    r"""Returns how much each latent changes what is decoded, [D]:
+    r"""Returns how much each latent changes the decoded images, [D]:
 
     .. math:: e_j = \frac1n \sum_i \frac1m \|\hat x(z_i + a s_j e_j) - \hat x(z_i - a s_j e_j)\|_1
 
-    with the posterior means :math:`z_i` of n examples, the standard deviation :math:`s_j` of those of all of x, and a = reach. A latent
-    that the model does not use has an effect near zero.
+    with the posterior means :math:`z_i` of n examples, the standard deviation :math:`s_j` of the means over all of x, and a = reach. A
+    latent that the model does not use has an effect near zero.
 
     Args:
-        model: Has `latent_means(x)` -> [B, D] and `decode(z)` -> [B, *].
+        model: A model with `latent_means(x)` -> [B, D] and `decode(z)` -> [B, *].
         x: Examples [N, *].
-        reach: Standard deviations to either side.
-        num_examples: At most so many of x, the first, are varied.
-        batch_size: Number of latents that are decoded at a time; 500, or fewer of large examples, if None.
+        reach: Number of standard deviations to either side.
+        num_examples: Number of examples n, the first of x, whose latents are varied.
+        batch_size: Number of latents that are decoded at a time; if None, 500, or fewer if examples are large.
 
     Raises:
-        ValueError: There are fewer than two examples, whose means vary.
+        ValueError: There are fewer than two examples.
     """
-    require(len(x) >= 2, "at least two examples, whose latents vary", examples=len(x))
+    require(len(x) >= 2, "at least two examples, so that latents vary", examples=len(x))
     require(reach > 0, "reach > 0", reach=reach)
     batch_size = batch_size_for(batch_size, np.shape(x)[1:], 500)
     check_positive(num_examples=num_examples, batch_size=batch_size)
@@ -41,5 +41,5 @@ def latent_effects(model, x, reach=1.0, num_examples=8, batch_size=None):
 
 
 def decoded(model, z):
-    """Returns what is decoded, a row for each of z [B, D]."""
+    """Returns the decoded examples, flattened to a row for each of z [B, D]."""
     return np.reshape(model.decode(tf.constant(z, tf.float32)), (len(z), -1))

@@ -1,4 +1,4 @@
-"""How good images of a model are: those that it generates apart from those that it reconstructs."""
+"""The quality of a model's images: generated and reconstructed ones separately."""
 
 import numpy as np
 
@@ -10,26 +10,27 @@ from keras_vaemix.evaluation.precision_recall import improved_precision_recall, 
 
 
 def generation_report(model, x, features, num_samples=10_000, batch_size=None, seed=0, real=None, verbose=0):
-    """Judges generated and reconstructed images against real ones, as many of each: n = min(num_samples, len(x)).
+    """Compares generated and reconstructed images with real ones, n = min(num_samples, len(x)) of each.
 
     Args:
-        model: Has `sample(n, seed=)` and `reconstruct(x)`, both of which return images [n, *] in the range of x.
-        x: Real examples [N, *] that the model reconstructs.
-        features: Has a `name`, and maps images [n, *] to features [n, F].
-        num_samples: At most so many images of each kind.
-        batch_size: Number of images at a time; 500, or fewer large ones, if None.
-        seed: Integer; the images that are taken and drawn are a function of it.
-        real: Features [N, F] of the real images where they are not those of x, as the grey images of an x that is binarised;
-            or `FeatureMoments` of n of them, with which the two distances are taken, and those of x for the rest.
+        model: A model with `sample(n, seed=)` and `reconstruct(x)`, both of which return images [n, *] in the range of x.
+        x: Real examples [N, *], which the model reconstructs.
+        features: A function with a `name` that maps images [n, *] to features [n, F].
+        num_samples: Largest number of images of each kind.
+        batch_size: Number of images at a time; if None, 500, or fewer if they are large.
+        seed: Integer; the choice of images and the samples are a function of it.
+        real: Features [N, F] of the real images if they differ from x, such as the greyscale images of a binarised x; or `FeatureMoments`
+            of n of them, which are used for the two distances, while x is used for the rest.
         verbose: 1 shows progress bars.
 
     Returns:
-        A dict: `fd_generation` and `fd_reconstruction`, Fréchet distances of `feature_network`, to be called FD-lenet after one named
-        lenet, and never FID; `prd_f8`, which judges recall, and `prd_f1_8`, which judges precision (`precision_recall_distributions`);
-        `precision` and `recall` (`improved_precision_recall`); `num_generated`, n; `feature_network`, its name.
+        A dict: `fd_generation` and `fd_reconstruction`, Fréchet distances in the features of `feature_network`, which should be called
+        FD-lenet if its name is lenet, never FID; `prd_f8`, which emphasises recall, and `prd_f1_8`, which emphasises precision
+        (`precision_recall_distributions`); `precision` and `recall` (`improved_precision_recall`); `num_generated`, n; `feature_network`,
+        the name of the features.
 
     Raises:
-        ValueError: `real` is of another number of samples, there are too few samples, or features are not finite.
+        ValueError: `real` has another number of samples, there are too few samples, or features are not finite.
     """
     x = as_array(x)
     batch_size = batch_size_for(batch_size, x.shape[1:], 500)
@@ -56,7 +57,7 @@ def generation_report(model, x, features, num_samples=10_000, batch_size=None, s
 
 
 def real_side(x, features, index, batch_size, real, verbose=0):
-    """Returns the features [n, F] of the real images that are taken and their `FeatureMoments`; see `generation_report`."""
+    """Returns the features [n, F] of the chosen real images and their `FeatureMoments`; see `generation_report`."""
     if real is None or isinstance(real, FeatureMoments):
         taken = batched(lambda i: features(x[i]), index, batch_size, verbose, f"features of {len(index)} real images")
     else:
@@ -68,7 +69,7 @@ def real_side(x, features, index, batch_size, real, verbose=0):
 
 
 def sample_of(num_examples, num_samples, seed=0):
-    """Returns the indices of at most `num_samples` examples, chosen at random: sets are often sorted by class."""
+    """Returns the indices of at most `num_samples` examples, chosen at random because data sets are often sorted by class."""
     return np.sort(np.random.default_rng(seed).permutation(num_examples)[:num_samples])
 
 
@@ -80,6 +81,6 @@ def draws_of(n, batch_size, seed):
 
 
 def batched(function, x, batch_size, verbose=0, title=""):
-    """Returns what a function of a batch gives for all of x, as an array; `verbose` 1 shows a progress bar with a title."""
+    """Returns a function of batches applied to all of x, as an array; `verbose` 1 shows a progress bar with a title."""
     starts = progress(range(0, len(x), batch_size), verbose, title)
     return np.concatenate([np.asarray(function(x[i : i + batch_size])) for i in starts])

@@ -1,4 +1,4 @@
-"""Every estimate and bound of the divergence from posterior to prior, side by side."""
+"""All estimates of and bounds on the divergence from posterior to prior, side by side."""
 
 import numpy as np
 import tensorflow as tf
@@ -21,16 +21,16 @@ LADDER = {
     "softmin": divergences.SoftminBound(),
     "mean": divergences.MeanBound(),
 }
-PAPER_KL = divergences.MeanBound(divergences.Greedy())  # U of the GMMpVAE paper, by its own matching
+PAPER_KL = divergences.MeanBound(divergences.Greedy())  # U of the GMMpVAE paper, with its own matching
 
 
 def has_kl_ladder(model):
-    """Returns whether a model has one posterior and one prior of the same latents, at least one of them a mixture."""
+    """Returns whether a model has one posterior and one prior over the same latents, at least one of them a mixture."""
     return isinstance(model, OneLevelModel) and (model.num_components > 1 or model.num_strata > 1)
 
 
 def bounds_of(model):
-    """Returns those of `LADDER` that the model's posterior and prior allow; none for what is no mixture of diagonal normals."""
+    """Returns the bounds of `LADDER` that apply to the model's posterior and prior; none unless both are mixtures of diagonal normals."""
     if not isinstance(model, OneLevelModel):
         return {}
     q = model.posterior.distribution(tf.zeros([1, *model.encoder.output_shape[1:]]))
@@ -42,7 +42,7 @@ def bounds_of(model):
 
 
 def has_paper_kl(model):
-    """Returns whether `paper_kl` is defined: of a GMMpVAE, and of any model that is trained by a bound, where both mixtures match."""
+    """Returns whether `paper_kl` is defined: for a GMMpVAE or a model trained with a bound on the divergence, if both mixtures match."""
     if not isinstance(model, OneLevelModel):
         return False
     is_gmmp = isinstance(model.posterior, MixturePosterior) and isinstance(model.prior, VampPrior)
@@ -50,16 +50,16 @@ def has_paper_kl(model):
 
 
 def paper_kl(model, x, batch_size=None):
-    r"""Returns the GMMpVAE paper's bound of KL(q(z|x) || p(z)) for each example, [N] in nats.
+    r"""Returns the GMMpVAE paper's bound on KL(q(z|x) || p(z)) for each example, [N] in nats.
 
     .. math:: U = \sum_k w_k \sum_m \pi_m \left[\log \frac{\pi_m}{\pi'_{\beta(m)}} + KL(q_m \| p_{k \beta(m)})\right] \quad (\text{Eq. 22})
 
     with the greedy matching :math:`\beta` of Eq. 13. The reconstruction minus U is the bound that the paper's tables print (Eq. 23).
 
     Args:
-        model: A model with `has_paper_kl`.
+        model: A model for which `has_paper_kl` holds.
         x: Examples [N, *].
-        batch_size: Number of examples at a time; 100, or fewer large ones, if None.
+        batch_size: Number of examples at a time; if None, 100, or fewer if they are large.
     """
     model.check(x)
     batch_size = batch_size_for(batch_size, model.example_shape, 100)
@@ -68,13 +68,13 @@ def paper_kl(model, x, batch_size=None):
 
 
 def kl_ladder(model, x, num_samples=10, batch_size=None, seed=0):
-    """Returns the Monte Carlo estimate and every bound of KL(q(z|x) || p(z)) for each example: a dict of arrays [N] in nats.
+    """Returns the Monte Carlo estimate of and every bound on KL(q(z|x) || p(z)) for each example, a dict of arrays [N] in nats.
 
     Args:
         model: A model with one posterior and one prior.
         x: Examples [N, *].
-        num_samples: Draws (in each stratum) of the estimate `monte_carlo`.
-        batch_size: Number of examples at a time; 100, or fewer large ones, if None.
+        num_samples: Number of draws (in each stratum) for the estimate `monte_carlo`.
+        batch_size: Number of examples at a time; if None, 100, or fewer if they are large.
         seed: Integer; the estimate is a function of it.
     """
     model.check(x)
@@ -82,7 +82,7 @@ def kl_ladder(model, x, num_samples=10, batch_size=None, seed=0):
     check_positive(num_samples=num_samples, batch_size=batch_size)
     bounds, objective = bounds_of(model), ELBO(num_samples, kl=divergences.MonteCarlo())
 
-    def rungs(batch, seed):  # eager: a few batches are not worth a graph, which each picture of a training would trace anew
+    def rungs(batch, seed):  # eager: a graph does not pay for a few batches, and each call in training would trace it anew
         d = model.draws(batch, objective, seed)
         estimate = {"monte_carlo": d.reconstruction() - objective(d)}
         if not bounds:

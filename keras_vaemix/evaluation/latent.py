@@ -1,4 +1,4 @@
-"""What the latents do: which of them are in use, how they depend on one another, and how far they are from the prior."""
+"""Figures of latents: how many are in use, how they depend on each other, and how far they are from the prior."""
 
 import numpy as np
 import tensorflow as tf
@@ -9,7 +9,7 @@ from keras_vaemix.core.part import check_positive, require
 from keras_vaemix.evaluation.features import check_features
 from keras_vaemix.evaluation.frechet import frechet_distance
 
-ACTIVE_STDDEV = 0.01  # of a code that moves
+ACTIVE_STDDEV = 0.01  # least standard deviation of an active dimension
 MMD_SCALES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 
 
@@ -24,16 +24,16 @@ def active_units(model, x, threshold=0.01, batch_size=None):
     r"""Returns the number of latents j with :math:`\mathrm{Var}_x(E_{q(z|x)}[z_j]) > 0.01`.
 
     Raises:
-        ValueError: There are fewer than two examples, whose means vary.
+        ValueError: There are fewer than two examples.
 
     Reference: Y. Burda, R. Grosse, R. Salakhutdinov, *Importance Weighted Autoencoders*, 2016, Section 5.2.
     """
-    require(len(x) >= 2, "at least two examples, whose latents vary", examples=len(x))
+    require(len(x) >= 2, "at least two examples, so that latents vary", examples=len(x))
     return int(np.sum(np.var(posterior_means(model, x, batch_size), axis=0) > threshold))
 
 
 def active_dimensions(mask, threshold=0.1):
-    """Returns which dimensions a mask [D] of values in [0, 1] lets through, boolean [D]: those above the threshold."""
+    """Returns which dimensions of a mask [D] of values in [0, 1] are above the threshold, boolean [D]."""
     mask = np.asarray(mask)
     in_range = mask.ndim == 1 and np.all((mask >= 0) & (mask <= 1))
     require(in_range, "a mask [D] of values in [0, 1]", shape=mask.shape)
@@ -41,16 +41,16 @@ def active_dimensions(mask, threshold=0.1):
 
 
 def normalized_absolute_correlation(z, active=None):
-    r"""Returns the mean of :math:`|\mathrm{corr}(z_i, z_j)|` over active dimensions i != j: 0 where none goes with another.
+    r"""Returns the mean of :math:`|\mathrm{corr}(z_i, z_j)|` over active dimensions i != j, 0 if none are correlated.
 
-    The slides of MaskAAE (Table 2) give the figure without a formula; this is our reading of its name.
+    The MaskAAE slides (Table 2) give the figure without a formula; this is how we interpret its name.
 
     Args:
         z: Codes [N, D].
         active: Which dimensions count, boolean [D]; None for all.
 
     Raises:
-        ValueError: There are fewer than two active dimensions, one of them does not move, or a code is not finite.
+        ValueError: There are fewer than two active dimensions, one of them is constant, or a code is not finite.
 
     Reference: A. Mondal et al., *MaskAAE: Latent Space Optimization for Adversarial Auto-Encoders*, 2020.
     """
@@ -58,33 +58,33 @@ def normalized_absolute_correlation(z, active=None):
     active = np.ones(z.shape[1], bool) if active is None else np.asarray(active, bool)
     require(active.shape == z.shape[1:], f"active [D] with D={z.shape[1]}", shape=active.shape)
     z, size = z[:, active], int(active.sum())
-    require(size >= 2, "at least two active dimensions, for correlation is of pairs", num_active=size)
+    require(size >= 2, "at least two active dimensions to correlate", num_active=size)
     stuck = np.flatnonzero(active)[np.ptp(z, axis=0) == 0]
-    require(len(stuck) == 0, "active dimensions that vary: leave out those that do not by active=", constant=stuck.tolist())
+    require(len(stuck) == 0, "active dimensions that vary: exclude constant ones with active=", constant=stuck.tolist())
     return float(np.mean(np.abs(np.corrcoef(z, rowvar=False))[~np.eye(size, dtype=bool)]))
 
 
 def mmd(x, y, scales=MMD_SCALES, block_size=2000):
-    r"""Returns the unbiased squared maximum mean discrepancy of two sets, which is below zero now and then where they are alike.
+    r"""Returns the unbiased squared maximum mean discrepancy of two sets, which can be negative if they are alike.
 
     The kernel is a sum of inverse multiquadratics, :math:`k(x, y) = \sum_s C_s / (C_s + \|x - y\|^2)` with :math:`C_s = 2 D s`. More
-    than `block_size` pairs (x_i, y_i) are cut into blocks whose estimates are averaged, which stays unbiased and is linear in N.
+    than `block_size` pairs (x_i, y_i) are split into blocks whose estimates are averaged, which is still unbiased and linear in N.
 
     Args:
         x: Codes [N, D].
         y: As many draws [N, D].
         scales: The scales s.
-        block_size: At most so many pairs at a time.
+        block_size: Largest number of pairs in a block.
 
     Raises:
-        ValueError: The sets are of different sizes, of fewer than two, or not finite.
+        ValueError: The sets have different sizes or fewer than two members, or are not finite.
 
     Reference: I. Tolstikhin et al., *Wasserstein Auto-Encoders*, 2018, Section 4; W. Zaremba et al., *B-tests*, 2013 (the blocks).
     """
     check_positive(block_size=block_size)
     x, y = check_features(x=x, y=y)
     require(len(x) == len(y) >= 2, "as many of y as of x, at least two", x=len(x), y=len(y))
-    num_blocks = min(-(-len(x) // block_size), len(x) // 2)  # of at least two pairs
+    num_blocks = min(-(-len(x) // block_size), len(x) // 2)  # at least two pairs each
     blocks = zip(np.array_split(x, num_blocks), np.array_split(y, num_blocks), strict=True)
     return float(np.mean([block_mmd(one, other, scales) for one, other in blocks]))
 
@@ -103,15 +103,15 @@ def block_mmd(x, y, scales):
 
 
 def latent_report(codes, prior_draws):
-    """Judges codes of examples against draws of the prior, as many.
+    """Compares codes of examples with as many draws of the prior.
 
     Args:
         codes: Codes [N, D], N > D.
         prior_draws: Draws [N, D].
 
     Returns:
-        A dict: `active_dimensions`, the number of those whose codes have a standard deviation above 0.01; `nac`, their
-        `normalized_absolute_correlation`, where they are at least two; `mmd`; `latent_fd`, the Fréchet distance of codes and draws.
+        A dict: `active_dimensions`, the number of dimensions whose codes have a standard deviation above 0.01; `nac`, their
+        `normalized_absolute_correlation`, if there are at least two; `mmd`; `latent_fd`, the Fréchet distance between codes and draws.
     """
     codes, prior_draws = check_features(codes=codes, prior_draws=prior_draws)
     active = np.std(codes, axis=0) > ACTIVE_STDDEV

@@ -1,4 +1,4 @@
-"""The likelihood report: ELBO with its parts, importance-sampled log-likelihood, and how far to trust them."""
+"""The likelihood report: the ELBO with its parts, the importance-sampled log-likelihood, and their errors."""
 
 import math
 import warnings
@@ -15,7 +15,7 @@ from keras_vaemix.objectives import ELBO
 
 
 def bound_parts(model, x, batch_size=None, seed=0, verbose=0):
-    """Returns the ELBO with beta = 1 and its parts for each example, one draw each: a dict of arrays [N] in nats.
+    """Returns the ELBO with beta = 1 and its parts for each example, from one draw each, a dict of arrays [N] in nats.
 
     `verbose` 1 shows a progress bar.
     """
@@ -38,18 +38,18 @@ def likelihood_report(model, x, num_samples=5000, batch_size=None, seed=0, num_l
         model: A model that gives draws.
         x: Examples [N, *].
         num_samples: Importance samples for each example.
-        batch_size: Number of examples at a time; 100, or fewer large ones, if None.
+        batch_size: Number of examples at a time; if None, 100, or fewer if they are large.
         seed: Integer; every figure is a function of it.
-        num_likelihood_examples: The log-likelihood, which is the long part, is of the first so many; None for all.
+        num_likelihood_examples: Number of examples, the first ones, for the log-likelihood, which takes longest; None for all.
         verbose: 1 shows progress bars.
-        estimate: A `LikelihoodEstimate` of those examples that was made before, or None.
+        estimate: An existing `LikelihoodEstimate` for those examples, or None.
 
     Returns:
-        A dict of figures: means over examples in nats, each `*_se` the standard error of that mean over examples; the names begin
-        with `pseudo_` where the likelihood is no density. `paper_bound` is that of the GMMpVAE paper, `reconstruction` minus
-        `paper_bound_kl` (Eq. 23), for its models and others that are trained by a bound of the divergence. `bits_per_dim` for 8-bit
-        data; `kl_ladder` where posterior or prior are mixtures, over the examples of the log-likelihood. `num_left_out` has the number
-        of examples that a mean leaves out, because their figure is not finite, for each mean that leaves out any.
+        A dict of figures: means over examples in nats, each with the standard error of the mean as `*_se`; names begin with `pseudo_` if
+        the likelihood is not a density. `paper_bound` is the GMMpVAE paper's, `reconstruction` minus `paper_bound_kl` (Eq. 23), for its
+        models and others that are trained with a bound on the divergence. `bits_per_dim` is for 8-bit data; `kl_ladder`, over the
+        examples of the log-likelihood, for mixture posteriors or priors. `num_left_out` gives for each mean that leaves out examples,
+        because their figure is not finite, how many they are.
 
     Warns:
         UserWarning: A mean leaves out examples.
@@ -74,9 +74,9 @@ def likelihood_report(model, x, num_samples=5000, batch_size=None, seed=0, num_l
         report["kl_ladder"] = {rung: mean_of_finite(values) for rung, values in ladder.items()}
         figures |= {f"kl_ladder {rung}": values for rung, values in ladder.items()}
     report["num_left_out"] = {key: count for key, values in figures.items() if (count := len(values) - len(finite(values)))}
-    partial = {key: count for key, count in report["num_left_out"].items() if count < len(figures[key])}  # a mean of none is NaN
+    partial = {key: count for key, count in report["num_left_out"].items() if count < len(figures[key])}  # a mean over no examples is NaN
     if partial:
-        warnings.warn(f"Expected finite figures of every example. Received: means without {partial} of them", stacklevel=2)
+        warnings.warn(f"Expected finite figures for every example. Received: means without {partial} of them", stacklevel=2)
     return {
         **report,
         "active_units": active_units(model, x) if len(x) > 1 else math.nan,
@@ -87,18 +87,18 @@ def likelihood_report(model, x, num_samples=5000, batch_size=None, seed=0, num_l
 
 
 def finite(values):
-    """Returns those of `values` [N] that are finite, in double precision."""
+    """Returns the finite ones of `values` [N], in double precision."""
     values = np.asarray(values, "float64")
     return values[np.isfinite(values)]
 
 
 def mean_of_finite(values):
-    """Returns the mean of those of `values` [N] that are finite, NaN where none is."""
+    """Returns the mean of the finite ones of `values` [N], NaN if there are none."""
     values = finite(values)
     return float(np.mean(values)) if len(values) else math.nan
 
 
 def standard_error(values):
-    """Returns the standard error of the mean of those of `values` [N] that are finite, NaN for fewer than two."""
+    """Returns the standard error of the mean of the finite ones of `values` [N], NaN if there are fewer than two."""
     values = finite(values)
     return float(np.std(values, ddof=1) / math.sqrt(len(values))) if len(values) > 1 else math.nan

@@ -1,4 +1,4 @@
-"""The training images that a generated one is nearest to: whether a model has learned them by heart."""
+"""The training images nearest to a generated one, which show whether a model has memorised them."""
 
 import numpy as np
 from sklearn.neighbors import NearestNeighbors
@@ -6,22 +6,22 @@ from sklearn.neighbors import NearestNeighbors
 from keras_vaemix.core.blocks import as_array, blocks
 from keras_vaemix.core.part import check_positive, require
 
-BLOCK_BYTES = 2**30  # of training examples at a time
+BLOCK_BYTES = 2**30  # size of a block of training examples
 
 
 def nearest_neighbors(x, train, k=4):
-    """Returns the k training examples nearest to each of x, the nearest first, by Euclidean distance over all values.
+    """Returns the k training examples nearest to each of x, nearest first, by Euclidean distance over all values.
 
     Args:
         x: Generated images or other examples [N, *].
         train: Training examples [N', *].
-        k: How many.
+        k: Number of neighbours.
 
     Returns:
         Indices into `train`, integer [N, k], and distances [N, k].
 
     Raises:
-        ValueError: The examples are of different shapes, or there are fewer than k to train on.
+        ValueError: The shapes of the examples differ, or there are fewer than k training examples.
     """
     check_positive(k=k)
     x, train = np.asarray(x), as_array(train)
@@ -34,7 +34,7 @@ def nearest_neighbors(x, train, k=4):
 
 
 def nearest_in(train, start, x, k):
-    """Returns indices and distances of at most k neighbours in a block of training examples, of which the first is number `start`."""
+    """Returns indices and distances of at most k neighbours in a block of training examples, numbered from `start`."""
     search = NearestNeighbors(n_neighbors=min(k, len(train)), algorithm="brute").fit(train.reshape(len(train), -1))
     distances, indices = search.kneighbors(x.reshape(len(x), -1))
     return start + indices, distances

@@ -1,4 +1,4 @@
-"""Precision and recall of generated images: how many look real, and how much of what is real they cover."""
+"""Precision and recall of generated images: how many look real, and how much of the real data they cover."""
 
 from typing import Any, NamedTuple
 
@@ -9,18 +9,18 @@ from threadpoolctl import threadpool_limits
 from keras_vaemix.core.part import check_positive, require
 from keras_vaemix.evaluation.features import check_features
 
-CANCELLED = 1e-7  # of the squared lengths: smaller squared distances are not taken from a matrix product
-ROUNDING = 1e-6  # of a radius, which is more than squared distances err
+CANCELLED = 1e-7  # squared distances below this fraction of the squared lengths are not taken from a matrix product
+ROUNDING = 1e-6  # relative tolerance of a radius, larger than the error of squared distances
 
 
 class PRDCurve(NamedTuple):
-    """Precision and recall [num_angles] of a set, from the steepest demand for recall to the steepest for precision."""
+    """Precision and recall of a set along a curve, [num_angles] each."""
 
     precision: Any
     recall: Any
 
     def f_beta(self, beta):
-        """Returns the largest F_beta of the curve: beta = 8 judges recall, beta = 1/8 precision."""
+        """Returns the largest F_beta along the curve: beta = 8 emphasises recall, beta = 1/8 precision."""
         precision, recall = np.maximum(self.precision, 1e-12), np.maximum(self.recall, 1e-12)
         f = (1 + beta**2) * precision * recall / (beta**2 * precision + recall)
         return float(np.max(np.where((self.precision > 0) & (self.recall > 0), f, 0)))
@@ -31,9 +31,9 @@ def prd_curve(real, fake, num_angles=1001):
     :math:`\beta(\lambda) = \alpha(\lambda) / \lambda`, at :math:`\lambda = \tan\theta` of equal angles in :math:`(0, \pi/2)`.
 
     Args:
-        real: P, the shares of the real images among K bins; sums to one.
-        fake: Q, the shares of the generated images.
-        num_angles: Number of points of the curve.
+        real: P, the fractions of the real images in K bins, which sum to one.
+        fake: Q, the fractions of the generated images.
+        num_angles: Number of points on the curve.
 
     Reference: M. Sajjadi et al., *Assessing Generative Models via Precision and Recall*, 2018, Eq. 4 and Algorithm 1.
     """
@@ -49,29 +49,29 @@ def prd_curve(real, fake, num_angles=1001):
 
 
 def precision_recall_distributions(real, fake, num_clusters=20, num_angles=1001, num_runs=10, seed=0):
-    """Returns the `PRDCurve` of two sets of features, whose histograms count the clusters of their union.
+    """Returns the `PRDCurve` of two sets of features, from their histograms over the clusters of their union.
 
-    The curve is the mean over runs of k-means.
+    The curve is a mean over runs of k-means.
 
     Args:
         real: Features [N, F].
-        fake: Features [N, F], as many: clusters favour the larger set.
+        fake: Features [N, F], as many, since clusters favour the larger set.
         num_clusters: Number of clusters K.
-        num_angles: Number of points of the curve.
+        num_angles: Number of points on the curve.
         num_runs: Number of runs of k-means.
         seed: Integer; the curve is a function of it.
 
     Raises:
-        ValueError: The sides have different numbers of samples, fewer than clusters, or features that are not finite.
+        ValueError: The sides have different numbers of samples, or fewer than clusters, or features that are not finite.
 
     Reference: M. Sajjadi et al., *Assessing Generative Models via Precision and Recall*, 2018.
     """
     check_positive(num_clusters=num_clusters, num_angles=num_angles, num_runs=num_runs)
     real, fake = check_features(real=real, fake=fake)
-    require(len(real) == len(fake), "as many real samples as generated ones: draw as many", real=len(real), fake=len(fake))
+    require(len(real) == len(fake), "as many generated samples as real ones", real=len(real), fake=len(fake))
     require(len(real) >= num_clusters, f"at least {num_clusters} samples, one for each cluster", num_samples=len(real))
     union, curves = np.concatenate([real, fake]), []
-    with threadpool_limits(1):  # ten times as fast as several threads on batches this small, and the same sums on every machine
+    with threadpool_limits(1):  # ten times as fast as several threads for such small batches, with the same sums on every machine
         for state in np.random.SeedSequence(seed).generate_state(num_runs):
             clusters = MiniBatchKMeans(num_clusters, n_init=10, random_state=int(state)).fit_predict(union)
             shares = [np.bincount(side, minlength=num_clusters) / len(side) for side in np.split(clusters, [len(real)])]
@@ -80,15 +80,15 @@ def precision_recall_distributions(real, fake, num_clusters=20, num_angles=1001,
 
 
 def improved_precision_recall(real, fake, k=3, batch_size=500):
-    """Returns precision, the share of `fake` inside the manifold of `real`, and recall, the reverse: a pair of floats.
+    """Returns precision, the fraction of `fake` inside the manifold of `real`, and recall, the reverse, as a pair of floats.
 
-    The manifold of a set is the union of balls about its samples, each as wide as the distance to the k-th nearest other sample.
+    The manifold of a set is the union of balls around its samples, whose radius is the distance to the k-th nearest other sample.
 
     Args:
         real: Features [N, F].
-        fake: Features [N', F]; as many, or one side's manifold is the wider for it.
-        k: Which neighbour.
-        batch_size: Number of samples whose distances to all of the other side are held at a time.
+        fake: Features [N', F]; should be as many, since the smaller set has larger balls.
+        k: Number of the neighbour that determines the radius.
+        batch_size: Number of samples whose distances to the whole other side are computed at a time.
 
     Raises:
         ValueError: A side has no more than k samples, or features that are not finite.
@@ -102,13 +102,13 @@ def improved_precision_recall(real, fake, k=3, batch_size=500):
 
 
 def share_inside(points, centres, k, batch_size):
-    """Returns the share of points [N, F] that lie in a ball about one of the centres [N', F], to their k-th neighbour."""
-    middle = np.median(centres, axis=0)  # which outliers do not move
+    """Returns the fraction of points [N, F] in a ball around one of the centres [N', F], up to its k-th neighbour."""
+    middle = np.median(centres, axis=0)  # robust to outliers
     points, centres = points - middle, centres - middle
     radii = []
     for start in range(0, len(centres), batch_size):
         squares = squared_distances(centres[start : start + batch_size], centres)
-        squares[np.arange(len(squares)), start + np.arange(len(squares))] = np.inf  # of others
+        squares[np.arange(len(squares)), start + np.arange(len(squares))] = np.inf  # not itself
         radii.append(np.partition(squares, k - 1, axis=1)[:, k - 1])
     reach = np.concatenate(radii) * (1 + ROUNDING)
     batches = [points[i : i + batch_size] for i in range(0, len(points), batch_size)]
@@ -117,7 +117,7 @@ def share_inside(points, centres, k, batch_size):
 
 
 def squared_distances(a, b):
-    """Returns the squared distances [N, N'] of rows [N, F] and [N', F]: by a matrix product, and where it cancels by differences."""
+    """Returns the squared distances [N, N'] of rows [N, F] and [N', F], by a matrix product, or by differences where it cancels."""
     lengths = np.sum(a**2, axis=1)[:, None] + np.sum(b**2, axis=1)
     squares = lengths - 2 * a @ b.T
     cancelled = squares < CANCELLED * lengths

@@ -10,35 +10,35 @@ from keras_vaemix.core.part import check_positive, require
 from keras_vaemix.models import CPVAE, OneLevelModel
 
 GRID = (-10.0, 10.0, 4001)
-MASS_ERROR = 1e-3  # share of p(z) that may lie outside the grid
-VALUES = 2_000_000  # densities at a time
+MASS_ERROR = 1e-3  # fraction of p(z) that may lie outside the grid
+VALUES = 2_000_000  # number of densities computed at a time
 
 
 def log_densities(model, x, grid=None, batch_size=None):
-    r"""Gives the densities at the points of a grid, batch by batch.
+    r"""Yields the densities at the points of a grid, batch by batch.
 
-    Each is :math:`\log p(x|z)` [B, G], :math:`\log p(z)` [G], :math:`\log q(z|x)` [B, G], and the weights of the trapezoidal rule [G].
+    They are :math:`\log p(x|z)` [B, G], :math:`\log p(z)` [G], :math:`\log q(z|x)` [B, G], and the weights of the trapezoidal rule [G].
 
     Args:
-        model: A `VAE` with one latent dimension, and any prior, posterior and likelihood; or such a `CPVAE`, of which the G points are
-            those of the grid with each category, z and c for z.
+        model: A `VAE` with one latent dimension and any prior, posterior and likelihood; or such a `CPVAE`, for which the G points are
+            those of the grid with each category, and (z, c) takes the place of z.
         x: Examples [N, *].
-        grid: Increasing points that hold all of p(z), [G]; 4,001 on [-10, 10] by default.
-        batch_size: Number of examples at a time; by the number of points if None.
+        grid: Increasing points that cover all of p(z), [G]; 4,001 on [-10, 10] by default.
+        batch_size: Number of examples at a time; if None, chosen from the number of points.
 
     Raises:
-        ValueError: The model has another number of latents, or the grid does not hold p(z).
+        ValueError: The model has more than one latent dimension, or the grid does not cover p(z).
     """
     require(model.prior.latent_dim == 1, "a model with latent_dim=1: quadrature is for one dimension", latent_dim=model.prior.latent_dim)
     model.check(x)
     grid = points(grid)
-    weights = np.gradient(grid)  # the trapezoidal rule: half the distance between the neighbours,
-    weights[[0, -1]] /= 2  # or to the only one
+    weights = np.gradient(grid)  # the trapezoidal rule: half the distance between the two neighbours,
+    weights[[0, -1]] /= 2  # or to the only neighbour
     nodes = nodes_of(model, tf.constant(grid[:, None, None], tf.float32))  # [G, 1, 1]
     log_pz = np.asarray(nodes.log_pz, "float64")
     weights = np.repeat(weights, len(log_pz) // len(grid))
     mass = float(np.sum(weights * np.exp(log_pz)))
-    require(abs(mass - 1) < MASS_ERROR, "a grid that holds all of p(z), and is fine enough for it", mass_on_the_grid=round(mass, 4))
+    require(abs(mass - 1) < MASS_ERROR, "a grid that covers all of p(z) and is fine enough for it", mass_on_the_grid=round(mass, 4))
     batch_size = batch_size or max(1, VALUES // len(log_pz))
     check_positive(batch_size=batch_size)
     for start in range(0, len(x), batch_size):
@@ -49,8 +49,8 @@ def log_densities(model, x, grid=None, batch_size=None):
 
 @functools.singledispatch
 def nodes_of(model, z):
-    """Returns what is summed over, for a kind of model and the points of a grid [G, 1, 1]."""
-    raise ValueError(f"Expected a VAE or a CPVAE, whose latents are those of a grid. Received: {type(model).__name__}")
+    """Returns the nodes to sum over, for a kind of model and the points of a grid [G, 1, 1]."""
+    raise ValueError(f"Expected a VAE or a CPVAE. Received: {type(model).__name__}")
 
 
 @nodes_of.register(OneLevelModel)
@@ -67,7 +67,7 @@ class OverLatents:
 
 @nodes_of.register(CPVAE)
 class OverCategories:
-    """The points of a grid with each category of a `CPVAE`, z the slower: what is summed over them is summed over c too."""
+    """The points of a grid with each category of a `CPVAE`, z varying slowest, so that sums over them include c."""
 
     def __init__(self, model, z):
         k, num_points = model.num_components, len(z)
@@ -85,7 +85,7 @@ class OverCategories:
 
 
 def points(grid=None):
-    """Returns the points of a grid, in double precision: the default one for None."""
+    """Returns the points of a grid in double precision; None means the default grid."""
     grid = np.linspace(*GRID) if grid is None else np.asarray(grid, "float64")
     require(grid.ndim == 1 and len(grid) > 1 and (np.diff(grid) > 0).all(), "a grid of increasing points [G]", shape=grid.shape)
     return grid
@@ -113,7 +113,7 @@ def learned_posterior(model, x, grid=None):
 
 
 def exact_parts(model, x, grid=None):
-    r"""Returns the ELBO and its parts for each example, a dict of arrays [N] in nats, with no noise of draws.
+    r"""Returns the ELBO and its parts for each example, a dict of arrays [N] in nats, without sampling noise.
 
     `reconstruction` is :math:`E_q \log p(x|z)`, `kl` is :math:`KL(q(z|x) \| p(z))`, and `elbo` is their difference, :math:`\beta = 1`.
     Args and Raises as in `log_densities`.

@@ -1,4 +1,4 @@
-"""What a deterministic autoencoder makes of examples, and how its codes stand to its prior."""
+"""Figures of deterministic autoencoders: the cost of reconstructions, and how close codes are to the prior."""
 
 import numpy as np
 import tensorflow as tf
@@ -12,19 +12,19 @@ from keras_vaemix.evaluation.likelihood import standard_error
 
 
 def autoencoder_report(model, x, batch_size=None, seed=0, verbose=0):
-    """Returns the figures of an autoencoder on examples x [N, *], none of them a bound of a likelihood.
+    """Returns the figures of an autoencoder on examples x [N, *], none of which is a bound on a likelihood.
 
     Args:
         model: An `AutoencodingModel`.
         x: Examples.
-        batch_size: Number of examples at a time; 500, or fewer large ones, if None.
-        seed: Integer, of the draws of the prior.
+        batch_size: Number of examples at a time; if None, 500, or fewer if they are large.
+        seed: Integer that determines the draws of the prior.
         verbose: 1 shows a progress bar.
 
     Returns:
         A dict: `cost`, the mean cost of a reconstruction, with `cost_se`, its standard error, NaN for a single example;
-        `mean_squared_error` of a value of x; `num_examples`; and where codes can be set against the prior, `latent_report` of the latents
-        that are not masked.
+        `mean_squared_error` per value of x; `num_examples`; and where codes can be compared with the prior, the `latent_report` of the
+        latents that are not masked.
     """
     batch_size = batch_size_for(batch_size, model.example_shape, 500)
     check_positive(batch_size=batch_size)

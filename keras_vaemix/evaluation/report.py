@@ -1,4 +1,4 @@
-"""What judges a kind of model on examples, by single dispatch: a new kind registers its own."""
+"""The report on a model and examples, by single dispatch: a new kind of model registers its own."""
 
 import functools
 
@@ -11,20 +11,20 @@ from keras_vaemix.models import GenerativeModel, LatentModel
 def report(model, x, num_samples=5000, num_likelihood_examples=None, estimate=None, verbose=0):
     """Returns the figures of a model on examples x [N, *], a dict: `likelihood_report` or `autoencoder_report`, by the kind of model.
 
-    Where a paper's bound has another prior than is sampled, `sampled` has the figures of the model with that prior.
+    If a paper's bound does not use the prior that is sampled, `sampled` has the figures of the model with the sampled prior.
 
     Args:
         model: A model.
         x: Examples.
         num_samples: Importance samples for each example.
-        num_likelihood_examples: The log-likelihood is of the first so many; None for all.
-        estimate: A `LikelihoodEstimate` that was made before, or None.
+        num_likelihood_examples: Number of examples, the first ones, for the log-likelihood; None for all.
+        estimate: An existing `LikelihoodEstimate`, or None.
         verbose: 1 shows progress bars.
 
     Raises:
         ValueError: No report is registered for this kind of model.
     """
-    raise ValueError(f"Expected a GenerativeModel, or a kind that report.register knows. Received: {type(model).__name__}")
+    raise ValueError(f"Expected a GenerativeModel, or a kind registered with report.register. Received: {type(model).__name__}")
 
 
 @report.register

@@ -1,4 +1,4 @@
-"""How sharp images are, and how near reconstructions are to them: figures of each image, reported by their means."""
+"""The sharpness of images and the error of reconstructions, per image, and a report of their means."""
 
 import numpy as np
 from scipy import ndimage
@@ -14,16 +14,16 @@ LUMA = np.array([0.299, 0.587, 0.114], "float32")  # ITU-R BT.601
 
 
 def sharpness(images):
-    r"""Returns the variance of the Laplacian of each grey image, :math:`\mathrm{Var}_{ij}[(\nabla^2 x)_{ij}]`, [N]: low for blurred images.
+    r"""Returns the variance of the Laplacian of each image, :math:`\mathrm{Var}_{ij}[(\nabla^2 x)_{ij}]`, [N], low for blurred images.
 
-    The Laplacian is that of the four neighbours; borders are mirrored about their pixels. Noise is sharp too: a set of images is as
-    sharp as another where the figures are near each other, not where they are high.
+    The Laplacian uses four neighbours; images are mirrored at the border pixels. Noise is sharp too: images are as sharp as real ones if
+    the figures are close, not if they are high.
 
     Args:
-        images: Images [N, H, W, C] of one or three channels, 8-bit or with values in [0, 1]; 8-bit ones are taken over 255.
+        images: Images [N, H, W, C] of one or three channels, 8-bit or with values in [0, 1]; 8-bit values are divided by 255.
 
     Raises:
-        ValueError: They are no such images.
+        ValueError: The images have another shape.
 
     Reference: J. Pech-Pacheco et al., *Diatom Autofocusing in Brightfield Microscopy: a Comparative Study*, 2000.
     """
@@ -37,34 +37,34 @@ def l1(x, y):
     """Returns the mean absolute error of each example, [N].
 
     Args:
-        x: Examples [N, *], 8-bit or of any range; 8-bit ones are taken over 255.
+        x: Examples [N, *], 8-bit or of any range; 8-bit values are divided by 255.
         y: Their reconstructions, of the same shape.
 
     Raises:
-        ValueError: They are of different shapes, or there are none.
+        ValueError: The shapes differ, or there are no examples.
     """
     x, y = unit(x), unit(y)
-    require(x.shape == y.shape and x.ndim > 1 and x.size > 0, "examples and reconstructions of one shape [N, *]", x=x.shape, y=y.shape)
+    require(x.shape == y.shape and x.ndim > 1 and x.size > 0, "examples and reconstructions of the same shape [N, *]", x=x.shape, y=y.shape)
     return np.mean(np.abs(x - y), axis=tuple(range(1, x.ndim)), dtype=float)
 
 
 def sharpness_report(model, x, num_samples=1000, batch_size=None, seed=0, verbose=0):
-    """Returns how sharp samples, reconstructions and real images are, and how near reconstructions come: means over n images of each.
+    """Returns the sharpness of samples, reconstructions and real images, and the error of reconstructions: means over n images of each.
 
     Args:
-        model: Has `sample(n, seed=)` and `reconstruct(x)`, both of which return images in the range of x.
-        x: Real images [N, H, W, C]; n = min(num_samples, N) of them are taken.
-        num_samples: At most so many images of each kind.
-        batch_size: Number of images at a time; 100, or fewer large ones, if None.
-        seed: Integer; the images that are taken and drawn are a function of it.
+        model: A model with `sample(n, seed=)` and `reconstruct(x)`, both of which return images in the range of x.
+        x: Real images [N, H, W, C], of which n = min(num_samples, N) are used.
+        num_samples: Largest number of images of each kind.
+        batch_size: Number of images at a time; if None, 100, or fewer if they are large.
+        seed: Integer; the choice of images and the samples are a function of it.
         verbose: 1 shows progress bars.
 
     Returns:
-        A dict: `sharpness_generation`, `sharpness_reconstruction`, `sharpness_real`, and `l1`, the mean absolute error of a pixel; each
-        with its standard error over images, `..._se`, NaN for a single one.
+        A dict: `sharpness_generation`, `sharpness_reconstruction`, `sharpness_real`, and `l1`, the mean absolute error per value; each
+        with its standard error over images, `..._se`, NaN for a single image.
 
     Raises:
-        ValueError: The examples are no images.
+        ValueError: The examples are not images.
     """
     x = as_array(x)
     batch_size = batch_size_for(batch_size, x.shape[1:], 100)
@@ -80,6 +80,6 @@ def sharpness_report(model, x, num_samples=1000, batch_size=None, seed=0, verbos
 
 
 def unit(x):
-    """Returns 8-bit values over 255, and anything else as it is, in float32."""
+    """Returns 8-bit values divided by 255, and anything else as it is, in float32."""
     x = np.asarray(x)
     return x.astype("float32") / 255 if x.dtype == np.uint8 else x.astype("float32")

@@ -1,1 +1,1 @@
-"""What needs an optional extra."""
+"""Code that needs an optional extra."""

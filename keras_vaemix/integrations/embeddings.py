@@ -1,4 +1,4 @@
-"""Embeddings of latents, in which clusters are found more easily than among the latents themselves."""
+"""Embeddings of latents, in which clusters are easier to find than in the latents themselves."""
 
 import importlib.util
 
@@ -8,14 +8,14 @@ from keras_vaemix.core.part import check_positive, require
 
 
 class UMAP:
-    """The uniform manifold approximation of latents: points that are near one another stay so, and clusters move apart.
+    """The UMAP embedding of latents, which keeps neighbours together and moves clusters apart.
 
     It needs `umap-learn`, the extra `keras_vaemix[umap]`.
 
     Args:
         num_dims: Dimensions of the embedding.
-        num_neighbors: Neighbours of a point that count as near.
-        min_dist: Least distance of embedded points; 0 packs clusters as densely as they are.
+        num_neighbors: Number of neighbours of a point that count as near.
+        min_dist: Smallest distance between embedded points; 0 packs clusters most densely.
 
     Raises:
         ValueError: `umap-learn` is not installed.
@@ -28,7 +28,7 @@ class UMAP:
         check_positive(num_dims=num_dims, num_neighbors=num_neighbors)
         require(min_dist >= 0, "min_dist >= 0", min_dist=min_dist)
         is_installed = importlib.util.find_spec("umap") is not None
-        require(is_installed, 'umap-learn to be installed: pip install "keras_vaemix[umap]", or umap-learn', umap=None)
+        require(is_installed, 'umap-learn to be installed: pip install "keras_vaemix[umap]", or pip install umap-learn', umap=None)
         self.num_dims, self.num_neighbors, self.min_dist = num_dims, num_neighbors, min_dist
 
     def __call__(self, z, seed):

@@ -1,4 +1,4 @@
-r"""Adversarial losses of a critic H and of the networks whose outputs it tells apart."""
+r"""Adversarial losses :math:`L_H` of a critic H, and :math:`L_G` of the network whose outputs it tells from real ones."""
 
 import abc
 
@@ -26,7 +26,7 @@ class AdversarialLoss(Part, abc.ABC):
 
 @register
 class NonSaturating(AdversarialLoss):
-    r"""Classification, :math:`L_H = -E \log \sigma(H(real)) - E \log(1 - \sigma(H(fake)))`; the generator's is :math:`-E \log \sigma(H(fake))`.
+    r"""Classification, :math:`L_H = -E \log \sigma(H(real)) - E \log(1 - \sigma(H(fake)))`, and :math:`L_G = -E \log \sigma(H(fake))`.
 
     Reference: A. Makhzani et al., *Adversarial Autoencoders*, 2016; I. Tolstikhin et al., *Wasserstein Auto-Encoders*, 2018, Algorithm 1.
     """
@@ -45,8 +45,8 @@ class NonSaturating(AdversarialLoss):
 @register
 class Wasserstein(AdversarialLoss):
     r"""Dual of the Wasserstein distance with a gradient penalty,
-    :math:`L_H = E\,H(fake) - E\,H(real) + \gamma\,E(\|\nabla H(\hat z)\| - 1)^2` at random points between both; the generator's is
-    :math:`-E\,H(fake)`.
+    :math:`L_H = E\,H(fake) - E\,H(real) + \gamma\,E(\|\nabla H(\hat z)\| - 1)^2` at random points between both, and
+    :math:`L_G = -E\,H(fake)`.
 
     Args:
         gradient_penalty: :math:`\gamma`.
@@ -81,7 +81,7 @@ class Wasserstein(AdversarialLoss):
 
 @register
 class LeastSquares(AdversarialLoss):
-    r"""Least squares, :math:`L_H = \frac12 E (H(real) - 1)^2 + \frac12 E\,H(fake)^2`; the generator's is :math:`\frac12 E (H(fake) - 1)^2`.
+    r"""Least squares, :math:`L_H = \frac12 E (H(real) - 1)^2 + \frac12 E\,H(fake)^2`, and :math:`L_G = \frac12 E (H(fake) - 1)^2`.
 
     Reference: X. Mao et al., *Least Squares Generative Adversarial Networks*, 2017, eq. 9.
     """
@@ -99,7 +99,7 @@ class LeastSquares(AdversarialLoss):
 
 @register
 class Hinge(AdversarialLoss):
-    r"""Hinge, :math:`L_H = E \max(0, 1 - H(real)) + E \max(0, 1 + H(fake))`; the generator's is :math:`-E\,H(fake)`.
+    r"""Hinge, :math:`L_H = E \max(0, 1 - H(real)) + E \max(0, 1 + H(fake))`, and :math:`L_G = -E\,H(fake)`.
 
     Reference: J. Lim, J. Ye, *Geometric GAN*, 2017.
     """

@@ -112,7 +112,7 @@ def kl_from_moments(mean, variance):
 
     .. math:: KL(N(\bar\mu, \bar\sigma^2) \| N(0, I)) = \frac12 \sum_j \bar\sigma_j^2 + \bar\mu_j^2 - 1 - \ln \bar\sigma_j^2
 
-    Of b examples whose posteriors match the prior it is about 1 / b for each latent, not zero:
+    For b examples whose posteriors match the prior it is about 1 / b for each latent, not zero:
     :math:`-\frac12 (\psi(\frac{b-1}{2}) + \ln 2 - \ln b)` with the moments of the means.
     """
     return 0.5 * tf.reduce_sum(variance + tf.square(mean) - 1.0 - tf.math.log(variance))

@@ -1,4 +1,4 @@
-"""Penalties of a deterministic autoencoder: what stands in for the noise of a VAE."""
+"""Penalties of a deterministic autoencoder, which replace the noise of a VAE."""
 
 import abc
 
@@ -9,10 +9,10 @@ from keras_vaemix.core.shapes import flat_sum
 
 
 class Penalty(Part, abc.ABC):
-    """Abstract: a weighted penalty of codes and decoder.
+    """Abstract: a weighted penalty on codes or decoder.
 
     Args:
-        weight: Its factor.
+        weight: Factor of the penalty.
 
     Raises:
         ValueError: The weight is negative.
@@ -59,8 +59,8 @@ class DecoderNorm(Penalty):
 class DecoderGradient(Penalty):
     r"""Gradient penalty of the decoder, :math:`\lambda\,E \|\nabla_z D(z)\|_F^2`: RAE-GP.
 
-    The Frobenius norm of the Jacobian J is estimated without bias by :math:`\|J^\top v\|^2` with a standard normal v for each example, one
-    backward pass instead of one for each pixel.
+    The Frobenius norm of the Jacobian J is estimated without bias by :math:`\|J^\top v\|^2` with a standard normal v for each
+    example, in one backward pass instead of one for each pixel.
 
     Reference: P. Ghosh et al., *From Variational to Deterministic Autoencoders*, 2020, Section 3.1.
     """

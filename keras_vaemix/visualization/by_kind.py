@@ -1,4 +1,4 @@
-"""The pictures that a kind of model or prior has of its own, by single dispatch: a new kind registers its own."""
+"""Pictures that are specific to a kind of model or prior, by single dispatch: a new kind registers its own."""
 
 import functools
 
@@ -12,7 +12,7 @@ from keras_vaemix.visualization import pictures, plots
 
 @functools.singledispatch
 def latent_pictures(model):
-    """Returns the pictures that show a kind of model's latents, functions of the model and at least two examples [N, *], by name."""
+    """Returns, by name, functions of a model and at least two examples [N, *] that make pictures of its latents."""
     return {}
 
 
@@ -34,25 +34,25 @@ def covariance(model, x):
 
 
 def effects(model, x):
-    """Returns the latents of greatest effect on two of the examples."""
+    """Returns the latents with the largest effect on two of the examples."""
     return pictures.effects_picture(latent_effects(model, x, num_examples=2))
 
 
 def variants(model, x):
-    """Returns the first example with the two latents of greatest effect varied."""
+    """Returns variants of the first example, over the two latents with the largest effect."""
     ranked = np.argsort(-latent_effects(model, x, num_examples=2), kind="stable")
     return pictures.variants(model, x[0], ranked[:2].tolist())
 
 
 def transitions(model, x, num_rows=8):
-    """Returns transitions from the first of the examples to as many that follow."""
+    """Returns transitions from the first examples to as many that follow."""
     half = min(num_rows, len(x) // 2)
     return pictures.transitions(model, x[:half], x[half : 2 * half])
 
 
 @functools.singledispatch
 def prior_pictures(prior: Prior):
-    """Returns pictures of what a kind of prior is made of, by name."""
+    """Returns pictures of the parts of a prior, by name."""
     return {}
 
 
@@ -63,7 +63,7 @@ def _(prior: VampPrior):
 
 @functools.singledispatch
 def sampled_with(model, x):
-    """Returns the model whose samples are a picture during training: this one, unless its density is fitted afterwards."""
+    """Returns the model to sample for pictures during training: this one, unless its density is only fitted afterwards."""
     return model
 
 

@@ -11,12 +11,12 @@ from keras_vaemix.visualization.plots import grid, rendered
 
 
 def neighbors(images, train, indices):
-    """Returns a row for each generated image, which stands first, and after it its nearest training images.
+    """Returns a row for each generated image: the image first, then its nearest training images.
 
     Args:
         images: Generated images [N, H, W, C].
         train: Training images [N', H, W, C].
-        indices: Those of the neighbours of each in `train`, [N, k], as `evaluation.nearest_neighbors` returns them.
+        indices: Indices of each image's neighbours in `train`, [N, k], as `evaluation.nearest_neighbors` returns them.
     """
     images, indices = np.asarray(images), np.asarray(indices)
     matches = indices.ndim == 2 and len(indices) == len(images)
@@ -26,21 +26,21 @@ def neighbors(images, train, indices):
 
 
 def attribute_line(model, x, has_attribute, examples, steps=9, reach=2.0):
-    r"""Returns a row for each example with an attribute taken away on the left and added on the right, itself in the middle.
+    r"""Returns a row for each example, in which an attribute is removed to the left and added to the right of the example itself.
 
     The images are decoded at :math:`z + a\,\delta`, a from -reach to reach, where :math:`\delta` is the mean latent of the examples
-    with the attribute minus that of those without.
+    with the attribute minus that of the examples without.
 
     Args:
-        model: Has `latent_means(x)` -> [B, D] and `decode(z)` -> [B, H, W, C].
+        model: A model with `latent_means(x)` -> [B, D] and `decode(z)` -> [B, H, W, C].
         x: Examples [N, H, W, C].
         has_attribute: Whether each of x has the attribute, boolean [N].
-        examples: Those to change, [R, H, W, C].
+        examples: Examples to change, [R, H, W, C].
         steps: Number of images in a row, odd.
         reach: The largest a.
 
     Raises:
-        ValueError: No example has the attribute or all have it, there is not one label for each, or the model decodes other latents.
+        ValueError: No example or every example has the attribute, `has_attribute` is not [N], or the model does not decode one latent.
     """
     check_positive(steps=steps)
     require(steps % 2 == 1, "an odd number of steps, with the example in the middle", steps=steps)
@@ -58,16 +58,16 @@ def attribute_line(model, x, has_attribute, examples, steps=9, reach=2.0):
 
 
 def variants(model, example, latents, values=(-6.0, 0.0, 6.0)):
-    r"""Returns an image with one latent varied along the rows and another down the columns, all others as they are of the example.
+    r"""Returns a grid of an example's variants, with one latent varied along rows, another along columns, and all others unchanged.
 
     Args:
-        model: Has `latent_means(x)` -> [B, D] and `decode(z)` -> [B, H, W, C].
-        example: Example [H, W, C]; its latents are the posterior mean, where the paper draws them.
-        latents: Two indices: the latent that grows to the right, and the one that grows downwards. `evaluation.latent_effects` ranks them.
-        values: What both are set to.
+        model: A model with `latent_means(x)` -> [B, D] and `decode(z)` -> [B, H, W, C].
+        example: Example [H, W, C]; its latents are the posterior mean, while the paper draws them.
+        latents: Indices of the latents that grow to the right and downwards. `evaluation.latent_effects` ranks them.
+        values: Values that both latents take.
 
     Raises:
-        ValueError: The indices are not two different ones in [0, D), or the model decodes other latents.
+        ValueError: The indices are not two different ones in [0, D), or the model does not decode one latent.
 
     Reference: M. Rivera, *GAMIX-VAE: A VAE with Gaussian Mixture Based Posterior*, 2023, Figure 2.
     """
@@ -85,13 +85,13 @@ def transitions(model, first, second, steps=6):
     r"""Returns a row for each pair of examples, decoded at :math:`z_k = (1 - \alpha_k) z_1 + \alpha_k z_2`, :math:`\alpha_k = k / (n - 1)`.
 
     Args:
-        model: Has `latent_means(x)` -> [B, D] and `decode(z)` -> [B, H, W, C].
+        model: A model with `latent_means(x)` -> [B, D] and `decode(z)` -> [B, H, W, C].
         first: Examples [R, H, W, C] on the left.
         second: As many on the right.
         steps: Number n of columns.
 
     Raises:
-        ValueError: There are fewer than two columns, not as many examples on both sides, or the model decodes other latents.
+        ValueError: There are fewer than two columns, the two sides differ in number, or the model does not decode one latent.
 
     Reference: M. Rivera, *GAMIX-VAE: A VAE with Gaussian Mixture Based Posterior*, 2023, Figure 3.
     """
@@ -105,7 +105,7 @@ def transitions(model, first, second, steps=6):
 
 
 def decoded(model, z, shape):
-    """Returns the images of latents z [N, D], decoded few at a time where images of this shape are large."""
+    """Returns the images decoded from latents z [N, D], a few at a time if images of this shape are large."""
     return batched(model.decode, tf.constant(z, tf.float32), batch_size_for(None, shape, len(z)))
 
 
@@ -116,21 +116,21 @@ def check_one_latent(model):
 
 
 def effects_picture(effects, num_shown=20):
-    """Returns the latents of greatest effect as bars, the greatest first, each with its index."""
+    """Returns the latents with the largest effects as bars, largest first, each with its index."""
     from matplotlib.figure import Figure
 
     effects = np.asarray(effects, "float64")
     require(effects.ndim == 1 and effects.size > 0, "effects [D]", shape=effects.shape)
     first = np.argsort(-effects, kind="stable")[:num_shown]
     figure = Figure((6, 5), dpi=100, layout="constrained")
-    axes = figure.add_subplot(xlabel="latent dimension, by its effect", ylabel="mean change of a value, one deviation to either side")
+    axes = figure.add_subplot(xlabel="latent dimension, by its effect", ylabel="mean change per value, one deviation to either side")
     axes.bar(range(len(first)), effects[first])
     axes.set_xticks(range(len(first)), first)
     return rendered(figure)
 
 
 def covariance_picture(codes):
-    """Returns the covariance matrix of latents [N, D] as a heat map, red above zero, blue below it, white at it."""
+    """Returns the covariance matrix of latents [N, D] as a heat map, red above zero, blue below zero, white at zero."""
     codes = np.asarray(codes, "float64")
     require(codes.ndim == 2 and len(codes) >= 2 and codes.size > 0, "at least two codes [N, D]", shape=codes.shape)
     covariance = np.cov(codes, rowvar=False).reshape(codes.shape[1], -1)
@@ -139,10 +139,10 @@ def covariance_picture(codes):
 
 
 def mask_history(history):
-    """Returns the values of a mask over training as a heat map, a row for each latent dimension, from 0 (white) to 1 (black).
+    """Returns the values of a mask over training as a heat map with a row for each latent dimension, from 0 (white) to 1 (black).
 
     Args:
-        history: The mask at T times, [T, D] in [0, 1].
+        history: The mask at T epochs, [T, D] in [0, 1].
     """
     history = np.asarray(history, "float64")
     is_history = history.ndim == 2 and history.size > 0 and np.all((history >= 0) & (history <= 1))
@@ -151,7 +151,7 @@ def mask_history(history):
 
 
 def heat_picture(values, colors, limits, xlabel, ylabel):
-    """Returns a matrix as a heat map with a bar of its colours."""
+    """Returns a matrix as a heat map with a colour bar."""
     from matplotlib.figure import Figure
 
     figure = Figure((6, 5), dpi=100, layout="constrained")

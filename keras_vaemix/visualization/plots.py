@@ -4,7 +4,7 @@ import numpy as np
 
 
 def grid(images, num_columns, pad=1):
-    """Returns images [N, H, W, C] side by side, row after row, as one [H', W', C]."""
+    """Returns images [N, H, W, C] arranged in rows as one image [H', W', C]."""
     images = np.clip(np.asarray(images, "float32"), 0, 1)
     n, height, width, num_channels = images.shape
     num_rows = -(-n // num_columns)
@@ -15,7 +15,7 @@ def grid(images, num_columns, pad=1):
 
 
 def pairs(x, reconstructions, num_columns=8):
-    """Returns a grid with each row of examples above the row of their reconstructions, of whole rows; fewer examples are one row."""
+    """Returns a grid with each row of examples above the row of their reconstructions; only whole rows, or one if examples are fewer."""
     x, reconstructions = np.asarray(x), np.asarray(reconstructions)
     num_columns = min(num_columns, len(x))
     rows = [part[i : i + num_columns] for i in range(0, len(x) - num_columns + 1, num_columns) for part in (x, reconstructions)]
@@ -23,10 +23,9 @@ def pairs(x, reconstructions, num_columns=8):
 
 
 def component_samples(model, num_columns=10, max_rows=50, seed=0):
-    """Returns a grid of samples from the model's prior, a row for each component, the heaviest first.
+    """Returns a grid of samples from the model's prior, a row for each component, in order of decreasing weight.
 
-    Where there are more components than `max_rows`, the heaviest are shown, ties by index; a prior that is no mixture fills ten
-    rows.
+    At most `max_rows` components are shown, with ties in the order of their indices; a prior that is not a mixture fills ten rows.
     """
     if model.num_components == 1:
         return grid(model.sample(10 * num_columns, seed=seed), num_columns)
@@ -35,16 +34,16 @@ def component_samples(model, num_columns=10, max_rows=50, seed=0):
 
 
 def heat_map(table, max_rows=50, max_columns=100):
-    """Returns a picture of how the examples of each category are shared among labels, a row for each category, the heaviest first.
+    """Returns a picture of how the examples of each category are distributed over labels, a row for each category, largest first.
 
-    Each cell is the share of a label in the category's examples, a number up to 20 labels; beside the row stands the category with its
-    share of all examples. Where there are more categories than `max_rows` the heaviest are shown, ties by index; of labels the first
-    `max_columns`.
+    Each cell is the fraction of a label in the category's examples, printed as a number for up to 20 labels; each row is labelled with
+    the category and its fraction of all examples. Ties are in the order of indices; the largest `max_rows` categories and the first
+    `max_columns` labels are shown.
 
     Args:
         table: Numbers of examples [K, L], as `evaluation.category_table` returns them.
-        max_rows: At most so many categories.
-        max_columns: At most so many labels.
+        max_rows: Largest number of categories.
+        max_columns: Largest number of labels.
     """
     from matplotlib.figure import Figure
 
@@ -53,7 +52,7 @@ def heat_map(table, max_rows=50, max_columns=100):
     rows, num_columns = np.argsort(-use, kind="stable")[:max_rows], min(table.shape[1], max_columns)
     shares = (table / np.maximum(table.sum(axis=1, keepdims=True), 1))[rows, :num_columns]
     figure = Figure((2 + 0.5 * min(num_columns, 20), 1 + 0.3 * len(rows)), dpi=100, layout="constrained")
-    axes = figure.add_subplot(xlabel="label", ylabel="category, and its share of examples")
+    axes = figure.add_subplot(xlabel="label", ylabel="category and its share of examples")
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
     axes.set_yticks(range(len(rows)), [f"{k}   {use[k]:.1%}" for k in rows])
     if num_columns <= 20:
@@ -74,7 +73,7 @@ def rendered(figure):
 
 
 def save_png(path, image, zoom=1):
-    """Writes a picture [H, W, C] in [0, 1] as PNG, each pixel `zoom` times as large."""
+    """Writes a picture [H, W, C] in [0, 1] as a PNG, with each pixel enlarged `zoom` times."""
     from PIL import Image
 
     pixels = np.round(255 * np.asarray(image)).astype("uint8").repeat(zoom, 0).repeat(zoom, 1)

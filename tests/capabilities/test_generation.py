@@ -79,7 +79,7 @@ def test_one_feature_is_enough():
         (normal_features(5, 5), normal_features(9, 5), r"at least 6 real samples for 5 features: .*Received: num_samples=5"),
         (normal_features(9, 5), normal_features(3, 5), r"at least 6 fake samples .*Received: num_samples=3"),
         (normal_features(9, 5), np.full((9, 5), np.nan), r"finite fake features: .*not_finite=45"),
-        (normal_features(9, 5), normal_features(9, 4), r"one size F on every side"),
+        (normal_features(9, 5), normal_features(9, 4), r"the same size F on both sides"),
         (np.zeros(9), normal_features(9, 4), r"real features \[N, F\]\. Received: shape=\(9,\)"),
     ],
 )

@@ -58,7 +58,7 @@ def test_what_is_no_image_is_refused(shape):
 
 
 def test_reconstructions_of_another_shape_are_refused():
-    with pytest.raises(ValueError, match=r"one shape .* Received: x=\(2, 3\), y=\(2, 1\)"):
+    with pytest.raises(ValueError, match=r"the same shape .* Received: x=\(2, 3\), y=\(2, 1\)"):
         evaluation.l1(np.zeros((2, 3)), np.zeros((2, 1)))
 
 

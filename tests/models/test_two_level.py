@@ -143,7 +143,7 @@ def test_gaussian_mixture_vae_refuses_what_does_not_fit():
     parts = {name: getattr(model, name) for name in ("top_encoder", "encoder", "conditional", "decoder", "prior", "likelihood")}
     with pytest.raises(ValueError, match=r"conditional with output shape \(None, 8\)"):
         vm.GMVAE(**parts, num_components=4)
-    with pytest.raises(ValueError, match="no mixture"):
+    with pytest.raises(ValueError, match="not a mixture"):
         vm.GMVAE(**{**parts, "prior": vm.NormalMixture(1, 2)}, num_components=3)
 
 

@@ -133,7 +133,7 @@ def test_quadrature_is_for_one_dimension(binary):
 
 
 @pytest.mark.parametrize(
-    ("grid", "expected"), [(np.linspace(-1, 1, 100), "holds all"), (np.zeros(3), "increasing"), (np.zeros((2, 2)), "increasing")]
+    ("grid", "expected"), [(np.linspace(-1, 1, 100), "covers all"), (np.zeros(3), "increasing"), (np.zeros((2, 2)), "increasing")]
 )
 def test_bad_grids(grid, expected, data):
     model = PRESETS["mfg_toy"].build(data).model
