@@ -1,1 +1,1 @@
-"""From a run folder to an artifact folder that serves without TensorFlow."""
+"""Export of a run folder to an artifact folder, which can be served without TensorFlow."""

@@ -1,4 +1,4 @@
-"""Export a run folder: ONNX graphs, a SavedModel and a manifest, each checked before it counts."""
+"""Export a run folder to ONNX graphs, a SavedModel and a manifest, checking each of them."""
 
 import sys
 
@@ -17,7 +17,7 @@ def parse(argv):
     parser.add_argument("run", type=flags.path, help="run folder")
     parser.add_argument("--out", type=flags.path, help="artifact folder (default: RUN/export)")
     parser.add_argument(
-        "--format", type=flags.text, default=",".join(FORMATS), help="what to write, separated by commas (default: %(default)s)"
+        "--format", type=flags.text, default=",".join(FORMATS), help="formats to write, separated by commas (default: %(default)s)"
     )
     args = parser.parse_args(argv)
     args.formats = args.format.split(",")

@@ -1,4 +1,4 @@
-"""An artifact folder: written beside the last good one, checked, and only then put in its place."""
+"""An artifact folder, written next to the last good one, checked, and only then put in its place."""
 
 import hashlib
 from pathlib import Path
@@ -20,7 +20,7 @@ from keras_vaemix.storage.versions import versions
 
 
 def export_run(run, out=None, formats=FORMATS):
-    """Exports the model of a run folder, to `run/export` unless told otherwise, and returns the artifact folder."""
+    """Exports the model of a run folder, by default to `run/export`, and returns the artifact folder."""
     out = Path(out or Path(run) / "export")
     check_replaceable(out)
     model = load_model(Path(run) / "model.keras")
@@ -33,13 +33,13 @@ def export_model(model, out, formats=FORMATS):
 
     Args:
         model: A model.
-        out: Artifact folder: a new one, an empty one, or an earlier artifact, which is replaced; a link is followed, and stays.
-        formats: What to write, some of `FORMATS`.
+        out: Artifact folder: a new or empty one, or an earlier artifact, which is replaced; a link is followed and kept.
+        formats: Formats to write, from `FORMATS`.
 
     Raises:
         ExportError: A written file failed a check. The last good artifact stays as it was.
-        FileExistsError: The folder holds something else, is no folder, or is one in which this process works.
-        FileNotFoundError: It is a link to nothing.
+        FileExistsError: `out` holds something else, is not a folder, or contains the working folder of this process.
+        FileNotFoundError: `out` is a link to nothing.
     """
     out = Path(out)
     check_replaceable(out)
@@ -49,13 +49,13 @@ def export_model(model, out, formats=FORMATS):
 
 
 def check_replaceable(out):
-    """Raises an `OSError` unless an artifact can take the place of `out`."""
+    """Raises an `OSError` unless an artifact can replace `out`."""
     if out.is_symlink() and not out.exists():
         raise FileNotFoundError(f"Expected an artifact folder or a link to one: make its target. Received: {out}, a link to nothing")
     if out.exists() and not out.is_dir():
         raise FileExistsError(f"Expected an artifact folder, an empty one or none: choose another --out. Received: {out}, a file")
     if Path.cwd().is_relative_to(out.resolve()):
-        raise FileExistsError(f"Expected a folder that can be replaced, not the working one: choose another --out. Received: {out}")
+        raise FileExistsError(f"Expected a folder that can be replaced, not the working folder: choose another --out. Received: {out}")
     if out.exists() and any(out.iterdir()) and not (out / "manifest.json").exists():
         raise FileExistsError(f"Expected an artifact folder, an empty one or none: choose another --out. Received: {out}, with other files")
 
@@ -80,7 +80,7 @@ def check_saved_model(frozen, path):
 
 
 def manifest(frozen, folder):
-    """Returns what a user of the artifact needs to know, with the hash of every file."""
+    """Returns everything that a user of the artifact needs to know, with the hash of every file."""
     sampler, model = frozen.sampler, frozen.model
     bounded = model.support is not supports.REAL
     files = sorted(path for path in folder.rglob("*") if path.is_file())

@@ -1,4 +1,4 @@
-"""From a function of tensors to an ONNX graph, or to one error that names what ONNX cannot do."""
+"""Conversion of a function of tensors to an ONNX graph, with one error that names what ONNX cannot do."""
 
 import logging
 from collections.abc import Callable
@@ -15,31 +15,31 @@ OPSET = 17  # 18, 21 and 23 give the same optimised graph in ONNX Runtime
 
 
 class ExportError(ValueError):
-    """A model, or a file of it, that cannot be exported as what it is."""
+    """A model that cannot be exported, or an exported file that differs from it."""
 
 
 class Graph(NamedTuple):
-    """What becomes an ONNX graph: a function of tensors, `tf.TensorSpec`s of its inputs, and names of its outputs."""
+    """The source of an ONNX graph: a function of tensors, `tf.TensorSpec`s of its inputs, and names of its outputs."""
 
     function: Callable
     inputs: list
     outputs: tuple
 
     def named(self, *inputs):
-        """Returns what the function gives, by name."""
+        """Returns the outputs of the function by name."""
         outputs = self.function(*inputs)
         outputs = outputs if isinstance(outputs, tuple) else (outputs,)
         return {name: tf.identity(output, name) for name, output in zip(self.outputs, outputs, strict=True)}
 
 
 def to_onnx(graph, name):
-    """Returns the ONNX model of a `Graph`; `name` is that of its file, for errors.
+    """Returns the ONNX model of a `Graph`; `name` is the name of its file, for errors.
 
     Raises:
-        ExportError: It has an operation that ONNX does not have, or fails to convert.
+        ExportError: The graph has an operation that ONNX does not have, or the conversion fails.
     """
     traced = tf.function(graph.named, autograph=False)
-    traced.get_concrete_function(*graph.inputs)  # its own errors are the function's
+    traced.get_concrete_function(*graph.inputs)  # errors here are the function's own
     logging.getLogger("tf2onnx").setLevel(logging.CRITICAL)
     try:
         model, _ = tf2onnx.convert.from_function(traced, graph.inputs, opset=OPSET, custom_op_handlers=handlers())
@@ -48,7 +48,7 @@ def to_onnx(graph, name):
         onnx.checker.check_model(model, full_check=True)
     except ExportError:
         raise
-    except Exception as error:  # of whatever kind: tf2onnx's handlers and ONNX's checker have many
+    except Exception as error:  # of any kind: tf2onnx's handlers and ONNX's checker raise many
         (first, *_) = str(error).splitlines() or [type(error).__name__]
         raise ExportError(
             f"Expected a function that tf2onnx converts for {name}: use other layers or operations. Received: {first}"
@@ -60,9 +60,9 @@ def to_onnx(graph, name):
 
 
 def check_convertible(graph, name):
-    """Raises `ExportError` as `to_onnx` does, for operations that ONNX does not have, in the time of tracing where there are none.
+    """Raises `ExportError` for operations that ONNX does not have, as `to_onnx` does, but only traces the graph if there are none.
 
-    A graph with an operation that tf2onnx does not list is converted: it may be one that a conversion folds away.
+    A graph with an operation that tf2onnx does not list is converted, since conversion may fold the operation away.
     """
     definition = tf.function(graph.named, autograph=False).get_concrete_function(*graph.inputs).graph.as_graph_def()
     nodes = [*definition.node, *(node for function in definition.library.function for node in function.node_def)]
@@ -71,7 +71,7 @@ def check_convertible(graph, name):
 
 
 def check_known(graph, name):
-    """Raises `ExportError` if a graph has nodes of operations that ONNX does not have, which tf2onnx leaves as TensorFlow's."""
+    """Raises `ExportError` if a graph has operations that ONNX does not have, which tf2onnx leaves as TensorFlow's."""
     unknown = [node.name for node in nodes_of(graph) if not onnx.defs.has(node.op_type, OPSET, node.domain)]
     if unknown:
         expected = f"operations of decoder and prior that ONNX has, for {name}: use other layers or activations"
@@ -79,15 +79,15 @@ def check_known(graph, name):
 
 
 def nodes_of(graph):
-    """Returns all nodes of a graph, those of loops and branches too."""
+    """Returns all nodes of a graph, including those of loops and branches."""
     inner = [attribute.g for node in graph.node for attribute in node.attribute if attribute.type == onnx.AttributeProto.GRAPH]
     return [*graph.node, *(node for part in inner for node in nodes_of(part))]
 
 
 def average_axis_by_axis(graph):
-    """Turns each mean over several axes, in place, into means over one after the other.
+    """Turns each mean over several axes, in place, into means over one axis at a time.
 
-    ONNX Runtime adds up a whole map of a normalisation in float32, one value after the other: of 256x256 pixels that errs by 2e-5.
+    ONNX Runtime sums a whole map in a normalisation value by value in float32, with an error of 2e-5 for 256x256 pixels.
     """
     nodes = []
     for node in graph.node:

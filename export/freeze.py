@@ -1,4 +1,4 @@
-"""What an artifact computes: decoding and sampling, with the prior frozen to constants."""
+"""The functions of an artifact: decoding and sampling, with the prior frozen to constants."""
 
 import functools
 import math
@@ -21,11 +21,11 @@ MOST_VALUES = 2**19
 
 
 class Frozen(NamedTuple):
-    """A model's decoder and its frozen sampler. A VampPrior's pseudo-inputs are encoded here, once, and are gone.
+    """A model's decoder and its frozen sampler; a VampPrior's pseudo-inputs are encoded here, once, and not exported.
 
     Attributes:
         model: The model.
-        sampler: Its `Sampler`, or None where there is no density yet.
+        sampler: Its `Sampler`, or None if there is no density yet.
     """
 
     model: Any
@@ -35,26 +35,26 @@ class Frozen(NamedTuple):
     sampler_outputs = ("x", "component_drawn")
 
     def latents(self):
-        """Returns the latents that are decoded, as `tf.TensorSpec`s."""
+        """Returns the latents that are decoded as `tf.TensorSpec`s."""
         return specs_of(self.model.latent_sizes)
 
     def decode_inputs(self):
-        """Returns what `decode` takes, as `tf.TensorSpec`s."""
+        """Returns the inputs of `decode` as `tf.TensorSpec`s."""
         return self.latents()
 
     def noise(self):
-        """Returns the `Noise` that sampling takes by name."""
+        """Returns the `Noise` that sampling takes, by name."""
         return self.model.noise(self.sampler)
 
     def sampler_inputs(self):
-        """Returns what `sample` takes, as `tf.TensorSpec`s: each noise, and a component or -1."""
+        """Returns the inputs of `sample` as `tf.TensorSpec`s: each noise, and a component or -1."""
         noise = [tf.TensorSpec(one.shape(None), tf.float32, name=name) for name, one in self.noise().items()]
         return [*noise, tf.TensorSpec([None], tf.int64, name="component")]
 
     def examples(self, specs, n=32):
-        """Returns n inputs for each of `specs`, as a dict of arrays: noise, and every component in turn (and -1, to a sampler).
+        """Returns n inputs for each of `specs`, as a dict of arrays: noise, and every component in turn (and -1 for a sampler).
 
-        They are fewer, two at least, where so many examples have more than `MOST_VALUES` values: networks hold far more for each.
+        They are fewer, but at least two, if n examples have more than `MOST_VALUES` values, since networks hold far more for each.
         """
         rng, n = np.random.default_rng(0), max(2, min(n, MOST_VALUES // math.prod(self.model.example_shape)))
         noise = self.noise()
@@ -72,22 +72,22 @@ class Frozen(NamedTuple):
         return self.model.decode(*latents)
 
     def sample_latents(self, *inputs):
-        """Returns all that is decoded and the components [N], for what `sampler_inputs` says."""
+        """Returns all inputs of the decoder and the components [N], for the inputs that `sampler_inputs` describes."""
         *noise, component = inputs
         return self.model.generate(self.sampler, dict(zip(self.noise(), noise, strict=True)), component)
 
     def sample(self, *inputs):
-        """Returns the means [N, *] and the components [N] of draws made of noise."""
+        """Returns the means [N, *] and the components [N] of draws made from noise."""
         latents, component = self.sample_latents(*inputs)
         return self.decode(*latents), component
 
     def draw(self, n, component, seed):
-        """Returns what `model.sample` does for a stateless seed [2], and the components [n]; `component` -1 draws it."""
+        """Returns samples as `model.sample` does, for a stateless seed [2], and their components [n]; `component` -1 draws them."""
         latents, component = self.model.draw(self.sampler, n, component, seed)
         return self.decode(*latents), component
 
     def graphs(self):
-        """Returns the `Graph`s by the names of their files. The last is the sampler's, if there is a density: it holds the first."""
+        """Returns the `Graph`s by file name; the last is the sampler's, if there is a density, and contains the first."""
         return {"decoder.onnx": Graph(self.decode, self.latents(), ("x",)), **self.sampler_graph()}
 
     def sampler_graph(self):
@@ -98,12 +98,12 @@ class Frozen(NamedTuple):
         write_sampler(self, folder / "sampler.onnx")
 
     def facts(self):
-        """Returns what the manifest says of the decoder."""
+        """Returns the manifest's entries on the decoder."""
         return {"decoder": self.decoder}
 
 
 class FrozenPixels(Frozen):
-    """The same for a pixel decoder, whose latents become a map, and whose images are then drawn pixel by pixel."""
+    """The same for a pixel decoder, which maps the latents to a context map and then draws images pixel by pixel."""
 
     decoder = "pixel"
     sampler_outputs = ("context", "component_drawn")
@@ -116,7 +116,7 @@ class FrozenPixels(Frozen):
         return self.model.decoder.context(self.model.code(*latents))
 
     def sample(self, *inputs):
-        """Returns the maps [N, H, W, map_channels] and the components [N] of draws made of noise."""
+        """Returns the maps [N, H, W, map_channels] and the components [N] of draws made from noise."""
         latents, component = self.sample_latents(*inputs)
         return self.context(*latents), component
 
@@ -126,7 +126,7 @@ class FrozenPixels(Frozen):
         return self.decode(*latents, pixel_seed), component
 
     def step(self, column, context, noise, *caches):
-        """Draws one pixel: see `PixelSampler.pixel`. Returns it [N, 1, 1, C] and the caches after it."""
+        """Draws one pixel and returns it [N, 1, 1, C] with the caches after it; see `PixelSampler.pixel`."""
         pixel, caches = PixelSampler(self.model.decoder, self.model.likelihood).pixel(caches, context, noise, column)
         return pixel, *caches
 
@@ -151,7 +151,7 @@ def freeze(model):
 
 @functools.singledispatch
 def frozen(model, sampler):
-    """Returns the frozen form of a kind of model with a frozen sampler, or with None."""
+    """Returns the frozen form of a model with a frozen sampler, or with None."""
     return Frozen(model, sampler)
 
 
@@ -159,9 +159,9 @@ frozen.register(PixelDecoding, FrozenPixels)
 
 
 def check_exportable(model):
-    """Raises `ExportError` if decoder or sampler have operations that ONNX does not have: before a model is trained, in a moment.
+    """Raises `ExportError` if decoder or sampler have operations that ONNX does not have; a quick check before training.
 
-    It sees all latents, those that an export leaves out too.
+    It covers all latents, including those that an export leaves out.
     """
     model = in_float32(model)
     graphs = frozen(model, model.sampler().constants() if model.can_sample() else None).graphs()

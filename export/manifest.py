@@ -1,27 +1,27 @@
-"""The manifest of an artifact folder, read as a stranger's: every value is checked, and every file against its hash, before it is used."""
+"""The manifest of an artifact folder, read as untrusted: every value, and every file's hash, is checked before use."""
 
 import hashlib
 import json
 from pathlib import Path, PurePosixPath
 
-STANDARD = {  # draws of each family of noise that a manifest may name
+STANDARD = {  # draws from each family of noise that a manifest may name
     "Normal": lambda rng, shape, df: rng.standard_normal(shape),
     "Laplace": lambda rng, shape, df: rng.laplace(size=shape),
     "Logistic": lambda rng, shape, df: rng.logistic(size=shape),
     "Cauchy": lambda rng, shape, df: rng.standard_cauchy(shape),
-    "Uniform": lambda rng, shape, df: rng.random(shape, "float32"),  # a float64 just below one would be rounded to one
+    "Uniform": lambda rng, shape, df: rng.random(shape, "float32"),  # a float64 just below one would round to one
     "StudentT": lambda rng, shape, df: rng.standard_t(df, shape),
 }
-FORMATS = ("onnx", "saved_model")  # of what an artifact has
-MAX_SIZE = 2**24  # of a latent, of an example: more has no file that ONNX can hold
+FORMATS = ("onnx", "saved_model")  # that an artifact can have
+MAX_SIZE = 2**24  # of a latent or an example: an ONNX file cannot hold more
 
 
 def read_manifest(artifact, is_whole=False):
-    """Returns the manifest of an artifact folder whose graphs, or with `is_whole` all of whose files, are those that it names.
+    """Returns the manifest of an artifact folder after checking the hashes of its graphs, or with `is_whole` of all its files.
 
     Raises:
-        FileNotFoundError: There is no manifest, or not every file that it names.
-        ValueError: It is none, names other files, or none that can be sampled.
+        FileNotFoundError: The manifest, or a file that it names, does not exist.
+        ValueError: The manifest is invalid, a file differs from its hash, or there is no graph to sample.
     """
     folder = Path(artifact)
     path = folder / "manifest.json"
@@ -49,16 +49,16 @@ def read_manifest(artifact, is_whole=False):
 
 
 def check_named(artifact, hashes, names):
-    """Raises `ValueError` unless an artifact names all graphs that are used: one with a SavedModel alone has none."""
+    """Raises `ValueError` unless an artifact names all graphs that are needed; one with only a SavedModel has none."""
     missing = [name for name in names if name not in hashes]
     others = ", ".join(sorted({PurePosixPath(name).parts[0] for name in hashes})) or "nothing"
     if missing:
         expected = f"an artifact with {', '.join(missing)}: export it with --format onnx"
-        raise ValueError(f"Expected {expected}. Received: {artifact}, with {others} alone")
+        raise ValueError(f"Expected {expected}. Received: {artifact}, with only {others}")
 
 
 def check_manifest(manifest):
-    """Raises `ValueError` or `KeyError` unless every value that a reader uses is of its kind."""
+    """Raises `ValueError` or `KeyError` unless every value that a reader uses has the right kind."""
     check(isinstance(manifest, dict), "an object", manifest)
     check(isinstance(manifest["decoder"], str), "decoder, a name", manifest["decoder"])
     check(is_size(manifest["num_components"]), "num_components, an integer of at least 1", manifest["num_components"])
@@ -75,7 +75,7 @@ def check_manifest(manifest):
 
 
 def check_noise(noise):
-    """Raises an error unless the noise is one that can be drawn."""
+    """Raises an error unless the noise can be drawn."""
     check(isinstance(noise, dict), "noise, an object", noise)
     check(isinstance(noise["family"], str) and noise["family"] in STANDARD, f"noise of a family among {', '.join(STANDARD)}", noise)
     df = noise["df"]
@@ -92,7 +92,7 @@ def is_list(values, is_member):
 
 
 def is_inside(name):
-    """Returns whether the name of a file is relative and stays in its folder."""
+    """Returns whether a file name is relative and stays inside its folder."""
     path = PurePosixPath(name)
     return not path.is_absolute() and ".." not in path.parts and "\\" not in name and ":" not in name and "\0" not in name
 

@@ -1,4 +1,4 @@
-"""The ONNX graphs, each checked by running it before it counts."""
+"""The ONNX graphs, each checked by running it."""
 
 import numpy as np
 import onnx
@@ -12,7 +12,7 @@ TOLERANCE = 1e-5
 
 
 def write_decoder(frozen, path):
-    """Writes `decoder.onnx`: the latents z [N, D] (two of them, or with a component [N], as the manifest says) to the mean x [N, *]."""
+    """Writes `decoder.onnx`, from latents z [N, D] (or two latents, or z and a component [N]; see the manifest) to the mean x [N, *]."""
     if frozen.decoder != "mean":
         raise ExportError(
             f"Expected a decoder that gives all pixels at once for {path.name}: a {frozen.decoder} decoder is exported as "
@@ -22,7 +22,7 @@ def write_decoder(frozen, path):
 
 
 def write_checked(frozen, path, n=32):
-    """Writes the graph of a file's name, and compares what it gives for n examples of its inputs."""
+    """Writes the graph of a file name, and compares its outputs with TensorFlow's for n examples of its inputs."""
     graph = frozen.graphs()[path.name]
     write(graph, path)
     inputs = frozen.examples(graph.inputs, n)
@@ -30,9 +30,9 @@ def write_checked(frozen, path, n=32):
 
 
 def write_sampler(frozen, path):
-    """Writes `sampler.onnx`: noise, such as u [N] and eps [N, D], and component [N] (-1: draw it) to the mean x [N, *] and component [N].
+    """Writes `sampler.onnx`, from noise such as u [N] and eps [N, D], and component [N] (-1 draws it), to the mean x [N, *] and component.
 
-    A model of two levels takes the noise `eps_lower` too. A pixel decoder's has the map `context` in the place of x.
+    A model with two levels also takes the noise `eps_lower`. For a pixel decoder the output is the map `context` instead of x.
     """
     write_checked(frozen, path, 64)
     check_frequencies(path, frozen.sampler.weights().numpy())
@@ -44,24 +44,24 @@ def write(graph, path):
 
 
 def session(graph):
-    """Returns an ONNX Runtime session on the CPU for a file, or for the bytes of one."""
+    """Returns an ONNX Runtime session on the CPU for a file or its bytes."""
     return onnxruntime.InferenceSession(graph if isinstance(graph, bytes) else str(graph), providers=["CPUExecutionProvider"])
 
 
 def relative_error(received, expected):
-    """Returns the largest error, relative to values beyond one."""
+    """Returns the largest error, relative to values above one in magnitude."""
     return np.max(np.abs(received - expected) / np.maximum(1, np.abs(expected)))
 
 
 def compare(path, inputs, expected):
-    """Raises `ExportError` unless ONNX Runtime gives what TensorFlow gives, to 1e-5 of the larger of one and the value.
+    """Raises `ExportError` unless ONNX Runtime's outputs equal TensorFlow's, within 1e-5 times the larger of one and the value.
 
-    Rounding in float32 stays below it in all models of `tests.checks.parity`, which prints how far.
+    Float32 rounding stays below this in all models of `tests.checks.parity`, which prints by how much.
     """
     names = list(expected)
     try:
         computed = session(path).run(names, inputs)
-    except Exception as error:  # ONNX Runtime's own, which have no common class
+    except Exception as error:  # ONNX Runtime's errors have no common class
         raise ExportError(f"Expected ONNX Runtime to run {path.name}: use other layers. Received: {first_line(error)}") from error
     for name, received in zip(names, computed, strict=True):
         wanted = np.asarray(expected[name])
@@ -73,9 +73,9 @@ def compare(path, inputs, expected):
 
 
 def check_frequencies(path, weights, n=20_000):
-    """Raises `ExportError` if a chi-square test refutes (p < 1e-6) that components are drawn by their weights.
+    """Raises `ExportError` if a chi-square test rejects (p < 1e-6) that components are drawn by their weights.
 
-    Of the graph it runs the part that draws them: so many images may not fit into memory.
+    It runs only the part of the graph that draws them, since so many images may not fit into memory.
     """
     from scipy.stats import chisquare
 

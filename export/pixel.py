@@ -1,4 +1,4 @@
-"""The ONNX graphs of a pixel decoder: from latents to a map, and one step, which draws one pixel from the caches around it."""
+"""The ONNX graphs of a pixel decoder: one from latents to a map, and one for a step, which draws a pixel from cached activations."""
 
 import numpy as np
 import tensorflow as tf
@@ -8,16 +8,16 @@ from export.onnx import compare, write, write_checked
 
 
 def write_context(frozen, path):
-    """Writes `pixel_context.onnx`: z [N, D] to the map [N, H, W, map_channels]."""
+    """Writes `pixel_context.onnx`, from z [N, D] to the map [N, H, W, map_channels]."""
     write_checked(frozen, path)
 
 
 def step_graph(frozen):
     """Returns the `Graph` of one step.
 
-    Inputs: `column` of the pixel, the map's `context` there [N, 1, 1, map_channels], `noise` [N, 1, 1, C], and `cache_0`, ..., what
-    each layer has seen: [N, rows, columns, channels], zeros before the first row, moved up by one at the start of each row. Outputs:
-    the pixel `x` [N, 1, 1, C], drawn, and `next_cache_0`, ....
+    Inputs: the `column` of the pixel, the map's `context` there [N, 1, 1, map_channels], `noise` [N, 1, 1, C], and the inputs that each
+    layer has seen, `cache_0`, ... [N, rows, columns, channels], which are zero before the first row and move up by one at the start of
+    each row. Outputs: the drawn pixel `x` [N, 1, 1, C], and `next_cache_0`, ....
     """
     decoder = frozen.model.decoder
     caches = {f"cache_{i}": cache for i, cache in enumerate(decoder.empty_caches(1))}

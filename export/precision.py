@@ -1,4 +1,4 @@
-"""The model of an artifact computes in float32, whatever it was trained in."""
+"""Conversion of a model to float32, the precision of artifacts, whatever it was trained in."""
 
 import keras
 
@@ -8,7 +8,7 @@ MIXED = ("mixed_bfloat16", "mixed_float16")
 
 
 def in_float32(model):
-    """Returns a model that was trained in mixed precision with the same weights, which are float32, and float32 activations."""
+    """Returns the model with float32 activations and the same weights, which are float32 even in mixed precision."""
     config = uncompiled(keras.saving.serialize_keras_object(model))
     wanted = without_mixed(config)
     if wanted == config:
@@ -19,7 +19,7 @@ def in_float32(model):
 
 
 def without_mixed(config):
-    """Returns a configuration with the dtype policy float32 in place of the mixed ones."""
+    """Returns a configuration with mixed dtype policies replaced by float32."""
     if isinstance(config, dict):
         return {key: without_mixed(value) for key, value in config.items()}
     if isinstance(config, (list, tuple)):

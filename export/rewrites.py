@@ -1,4 +1,4 @@
-"""Operations of TensorFlow that tf2onnx does not know, made of those that ONNX has."""
+"""TensorFlow operations that tf2onnx does not support, composed of ONNX operations."""
 
 import numpy as np
 import onnx
@@ -8,23 +8,23 @@ INT64 = onnx.TensorProto.INT64
 
 
 def or_zero(op, condition, x):
-    """Returns x, and zero where the condition, a number, is zero, whatever x is there."""
+    """Returns x, or zero where the condition, a number, is zero, even if x is not finite there."""
     return op("Where", op("Equal", condition, 0.0), 0.0, x)
 
 
 def log1p(op, x):
-    """Returns the logarithm of u = 1 + x, near zero with what u has lost of x."""
+    """Returns the logarithm of u = 1 + x, corrected near zero for the rounding of u."""
     u = op("Add", 1.0, x)
     lost = op("Div", op("Sub", x, op("Sub", u, 1.0)), u)
     return op("Where", op("Less", op("Abs", x), 0.5), op("Add", op("Log", u), lost), op("Log", u))
 
 
 def broadcast_shape(op, a, b):
-    """Returns the shape, int64, to which tensors of shapes a and b are broadcast."""
+    """Returns the shape to which tensors of shapes a and b are broadcast, as int64."""
     return op("Shape", op("Expand", op("ConstantOfShape", op("Cast", a, to=INT64)), op("Cast", b, to=INT64)))
 
 
-# Functions of `op`, which makes a node of tensors and numbers and returns its output, and of the inputs.
+# Functions of the inputs and of `op`, which adds a node that takes tensors and numbers, and returns its output.
 REWRITES = {
     "Erfc": lambda op, x: op("Sub", 1.0, op("Erf", x)),
     "Expm1": lambda op, x: op("Mul", op("Tanh", op("Mul", 0.5, x)), op("Add", op("Exp", x), 1.0)),  # no cancellation near zero
@@ -43,7 +43,7 @@ def handlers():
 
 
 def handler(rewrite):
-    """Returns a function that replaces a node of a graph of tf2onnx."""
+    """Returns a function that replaces a node in a tf2onnx graph."""
 
     def replace(graph, node, name, arguments):
         inputs, output, shapes, dtypes = list(node.input), node.output[0], node.output_shapes, node.output_dtypes

@@ -1,4 +1,4 @@
-"""Sample an artifact with NumPy and ONNX Runtime alone, to a PNG grid or an .npy file."""
+"""Sample an artifact, with only NumPy and ONNX Runtime, to a PNG grid or an .npy file."""
 
 import contextlib
 import os
@@ -13,13 +13,13 @@ from export.manifest import STANDARD, read_manifest
 from export.shell import flags
 from export.shell.command import Command
 
-MAX_VALUES = 2**28  # drawn at once
+MAX_VALUES = 2**28  # values drawn at once
 
 
 def sample(artifact, num=64, component=None, seed=0):
     """Returns `num` samples [num, *] of an artifact and their components [num]; a function of the integer `seed`.
 
-    They are means of p(x|z), and of a pixel decoder draws.
+    They are means of p(x|z), or draws from it for a pixel decoder.
     """
     manifest = read_manifest(artifact)
     if num < 1:
@@ -28,7 +28,7 @@ def sample(artifact, num=64, component=None, seed=0):
         raise ValueError(f"Expected component in 0..{manifest['num_components'] - 1}. Received: component={component}")
     sizes = [np.prod(manifest["x_shape"], dtype=object), *(noise["size"] or 1 for noise in manifest["noise"].values())]
     if num * max(sizes) > MAX_VALUES:
-        raise ValueError(f"Expected at most {MAX_VALUES} values: draw fewer samples at once, by other seeds. Received: num={num}")
+        raise ValueError(f"Expected at most {MAX_VALUES} values: draw fewer samples at once, with different seeds. Received: num={num}")
     rng = np.random.default_rng(seed)
     shapes = {name: (num,) if noise["size"] is None else (num, noise["size"]) for name, noise in manifest["noise"].items()}
     inputs = {name: draw_noise(rng, noise, shapes[name]) for name, noise in manifest["noise"].items()}
@@ -46,21 +46,21 @@ def sample(artifact, num=64, component=None, seed=0):
 
 @contextlib.contextmanager
 def fitting(artifact):
-    """Raises one `ValueError` for a graph that does not take or give what the manifest says."""
+    """Raises one `ValueError` for a graph whose inputs or outputs differ from the manifest."""
     try:
         yield
     except MemoryError:
         raise
     except Exception as error:  # ONNX Runtime's own, which have no common class
         (first, *_) = str(error).splitlines() or [type(error).__name__]
-        raise ValueError(f"Expected the graphs of {artifact} to take and give what its manifest says. Received: {first}") from error
+        raise ValueError(f"Expected the graphs of {artifact} to have the inputs and outputs of its manifest. Received: {first}") from error
 
 
 def open_graph(artifact, name, threads=0):
     """Returns an ONNX Runtime session.
 
     Args:
-        threads: Threads of an operation; 0 is one for each core. They wait for each other: where others use the cores too, one is faster.
+        threads: Number of threads for an operation; 0 means one per core. They wait for each other, so one is faster on busy cores.
     """
     import onnxruntime
 
@@ -73,7 +73,7 @@ def open_graph(artifact, name, threads=0):
 
 
 def draw_noise(rng, noise, shape):
-    """Returns draws of the standard distribution that the manifest names."""
+    """Returns draws from the standard distribution that the manifest names."""
     return STANDARD[noise["family"]](rng, shape, noise["df"]).astype("float32")
 
 
@@ -82,8 +82,8 @@ def draw_pixels(step, context, noise):
 
     Args:
         step: Session of `pixel_step.onnx`.
-        context: What `sampler.onnx` or `pixel_context.onnx` made of the latents, [N, H, W, map_channels].
-        noise: Noise of each value, [N, H, W, C].
+        context: The output of `sampler.onnx` or `pixel_context.onnx`, [N, H, W, map_channels].
+        noise: Noise for each value, [N, H, W, C].
 
     Returns:
         The images [N, H, W, C].
@@ -93,7 +93,7 @@ def draw_pixels(step, context, noise):
     caches = {name: np.zeros((len(x), *shape[1:]), "float32") for name, shape in shapes.items()}
     outputs = ["x", *(f"next_{name}" for name in caches)]
     for i in range(x.shape[1]):
-        # The last row of a cache is the row that is drawn.
+        # The last row of a cache is the row being drawn.
         caches = {name: np.concatenate([cache[:, 1:], np.zeros_like(cache[:, :1])], axis=1) for name, cache in caches.items()}
         for j in range(x.shape[2]):
             here = np.s_[:, i : i + 1, j : j + 1]
@@ -107,7 +107,7 @@ def write_png(path, images, zoom=1):
     """Writes images [N, H, W] or [N, H, W, C] in [0, 1] as one grid."""
     images = images[..., None] if images.ndim == 3 else images
     if images.ndim != 4 or images.shape[-1] not in (1, 3):
-        raise ValueError(f"Expected images to draw: use --out FILE.npy for other data. Received: samples of shape {images.shape}")
+        raise ValueError(f"Expected images for a PNG: use --out FILE.npy for other data. Received: samples of shape {images.shape}")
     n, height, width, channels = images.shape
     columns = int(np.ceil(np.sqrt(n)))
     canvas = np.ones((-(-n // columns) * columns, height + 1, width + 1, channels), "float32")
@@ -123,10 +123,10 @@ def write_png(path, images, zoom=1):
 
 @contextlib.contextmanager
 def atomically(path):
-    """Gives a temporary path that takes the place of `path`, of its target where it is a link, if the block ends well.
+    """Yields a temporary path that replaces `path`, or its target if it is a link, if the block succeeds.
 
     Raises:
-        OSError: The folder cannot be written to, or its disk is full. What was there stays.
+        OSError: The folder cannot be written to, or its disk is full. An existing file stays as it was.
     """
     target = Path(os.path.realpath(path))
     temporary = target.with_name(f".{os.getpid()}-{Path(path).name}")
@@ -136,14 +136,14 @@ def atomically(path):
             os.fsync(file.fileno())
         os.replace(temporary, target)
     except OSError as error:
-        raise OSError(f"Expected a folder with room that can be written to, for {path}. Received: {target.parent}: {error}") from error
+        raise OSError(f"Expected a writable folder with free space for {path}. Received: {target.parent}: {error}") from error
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
 
 
 def write_samples(path, x):
-    """Writes samples [N, *] to FILE.png, as a grid of images, or FILE.npy: a whole file or none."""
+    """Writes samples [N, *] to FILE.png, as a grid of images, or to FILE.npy; either a whole file or none."""
     with atomically(path) as temporary:
         if path.suffix == ".npy":
             np.save(temporary, x)
@@ -156,9 +156,9 @@ def parse(argv):
     parser = flags.Parser(prog="python -m export.sample", description=__doc__)
     parser.add_argument("artifact", type=flags.path, help="artifact folder")
     parser.add_argument("--num", type=flags.integer, default=64, help="number of samples")
-    parser.add_argument("--component", type=flags.integer, help="component of the prior (default: drawn by weight)")
+    parser.add_argument("--component", type=flags.integer, help="component of the prior (default: drawn by their weights)")
     parser.add_argument("--seed", type=flags.seed_number, default=0, help="seed of the noise")
-    parser.add_argument("--out", type=flags.path, default=Path("samples.png"), help="FILE.png, a grid, or FILE.npy (default: %(default)s)")
+    parser.add_argument("--out", type=flags.path, default=Path("samples.png"), help="FILE.png (a grid) or FILE.npy (default: %(default)s)")
     args = parser.parse_args(argv)
     if args.out.suffix not in (".png", ".npy"):
         raise ValueError(f"Expected --out FILE.png or FILE.npy. Received: {args.out}")

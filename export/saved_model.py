@@ -1,4 +1,4 @@
-"""The SavedModel: signatures `sample`, `sample_component`, `decode`, `encode`, and `log_joint` of a model with a likelihood."""
+"""The SavedModel: signatures `sample`, `sample_component`, `decode`, `encode`, and `log_joint` if the model has a likelihood."""
 
 import keras
 import tensorflow as tf
@@ -9,7 +9,7 @@ from keras_vaemix.core.shapes import specs_of
 def write_saved_model(frozen, path):
     """Writes a SavedModel whose signatures take and return plain tensors. Seeds are stateless, [2].
 
-    A pixel decoder's `decode` draws, and takes a seed.
+    A pixel decoder's `decode` draws images, and takes a seed.
     """
     model = frozen.model
     x_spec = tf.TensorSpec([None, *model.example_shape], tf.float32, name="x")
@@ -29,7 +29,7 @@ def write_saved_model(frozen, path):
     def log_joint(x, *latents):
         return {"log_joint": model.log_joint(x, *latents)}
 
-    archive = keras.export.ExportArchive()  # it keeps the variables that endpoints use, and so nothing of critics and discriminators
+    archive = keras.export.ExportArchive()  # keeps only variables that endpoints use, so no critics or discriminators
     archive.add_endpoint("sample", sample, [n_spec, seed_spec])
     archive.add_endpoint("sample_component", sample_component, [n_spec, component_spec, seed_spec])
     archive.add_endpoint("decode", decode, frozen.decode_inputs())

@@ -1,4 +1,4 @@
-"""The flags of every command: typed, bounded, and refused with one line."""
+"""The flags of every command: typed, bounded, and refused with a one-line error."""
 
 import argparse
 import math
@@ -6,9 +6,9 @@ from pathlib import Path
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser that raises a `ValueError` of one line where argparse prints the usage and exits.
+    """A parser that raises a one-line `ValueError` where argparse would print the usage and exit.
 
-    A `type` raises an `ArgumentTypeError` of what follows the flag in "Expected --epochs of at least 1. Received: 0".
+    A `type` raises an `ArgumentTypeError` with the text after the flag in "Expected --epochs of at least 1. Received: 0".
     """
 
     def __init__(self, **kwargs):
@@ -30,10 +30,10 @@ def typed(parse, kind, is_allowed, bound):
     """Returns the type of a flag.
 
     Args:
-        parse: Function from the text to the value; it raises `ValueError` where there is none.
-        kind: What it parses, for errors.
-        is_allowed: Function from the value to whether it may be given.
-        bound: What may be given, for errors.
+        parse: Function from the text to the value; it raises `ValueError` for a text without one.
+        kind: Kind of value, for errors.
+        is_allowed: Function that returns whether a value is allowed.
+        bound: Description of the allowed values, for errors.
     """
 
     def read(text):
@@ -49,7 +49,7 @@ def typed(parse, kind, is_allowed, bound):
 
 
 def shown(text):
-    """Returns a text as one line that is not empty."""
+    """Returns a text as one non-empty line."""
     return text if text and text.isprintable() else repr(text)
 
 

@@ -1,1 +1,1 @@
-"""Files and folders that are written whole or not at all, and locks of folders; without TensorFlow."""
+"""Files and folders that are written completely or not at all, and locks on folders; without TensorFlow."""

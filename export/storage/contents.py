@@ -1,4 +1,4 @@
-"""What the files of runs and of results must hold: one error names the file, what it should hold, and what it does."""
+"""The required contents of the files of runs and results; one error names the file, what is expected, and what it holds."""
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class Kind(NamedTuple):
-    """A kind of value: its name in an error, and a function from a value to whether it is of it."""
+    """A kind of value: its name in errors, and a function that returns whether a value is of this kind."""
 
     name: str
     holds: Callable
@@ -17,7 +17,7 @@ def is_integer(value):
 
 
 def or_null(kind):
-    """Returns the kind of what may also be absent."""
+    """Returns the same kind, but also allowing null."""
     return Kind(f"{kind.name}, or null", lambda value: value is None or kind.holds(value))
 
 
@@ -33,13 +33,13 @@ ANY = Kind("anything", lambda value: True)
 
 
 class Contents(NamedTuple):
-    """What a JSON object must hold.
+    """The required contents of a JSON object.
 
     Attributes:
-        what: What it is, for errors.
+        what: What the object is, for errors.
         required: Kinds of the values that it must have, by name.
-        optional: Kinds of those that it may have.
-        other: Kind of all others.
+        optional: Kinds of the values that it may have.
+        other: Kind of all other values.
     """
 
     what: str
@@ -48,7 +48,7 @@ class Contents(NamedTuple):
     other: Kind = ANY
 
     def check(self, path, value):
-        """Returns what a file holds; raises `ValueError` unless it is this."""
+        """Returns the value that a file holds; raises `ValueError` unless it has these contents."""
         if not isinstance(value, dict):
             raise ValueError(f"Expected {path} to hold {self.what}, an object. Received: {shown(value)}")
         missing = [name for name in self.required if name not in value]
@@ -61,12 +61,12 @@ class Contents(NamedTuple):
         return value
 
     def needing(self, *names):
-        """Returns the same, of which the names that are optional are required."""
+        """Returns the same contents with some optional names made required."""
         return self._replace(required={**self.required, **{name: self.optional[name] for name in names}})
 
 
 def shown(value):
-    """Returns the beginning of a value."""
+    """Returns the beginning of a value's representation."""
     text = repr(value)
     return text if len(text) <= 100 else f"{text[:97]}..."
 

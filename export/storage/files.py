@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all: JSON and tables of numbers of a run folder, and what is kept between runs."""
+"""Files that are written completely or not at all: the JSON and tables of a run folder, and what is cached between runs."""
 
 import contextlib
 import csv
@@ -15,20 +15,20 @@ FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def cache_root(cache=None):
-    """Returns the folder of what is kept between runs: `cache`, or for None `$VAEMIX_CACHE` or `~/.cache/keras_vaemix`."""
+    """Returns the folder that is cached between runs: `cache`, or if None, `$VAEMIX_CACHE` or `~/.cache/keras_vaemix`."""
     return Path(cache or os.environ.get("VAEMIX_CACHE") or "~/.cache/keras_vaemix").expanduser()
 
 
 def runs_root(runs=None):
-    """Returns the folder of the runs of tables: `runs`, or for None `$VAEMIX_RUNS` or `runs` in the `cache_root`."""
+    """Returns the folder of runs for the tables: `runs`, or if None, `$VAEMIX_RUNS` or `runs` in the `cache_root`."""
     return Path(runs or os.environ.get("VAEMIX_RUNS") or cache_root() / "runs").expanduser()
 
 
 @contextlib.contextmanager
 def atomically(path):
-    """Gives a temporary path beside `path` that takes its place when the block ends well, and is removed when it does not.
+    """Yields a temporary path next to `path` that replaces it if the block succeeds, and is removed if it does not.
 
-    What it holds is on the disk before it takes the place. Temporary files that killed processes left of the same file are removed.
+    Its contents are on disk before it replaces `path`. Temporary files that killed processes left for the same file are removed.
     """
     path = Path(path)
     remove_leftovers(path)
@@ -42,12 +42,12 @@ def atomically(path):
 
 
 def temporary_of(path):
-    """Returns the path, beside `path`, where this process writes what will take its place."""
+    """Returns the path next to `path` where this process writes its replacement."""
     return path.with_name(f".{os.getpid()}-{path.name}")
 
 
 def leftovers(path):
-    """Returns the files and folders that killed processes left beside `path`: those of processes that run are none."""
+    """Returns the files and folders that killed processes left next to `path`, not those of running processes."""
     candidates = {other: other.name[1:].partition("-")[0] for other in path.parent.glob(f".*-{glob.escape(path.name)}")}
     return sorted(other for other, number in candidates.items() if number.isdecimal() and not is_running(int(number)))
 
@@ -61,7 +61,7 @@ def remove_leftovers(path):
 
 
 def is_running(process):
-    """Returns whether there is a process of this number on this machine."""
+    """Returns whether a process with this number is running on this machine."""
     try:
         os.kill(process, 0)
     except (ProcessLookupError, OverflowError):
@@ -72,7 +72,7 @@ def is_running(process):
 
 
 def sync(path):
-    """Returns once a file is on the disk, so that a machine that stops finds it whole or the one before."""
+    """Flushes a file to disk, so that after a crash of the machine either it or the previous one is complete."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -81,7 +81,7 @@ def sync(path):
 
 
 def reserve(path, num_bytes):
-    """Raises the `OSError` of a disk without room for a file of so many bytes before it is written: HDF5 crashes Python over it later."""
+    """Raises an `OSError` if the disk has no room for a file of `num_bytes`, before writing it, when HDF5 would crash Python."""
     if not hasattr(os, "posix_fallocate"):
         return
     with open(path, "wb") as file:
@@ -89,7 +89,7 @@ def reserve(path, num_bytes):
 
 
 def is_full(error):
-    """Returns whether an error of Python, HDF5 or TensorFlow, or what it came from, is that a disk has no room."""
+    """Returns whether an error of Python, HDF5 or TensorFlow, or one of its causes, means that a disk is full."""
     while error is not None:
         if getattr(error, "errno", None) in FULL or any(os.strerror(number) in str(error) for number in FULL):
             return True
@@ -98,13 +98,13 @@ def is_full(error):
 
 
 def first_line(error):
-    """Returns the first line of an error's text, or its kind where it has none."""
+    """Returns the first line of an error's text, or its class if the text is empty."""
     return next(iter(str(error).splitlines()), type(error).__name__)
 
 
 @contextlib.contextmanager
 def room_in(folder, remedy):
-    """Raises an `OSError` that names the folder for whatever error the block ends with because the disk has no room."""
+    """Raises an `OSError` that names the folder if the block fails in any way because the disk is full."""
     try:
         yield
     except Exception as error:
@@ -122,20 +122,18 @@ def read_json(path):
     try:
         return json.loads(Path(path).read_text())
     except FileNotFoundError:
-        raise FileNotFoundError(
-            f"Expected a run folder with {Path(path).name}. Received: {Path(path).parent}, where there is none"
-        ) from None
+        raise FileNotFoundError(f"Expected a run folder with {Path(path).name}. Received: {Path(path).parent}, which has none") from None
     except (ValueError, RecursionError) as error:
         raise ValueError(f"Expected {path} to hold JSON. Received: {error}") from None
 
 
 def read_config(path, *needed):
-    """Returns what the config.json of a run folder holds; raises `ValueError` unless it is one, with what is needed beside."""
+    """Returns the contents of a run folder's config.json; raises `ValueError` unless they are settings that include those needed."""
     return SETTINGS.needing(*needed).check(path, read_json(path))
 
 
 def read_rows(path, contents=ROW):
-    """Returns the list that a file of results holds; raises `ValueError` unless it is one of such contents."""
+    """Returns the list that a results file holds; raises `ValueError` unless all its members have these contents."""
     rows = read_json(path)
     if not isinstance(rows, list):
         raise ValueError(f"Expected {path} to hold {contents.what}, a list. Received: {shown(rows)}")
@@ -143,7 +141,7 @@ def read_rows(path, contents=ROW):
 
 
 def read_history(path, *columns):
-    """Returns the rows of a history file, exactly as they were written; raises `ValueError` for anything else, or without a column."""
+    """Returns the rows of a history file, exactly as written; raises `ValueError` for anything else, or if a column is missing."""
     if not path.exists():
         return []
     try:

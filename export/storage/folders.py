@@ -1,4 +1,4 @@
-"""A folder that takes another's place in one step, so that there is always a whole one."""
+"""Replacement of a folder by another in one step, so that there is always a complete one."""
 
 import contextlib
 import ctypes
@@ -13,9 +13,9 @@ HERE, EXCHANGE = -100, 2  # AT_FDCWD and RENAME_EXCHANGE of renameat2(2)
 
 @contextlib.contextmanager
 def folder_atomically(path):
-    """Gives a new folder beside `path` that takes its place when the block ends well, and is removed when it does not.
+    """Yields a new folder next to `path` that replaces it if the block succeeds, and is removed if it does not.
 
-    Where `path` is a link its target is replaced: who reads the target, and who reads through the link, find the new folder.
+    If `path` is a link, its target is replaced, so that the new folder is found under both names.
     """
     path = Path(path).resolve()
     recover(path)
@@ -32,7 +32,7 @@ def folder_atomically(path):
 
 
 def replace_folder(new, old):
-    """Puts the folder `new` in the place of `old`, in one step where the system can; see `recover` for where it cannot."""
+    """Replaces the folder `old` by `new`, in one step if the system can; for other systems see `recover`."""
     if not old.exists():
         os.rename(new, old)
     elif not exchange(new, old):
@@ -43,13 +43,13 @@ def replace_folder(new, old):
 
 
 def exchange(one, other):
-    """Swaps two folders in one step and returns whether the system could: Linux, on most file systems."""
+    """Swaps two folders in one step if the system can (Linux, on most file systems), and returns whether it did."""
     rename = getattr(ctypes.CDLL(None), "renameat2", None)
     return rename is not None and rename(HERE, os.fsencode(one), HERE, os.fsencode(other), EXCHANGE) == 0
 
 
 def recover(path):
-    """Puts back a folder that was killed out of its place between two renames, and removes what else killed processes left."""
+    """Restores a folder if a process was killed between two renames, and removes whatever else killed processes left."""
     retired = leftovers(retired_of(path))
     if retired and not path.exists():
         os.rename(retired[-1], path)
@@ -57,5 +57,5 @@ def recover(path):
 
 
 def retired_of(path):
-    """Returns the path for which an old folder that is put aside is a temporary one."""
+    """Returns the path from which the temporary name of a retired folder is made."""
     return path.with_name(f"retired-{path.name}")

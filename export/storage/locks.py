@@ -1,4 +1,4 @@
-"""Locks of folders: one process at a time works in each, on file systems that hosts share too."""
+"""Locks on folders: one process at a time works in each, also on file systems shared between hosts."""
 
 import contextlib
 import datetime
@@ -11,24 +11,24 @@ from pathlib import Path
 from export.storage.files import is_running
 
 POLL_SECONDS = 0.2
-MAKING_SECONDS = 10.0  # after which a lock without text is one whose maker has been killed
+MAKING_SECONDS = 10.0  # age at which a lock without text must be that of a killed process
 OWN = set()  # the locks that this process holds
 
 
 class HeldError(OSError):
-    """A folder that another process works in."""
+    """Another process works in the folder."""
 
 
 @contextlib.contextmanager
 def locked(folder, waits=False):
-    """Holds the lock of a folder, which is made if need be; `.lock` in it names the process, its host and since when.
+    """Holds the lock on a folder, which is created if necessary; `.lock` in it names the process, its host and the starting time.
 
-    The file is made by linking, which one process alone succeeds in, on network file systems too; there the locks of the operating
-    system may hold for one host only. Such a lock is held in addition, because it ends with its holder: by it the next process of the
-    same host knows that a holder has been killed, and takes the folder over. Of a holder on another host nobody here can know whether
-    it has ended: the error says what to delete then. Hosts are told apart by their names.
+    The file is created by linking, at which only one process can succeed, also on network file systems, where locks of the operating
+    system may work within one host only. Such a lock is held as well, because it ends with its holder: it tells the next process on the
+    same host that a holder has been killed, so that it can take over the folder. Whether a holder on another host has ended cannot be
+    known here: the error says what to delete if it has. Hosts are distinguished by their names.
 
-    A process that holds the lock already is not kept from it.
+    A process that holds the lock already may enter again.
 
     Args:
         folder: The folder.
@@ -57,17 +57,17 @@ def locked(folder, waits=False):
 
 
 def locked_for(run, out):
-    """Returns the context that holds the lock of a run folder where `out`, what is written, lies in it."""
+    """Returns a context that holds the lock on a run folder if the output `out` lies in it."""
     return locked(run) if Path(out).resolve().is_relative_to(Path(run).resolve()) else contextlib.nullcontext()
 
 
 @contextlib.contextmanager
 def own_file(path):
-    """Gives an open file beside `path` that names this process, and its path; the operating system's lock of it is held."""
+    """Yields an open file next to `path` that names this process, and its path, while holding the operating system's lock on it."""
     own = path.with_name(f".{socket.gethostname()}-{os.getpid()}{path.name}")
     try:
         with open(own, "w") as file:
-            with contextlib.suppress(OSError):  # of a file system without such locks
+            with contextlib.suppress(OSError):  # on a file system without such locks
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             since = datetime.datetime.now(datetime.UTC).isoformat(" ", "seconds")
             print(f"process {os.getpid()} on {socket.gethostname()} since {since}", file=file, flush=True)
@@ -78,7 +78,7 @@ def own_file(path):
 
 
 def take(own, path):
-    """Makes the file `own` the lock `path`, if there is none or its holder has ended, and returns whether it is."""
+    """Makes the file `own` the lock `path` if there is none or its holder has ended, and returns whether it did."""
     try:
         move(own, path)
         return True
@@ -93,15 +93,15 @@ def take(own, path):
                 return True
     except FileNotFoundError:
         pass
-    return take(own, path)  # the lock was given back, or taken over, meanwhile
+    return take(own, path)  # the lock was released or taken over in the meantime
 
 
 def move(own, path):
-    """Gives the file `own` the name `path`; raises `FileExistsError` where there is one."""
+    """Renames the file `own` to `path`; raises `FileExistsError` if `path` exists."""
     try:
         os.link(own, path)
     except FileExistsError:
-        if os.stat(own).st_nlink == 1:  # else it was done, and the reply of the network file system lost
+        if os.stat(own).st_nlink == 1:  # else it succeeded, and the network file system's reply was lost
             raise
     except OSError:  # a file system without links
         os.close(os.open(path, os.O_CREAT | os.O_EXCL))
@@ -111,13 +111,13 @@ def move(own, path):
 
 
 def has_ended(file):
-    """Returns whether the holder of an open lock has ended; if so, this process has the operating system's lock of the file.
+    """Returns whether the holder of an open lock has ended; if so, this process then holds the operating system's lock on the file.
 
-    On a file system without such locks a process has ended when none of its host has its number.
+    On a file system without such locks, a process counts as ended if no process on its host has its number.
     """
     text = file.read()
     if not text and time.time() - os.fstat(file.fileno()).st_mtime < MAKING_SECONDS:
-        return False  # it is being made, on a file system without links
+        return False  # it is being created, on a file system without links
     number, host = named(text)
     is_here = not text or host == socket.gethostname()
     try:
@@ -130,7 +130,7 @@ def has_ended(file):
 
 
 def named(text):
-    """Returns the number and the host of the process that the text of a lock names."""
+    """Returns the number and the host of the process named in the text of a lock."""
     number, _, host = text.strip().partition(" since ")[0].removeprefix("process ").partition(" on ")
     return number, host
 
@@ -140,7 +140,7 @@ def is_number_running(number):
 
 
 def is_same(file, path):
-    """Returns whether an open file is still the one of this path."""
+    """Returns whether an open file is still the one at this path."""
     try:
         return os.path.samestat(os.fstat(file.fileno()), os.stat(path))
     except FileNotFoundError:
@@ -148,9 +148,9 @@ def is_same(file, path):
 
 
 def holder(folder):
-    """Returns "process N on HOST since WHEN" of the holder of a folder's lock, or None where there is none, or one of this host that ended.
+    """Returns "process N on HOST since WHEN" for the holder of a folder's lock, or None if there is none or it has ended on this host.
 
-    A process of another host, or one whose number another process has by now, is taken for the holder.
+    A process on another host, or one whose number has been reused, counts as the holder.
     """
     try:
         text = (Path(folder) / ".lock").read_text(errors="replace").strip()
@@ -162,7 +162,7 @@ def holder(folder):
 
 
 def held(folder):
-    """Returns what to say of a folder that another process holds."""
+    """Returns the error message for a folder that another process holds."""
     name = holder(folder)
     is_here = name is None or named(name)[1] == socket.gethostname()
     remedy = "" if is_here else f", or {Path(folder) / '.lock'} deleted if that one has ended, which cannot be known on this host"

@@ -312,8 +312,8 @@ def test_export_through_a_link_replaces_its_target(tmp_path):
 @pytest.mark.parametrize(
     ("out", "message"),
     [
-        (".", "not the working one: choose another --out. Received: ."),
-        ("..", "not the working one: choose another --out. Received: .."),
+        (".", "not the working folder: choose another --out. Received: ."),
+        ("..", "not the working folder: choose another --out. Received: .."),
         ("dangling", "or a link to one: make its target. Received: dangling, a link to nothing"),
         ("loop", "or a link to one: make its target. Received: loop, a link to nothing"),
         ("model.keras", "choose another --out. Received: model.keras, a file"),

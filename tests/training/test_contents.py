@@ -218,7 +218,7 @@ def test_an_artifact_with_a_saved_model_alone(tmp_path, capsys):
     assert export.sample.main([str(artifact), "--out", str(tmp_path / "x.npy")]) == 1
     assert capsys.readouterr().err == (
         "error: Expected an artifact with sampler.onnx: export it with --format onnx. "
-        f"Received: {artifact}, with saved_model alone, in {artifact / 'manifest.json'}\n"
+        f"Received: {artifact}, with only saved_model, in {artifact / 'manifest.json'}\n"
     )
     manifest = read_json(artifact / "manifest.json")
     for bad, says in (
