@@ -1,1 +1,1 @@
-"""What all command lines share: flags first, then the job, with one line for an error. Nothing in this room needs more than Python."""
+"""What all command lines share: flags, then the job, with a one-line error. Nothing here needs more than Python."""

@@ -1,22 +1,22 @@
-"""A command line: flags that are read first, and a job that is done with them."""
+"""A command line: flags that are read first, and a job that uses them."""
 
 import sys
 
 from export.shell.signals import Signals
 
-ERRORS = (ValueError, OSError, ArithmeticError, MemoryError)  # one line on standard error; others are faults of ours
+ERRORS = (ValueError, OSError, ArithmeticError, MemoryError)  # one line on standard error; any other is a bug
 
 
 class Command:
-    """A command line, called with its arguments (None for the process's own): it returns the exit status.
+    """A command line, called with its arguments (None for the process's own), which returns the exit status.
 
     Args:
-        parse: Function of the arguments, a list of texts. It returns what the job is asked for, or None where it has answered by itself,
-            and raises `ValueError` for flags that it refuses.
-        job: Function of what is asked for. It returns the exit status, or None for 0.
-        interrupted: Function of what is asked for and the `Signals`, called where a signal ended the job. It says how to go on and
-            returns the exit status. None leaves signals as Python has them.
-        seconds: Function of what is asked for to the time that the job has, None for as long as it takes.
+        parse: Function of the arguments, a list of strings. It returns the request for the job, or None if it has answered already, and
+            raises `ValueError` for flags that it refuses.
+        job: Function of the request. It returns the exit status, or None for 0.
+        interrupted: Function of the request and the `Signals`, called if a signal ended the job. It says how to continue and returns the
+            exit status. None leaves signals to Python.
+        seconds: Function from the request to the time limit of the job, None for no limit.
     """
 
     def __init__(self, parse, job, interrupted=None, seconds=lambda asked: None):
@@ -31,7 +31,7 @@ class Command:
             return 1
 
     def work(self, asked):
-        """Does the job and returns its exit status."""
+        """Runs the job and returns its exit status."""
         if self.interrupted is None:
             return self.job(asked)
         with Signals(self.seconds(asked)) as signals:

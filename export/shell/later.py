@@ -1,4 +1,4 @@
-"""Modules that are imported when something of them is first used, so that flags are read without TensorFlow."""
+"""Modules that are imported on first use, so that flags are read without TensorFlow."""
 
 import contextlib
 import functools
@@ -7,7 +7,7 @@ import os
 
 
 class Later:
-    """A module that is imported when something of it is first used: `keras = Later("keras")` stands where `import keras` would.
+    """A module that is imported on first use: `keras = Later("keras")` replaces `import keras`.
 
     Args:
         name: The full name of the module.
@@ -22,19 +22,19 @@ class Later:
 
 @functools.cache
 def load(name):
-    """Imports a module without the notices that TensorFlow writes to standard error, whatever its log level, and returns it.
+    """Imports and returns a module without the notices that TensorFlow writes to standard error at any log level.
 
-    An error of the import itself is raised as usual.
+    An error in the import itself is raised as usual.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with silenced_stderr():
-        importlib.import_module("keras_vaemix")  # before Keras: it has the one clear error for another backend
+        importlib.import_module("keras_vaemix")  # before Keras: it raises the one clear error for another backend
         return importlib.import_module(name)
 
 
 @contextlib.contextmanager
 def silenced_stderr():
-    """Sends what is written to the file descriptor of standard error to nowhere."""
+    """Discards everything that is written to the file descriptor of standard error."""
     kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)
     try:

@@ -39,8 +39,8 @@ def constructor_config(part):
 class Part:
     """Abstract: a weightless piece of a model (an objective, a cost, a divergence) that saves itself from its constructor's arguments.
 
-    Each argument is an attribute of the same name, and of a value that the constructor takes again: a number, text, a part, or a tuple
-    or list of these. A tuple is saved as a list, so that a constructor does well to make a tuple of what it is given.
+    Each argument is an attribute of the same name, with a value that the constructor accepts: a number, a string, a part, or a tuple or
+    list of these. A tuple is saved as a list, so a constructor should convert such an argument to a tuple.
     """
 
     def get_config(self):
@@ -56,7 +56,7 @@ class Part:
 
 
 class PartLayer(Part, keras.layers.Layer):
-    """Abstract: the same for a piece with weights (a prior, a posterior, a likelihood), which are saved with the model."""
+    """Abstract: a `Part` with weights (a prior, a posterior, a likelihood), which are saved with the model."""
 
     def get_config(self):
         return {**keras.layers.Layer.get_config(self), **constructor_config(self)}

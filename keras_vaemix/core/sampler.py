@@ -42,7 +42,7 @@ class Noise(NamedTuple):
 class Sampler(Protocol):
     """Maps named noise to draws z of K components, by operations that export to ONNX.
 
-    `LocationScaleMixture` is one; a flow's, `Pushed`, pushes another's draws through its bijector.
+    `LocationScaleMixture` is one; `Pushed`, a flow's, pushes another's draws through a bijector.
     """
 
     @property
@@ -68,10 +68,10 @@ class Sampler(Protocol):
 
 
 class Pushed(NamedTuple):
-    """A sampler whose draws are pushed through a function: that of a flow.
+    """The sampler of a flow, which pushes the draws of another sampler through a function.
 
     Attributes:
-        base: The `Sampler` whose draws they are; its components stay components.
+        base: A `Sampler`, whose components are also those of the flow.
         forward: Function from draws of the base, [N, D], to z [N, D], by operations that export to ONNX.
     """
 

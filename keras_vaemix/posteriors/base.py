@@ -14,8 +14,8 @@ tfd = tfp.distributions
 class Posterior(PartLayer, abc.ABC):
     """Abstract: a family of distributions over the latents, parameterised by the encoder's output [B, params_size].
 
-    Under mixed precision that output is not in float32: cast it. Where there is a density at any point, a member writes `distribution`;
-    where there is none, as of a flow, it says `has_density = False`.
+    In mixed precision that output is not float32: cast it. A subclass implements `distribution`, or sets `has_density = False` if it has no
+    density at arbitrary points, as a flow may not.
 
     Attributes:
         num_strata: Number M of strata that `draw` draws from; 1 if all draws come from q itself.

@@ -16,8 +16,8 @@ tfd = tfp.distributions
 class Prior(PartLayer, abc.ABC):
     """Abstract: a distribution p(z) over the latents, and the weights that parameterise it.
 
-    A member writes `distribution`; unless that is of a location and scale, `sampler`; and if it has several components, `num_components`,
-    `log_weights` and `responsibilities`. It is saved from its constructor's arguments, as every `Part` is.
+    A subclass implements `distribution`; also `sampler` unless it is a location-scale distribution; and `num_components`, `log_weights` and
+    `responsibilities` if it has several components. It is saved from its constructor's arguments, as every `Part` is.
 
     Args:
         latent_dim: Number of latent dimensions D.
@@ -58,7 +58,7 @@ class Prior(PartLayer, abc.ABC):
         return True
 
     def sampler(self, encode=None):
-        """Returns the `Sampler` of p(z): how named noise becomes draws. A flow's is `Pushed`; that of a location-scale density is here."""
+        """Returns the `Sampler` of p(z), which turns named noise into draws: that of a location-scale density here, `Pushed` for a flow."""
         single = LocationScaleMixture.of(self.log_weights(), self.distribution(encode))
         return single._replace(loc=single.loc[None], scale=single.scale[None])
 
