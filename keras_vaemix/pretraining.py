@@ -27,7 +27,7 @@ def without_mixture(model):
 
 @functools.singledispatch
 def initialize_from_gaussian_mixture(model, x, num_starts=10, batch_size=None, seed=0, embedding=None):
-    """Initializes a model's mixture from a Gaussian mixture fitted to the latents of examples, without training the latents.
+    """Initialises a model's mixture from a Gaussian mixture fitted to the latents of examples, without training the latents.
 
     The prior takes the moments of its components. For a `VAE` the fit has diagonal covariances. For a `CPVAE` they are full, which fit
     clusters of any orientation, and q(c|x) is trained to give their responsibilities, while the latents stay as they are. With an embedding
@@ -116,6 +116,6 @@ class Student(keras.Model):
 
 
 def check(model, x):
-    """Raises `ValueError` unless the model's prior can be initialized and x are examples of the model."""
+    """Raises `ValueError` unless the model's prior can be initialised and x are examples of the model."""
     require(isinstance(model.prior, NormalMixture), "a NormalMixture as prior", prior=type(model.prior).__name__)
     model.check(x)

@@ -23,8 +23,8 @@ class GAMIXVAE(OneLevelModel):
     .. math:: \beta_1 KL(N(\bar\mu, \bar\sigma^2) \| N(0, I)) + \beta_2 \frac1b \sum_i KL_{11}(\sigma_i^2)
         - \frac1b \sum_i E_{q_i} \log p(x_i|z) + \lambda L_{adv}
 
-    with moments over the examples of all replicas. This is **not** an ELBO: it does not charge the information that a code holds about its
-    own example. `evaluate` reports it as the loss; the ELBO and `estimate_log_likelihood` are those of p(z) p(x|z) with the prior used for
+    with moments over the examples of all replicas. This is **not** an ELBO: it does not penalise what a code tells about its own
+    example. `evaluate` reports it as the loss; the ELBO and `estimate_log_likelihood` are those of p(z) p(x|z) with the prior used for
     sampling: N(0, I) as in the paper, or a `FittedMixture`, which `fit_prior` fits to the aggregate posterior over the training set.
 
     Args:

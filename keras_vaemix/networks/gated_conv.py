@@ -20,7 +20,7 @@ class GatedConv2D(keras.layers.Conv2D):
         kernel_size: Side or sides of the kernel.
         strides: Step or steps of the kernel.
         padding: `"same"` or `"valid"`.
-        kernel_initializer: Any Keras initializer; W and V are each initialized at their own scale.
+        kernel_initializer: Any Keras initializer; W and V are each initialised at their own scale.
         **kwargs: Those of `keras.layers.Conv2D`.
     """
 

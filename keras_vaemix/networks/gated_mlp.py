@@ -21,7 +21,7 @@ class GatedDense(keras.layers.Dense):
 
     Args:
         units: Size of h.
-        kernel_initializer: Any Keras initializer; W and V are each initialized at their own scale.
+        kernel_initializer: Any Keras initializer; W and V are each initialised at their own scale.
         **kwargs: Those of `keras.layers.Dense`.
     """
 

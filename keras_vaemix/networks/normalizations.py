@@ -6,7 +6,7 @@ import tensorflow as tf
 from keras_vaemix.core.part import register, require
 
 NUM_GROUPS = (32, 16, 8, 4, 2)
-GROUP_SIZE = 4  # a group has a multiple of so many channels: a channel by itself would lose its mean over the map
+GROUP_SIZE = 4  # groups have a multiple of this many channels: a channel by itself would lose its mean over the map
 
 
 @register

@@ -75,7 +75,7 @@ def resnet_v2_decoder(
         max_filters: Largest number of channels of a stage.
         min_size: Smallest side of the first map.
         normalization: "group", "layer", "instance" or "none", as in `normalization_layer`.
-        upsampling: "nearest" repeats pixels and convolves; "subpixel" turns channels into pixels, initialized with `ICNR`.
+        upsampling: "nearest" repeats pixels and convolves; "subpixel" turns channels into pixels, initialised with `ICNR`.
         output_activation: Any Keras activation of the outputs; None leaves logits, from which a likelihood computes means.
         name: Name of the model. Its outputs are float32, also in mixed precision.
 

@@ -14,7 +14,7 @@ def nearest(h, channels):
 def subpixel(h, channels):
     """Returns a convolution 3x3 whose channels are the four sub-pixels of each pixel: [B, 2 H, 2 W, channels].
 
-    Its weights are initialized by `ICNR`, with which it is a convolution whose output pixels are repeated.
+    Its weights are initialised by `ICNR`, with which it is a convolution whose output pixels are repeated.
 
     Reference: W. Shi et al., *Real-Time Single Image and Video Super-Resolution Using an Efficient Sub-Pixel CNN*, 2016.
     """

@@ -44,7 +44,7 @@ class NormalMixture(MixturePrior):
         return tfd.Independent(tfd.Normal(self.loc, softplus_scale(self.raw_scale)), 1)  # batch [K], event [D]
 
     def initialize_from_latents(self, z, responsibilities, variance=0.0):
-        r"""Initializes the components with the moments of latents, :math:`m_k = \sum_i r_{ik} z_i / \sum_i r_{ik}` and so on.
+        r"""Initialises the components with the moments of latents, :math:`m_k = \sum_i r_{ik} z_i / \sum_i r_{ik}` and so on.
 
         Variances are at least 1e-4. Learned weights become the mean responsibilities; uniform ones stay uniform. A component without
         latents starts at the mean of all latents.

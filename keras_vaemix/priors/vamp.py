@@ -56,7 +56,7 @@ class VampPrior(MixturePrior):
         self.raw_logits = self.add_weight((num_components,), "zeros", name="logits", trainable=learn_weights, dtype="float32")
 
     def initialize_from_examples(self, x, margin=0.05, seed=0):
-        """Initializes the pseudo-inputs with K examples of `x`, kept away from the ends of the range by the fraction `margin`."""
+        """Initialises the pseudo-inputs with K examples of `x`, kept away from the ends of the range by the fraction `margin`."""
         require(len(x) >= self.num_components, f"at least num_components={self.num_components} examples in x", examples=len(x))
         low, high = self.value_range
         chosen = np.random.default_rng(seed).choice(len(x), self.num_components, replace=False)
