@@ -100,7 +100,7 @@ def test_bad_numbers(settings, message):
 
 def test_a_posterior_of_some_of_the_latents_is_refused():
     model = catalogue.EVERY_MODEL["model-TwoStageVAE"]()
-    with pytest.raises(ValueError, match=r"encode is of all latents of its log_joint, \['u', 'z'\]. Received: encode=\['z'\]"):
+    with pytest.raises(ValueError, match=r"encode covers all latents of its log_joint, \['u', 'z'\]. Received: encode=\['z'\]"):
         annealed_log_likelihood(model, catalogue.examples(model, 2))
 
 

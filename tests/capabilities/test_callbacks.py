@@ -67,7 +67,7 @@ def test_early_stopping_waits_for_the_warm_up():
 
 
 def test_early_stopping_without_validation_says_so():
-    with pytest.raises(ValueError, match=r"val_loss in the logs: give fit a validation_data"):
+    with pytest.raises(ValueError, match=r"val_loss in the logs: pass validation_data to fit"):
         callbacks.EarlyStopping().on_epoch_end(0, {"loss": 1.0})
 
 

@@ -155,7 +155,7 @@ def test_prd_is_a_function_of_the_seed():
 
 
 def test_prd_refuses_sides_of_different_sizes():
-    with pytest.raises(ValueError, match=r"as many real samples as generated ones: draw as many\. Received: real=30, fake=29"):
+    with pytest.raises(ValueError, match=r"as many generated samples as real ones\. Received: real=30, fake=29"):
         evaluation.precision_recall_distributions(normal_features(30, 2), normal_features(29, 2))
     with pytest.raises(ValueError, match=r"at least 20 samples, one for each cluster"):
         evaluation.precision_recall_distributions(normal_features(19, 2), normal_features(19, 2))

@@ -236,7 +236,7 @@ def test_samples_on_a_full_disk_leave_the_last_ones(exported, tmp_path, name, ca
     with files_of_at_most(500):
         assert export.sample.main(arguments) == 1
     error = capsys.readouterr().err
-    assert error.startswith(f"error: Expected a folder with room that can be written to, for {tmp_path / name}. Received: {tmp_path}: ")
+    assert error.startswith(f"error: Expected a writable folder with free space for {tmp_path / name}. Received: {tmp_path}: ")
     assert error.count("\n") == 1
     assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [(name, b"before")]
     assert export.sample.main(arguments) == 0

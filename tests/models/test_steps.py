@@ -128,8 +128,8 @@ def test_losses_that_couple_examples_refuse_weights():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"loss": "mse"}, "no loss: the model has losses"),
-        ({"metrics": ["mse"]}, "no metrics: the model has losses"),
+        ({"loss": "mse"}, "no loss: the model defines its own losses"),
+        ({"metrics": ["mse"]}, "no metrics: the model defines its own losses"),
         ({"optimizers": "mse"}, "no further optimizers: the model has only its own"),
         ({"optimizers": {"critic": "adam"}}, "no further optimizers"),
     ],

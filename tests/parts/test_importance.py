@@ -56,7 +56,7 @@ def test_what_cannot_be_had_is_nan(large):
 def test_means_say_how_many_examples_they_leave_out(large):
     model, x = large
     keep = [0, 1, 3, 5]
-    with pytest.warns(UserWarning, match=r"Expected finite figures of every example. Received: means without {.*'log_likelihood': 1"):
+    with pytest.warns(UserWarning, match=r"Expected finite figures for every example. Received: means without {.*'log_likelihood': 1"):
         report = vm.evaluation.likelihood_report(model, x, 2000)
     assert report["num_left_out"] == {
         "elbo": 1,

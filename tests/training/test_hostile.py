@@ -151,7 +151,7 @@ def test_hostile_models_are_one_error(kind, tmp_path):
     else:
         path.mkdir()
     tracemalloc.start()
-    expected = r"layers whose weights are those that are stored, 24 bytes" if kind == "layers" else ""
+    expected = r"layers with no more weights than are stored, 24 bytes" if kind == "layers" else ""
     with pytest.raises((ValueError, FileNotFoundError), match=rf"Expected .*model.*{expected}"):
         load_model(path)
     with keras.StatelessScope():
