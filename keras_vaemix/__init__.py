@@ -21,7 +21,6 @@ from keras_vaemix.categorical import categories
 from keras_vaemix.categorical.category_posteriors import CategoryPosterior, EncodedCategories, HeldCategories
 from keras_vaemix.categorical.heads import GatedHeads, Heads, SharedHeads
 from keras_vaemix.core.batch import Batch, Terms
-from keras_vaemix.integrations import embeddings
 from keras_vaemix.likelihoods import (
     Bernoulli,
     ContinuousBernoulli,
@@ -106,7 +105,6 @@ __all__ = [
     "costs",
     "discrepancies",
     "divergences",
-    "embeddings",
     "evaluation",
     "moments",
     "networks",

@@ -43,7 +43,7 @@ ROOMS = {
     "keras_vaemix.verify": ("keras_vaemix.core keras_vaemix.divergences keras_vaemix.objectives keras_vaemix.evaluation"),
     "keras_vaemix.callbacks": "keras_vaemix.core keras_vaemix.models.base keras_vaemix.evaluation keras_vaemix.visualization",
     "keras_vaemix": (
-        "keras_vaemix.core keras_vaemix.version keras_vaemix.integrations keras_vaemix.likelihoods "
+        "keras_vaemix.core keras_vaemix.version keras_vaemix.likelihoods "
         "keras_vaemix.networks keras_vaemix.divergences keras_vaemix.objectives keras_vaemix.posteriors "
         "keras_vaemix.categorical keras_vaemix.regularizers keras_vaemix.priors keras_vaemix.models "
         "keras_vaemix.pretraining keras_vaemix.evaluation keras_vaemix.verify keras_vaemix.callbacks"
@@ -55,7 +55,7 @@ ROOMS = {
     "training.distributed": "keras_vaemix.core",
     "training.data": "keras_vaemix.core export.storage keras_vaemix.storage training.distributed",
     "training.features": "keras_vaemix.core keras_vaemix.evaluation export.storage training.data",
-    "training.presets": "export.shell keras_vaemix.core keras_vaemix training.distributed training.data",
+    "training.presets": "export.shell keras_vaemix.core keras_vaemix.integrations keras_vaemix training.distributed training.data",
     "training.runs": "keras_vaemix.core keras_vaemix.callbacks export.storage keras_vaemix.storage training.data training.presets",
     "training.findings": (
         "export.shell keras_vaemix.evaluation keras_vaemix.verify keras_vaemix keras_vaemix.storage training.data training.presets "
@@ -64,9 +64,8 @@ ROOMS = {
     "training.papers": "export.shell export.storage training.presets training.findings",
     "training.jobs": (
         "export.shell keras_vaemix.core keras_vaemix.priors keras_vaemix.models keras_vaemix.evaluation "
-        "keras_vaemix.visualization "
-        "keras_vaemix.verify keras_vaemix.callbacks export.storage keras_vaemix.storage export training.distributed "
-        "training.data training.features training.presets training.papers training.runs"
+        "keras_vaemix.visualization keras_vaemix.verify keras_vaemix.callbacks export.storage keras_vaemix.storage export "
+        "training.distributed training.data training.features training.presets training.papers training.runs"
     ),
     "training": "export.shell export.storage training.distributed training.presets training.papers training.jobs",
 }

@@ -11,6 +11,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 import keras_vaemix as vm
+from keras_vaemix.integrations.embeddings import UMAP
 from keras_vaemix.networks import gated_mlp, joint_gated_mlp
 from tests import catalogue
 from tests.training.test_run import QUICK, assert_same_checkpoint, history
@@ -175,7 +176,7 @@ def test_umap_finds_clusters_and_repeats_them():
     label = np.arange(600) % 3
     rng = np.random.default_rng(1)
     z = np.eye(3)[label] * 10 + rng.standard_normal((600, 3))
-    embedding = vm.embeddings.UMAP(num_dims=2)
+    embedding = UMAP(num_dims=2)
     points = embedding(z, 3)
     assert points.shape == (600, 2)
     np.testing.assert_array_equal(embedding(z, 3), points)
@@ -220,7 +221,7 @@ def test_bad_input():
         vm.callbacks.HoldCategories(-1)
     for arguments, message in (({"num_dims": 0}, "num_dims"), ({"num_neighbors": 0}, "num_neighbors"), ({"min_dist": -1.0}, "min_dist")):
         with pytest.raises(ValueError, match=message):
-            vm.embeddings.UMAP(**arguments)
+            UMAP(**arguments)
     encoder = gated_mlp((4,), 10)
     parts = gated_mlp((3,), (4,)), vm.NormalMixture(3, 4), vm.Bernoulli()
     for network, message in ((encoder, "is_encoder=True"), (gated_mlp((4,), 1), r"is_encoder=False, shape=\(None, 1\)")):

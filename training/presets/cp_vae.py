@@ -3,7 +3,7 @@
 import functools
 import math
 
-from training.presets.library import part, vm
+from training.presets.library import embeddings, part, vm
 from training.presets.parts import DIGITS, SMALL, VAMP_PROTOCOL, MixtureStart, choose, gated_vae, start_of
 from training.presets.registry import family
 
@@ -20,7 +20,7 @@ CATEGORY_PRIORS = {
     "aggregate": ({"learn_weights": False}, {"follow_aggregate": True}),
     "paper": ({"learn_weights": False}, {"sample_aggregate": True}),
 }
-EMBEDDINGS = {"mixture": lambda: None, "umap": lambda: vm.embeddings.UMAP()}  # of the latents, by the name of the start
+EMBEDDINGS = {"mixture": lambda: None, "umap": lambda: embeddings.UMAP()}  # of the latents, by the name of the start
 SPREAD = 0.05  # of the initial means: with distant ones a single category takes every example before the encoder can tell them apart
 
 

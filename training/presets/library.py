@@ -4,5 +4,6 @@ from export.shell.later import Later
 
 keras, tf, vm = Later("keras"), Later("tensorflow"), Later("keras_vaemix")
 part, supports = Later("keras_vaemix.core.part"), Later("keras_vaemix.core.supports")
+embeddings = Later("keras_vaemix.integrations.embeddings")
 augment, toys = Later("training.data.augment"), Later("training.data.toys")
 cluster, strategy = Later("training.distributed.cluster"), Later("training.distributed.strategy")
