@@ -193,7 +193,7 @@ def test_what_is_kept_of_data(tmp_path, monkeypatch, digits):
     (notes,) = (tmp_path / "cache" / "images").glob("*.json")
     for bad in ([], {"other": 1}):
         write_json(notes, bad)
-        with pytest.raises(ValueError, match=r"remove the file to decode anew\. Received: notes without names beside it$"):
+        with pytest.raises(ValueError, match=r"remove the file to decode again\. Received: notes without names beside it$"):
             kept()
     features = NetworkFeatures("flat", keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten()]), {})
     real_moments(digits, "test", features, tmp_path)

@@ -36,7 +36,7 @@ def test_evaluation_is_binarised_once_and_training_anew(digits):
     assert set(np.unique(test)) == {0, 1}
     assert abs(test.mean() - digits.test.x.mean()) < 0.01
     np.testing.assert_array_equal(digits.arrays("test", supports.UNIT_INTERVAL), digits.test.x)
-    with pytest.raises(ValueError, match="binarised anew"):
+    with pytest.raises(ValueError, match="binarised again"):
         digits.arrays("train", supports.BINARY)
 
 
@@ -186,7 +186,7 @@ def test_corrupt_images_are_named_and_skipped(tmp_path, capsys):
     cut.write_bytes(cut.read_bytes()[:45])
     x = data.load(f"folder:{tmp_path}", image_size=4)
     error = capsys.readouterr().err.splitlines()
-    assert f"skipped {cut}, no whole image: " in error[0]
+    assert f"skipped {cut}, not an intact image: " in error[0]
     assert error[1:] == [f"skipped 1 of 12 files in {tmp_path}"]
     levels = np.concatenate([getattr(x, split).x[:, 0, 0, 0] for split in ("train", "validation", "test")])
     assert sorted(levels) == [i for i in range(12) if i != 3]
@@ -232,7 +232,7 @@ def test_transparent_and_grey_images_are_converted(tmp_path, capsys):
 
 
 def test_folders_without_images(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"absent, no folder"):
+    with pytest.raises(FileNotFoundError, match=r"absent, not a folder"):
         data.load(f"folder:{tmp_path / 'absent'}")
     with pytest.raises(FileNotFoundError, match=r"an empty folder"):
         data.load(f"folder:{tmp_path}")
@@ -247,7 +247,7 @@ def test_folders_without_images(tmp_path):
 def test_deep_images_are_not_cut_to_8_bits(tmp_path):
     for i in range(2):
         Image.fromarray(np.full((4, 4), 1000 * i, "uint16")).save(tmp_path / f"{i}.png")
-    with pytest.raises(ValueError, match=r"more than 8 bits a value"):
+    with pytest.raises(ValueError, match=r"more than 8 bits per value"):
         data.load(f"folder:{tmp_path}")
 
 
@@ -396,7 +396,7 @@ def test_folders_of_which_the_splits_are_not_clear(tmp_path, folders):
     for folder in folders:
         (tmp_path / folder).parent.mkdir(exist_ok=True)
         write_images(tmp_path / folder, 20)
-    with pytest.raises(ValueError, match=r"or no folder called like a split: move or rename.* Received: "):
+    with pytest.raises(ValueError, match=r"or no folder named like a split: move or rename.* Received: "):
         data.load(f"folder:{tmp_path}", image_size=4)
 
 
@@ -442,7 +442,7 @@ def test_names_of_images(tmp_path, suffix, capsys):
     Image.new("RGB", (8, 6), (7, 7, 7)).save(tmp_path / f"x{suffix}")
     (tmp_path / "labels.csv").write_text("a,b")
     np.testing.assert_array_equal(images.read_images(tmp_path, 4)["x"][3], np.full((4, 4, 3), 7))
-    assert f"left out what is not called like an image in {tmp_path}: 1 files, such as labels.csv\n" in capsys.readouterr().err
+    assert f"left out what is not named like an image in {tmp_path}: 1 files, such as labels.csv\n" in capsys.readouterr().err
 
 
 PARTS = {"train": np.full((30, 2), -1.0), "other": np.ones((4, 2)), "test": np.full((6, 2), 2.0)}
@@ -595,8 +595,8 @@ def test_labels_are_taken_in_whatever_form(kind, tmp_path, capsys):
         (CLASSES / 2, "of float64 that are no whole numbers"),
         (np.where(CLASSES, CLASSES, np.nan), "of float64 that are no whole numbers"),
         (CLASSES - 1, r"from -1 on (number classes from zero)"),
-        (np.arange(30).astype(str), "of text, another for each example"),
-        (100 + np.arange(30), "from 100 to 129, another for each example"),
+        (np.arange(30).astype(str), "of text, a different one for each example"),
+        (100 + np.arange(30), "from 100 to 129, a different one for each example"),
         (np.ones((30, 40)), "of shape (40,) for an example"),
         (np.arange(30).astype("datetime64[D]"), "of datetime64[D] that are no whole numbers"),
     ],
@@ -604,7 +604,7 @@ def test_labels_are_taken_in_whatever_form(kind, tmp_path, capsys):
 def test_labels_that_are_no_classes_are_named(y, reason, tmp_path, capsys):
     np.savez(tmp_path / "mine.npz", x=np.zeros((30, 2)), y=y)
     assert data.load(f"npz:{tmp_path / 'mine.npz'}").labels("train") is None
-    assert capsys.readouterr().out.endswith(f"; labels {reason}: no classes, left out\n")
+    assert capsys.readouterr().out.endswith(f"; labels {reason}: not classes, left out\n")
 
 
 @pytest.mark.parametrize("y_test", [np.array(["cat"] * 30), np.eye(3)[CLASSES]])

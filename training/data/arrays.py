@@ -1,4 +1,4 @@
-"""A data set from arrays: which of them are splits and labels, and which support holds them; none is lost without a word."""
+"""A data set from arrays: which of them are splits and labels, and which support holds them; none is dropped silently."""
 
 import re
 
@@ -15,7 +15,7 @@ from training.data.values import as_grey
 
 
 def with_split_names(name, arrays):
-    """Returns arrays of examples and labels under the names x, x_train, x_validation, x_test, and so for y, whatever names splits have."""
+    """Returns arrays of examples and labels named x, x_train, x_validation, x_test, and likewise y, whatever the splits are called."""
     named = {}
     for key, array in arrays.items():
         letter, _, rest = key.lower().partition("_")
@@ -29,15 +29,15 @@ def with_split_names(name, arrays):
 def from_arrays(name, arrays, rescale=as_grey):
     """Returns a set from arrays `x_train`, `x_validation`, `x_test` with labels `y_*`, or from one array `x`, split 80 / 10 / 10.
 
-    Says in a line on standard output what was read and what was done.
+    Prints one line about what was read and what was done.
 
     Args:
-        name: Of the set.
-        arrays: Arrays by their names.
-        rescale: Function from the name and arrays of examples to those in the range that they are to have, and what was done, in words.
+        name: Name of the set.
+        arrays: Arrays by name.
+        rescale: Function from the name and the arrays of examples to rescaled arrays, and a description of what was done.
 
     Raises:
-        ValueError: There are no such arrays, or one that looks like a split and is none of them.
+        ValueError: There are no such arrays, or another one looks like a split.
     """
     if "x" not in arrays and "x_train" not in arrays:
         raise ValueError(f"Expected an array x, or x_train (with x_validation and x_test), in {name}. Received: {sorted(arrays)}")
@@ -73,7 +73,7 @@ def check_used(name, arrays):
 
 
 def hold_out(split, n):
-    """Returns a split without n examples chosen at random, and those."""
+    """Returns a split without n randomly chosen examples, and the split of those."""
     order = np.random.default_rng(BINARIZATION_SEED).permutation(len(split.x))
     pick = lambda index: Split(take(split.x, index), None if split.y is None else split.y[index])  # noqa: E731
     return pick(np.sort(order[n:])), pick(np.sort(order[:n]))
@@ -83,7 +83,7 @@ def support_of(x):
     """Returns the smallest support that holds the examples."""
     if not np.issubdtype(x.dtype, np.number) and x.dtype != bool:
         raise ValueError(f"Expected arrays of numbers. Received: dtype={x.dtype}")
-    if x.dtype == np.uint8:  # without a copy of all of it in float32
+    if x.dtype == np.uint8:  # avoids a float32 copy of the whole array
         return supports.BINARY if all(np.all((block == 0) | (block == 255)) for _, block in blocks(x)) else supports.LEVELS
     known = (supports.BINARY, supports.LEVELS, supports.UNIT_INTERVAL, supports.REAL)
     return next(support for support in known if all(np.all(support.inside(scale(block))) for _, block in blocks(x)))

@@ -8,7 +8,7 @@ def flipped(x, seed):
 
     Args:
         x: Images.
-        seed: Stateless seed [2], of which the choice is a function.
+        seed: Stateless seed [2] that determines the choice.
     """
     is_mirrored = tf.random.stateless_uniform(tf.shape(x)[:1], seed, alg="philox") < 0.5  # [B]
     return tf.where(is_mirrored[:, None, None, None], tf.reverse(x, [2]), x)

@@ -1,4 +1,4 @@
-"""The faces of CelebA and CelebA-HQ from a folder, or from copies that TensorFlow Datasets has prepared, brought to one size."""
+"""The faces of CelebA and CelebA-HQ from a folder, or from copies prepared by TensorFlow Datasets, resized to one size."""
 
 from pathlib import Path
 
@@ -12,15 +12,15 @@ RESOLUTIONS = (32, 64, 128, 256, 512, 1024)
 
 
 def read_celeb_a(local, image_size):
-    """Returns CelebA's three splits, the middle square of each image brought to image_size."""
+    """Returns CelebA's three splits, the middle square of each image resized to image_size."""
     builder = prepared(["celeb_a"], local)
     return {f"x_{split}": squares(builder, split, image_size)[0] for split in ("train", "validation", "test")}
 
 
 def read_celeb_a_hq(local, image_size):
-    """Returns CelebA-HQ in the order of the names of its files, of the folder celeb_a_hq beside the local file where there is one.
+    """Returns CelebA-HQ in the order of its file names, from the folder celeb_a_hq beside the local file if there is one.
 
-    Else it comes with these names, from the least prepared resolution that is no smaller than image_size.
+    Otherwise it comes with these names, from the smallest prepared resolution that is at least image_size.
     """
     if local and local.with_suffix("").is_dir():
         return read_folder(local.with_suffix(""), image_size)
@@ -30,7 +30,7 @@ def read_celeb_a_hq(local, image_size):
 
 
 def prepared(names, local):
-    """Returns the first of the named builders that has prepared its data; neither set is one that can simply be downloaded.
+    """Returns the first of the named builders whose data are prepared; neither set can simply be downloaded.
 
     Raises:
         FileNotFoundError: There is none.

@@ -1,4 +1,4 @@
-"""Decoded images of large sets, kept on disk between runs and mapped from there."""
+"""Decoded images of large sets, kept on disk between runs and memory-mapped from there."""
 
 import hashlib
 import json
@@ -11,29 +11,29 @@ from export.storage.files import atomically, cache_root, write_json
 from keras_vaemix.core.part import require
 from training.data import rows
 
-DECODING = 2  # changes with what files are decoded to
+DECODING = 2  # version of the decoding; changes with its results
 
 
 def cached(path, files, shape, decode, noted):
-    """Returns decoded images and what was noted of them: a read-only memory map of more than `rows.LARGE` bytes, else an array.
+    """Returns decoded images and notes on them; more than `rows.LARGE` bytes of images are a read-only memory map, fewer an array.
 
-    The former are decoded only if the cache has none of them. They are kept in its folder images, which may be removed at any time that
-    no run uses it. A folder is known by the names, sizes and times of its files: after a change it is decoded anew.
+    The former are decoded only if they are not in the cache. They are kept in its folder images, which may be removed whenever no run
+    uses it. A folder is identified by the names, sizes and times of its files: after a change it is decoded again.
 
     Args:
         path: The folder.
         files: Its files.
-        shape: That of the images, [N, H, W, 3].
+        shape: Shape of the images, [N, H, W, 3].
         decode: Function that writes the images into an 8-bit array of this shape and returns notes, a dict that JSON can hold.
         noted: Names of the notes.
 
     Raises:
-        ValueError: There is no room for them, there are no files to know them by, or what was kept is damaged.
+        ValueError: There is no room for them, there are no files to identify them by, or the cached file is damaged.
     """
     if math.prod(shape) <= rows.LARGE:
         images = np.empty(shape, "uint8")
         return images, decode(images)
-    require(files, "files of a large set on this machine, by which its decoded images are known: copy them to it", folder=str(path))
+    require(files, "files of a large set on this machine, by which its decoded images are identified: copy them to it", folder=str(path))
     kept = cache_root() / "images" / f"{key_of(path, files, shape)}.npy"
     if not kept.exists():
         kept.parent.mkdir(parents=True, exist_ok=True)
@@ -48,7 +48,7 @@ def cached(path, files, shape, decode, noted):
         if not isinstance(notes, dict) or set(notes) != set(noted):
             raise ValueError(f"notes without {', '.join(noted)} beside it")
     except (ValueError, OSError, EOFError) as error:
-        raise ValueError(f"Expected the decoded images of {path} in {kept}: remove the file to decode anew. Received: {error}") from error
+        raise ValueError(f"Expected the decoded images of {path} in {kept}: remove the file to decode again. Received: {error}") from error
     return images, notes
 
 
@@ -62,14 +62,14 @@ def key_of(path, files, shape):
 
 
 def check_room(folder, size):
-    """Raises `ValueError` unless a file of so many bytes fits: a process that writes to a map without room for it is killed."""
+    """Raises `ValueError` unless a file of this size fits: a process that writes to a memory map without room is killed."""
     free = shutil.disk_usage(folder).free
     room = f"room for {size / 2**30:.3g} GiB of decoded images in {folder}: make some, or let VAEMIX_CACHE name another folder"
     require(size <= free, room, free=f"{free / 2**30:.3g} GiB")
 
 
 def decode_into(file, shape, decode):
-    """Writes a whole .npy file of decoded images and returns the notes; the map is closed with the function."""
+    """Writes a whole .npy file of decoded images and returns the notes; the map is closed on return."""
     images = np.lib.format.open_memmap(file, "w+", "uint8", shape)
     notes = decode(images)
     images.flush()

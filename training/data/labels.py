@@ -6,10 +6,10 @@ from keras_vaemix.core.part import require
 
 
 def classified(name, splits):
-    """Returns splits by their names with labels as classes, and in words what they are; labels that are no classes stay as they are.
+    """Returns splits by name with labels as classes, and a description of the labels; labels that are not classes stay as they are.
 
     Raises:
-        ValueError: The labels of one split are of another kind or shape than those of another.
+        ValueError: The labels of different splits differ in kind or shape.
     """
     given = {split: column(np.asarray(part.y)) for split, part in splits.items() if part.y is not None}
     if not given:
@@ -18,7 +18,7 @@ def classified(name, splits):
     require(len(set(kinds.values())) == 1, f"labels of one kind and shape in all splits of {name}", labels=kinds)
     y, words = as_classes(np.concatenate(list(given.values())), len(splits["train"].x))
     if y is None:
-        return splits, f"labels {words}: no classes, left out"
+        return splits, f"labels {words}: not classes, left out"
     ends = np.cumsum([len(y) for y in given.values()])
     parts = dict(zip(given, np.split(y, ends[:-1]), strict=True))
     return {split: part._replace(y=parts.get(split)) for split, part in splits.items()}, f"labels {words}, {len(np.unique(y))} classes"
@@ -30,19 +30,19 @@ def column(y):
 
 
 def as_classes(y, num_train):
-    """Returns labels as integers [N] below `num_train` and in words what they are, or None and what is in the way."""
+    """Returns labels as integers [N] below `num_train` and a description of them, or None and the reason."""
     if not y.size:
         return None, "of no examples"
     if y.ndim == 2 and is_one_hot(y):
         return np.argmax(y, axis=1), "in one-hot form"
     if y.ndim != 1:
-        return None, f"of shape {y.shape[1:]} for an example"
+        return None, f"of shape {y.shape[1:]} per example"
     if y.dtype.kind in "US":
         return numbered(y, "of text")
     if y.dtype.kind == "f" and np.all(np.abs(y) < 2**53) and np.all(y == np.round(y)):
         y = y.astype(int)
     if y.dtype.kind not in "biu":
-        return None, f"of {y.dtype} that are no whole numbers"
+        return None, f"of {y.dtype} that are not whole numbers"
     y = y.astype(int) if y.dtype == bool else y
     if y.min() < 0:
         return None, f"from {y.min()} on (number classes from zero)"
@@ -50,11 +50,11 @@ def as_classes(y, num_train):
 
 
 def numbered(y, words):
-    """Returns the place of each label in the sorted list of those there are, if any is that of two examples."""
+    """Returns the index of each label in the sorted list of distinct ones, unless all are distinct, and a description."""
     names, place = np.unique(y, return_inverse=True)
-    return (place, words) if len(names) < len(y) else (None, f"{words}, another for each example")
+    return (place, words) if len(names) < len(y) else (None, f"{words}, a different one for each example")
 
 
 def is_one_hot(y):
-    """Returns whether the rows of y [N, C] have a single one each and else zeros."""
+    """Returns whether each row of y [N, C] has a single one, and zeros elsewhere."""
     return y.dtype.kind in "biuf" and bool(np.all((y == 0) | (y == 1)) and np.all(np.sum(y == 1, axis=1) == 1))

@@ -1,4 +1,4 @@
-"""Examples by index: of arrays that fit into memory at once, and of large ones where they are asked for."""
+"""Examples by index: from arrays that fit into memory, or read on demand from large ones."""
 
 import functools
 import math
@@ -10,16 +10,16 @@ LARGE = 2**30  # bytes above which an array is neither copied nor made a constan
 
 
 class Rows:
-    """Examples of a large array, in memory or mapped from disk, that are read where they are indexed: `rows[i]` is an array.
+    """Examples of a large array, in memory or mapped from disk, that are read when indexed: `rows[i]` is an array.
 
     Args:
         source: Array [N', *], or `Rows`.
         index: Integers [N] into it.
-        scaled: Whether they are given as `scale` gives them.
+        scaled: Whether examples are scaled by `scale`.
 
     Attributes:
-        shape: That of all of them, [N, *].
-        dtype: That of what is read.
+        shape: Shape of all examples, [N, *].
+        dtype: Dtype of the examples.
     """
 
     def __init__(self, source, index, scaled=False):
@@ -47,7 +47,7 @@ class Rows:
 
 
 def is_large(x):
-    """Returns whether x is read where it is asked for."""
+    """Returns whether x is read on demand."""
     return isinstance(x, Rows) or x.nbytes > LARGE
 
 
@@ -69,7 +69,7 @@ def scale(x):
 
 
 def gatherer(x):
-    """Returns a function from indices [B], a tensor, to those examples of x [N, *]: of a constant, or read anew of a large x."""
+    """Returns a function from indices [B], a tensor, to those examples of x [N, *]: from a constant, or read on demand from a large x."""
     if not is_large(x):
         return functools.partial(tf.gather, tf.constant(x))
 

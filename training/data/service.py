@@ -1,4 +1,4 @@
-"""Batches that tf.data services make on other machines, where the input is the bottleneck."""
+"""Batches that tf.data services prepare on other machines when input is the bottleneck."""
 
 import tensorflow as tf
 
@@ -7,7 +7,7 @@ from training.data.rows import is_large
 
 
 def check_served(x, services):
-    """Raises `ValueError` if services are to make batches of examples that are not in memory, or are no addresses."""
+    """Raises `ValueError` if services are to prepare batches of examples that are not in memory, or are not addresses."""
     expected = "data that fit in memory for --data-service, which sends them to the services once: omit the flag"
     require(not services or not is_large(x), expected, examples=len(x))
     for address in services:
@@ -17,12 +17,12 @@ def check_served(x, services):
 def serve(steps, make, services):
     """Returns `steps.map(make)`, with the work done by tf.data services, each making every n-th step.
 
-    Each address is a dispatcher of its own, so that the order of steps is that without services: a service of several workers
-    (`ShardingPolicy.OFF`) would repeat every step, and dynamic sharding has no order.
+    Each address is a separate dispatcher, so that the order of steps is the same as without services: a service with several workers
+    (`ShardingPolicy.OFF`) would repeat every step, and dynamic sharding does not keep the order.
 
     Args:
-        steps: Endless data set of what a batch is made of: seeds and indices.
-        make: Function from an element of it to a batch.
+        steps: Endless data set of what batches are made from: seeds and indices.
+        make: Function from an element of `steps` to a batch.
         services: Addresses, grpc://HOST:PORT.
     """
     distribute = tf.data.experimental.service.distribute

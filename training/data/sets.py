@@ -1,4 +1,4 @@
-"""Data sets by their names."""
+"""Data sets by name."""
 
 import difflib
 import functools
@@ -25,9 +25,9 @@ def load(name, data_dir=None, image_size=64, value_range=None):
 
     Args:
         name: One of `BUNDLED` or `NAMES`, or `npz:PATH`, or `folder:PATH`.
-        data_dir: Folder of prepared files: NAME.npz there, or the folder celeb_a_hq, comes before TensorFlow Datasets.
-        image_size: Side to which the images of a folder, and prepared faces, are resized and cropped; files of arrays stay as they are.
-        value_range: Value in npz:PATH that becomes 1, with 0 staying 0; or None to go by the values, see `values.ranged`.
+        data_dir: Folder of prepared files: NAME.npz there, or the folder celeb_a_hq, takes precedence over TensorFlow Datasets.
+        image_size: Side to which images of a folder and prepared faces are resized and cropped; files of arrays stay as they are.
+        value_range: Value in npz:PATH that is scaled to 1, with 0 staying 0; or None to infer it from the values, see `values.ranged`.
 
     Raises:
         ValueError: The name is unknown, or the data are not usable.
@@ -64,7 +64,7 @@ def load(name, data_dir=None, image_size=64, value_range=None):
 
 
 def read(name, local, image_size):
-    """Returns the arrays of a set: of its local file where there is one, else of TensorFlow Datasets."""
+    """Returns the arrays of a set: from its local file if there is one, else from TensorFlow Datasets."""
     if local and local.exists():
         return read_npz(local)
     return FACES[name](local, image_size) if name in FACES else read_tfds(name, local)
@@ -92,14 +92,14 @@ def digits():
 
 
 def images(arrays, key):
-    """Returns an array of images [N, H, W, C] of a file; raises `ValueError` for one of other examples."""
+    """Returns an array of images [N, H, W, C] from a file; raises `ValueError` if it holds other examples."""
     x = arrays[key]
     require(x.ndim in (3, 4) and len(x), f"images [N, H, W] or [N, H, W, C] in {key}", shape=x.shape)
     return channels(x)
 
 
 def indices(arrays, key, n):
-    """Returns an array of indices of a file; raises `ValueError` unless they are of n examples."""
+    """Returns an array of indices from a file; raises `ValueError` unless they index n examples."""
     index = arrays[key]
     are_indices = index.ndim == 1 and np.issubdtype(index.dtype, np.integer) and np.all((index >= 0) & (index < n))
     require(are_indices, f"integers from 0 to {n - 1} in {key}", shape=index.shape, dtype=str(index.dtype))
@@ -107,9 +107,9 @@ def indices(arrays, key, n):
 
 
 def last_validated(arrays, num_validation, is_intensity):
-    """Returns a set whose validation examples are the last of its training examples."""
+    """Returns a set whose validation split is the last of its training examples."""
     given = sorted({"x_validation", "y_validation"} & set(arrays))
-    require(not given, "no arrays of a validation split in a file of this set, whose last training examples validate", arrays=given)
+    require(not given, "no arrays of a validation split in a file of this set, where it is the last training examples", arrays=given)
     x, y = images(arrays, "x_train"), arrays["y_train"]
     require(len(x) > num_validation > 0, "at least six training examples", x_train=x.shape)
     check_labels(Split(x, y), "x_train")
@@ -124,12 +124,12 @@ def last_validated(arrays, num_validation, is_intensity):
 
 
 def mnist(arrays):
-    """Returns MNIST, 50,000 / 10,000 / 10,000: the last of the training examples validate."""
+    """Returns MNIST, 50,000 / 10,000 / 10,000: the validation split is the last of the training examples."""
     return last_validated(arrays, min(10_000, len(arrays["x_train"]) // 6), True)
 
 
 def omniglot(arrays):
-    """Returns Omniglot, 23,000 / 1,345 / 8,070 where the file has the IWAE paper's sizes, else the alphabets' own split."""
+    """Returns Omniglot, 23,000 / 1,345 / 8,070 if the file has the IWAE paper's sizes, else the alphabets' own split."""
     if "iwae_size_train_idx" not in arrays:
         grey = {**arrays, **{f"x_{s}": to_28x28(images(arrays, f"x_{s}")) for s in ("train", "test")}}
         return last_validated(grey, min(1345, len(arrays["x_train"]) // 6), True)
@@ -137,7 +137,7 @@ def omniglot(arrays):
     y = np.concatenate([arrays["alphabet_train"], arrays["alphabet_test"]])
     check_labels(Split(x, y), "x_train and x_test")
     train, test = (indices(arrays, f"iwae_size_{split}_idx", len(x)) for split in ("train", "test"))
-    require(len(train) > 1345, "more than 1,345 training examples, which validate", iwae_size_train_idx=len(train))
+    require(len(train) > 1345, "more than 1,345 training examples, as many as are for validation", iwae_size_train_idx=len(train))
     parts = np.split(train, [len(train) - 1345])
     return Data("", *(Split(x[index], y[index]) for index in (*parts, test)), supports.LEVELS, True)
 
@@ -155,15 +155,15 @@ def frey_faces(arrays):
 
 
 def cifar10(arrays):
-    """Returns CIFAR-10; the last sixth of the training images validates unless the file says otherwise."""
+    """Returns CIFAR-10; the validation split is the last sixth of the training images unless the file has its own."""
     arrays = {key: np.ravel(value) if key.startswith("y_") else value for key, value in arrays.items()}
     return from_arrays("cifar10", arrays) if "x_validation" in arrays else last_validated(arrays, len(arrays["x_train"]) // 6, False)
 
 
 def celeb_a_hq(arrays):
-    """Returns CelebA-HQ as in the GAMIX-VAE paper: the first four fifths, 24,000 of 30,000, train, less a tenth to validate; the rest test.
+    """Returns CelebA-HQ as in the GAMIX-VAE paper: the first four fifths, 24,000 of 30,000, less a tenth for validation; the rest test.
 
-    First is in the order of the names of the files as strings, with an array `filename` and in a folder, and else in that of the array `x`.
+    The order is that of the file names as strings, if there is an array `filename` or a folder, or else that of the array `x`.
     """
     if "x" not in arrays:
         return from_arrays("celeb_a_hq", arrays)

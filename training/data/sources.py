@@ -8,12 +8,16 @@ import numpy as np
 from keras_vaemix.storage.archives import check_arrays
 from training.data.images import image_files, read_images
 
-SPLIT_NAMES = {"train": "train(ing)?", "validation": "val(id(ation)?)?", "test": "test(ing)?"}  # and the usual names of each
+SPLIT_NAMES = {
+    "train": "train(ing)?",
+    "validation": "val(id(ation)?)?",
+    "test": "test(ing)?",
+}  # and the usual names of each, as regular expressions
 SUFFIX = "([-_ ]?(set|data|images|[0-9]+))?"
 
 
 def split_of(name):
-    """Returns the split that a name such as Train, valid, test_images or val2017 stands for, None for any other name."""
+    """Returns the split that a name such as Train, valid, test_images or val2017 stands for, or None for any other name."""
     return next((split for split, names in SPLIT_NAMES.items() if re.fullmatch(names + SUFFIX, name, re.IGNORECASE)), None)
 
 
@@ -25,12 +29,12 @@ def read_npz(path):
             return {name: arrays[name] for name in arrays.files}
     except FileNotFoundError:
         raise FileNotFoundError(f"Expected an .npz file at {path}. Received: no such file") from None
-    except Exception as error:  # of whatever kind: zipfile and what it decompresses with have many
+    except Exception as error:  # of any kind: zipfile and its decompressors have many
         raise ValueError(f"Expected {path} to be a whole .npz file of plain arrays (no pickled objects). Received: {error}") from error
 
 
 def read_folder(path, image_size):
-    """Returns the images below `path` as arrays: of each split where folders are called after splits, see `split_of`, else of all."""
+    """Returns the images below `path` as arrays: of each split if folders are named after splits, see `split_of`, else of all."""
     folders = split_folders(path)
     if not folders:
         return with_labels({"": read_images(path, image_size)})
@@ -39,10 +43,10 @@ def read_folder(path, image_size):
 
 
 def split_folders(path):
-    """Returns the names of the folders of splits in `path`, none where all images are one set.
+    """Returns the name of the folder of each split in `path`, none if all images are one set.
 
     Raises:
-        ValueError: Some images are in folders called after splits, and of which split all are, is not clear.
+        ValueError: Some images are in folders named after splits, but the split of each image is not clear.
     """
     below = {file.relative_to(path).parts[:-1] for file in image_files(path)[0]}
     empty = {folder.name for folder in path.iterdir() if folder.is_dir() and split_of(folder.name)}
@@ -53,15 +57,15 @@ def split_folders(path):
     are_splits = all(split_of(name) for name in top) and found["train"] and all(len(names) < 2 for names in found.values())
     if inner or not (is_one_set or are_splits):
         raise ValueError(
-            "Expected all images in one folder train, and one validation and test where there are any (Training, valid, val, testing and "
-            "the like will do), or no folder called like a split: move or rename, or name the folder with the images themselves. "
+            "Expected all images in one folder train, and at most one validation and test (Training, valid, val, testing and the like will "
+            "do), or no folder named like a split: move or rename folders, or pass the folder with the images themselves. "
             f"Received: {path}, with {', '.join(inner or top)}"
         )
     return {split: names[0] for split, names in found.items() if names}
 
 
 def with_labels(parts):
-    """Returns the arrays of parts of a set by names that end in theirs: the folder that holds an image is its label, one in all parts."""
+    """Returns the arrays of the parts of a set, named with the end of each part; an image's folder is its label, the same in all parts."""
     folders = np.unique(np.concatenate([part["folder"] for part in parts.values()]))
     arrays = {f"x{end}": part["x"] for end, part in parts.items()}
     if len(folders) == 1:
@@ -70,7 +74,7 @@ def with_labels(parts):
 
 
 def read_tfds(name, local):
-    """Returns the arrays of a set from TensorFlow Datasets, under the names that the local files have."""
+    """Returns the arrays of a set from TensorFlow Datasets, under the names in local files."""
     looked_for = f"{local}" if local else f"{name}.npz (no --data-dir was given)"
     if name == "frey_faces":
         raise FileNotFoundError(f"Expected {looked_for}: {name} is not in TensorFlow Datasets, pass --data-dir. Received: no such file")
@@ -91,7 +95,7 @@ def read_tfds(name, local):
 
 
 def online(host="storage.googleapis.com", seconds=3):
-    """Returns whether the host of most data sets can be reached, found out at once instead of after minutes of retries."""
+    """Returns whether the host of most data sets can be reached, at once instead of after minutes of retries."""
     try:
         socket.create_connection((host, 443), seconds).close()
     except OSError:

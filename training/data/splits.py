@@ -1,4 +1,4 @@
-"""A data set in three splits: what is trained on, in an order and with a binarisation that a resumed run repeats."""
+"""A data set in three splits, with training batches whose order and binarisation a resumed run repeats."""
 
 import hashlib
 from typing import Any, NamedTuple
@@ -18,7 +18,7 @@ from training.distributed.cluster import ReplicaSlice
 SPLITS = ("train", "validation", "test")
 BINARIZATION_SEED = 777
 ALL = ReplicaSlice()
-AUGMENTATION = 1  # folded into the seed of a step, which else is that of its binarisation
+AUGMENTATION = 1  # folded into the seed of a step, which itself is used for binarisation
 
 
 class Split(NamedTuple):
@@ -33,8 +33,8 @@ class Data(NamedTuple):
 
     Attributes:
         support: The set in which its scaled values lie.
-        is_intensity: Whether grey values may be read as probabilities of a one and be binarised at random, as the papers do.
-        intrinsic_dim: Number of dimensions that the examples are known to have, at least: those of the manifold that they lie on.
+        is_intensity: Whether grey values may be read as probabilities of a one and binarised at random, as in the papers.
+        intrinsic_dim: Number of dimensions that the examples are known to have, or a lower bound: that of the manifold they lie on.
     """
 
     name: str
@@ -72,22 +72,22 @@ class Data(NamedTuple):
         return digest.hexdigest()
 
     def arrays(self, split, support):
-        """Returns the examples of a split, fixed: scaled, as `Rows` if they are large, binarised once where the likelihood needs it."""
+        """Returns the examples of a split, fixed: scaled, as `Rows` if they are large, and binarised once if the likelihood needs it."""
         if not self.binarizes(support):
             return scaled(getattr(self, split).x)
-        require(split != "train", "split to be validation or test: train is binarised anew in every step", split=split)
+        require(split != "train", "split to be validation or test: train is binarised again in every step", split=split)
         rng = np.random.RandomState(BINARIZATION_SEED)
         drawn = {name: rng.binomial(1, scale(getattr(self, name).x)).astype("float32") for name in ("validation", "test")}
         return drawn[split]
 
     def fixed(self, split, support):
-        """Returns the examples of a split as `arrays` does, and those of train binarised once: for figures over the training set."""
+        """Returns the examples of a split as `arrays` does, but train binarised once too, for figures over the training set."""
         if split != "train" or not self.binarizes(support):
             return self.arrays(split, support)
         return np.random.RandomState(BINARIZATION_SEED + 1).binomial(1, scale(self.train.x)).astype("float32")
 
     def labels(self, split):
-        """Returns the labels of a split as integers [N] from zero, or None where there are none or they are no classes."""
+        """Returns the labels of a split as integers [N] from zero, or None if there are none or they are not classes."""
         y = getattr(self, split).y
         are_classes = y is not None and np.ndim(y) == 1 and np.issubdtype(y.dtype, np.integer)
         return y.astype(int) if are_classes and np.min(y) >= 0 and np.max(y) < len(self.train.x) else None
@@ -97,7 +97,7 @@ class Data(NamedTuple):
         return support is supports.BINARY and self.is_intensity
 
     def epoch(self, seed, epoch):
-        """Returns the seed [2] of an epoch, an int64 tensor, and the order in which it takes the training examples, integers [N]."""
+        """Returns the seed [2] of an epoch, an int64 tensor, and the order of its training examples, integers [N]."""
         epoch_seed = tf.stack([tf.constant(seed, tf.int64), epoch])
         keys = tf.bitcast(random_bits(len(self.train.x), epoch_seed), tf.int32)
         return epoch_seed, tf.argsort(keys, stable=True)  # XLA cannot shuffle
@@ -114,7 +114,7 @@ class Data(NamedTuple):
         def batch(step_seed, index, own=whole):
             if augment is None and not binarizes:
                 return scale(gather(own(index)))
-            examples = gather(index)  # what is drawn is drawn for the batch, of which a part is taken
+            examples = gather(index)  # random numbers are drawn for the whole batch, of which a part is taken
             if augment is not None:
                 examples = augment(scale(examples), fold_in(step_seed, AUGMENTATION))
             return own(binarize(examples, step_seed) if binarizes else examples)
@@ -125,19 +125,19 @@ class Data(NamedTuple):
         """Returns an endless `tf.data.Dataset` of training batches.
 
         The order of an epoch, and what is drawn for its batches, are functions of (seed, epoch), so that a resumed run sees what
-        the interrupted one would have seen. What is left over when an epoch is cut into batches is another part each time.
+        the interrupted one would have seen. The examples left over after the last whole batch differ from epoch to epoch.
 
         Args:
-            batch_size: Examples in a batch.
-            support: That of the model, which says whether they are binarised.
+            batch_size: Number of examples in a batch.
+            support: Support of the model, which says whether they are binarised.
             seed: Integer.
-            first_epoch: The epoch that the batches begin with.
+            first_epoch: Epoch of the first batch.
             augment: Function from scaled examples [B, *], before they are binarised, and a stateless seed [2] to examples; or None.
-            replica_slice: The replicas, of several workers, of whose parts of each batch the data set is made, in turn.
-            services: Addresses of tf.data services that make the batches, in turn.
+            replica_slice: With several workers, the replicas whose parts of each batch the data set consists of, in turn.
+            services: Addresses of tf.data services that prepare the batches, in turn.
 
         Raises:
-            ValueError: Services are to make batches of data that are read from disk.
+            ValueError: Services are to prepare batches of data that are read from disk.
         """
         check_served(self.train.x, services)
         batch = self.batch_maker(batch_size, support, gatherer(self.train.x), augment)
@@ -163,14 +163,14 @@ def whole(x):
 
 
 def in_order(x, batch_size, replica_slice=ALL):
-    """Returns a `tf.data.Dataset` of all of x [N, *] in batches, or of the parts of them of the replicas of a `ReplicaSlice`, in turn."""
+    """Returns a `tf.data.Dataset` of all of x [N, *] in batches, or in the parts of batches of the replicas of a slice, in turn."""
     bounds = tf.data.Dataset.from_tensor_slices(replica_slice.bounds(len(x), batch_size))
     gather = gatherer(x)
     return steady(bounds.map(lambda bound: gather(tf.range(bound[0], bound[1])), num_parallel_calls=1))
 
 
 def steady(dataset):
-    """Returns a data set that nothing tunes: the end of a pass would wait for the tuner's thread, which sleeps up to as long as it took."""
+    """Returns a data set without autotuning: the end of a pass would wait for the tuner's thread, which may sleep as long as the pass."""
     options = tf.data.Options()
     options.autotune.enabled = False
     return dataset.with_options(options)

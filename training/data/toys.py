@@ -10,9 +10,9 @@ from keras_vaemix.core import supports
 from training.data.splits import Data, Split
 
 NOISE = 0.1  # standard deviation: the MoG-VAE paper's 0.01 is read as a variance
-OUTCOMES = np.linspace(-1.0, 1.5, 2501)  # hold all of p(y)
-MODES, MODE_STDDEV = (0.1, 1.0), 0.1  # the CP-VAE paper's N(., 0.1), of which 0.1 is read as the standard deviation: two modes, as drawn
-TWO_MODES = np.linspace(-1.0, 2.1, 1551)  # hold all of p(x) of the two modes
+OUTCOMES = np.linspace(-1.0, 1.5, 2501)  # cover all of p(y)
+MODES, MODE_STDDEV = (0.1, 1.0), 0.1  # the CP-VAE paper's N(., 0.1), with 0.1 read as the standard deviation: two modes, as in its figure
+TWO_MODES = np.linspace(-1.0, 2.1, 1551)  # cover all of p(x) of the two modes
 
 
 def curve(z):
@@ -44,17 +44,17 @@ def log_p_of_outcomes():
 
 
 def expectation(values):
-    """Returns the mean over the true p(y) of a function given at `OUTCOMES`, by quadrature: no noise of test examples."""
+    """Returns the mean over the true p(y) of a function given at `OUTCOMES`, by quadrature, without the noise of test examples."""
     return float(np.trapezoid(np.exp(log_p_of_outcomes()) * values, OUTCOMES))
 
 
 def expected_log_likelihood():
-    """Returns E log p(y) of the process itself, in nats: what no model of the data exceeds on average."""
+    """Returns E log p(y) of the process itself, in nats, which no model of the data exceeds on average."""
     return expectation(log_p_of_outcomes())
 
 
 def expected_log_likelihood_of_a_normal():
-    r"""Returns :math:`-\frac{1}{2} \ln(2 \pi e\,\mathrm{Var}\,y)` nats, the best E log N(y): what a straight line as decoder comes to."""
+    r"""Returns :math:`-\frac{1}{2} \ln(2 \pi e\,\mathrm{Var}\,y)` nats, the best E log N(y), which a linear decoder attains."""
     variance = expectation(OUTCOMES**2) - expectation(OUTCOMES) ** 2
     return float(-0.5 * np.log(2 * np.pi * np.e * variance))
 
@@ -77,7 +77,7 @@ def two_modes_expectation(values):
 
 
 def two_modes_expected_log_density():
-    """Returns E log p(x) of the two modes, 0.1905 nats: what no model of the data exceeds on average."""
+    """Returns E log p(x) of the two modes, 0.1905 nats, which no model of the data exceeds on average."""
     return two_modes_expectation(two_modes_log_density(TWO_MODES))
 
 

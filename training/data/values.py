@@ -1,4 +1,4 @@
-"""The scale of the values of a user's arrays: found from the values themselves, or told."""
+"""The scale of the values of a user's arrays: inferred from the values themselves, or given."""
 
 import numpy as np
 
@@ -9,24 +9,24 @@ EIGHT_BITS = 255
 
 
 def as_grey(name, arrays):
-    """Returns arrays of a set whose 8-bit values are known to be grey values, as they are, and in words what is done to them."""
+    """Returns arrays of a set whose 8-bit values are known to be grey values, as they are, and a description of their scaling."""
     are_8_bits = all(x.dtype == np.uint8 for x in arrays.values())
     return arrays, "8-bit values divided by 255" if are_8_bits else "values taken as they are"
 
 
 def ranged(name, arrays, value_range=None):
-    """Returns examples by split as they are taken, and in words what was done: values from 0 to `value_range` are brought to [0, 1].
+    """Returns rescaled examples by split, and a description of what was done: values from 0 to `value_range` are scaled to [0, 1].
 
-    Without it, the values say: whole numbers from 0 to 255 of any dtype are 8-bit grey values, unless all are zeros and ones; below 128
-    only those of 8 bits are. Of other integers from zero on it is not clear what they are, and everything else stays as it is.
+    Without it, the values decide: whole numbers from 0 to 255 of any dtype are 8-bit grey values, unless all are zeros and ones; if all
+    are below 128, only those of an 8-bit dtype are. Other integers from zero on are ambiguous, and everything else stays as it is.
 
     Args:
-        name: Of the set, for errors.
-        arrays: Arrays [N, *] by their names.
+        name: Name of the set, for errors.
+        arrays: Arrays [N, *] by name.
         value_range: Number, 1 for values that stay as they are; or None.
 
     Raises:
-        ValueError: It is not clear, or a value lies outside of the range that is told.
+        ValueError: The range is ambiguous, or a value lies outside the given one.
     """
     for key, x in arrays.items():
         is_real = x.dtype == bool or (np.issubdtype(x.dtype, np.number) and not np.issubdtype(x.dtype, np.complexfloating))
@@ -45,7 +45,7 @@ def ranged(name, arrays, value_range=None):
 
 
 def extent(arrays):
-    """Returns the least and the greatest of all values, NaN if one is, and whether all are whole numbers."""
+    """Returns the least and the greatest of all values, NaN if any is, and whether all are whole numbers."""
     low, high, are_whole = np.inf, -np.inf, True
     for x in arrays:
         for _, block in blocks(x):
@@ -56,7 +56,7 @@ def extent(arrays):
 
 
 def range_of(name, arrays, low, high, are_whole):
-    """Returns the range that whole numbers from 0 to `high` have, 1 for anything else; raises `ValueError` where it is not clear."""
+    """Returns the range of whole numbers from 0 to `high`, or 1 for anything else; raises `ValueError` if it is ambiguous."""
     if not (are_whole and low >= 0 and high > 1):
         return 1
     kinds = {x.dtype for x in arrays.values()}
@@ -64,6 +64,6 @@ def range_of(name, arrays, low, high, are_whole):
         return EIGHT_BITS
     if any(kind.kind in "iu" for kind in kinds):
         dtypes = ", ".join(sorted(kind.name for kind in kinds))
-        expected = f"--value-range for integers in {name} that are no 8-bit images: the value that becomes 1, or 1 to take them as they are"
+        expected = f"--value-range for integers in {name} that are not 8-bit images: the value to scale to 1, or 1 to keep them as they are"
         require(False, expected, minimum=low, maximum=high, dtype=dtypes)
     return 1
