@@ -158,7 +158,7 @@ def is_spectral(network):
     ("flags", "message"),
     [
         (["mask_aae_synthetic", "--latent-dim", 4], "latent_dim of at least 8, the dimension of manifold8. Received: latent_dim=4"),
-        (["wae_mmd_synthetic", "--networks", "info_gan"], "--networks mlp for data that are no images"),
+        (["wae_mmd_synthetic", "--networks", "info_gan"], "--networks mlp for data that are not images"),
         (["wae_mmd_mnist", *DIGITS, "--regularization", -1], "weight >= 0"),
         (["wae_mmd_mnist", *DIGITS, "--kernel", "imp"], "Expected --kernel: imq?"),
         (["flex_ae_mnist", *DIGITS, "--critic-steps", 0], "critic_steps"),

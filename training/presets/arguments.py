@@ -1,8 +1,8 @@
-"""The arguments of presets as runs and tables name them: with defaults for those that they leave out, or as they were."""
+"""The arguments of presets in runs and tables, completed with present defaults, or with those of the time of the run."""
 
 from training.presets.registry import PRESETS
 
-EARLIER = {"init": "he", "discriminate_samples": True}  # what was done before there was a flag for it, where its default is another now
+EARLIER = {"init": "he", "discriminate_samples": True}  # what was done before there was a flag for it, where its default now differs
 
 
 def filled(preset, arguments):
@@ -13,6 +13,6 @@ def filled(preset, arguments):
 
 
 def as_run(preset, arguments):
-    """Returns the arguments of a run or a measured row as it was, which may be older than some of its preset's flags."""
+    """Returns the arguments with which a run or a measured row was made, which may be older than some of its preset's flags."""
     given = filled(preset, arguments)
     return {name: EARLIER.get(name, value) if name not in arguments else value for name, value in given.items()}

@@ -1,6 +1,6 @@
 """The baselines of the CP-VAE paper's Table 1, by the VampPrior protocol, and the same on the bundled digits.
 
-Weights start by Glorot, as the paper says; Tomczak & Welling's code, and the bundled digits here, start by He.
+Weights are initialised by Glorot, as in the paper; Tomczak & Welling's code, and the presets for the bundled digits, use He.
 """
 
 from training.presets.library import supports, vm

@@ -1,4 +1,4 @@
-"""Encoders, decoders and critics of the regularised autoencoders' papers, by the names that flags have."""
+"""Encoders, decoders and critics of the regularised autoencoders' papers, by their names in flags."""
 
 from training.presets.library import keras, part, vm
 from training.presets.parts import choose
@@ -7,7 +7,7 @@ SYNTHETIC = {"networks": "mlp", "hidden": 256}  # for the synthetic manifolds
 
 
 def mlp_pair(shape, num_outputs, latent_dim, hidden, activation):
-    """Returns four dense layers each, as in MaskAAE."""
+    """Returns an encoder and a decoder of four hidden layers each, as in MaskAAE."""
     layers, end = (hidden,) * 4, keras.layers.Activation(activation or "linear")
     decoder = vm.networks.mlp((latent_dim,), shape, layers, "relu")
     return vm.networks.mlp(shape, num_outputs, layers, "relu"), keras.Model(decoder.inputs, end(decoder.outputs[0]))
@@ -21,7 +21,7 @@ def info_gan_pair(shape, num_outputs, latent_dim, hidden, activation):
 
 
 def dcgan_pair(shape, num_outputs, latent_dim, hidden, activation):
-    """Returns the convolutions of the RAE paper, of which the last has `hidden` channels; 64x64 images take one more."""
+    """Returns the convolutions of the RAE paper, the widest with `hidden` channels; the decoder of 64x64 images has one more."""
     filters = tuple(max(1, hidden // n) for n in (8, 4, 2, 1))
     up = filters[:0:-1] if shape[0] < 64 else filters[::-1]
     return vm.networks.dcgan_encoder(shape, num_outputs, filters), vm.networks.dcgan_decoder(
@@ -33,17 +33,17 @@ NETWORKS = {"mlp": mlp_pair, "info_gan": info_gan_pair, "dcgan": dcgan_pair}
 
 
 def pair(data, networks, latent_dim, hidden, num_outputs=None, activation=None):
-    """Returns encoder and decoder; raises `ValueError` for sizes that cannot be, or fewer latents than the data are known to have."""
+    """Returns encoder and decoder; raises `ValueError` for impossible sizes, or fewer latents than the data's known dimension."""
     part.check_positive(latent_dim=latent_dim, hidden=hidden)
     least = data.intrinsic_dim
     part.require(latent_dim >= least, f"latent_dim of at least {least}, the dimension of {data.name}", latent_dim=latent_dim)
     is_possible = networks == "mlp" or data.is_images()
-    part.require(is_possible, "--networks mlp for data that are no images", networks=networks)
+    part.require(is_possible, "--networks mlp for data that are not images", networks=networks)
     return choose("networks", NETWORKS, networks)(data.shape, num_outputs or latent_dim, latent_dim, hidden, activation)
 
 
 def critic_of(latent_dim, units):
-    """Returns a critic of four dense layers."""
+    """Returns a critic with four hidden layers."""
     return vm.networks.mlp((latent_dim,), 1, (units,) * 4, "relu")
 
 

@@ -1,4 +1,4 @@
-"""CP-VAE, and the mixture VAEs that its related work sets it against: VaDE and GMVAE."""
+"""CP-VAE, and the mixture VAEs of its related work: VaDE and GMVAE."""
 
 import functools
 import math
@@ -21,7 +21,7 @@ CATEGORY_PRIORS = {
     "paper": ({"learn_weights": False}, {"sample_aggregate": True}),
 }
 EMBEDDINGS = {"mixture": lambda: None, "umap": lambda: embeddings.UMAP()}  # of the latents, by the name of the start
-SPREAD = 0.05  # of the initial means: with distant ones a single category takes every example before the encoder can tell them apart
+SPREAD = 0.05  # of the initial means: if they are far apart, one category takes every example before the encoder can separate them
 
 
 def cp_vae(
@@ -42,9 +42,9 @@ def cp_vae(
 ):
     """CP-VAE: a category, and a latent whose prior depends on it.
 
-    `--hold-categories N` holds q(c|x) for N epochs as the start taught it, -1 for ever.
+    `--hold-categories N` holds q(c|x) as pretrained for N epochs, or without limit for -1.
     """
-    part.require(hold_categories >= -1, "--hold-categories of at least 0, or -1 for ever", hold_categories=hold_categories)
+    part.require(hold_categories >= -1, "--hold-categories of at least 0, or -1 for no limit", hold_categories=hold_categories)
     is_started = pretraining or (start == "mixture" and not hold_categories)
     part.require(is_started, "--pretraining of at least 1 with --start umap or --hold-categories", pretraining=pretraining)
     embedding = choose("start", EMBEDDINGS, start)()
@@ -80,9 +80,9 @@ def vade(
     learning_rate: float = 5e-4,
     init: str = "he",
 ):
-    """VaDE: a VAE with a learned Gaussian mixture, started from one that is fitted to the latents of a trained VAE.
+    """VaDE: a VAE with a learned Gaussian mixture, initialised from one fitted to the latents of a trained VAE.
 
-    The category sums out under the exact q(c|x) = p(c|z).
+    The category is summed out under the exact q(c|x) = p(c|z).
     """
     embedding = choose("start", EMBEDDINGS, start)()
     model = gated_vae(data, vm.NormalMixture(latent_dim, num_components, learn_weights=True), protocol.hidden, init)
@@ -99,7 +99,7 @@ def gmvae(
     learning_rate: float = 5e-4,
     init: str = "he",
 ):
-    """GMVAE: a mixture prior that a second latent makes, of gated perceptrons q(w|x), q(z|x), p(z|w), p(x|z)."""
+    """GMVAE: a mixture prior given by a second latent, with gated MLPs as q(w|x), q(z|x), p(z|w), p(x|z)."""
     gated_mlp, hidden = functools.partial(vm.networks.gated_mlp, kernel_initializer=start_of(init)), protocol.hidden
     part.check_positive(num_components=num_components, latent_dim=latent_dim, noise_dim=noise_dim)
     model = vm.GMVAE(

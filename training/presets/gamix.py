@@ -4,7 +4,7 @@ from training.presets.library import augment, keras, part, vm
 from training.presets.parts import choose, compilation
 from training.presets.registry import Experiment, family
 
-PRIORS = {  # what is sampled
+PRIORS = {  # to sample from
     "standard": lambda latent_dim, k: vm.StandardNormal(latent_dim),
     "moments": lambda latent_dim, k: vm.FittedMixture(latent_dim, 1),
     "mixture": lambda latent_dim, k: vm.FittedMixture(latent_dim, k),
@@ -40,7 +40,7 @@ def gamix(
     learning_rate: float = 2e-4,
     flip: bool = True,
 ):
-    """GAMIX-VAE: only the moments of the aggregate posterior are held to the prior; adversarial_weight 0 leaves the discriminator out."""
+    """GAMIX-VAE: only the moments of the aggregate posterior are matched to the prior; adversarial_weight 0 omits the discriminator."""
     networks, shape = vm.networks, data.shape
     part.check_positive(latent_dim=latent_dim, width=width, depth=depth)
     discriminator = None
@@ -61,14 +61,17 @@ def gamix(
         memory=memory,
         discriminate_samples=discriminate_samples,
     )
-    optimizer, of_its_own = (keras.optimizers.Adam(learning_rate, 0.5, 0.999) for _ in range(2))
-    optimizers = {"discriminator": of_its_own} if discriminator is not None else None
+    optimizer, second = (keras.optimizers.Adam(learning_rate, 0.5, 0.999) for _ in range(2))
+    optimizers = {"discriminator": second} if discriminator is not None else None
     settings = {"warm_up": 0, "monitor": None, "jit_compile": compilation("resnet_v2"), "augment": augment.flipped if flip else None}
     return Experiment(model, optimizer, epochs=200, batch_size=64, optimizers=optimizers, **settings)
 
 
 LARGE = {"latent_dim": 256, "width": 64, "depth": 2, "discriminator_filters": 64, "discriminator_layers": 3}
-HQ = {**LARGE, "adversarial_weight": 80000.0}  # the likelihood is a sum over 16 times the values, the adversarial loss a mean over patches
+HQ = {
+    **LARGE,
+    "adversarial_weight": 80000.0,
+}  # the likelihood is a sum over 16 times as many values, the adversarial loss a mean over patches
 PAPER = {"moments": "means", "target_variance": 1.0, "sampler": "standard", "discriminate_samples": False}
 PLAIN, ALONE = {"moments": "each", "sampler": "standard"}, {"adversarial_weight": 0.0}
 family(

@@ -1,6 +1,6 @@
-"""The GMMpVAE paper: mixture posteriors and VampPriors made of them, and the importance-weighted rows of its Table 2.
+"""The GMMpVAE paper: mixture posteriors and VampPriors built from them, and the importance-weighted rows of its Table 2.
 
-Its protocol (Section V-A) starts weights by He, warms up over 200 epochs, and trains for at most 5,000 until 100 bring nothing better.
+Its protocol (Section V-A) initialises weights by He, warms up over 200 epochs, and trains for at most 5,000, with a patience of 100.
 """
 
 import functools
@@ -20,7 +20,7 @@ DIVERGENCES = {
 
 
 def networks_of(hidden, start):
-    """Returns networks and model of each decoder, perceptrons with `hidden` units, whose kernels start by `start`."""
+    """Returns networks and model for each decoder: MLPs with `hidden` units, with kernels initialised by `start`."""
     return {
         "mlp": (functools.partial(mlp_networks, hidden=hidden, start=start), vm.VAE),
         "conv": (functools.partial(conv_networks, start=start), vm.VAE),
@@ -63,7 +63,7 @@ def iwae(
     """VAE with a standard normal prior, trained with the importance-weighted bound by its plain or doubly reparameterised gradient.
 
     There is no warm-up: the paper's IWAE row is quoted from Burda et al. (2016), who train the bound itself from the first step, and their
-    figure is of two stochastic layers, where this model has one. Epochs and patience are those of the rows beside it.
+    figure is for two stochastic layers, while this model has one. Epochs and patience are those of the table's other rows.
     """
     objective = (vm.DoublyReparameterized if dreg else vm.ImportanceWeighted)(num_samples)
     model = gated_vae(data, vm.StandardNormal(latent_dim), protocol.hidden, init, objective)

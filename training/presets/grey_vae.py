@@ -5,7 +5,7 @@ from training.presets.library import keras, part, vm
 from training.presets.parts import FirstStage, choose, compilation
 from training.presets.registry import Experiment, family
 
-LIKELIHOODS = {  # of grey values and colours in [0, 1]; logits where the networks have no last activation
+LIKELIHOODS = {  # of grey values and colours in [0, 1], with the output activation of the networks, None for logits
     "cross_entropy": (lambda: vm.PseudoBernoulli(), None),
     "continuous_bernoulli": (lambda: vm.ContinuousBernoulli(), None),
     "normal": (lambda: vm.Normal(1.0), "sigmoid"),
@@ -56,7 +56,7 @@ def two_stage(
     second_units: int = 1024,
     learning_rate: float = 1e-4,
 ):
-    """Two-stage VAE: a second VAE of the latents of a first with learned variance."""
+    """Two-stage VAE: a second VAE on the latents of a first with learned variance."""
     part.check_positive(first_epochs=first_epochs, second_units=second_units)
     first = grey_vae(data, networks, latent_dim, hidden, "learned_normal", vm.StandardNormal(latent_dim))
     layers = (second_units,) * 3
@@ -72,7 +72,7 @@ def two_stage(
 
 
 def halving(learning_rate, epochs, data, batch_size=64):
-    """Returns Adam with a learning rate that is halved every so many epochs."""
+    """Returns Adam with a learning rate that is halved after each period of `epochs` epochs."""
     steps = epochs * max(1, len(data.train.x) // batch_size)
     return keras.optimizers.Adam(keras.optimizers.schedules.ExponentialDecay(learning_rate, steps, 0.5, staircase=True))
 

@@ -9,7 +9,7 @@ from training.presets.registry import family
 
 
 def mlp_levels(shape, size, start, hidden):
-    """Returns the gated perceptrons of Tomczak & Welling's HVAE, by the names of the model's arguments."""
+    """Returns the gated MLPs of Tomczak & Welling's HVAE, by the names of the model's arguments."""
     networks, (first, second), given = vm.networks, hidden, {"kernel_initializer": start}
     return {
         "top_encoder": networks.gated_mlp(shape, 2 * size, hidden, **given),
@@ -37,7 +37,7 @@ def pixel_levels(shape, size, start):
 
 
 def two_levels(data, prior, networks, hidden, init, objective=None):
-    """Returns a two-level VAE with as many latents in each level, and a Bernoulli likelihood."""
+    """Returns a two-level VAE with the same number of latents in each level, and a Bernoulli likelihood."""
     choices = {
         "mlp": (functools.partial(mlp_levels, hidden=hidden), vm.HierarchicalVAE),
         "conv": (conv_levels, vm.HierarchicalVAE),
@@ -79,9 +79,9 @@ def hiwae(
     learning_rate: float = 5e-4,
     init: str = "he",
 ):
-    """Two-level VAE with a standard normal prior on the upper level, trained with the importance-weighted bound: IWAE of two layers.
+    """Two-level VAE with a standard normal prior on the upper level, trained with the importance-weighted bound: IWAE with two layers.
 
-    There is no warm-up, as in `iwae`; the networks are those of the rows beside it, wider than those of Burda et al. (2016).
+    There is no warm-up, as in `iwae`; the networks are those of the table's other rows, wider than those of Burda et al. (2016).
     """
     prior, objective = vm.StandardNormal(latent_dim), vm.ImportanceWeighted(num_samples)
     return protocol.experiment(two_levels(data, prior, networks, protocol.hidden, init, objective), learning_rate, warm_up=0)

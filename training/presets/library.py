@@ -1,4 +1,4 @@
-"""What presets are made of, imported when the first is built: their flags, and the tables of papers, are read without TensorFlow."""
+"""What presets are built from, imported when the first is built: flags and the papers' tables can be read without TensorFlow."""
 
 from export.shell.later import Later
 

@@ -10,7 +10,7 @@ PAPER = "MoG-VAE Section 4: a figure, no number"
 
 
 def networks(example_shape, num_outputs, latent_dim, output_shape, hidden):
-    """Returns perceptrons with tanh; the paper does not state its own."""
+    """Returns tanh MLPs; the paper does not state its networks."""
     return vm.networks.mlp(example_shape, num_outputs, hidden), vm.networks.mlp((latent_dim,), output_shape, hidden)
 
 

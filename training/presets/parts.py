@@ -1,4 +1,4 @@
-"""What the presets of the VampPrior protocol share: gated perceptrons around a prior."""
+"""What presets share: networks around a prior, training protocols, and starts."""
 
 import difflib
 import functools
@@ -8,16 +8,16 @@ from typing import NamedTuple
 from training.presets.library import cluster, keras, strategy, tf, vm
 from training.presets.registry import Experiment
 
-START_SEED = 1_000_003  # added to the seed, so that a start sees other noise than the epochs after it
+START_SEED = 1_000_003  # added to the seed, so that pretraining sees different noise from the epochs after it
 
 
 def compilation(networks):
-    """Returns `jit_compile` for networks by name: on CPU, XLA takes gradients of wide convolutions twice as long as TensorFlow itself."""
+    """Returns `jit_compile` for networks by name: on a CPU, gradients of wide convolutions take twice as long with XLA."""
     return False if networks in ("dcgan", "resnet_v2") and not tf.config.list_physical_devices("GPU") else "auto"
 
 
 def mlp_networks(example_shape, num_outputs, latent_dim, output_shape, hidden, start):
-    """Returns gated perceptrons as encoder and decoder, of which `start` is the initializer of all kernels."""
+    """Returns gated MLPs as encoder and decoder, with `start` as the initializer of all kernels."""
     gated_mlp = functools.partial(vm.networks.gated_mlp, hidden=hidden, kernel_initializer=start)
     return gated_mlp(example_shape, num_outputs), gated_mlp((latent_dim,), output_shape)
 
@@ -36,7 +36,7 @@ def pixel_networks(example_shape, num_outputs, latent_dim, output_shape, start):
 
 
 def vae_of(data, networks, prior, objective=None, likelihood=None, posterior=None, model=None):
-    """Returns a VAE of the parts, by default with a Bernoulli likelihood and a normal posterior.
+    """Returns a VAE built from the parts, by default with a Bernoulli likelihood and a normal posterior.
 
     Args:
         data: The `Data` that it is for.
@@ -53,40 +53,40 @@ def vae_of(data, networks, prior, objective=None, likelihood=None, posterior=Non
 
 
 def gated_vae(data, prior, hidden, init, objective=None, likelihood=None, posterior=None):
-    """Returns `vae_of` gated perceptrons of `hidden` units, whose weights start as `--init` says."""
+    """Returns a VAE of gated MLPs with `hidden` units, whose weights are initialised as `--init` says."""
     networks = functools.partial(mlp_networks, hidden=hidden, start=start_of(init))
     return vae_of(data, networks, prior, objective, likelihood, posterior)
 
 
 class Protocol(NamedTuple):
-    """How wide perceptrons are, and how they are trained.
+    """The width of MLPs, and how models are trained.
 
     Attributes:
-        hidden: Units of their two layers.
-        settings: Those of an `Experiment` that are not its defaults.
+        hidden: Units of the two hidden layers.
+        settings: Settings of an `Experiment` other than its defaults.
     """
 
     hidden: tuple
     settings: dict
 
     def experiment(self, model, learning_rate, **settings):
-        """Returns the experiment of a model, by Adam, with further settings."""
+        """Returns the experiment of a model, with Adam and further settings."""
         return Experiment(model, keras.optimizers.Adam(learning_rate), **self.settings | settings)
 
 
-# Both have batches of 100. Tomczak & Welling's, which the CP-VAE paper takes over, is what an `Experiment` has by default.
+# Both have batches of 100. Tomczak & Welling's, which the CP-VAE paper adopts, is the default of an `Experiment`.
 VAMP_PROTOCOL = Protocol((300, 300), {"epochs": 2000, "warm_up": 100, "patience": 50})
 GMMP_PROTOCOL = Protocol((300, 300), {"epochs": 5000, "warm_up": 200, "patience": 100})  # the GMMpVAE paper's Section V-A
 DIGITS = Protocol((128, 128), {"epochs": 400, "batch_size": 57, "warm_up": 50, "patience": 100})  # for 1,197 digits: a minute, not an hour
 SMALL = {"protocol": DIGITS, "latent_dim": 16, "learning_rate": 1e-3, "init": "he"}
-STARTS = {"he": "he_normal", "glorot": "glorot_uniform"}  # initializers of kernels, by the name that `--init` has for them
+STARTS = {"he": "he_normal", "glorot": "glorot_uniform"}  # initializers of kernels, by their names in `--init`
 
 
 def choose(flag, choices, received):
-    """Returns the choice that a flag of the command line names; raises `ValueError` for one that there is not."""
+    """Returns the choice that a flag of the command line names; raises `ValueError` for an unknown one."""
     if received not in choices:
         close = difflib.get_close_matches(received, choices, 1) or sorted(choices)
-        raise ValueError(f"Expected --{flag}: {' or '.join(close)}? One of {', '.join(choices)}. Received: {received!r}")
+        raise ValueError(f"Expected --{flag}: did you mean {' or '.join(close)}? One of {', '.join(choices)}. Received: {received!r}")
     return choices[received]
 
 
@@ -96,7 +96,7 @@ def start_of(init):
 
 
 def train_first(model, experiment, data, seed, epochs, warm_up):
-    """Trains a model that another is started from, with the learning rate and the batches of an experiment."""
+    """Trains a model from which another is initialised, with the learning rate and the batches of an experiment."""
     steps = len(data.train.x) // experiment.batch_size
     rate = float(keras.ops.convert_to_numpy(experiment.optimizer.learning_rate))
     model.compile(keras.optimizers.Adam(rate), steps_per_execution=strategy.steps_per_execution(steps))
@@ -111,19 +111,19 @@ def train_first(model, experiment, data, seed, epochs, warm_up):
 
 
 class MixtureStart(NamedTuple):
-    """A start of categories: the networks are trained as a plain VAE, then a Gaussian mixture is fitted to its latents.
+    """Initialises categories: the networks are trained as a plain VAE, then a Gaussian mixture is fitted to its latents.
 
     Attributes:
         epochs: Epochs of the plain VAE, of which the first half is its warm-up.
-        embedding: Function of the latents to whose values the mixture is fitted, as `pretraining.initialize_from_gaussian_mixture` takes
-            it; None for the latents.
+        embedding: Function of the latents to whose values the mixture is fitted, as in `pretraining.initialize_from_gaussian_mixture`;
+            None for the latents themselves.
     """
 
     epochs: int
     embedding: Callable | None = None
 
     def __call__(self, experiment, data, seed):
-        """Trains, fits, and leaves the experiment's model with what was found."""
+        """Trains, fits, and initialises the experiment's model with the result."""
         model = experiment.model
         train_first(vm.pretraining.without_mixture(model), experiment, data, seed, self.epochs, self.epochs // 2)
         vm.pretraining.initialize_from_gaussian_mixture(model, data.fixed("train", model.support), seed=seed, embedding=self.embedding)
@@ -133,13 +133,13 @@ class FirstStage(NamedTuple):
     """The first stage of a two-stage VAE, which is trained before the second.
 
     Attributes:
-        epochs: Its epochs.
+        epochs: Number of its epochs.
     """
 
     epochs: int
 
     def __call__(self, experiment, data, seed):
-        """Trains the networks of the first VAE in a VAE of their own, whose optimizer goes when they are trained."""
+        """Trains the networks of the first VAE in a separate VAE, whose optimizer is discarded afterwards."""
         first = experiment.model.first
         trained = vm.VAE(first.encoder, first.decoder, first.prior, first.likelihood, first.posterior, first.objective, first.seed)
         train_first(trained, experiment, data, seed, self.epochs, 0)

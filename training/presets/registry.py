@@ -9,22 +9,22 @@ PRESETS = {}
 
 
 class Experiment(NamedTuple):
-    """What a preset makes: a model, and how it is trained.
+    """What a preset builds: a model, and how it is trained.
 
     Attributes:
         model: The model, not compiled.
         optimizer: Its optimizer.
-        epochs: At most so many.
-        batch_size: Examples in a step, over all replicas.
+        epochs: Maximum number of epochs.
+        batch_size: Number of examples per step, over all replicas.
         warm_up: Epochs over which beta rises to its value; 0 for none.
-        patience: Epochs without a better validation bound after which training stops.
+        patience: Epochs without improvement in validation after which training stops.
         callbacks: Further callbacks, whose state is a function of the saved step.
-        monitor: Column of the history by whose least value the best weights are chosen, on validation data; None keeps the last weights.
-        optimizers: Further optimizers, by name, beside those that the model has by default.
+        monitor: Column of the history, on validation data, whose minimum selects the best weights; None keeps the last weights.
+        optimizers: Further optimizers, by name, besides those that the model has by default.
         jit_compile: XLA, as `compile` takes it; see `parts.compilation`.
-        augment: Function of a training batch [B, *] and a stateless seed [2] that returns the batch that is trained on; None for as it is.
-        paced: Function of the experiment and the number of its train steps that returns it with schedules of that length; None where none
-            depends on it.
+        augment: Function of a training batch [B, *] and a stateless seed [2] that returns the batch to train on; None for no augmentation.
+        paced: Function of the experiment and the number of its train steps that returns it with schedules of that length; None if no
+            schedule depends on it.
         start: Function of the experiment, the data and a seed that is called once, before the first epoch.
     """
 
@@ -44,7 +44,7 @@ class Experiment(NamedTuple):
 
 
 class Preset(NamedTuple):
-    """A registered preset: its function, the data set that it is for, the paper's row that it stands for, and the side of its images."""
+    """A registered preset: its function, its data set, the paper's row that it reproduces, and the side of its images."""
 
     name: str
     build: Callable
@@ -73,9 +73,9 @@ def preset(dataset, paper):
 
 
 def family(name, build, image_size=64, **members):
-    """Registers a function for several data sets: NAME_MEMBER for each of `members`, a data set, the paper's row, and other defaults.
+    """Registers a function for several data sets: NAME_MEMBER for each of `members`, with a data set, the paper's row, and defaults.
 
-    What the function takes before its keywords is no flag: a member may set it too.
+    Arguments of the function that are not keyword-only are not flags; a member may set them too.
     """
     for member, (dataset, paper, defaults) in members.items():
         PRESETS[f"{name}_{member}"] = Preset(f"{name}_{member}", functools.partial(build, **defaults), dataset, paper, image_size)

@@ -1,4 +1,4 @@
-"""The family of regularised autoencoders: networks, cost, discrepancy and prior of each paper, for synthetic data, digits and pictures."""
+"""The family of regularised autoencoders: networks, cost, discrepancy and prior of each paper, for synthetic data, digits and photos."""
 
 from training.presets.coders import SYNTHETIC, critic_of, image_critic, pair
 from training.presets.library import keras, part, vm
@@ -22,7 +22,7 @@ def autoencoder(
     cost: str = "squared_error",
     learning_rate: float = 1e-3,
 ):
-    """Autoencoder with a Gaussian mixture, of full covariance, that is fitted to its codes: with penalties an RAE."""
+    """Autoencoder with a full-covariance Gaussian mixture fitted to its codes; with penalties, an RAE."""
     weights = {vm.penalties.CodeNorm: code_norm, vm.penalties.DecoderNorm: decoder_norm, vm.penalties.DecoderGradient: decoder_gradient}
     model = vm.Autoencoder(
         *pair(data, networks, latent_dim, hidden),
@@ -45,7 +45,7 @@ def wae_mmd(
     kernel: str = "imq",
     learning_rate: float = 1e-3,
 ):
-    """WAE-MMD: codes are brought to the prior by their maximum mean discrepancy."""
+    """WAE-MMD: codes are matched to the prior by their maximum mean discrepancy."""
     discrepancy = vm.discrepancies.MMD(choose("kernel", KERNELS, kernel)(), regularization)
     coders = pair(data, networks, latent_dim, hidden)
     model = vm.Autoencoder(*coders, vm.StandardNormal(latent_dim), vm.costs.SquaredError(cost_weight), discrepancy)
@@ -64,7 +64,7 @@ def wae_gan(
     cost_weight: float = 0.05,
     learning_rate: float = 1e-3,
 ):
-    """WAE-GAN, the adversarial autoencoder: codes are brought to the prior by a critic."""
+    """WAE-GAN, the adversarial autoencoder: codes are matched to the prior by a critic."""
     part.check_positive(critic_units=critic_units)
     model = vm.AdversarialAutoencoder(
         *pair(data, networks, latent_dim, hidden),
@@ -90,8 +90,8 @@ def mask_aae(
 ):
     """MaskAAE: an adversarial autoencoder that masks the latents that it does not need.
 
-    `growth_steps` and `decay_steps` of 0 are the code's, times the steps of the run over the code's 500,000: factors of 1 for 640 epochs on
-    MNIST and of 0.062 for 40. Steps that are given are taken as they are.
+    `growth_steps` and `decay_steps` of 0 are the published code's, times the steps of the run over the code's 500,000: a factor of 1 for
+    640 epochs on MNIST, and of 0.062 for 40. Other steps are taken as they are.
     """
     part.check_positive(critic_units=critic_units)
     num_values = 1
@@ -128,7 +128,7 @@ def flex_ae(
     smooth: bool = False,
     learning_rate: float = 2e-4,
 ):
-    """FlexAE: an autoencoder and a generator of latents that meet, by a critic; `--smooth` adds the published code's image critic."""
+    """FlexAE: an autoencoder and a generator of latents, matched by a critic; `--smooth` adds the published code's image critic."""
     part.check_positive(critic_units=critic_units)
     model = vm.FlexAE(
         *pair(data, networks, latent_dim, hidden),
@@ -143,14 +143,14 @@ def flex_ae(
 
 
 def last_weights(model, optimizer, networks, epochs, batch_size, callbacks=()):
-    """Returns an experiment that keeps its last weights: the cost of an adversarial model is least before its latents are good."""
+    """Returns an experiment that keeps its last weights: an adversarial model's cost is lowest before its latents are good."""
     settings = {"warm_up": 0, "callbacks": callbacks, "monitor": None, "jit_compile": compilation(networks)}
     return Experiment(model, optimizer, epochs, batch_size, **settings)
 
 
 FACES_64 = {"latent_dim": 128}
-JUDGED = {**SYNTHETIC, "latent_dim": 16, "critic_units": 256}
-EVEN = {"regularization": 1.0, "cost_weight": 1.0}  # 128 values of small variance: with the weights of images codes collapse
+WITH_CRITIC = {**SYNTHETIC, "latent_dim": 16, "critic_units": 256}
+EVEN = {"regularization": 1.0, "cost_weight": 1.0}  # 128 values of small variance: with the weights used for images, codes collapse
 family(
     "ae_gmm",
     autoencoder,
@@ -179,7 +179,7 @@ family(
 family(
     "wae_gan",
     wae_gan,
-    synthetic=("manifold8", "slides Table 2, WAE: NAC 0.040 (n = 8), 0.031 (n = 16)", {**JUDGED, **EVEN}),
+    synthetic=("manifold8", "slides Table 2, WAE: NAC 0.040 (n = 8), 0.031 (n = 16)", {**WITH_CRITIC, **EVEN}),
     mnist=("mnist", "slides Table 3, WAE-GAN: FID rec. 8.06, gen. 13.30", {}),
     cifar10=("cifar10", "slides Table 3, WAE-GAN: FID rec. 42.39, gen. 72.90", {"latent_dim": 64}),
     faces=("celeb_a", "slides Table 3, WAE-GAN: FID rec. 29.34, gen. 39.58", {"latent_dim": 64}),
@@ -187,7 +187,7 @@ family(
 family(
     "mask_aae",
     mask_aae,
-    synthetic=("manifold8", "slides Table 2, MAAE: 9 of 16 latents, NAC 0.030 (n = 8); 16 of 32, 0.013 (n = 16)", JUDGED),
+    synthetic=("manifold8", "slides Table 2, MAAE: 9 of 16 latents, NAC 0.030 (n = 8); 16 of 32, 0.013 (n = 16)", WITH_CRITIC),
     mnist=("mnist", "slides Table 3, MaskAAE: FID rec. 8.46, gen. 10.52; P/R 0.94/0.96; 13 of 64 latents", {}),
     cifar10=("cifar10", "slides Table 3, MaskAAE: FID rec. 58.40, gen. 71.90; 120 of 256 latents", {"latent_dim": 256}),
     faces=("celeb_a", "slides Table 3, MaskAAE: FID rec. 35.75, gen. 40.49; 77 of 256 latents", {"latent_dim": 256}),
@@ -195,7 +195,7 @@ family(
 family(
     "flex_ae",
     flex_ae,
-    synthetic=("manifold8", "none: FlexAE on the synthetic manifolds", JUDGED),
+    synthetic=("manifold8", "none: FlexAE on the synthetic manifolds", WITH_CRITIC),
     mnist=("mnist", "slides Table 3, FlexAE: FID rec. 4.33, gen. 4.69; P/R 0.99/0.99", {}),
     cifar10=("cifar10", "slides Table 3, FlexAE: FID rec. 39.91, gen. 62.66; P/R 0.68/0.85", FACES_64),
     faces=("celeb_a", "slides Table 3, FlexAE: FID rec. 20.47, gen. 24.72; P/R 0.89/0.88", FACES_64),

@@ -18,7 +18,7 @@ def two_modes(model, learning_rate):
 
 
 def two_modes_vae(data, prior):
-    """Returns a VAE of small perceptrons with tanh, whose likelihood learns its scale."""
+    """Returns a VAE of small tanh MLPs, whose likelihood learns its scale."""
     return vae_of(data, functools.partial(networks, hidden=HIDDEN), prior, likelihood=vm.LearnedScaleNormal())
 
 
