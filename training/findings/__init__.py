@@ -1,1 +1,1 @@
-"""Findings about the papers, each a script: of about a minute, but for that of the MoG toy, which trains many models."""
+"""Findings about the papers: scripts, and measurements of the toys' tables in `training.reproduce`."""

@@ -1,9 +1,9 @@
-"""Do 5,000 importance samples suffice? Their estimate of log p(x) beside one by annealed importance sampling, for a trained run.
+"""Do 5,000 importance samples suffice? Their estimate of log p(x) compared with annealed importance sampling, for a trained run.
 
     python -m training.findings.annealed RUN --examples 100
 
-Both are low in expectation. Where importance sampling has few effective samples its error says less than it seems; the chains of annealed
-importance sampling start where its samples do, at q(z|x), and then move towards p(z|x). The difference of the two is what is missed.
+Both are too low in expectation. With few effective samples, the standard error of importance sampling is too optimistic; the chains of
+annealed importance sampling start where its samples do, at q(z|x), and then move towards p(z|x). The difference is what it misses.
 """
 
 import os
@@ -39,7 +39,7 @@ def compare(args):
 
 
 def table(names, estimates, seconds):
-    """Returns estimates of log p(x) of the same examples, and by how much the second is above the first, as text."""
+    """Returns estimates of log p(x) of the same examples, and how far the second is above the first, as text."""
     lines = [f"Mean log p(x) of {len(estimates[0].log_likelihood)} examples, in nats, with the standard error of its draws:\n"]
     lines += [f"{'':36} {'log p(x)':>10} {'error':>8} {'effective, median':>18} {'least':>7} {'seconds':>8}"]
     for name, e, s in zip(names, estimates, seconds, strict=True):
@@ -56,7 +56,9 @@ def parse(argv):
     """Returns the flags."""
     parser = flags.Parser(prog="python -m training.findings.annealed", description=__doc__.splitlines()[0])
     parser.add_argument("run", type=flags.path, help="run folder")
-    parser.add_argument("--examples", type=flags.at_least(1), default=100, help="the first so many test examples (default: %(default)s)")
+    parser.add_argument(
+        "--examples", type=flags.at_least(1), default=100, help="number of test examples, from the first (default: %(default)s)"
+    )
     parser.add_argument("--samples", type=flags.at_least(1), default=5000, help="importance samples for each (default: %(default)s)")
     parser.add_argument("--chains", type=flags.at_least(1), default=8, help="annealed chains for each (default: %(default)s)")
     parser.add_argument("--temperatures", type=flags.at_least(1), default=100, help="steps of a chain (default: %(default)s)")

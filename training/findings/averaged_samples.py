@@ -1,12 +1,12 @@
-"""What happens to the bound when z is the average of the components' draws instead of a draw of one component.
+"""What happens to the bound when z is the average of the components' draws instead of a draw from one component.
 
     python -m training.findings.averaged_samples
 
-A likelihood of -74 nats for MNIST with three posterior components (the GMMpVAE paper, Table 1) is what this mistake would give. Where
-z = sum_m pi_m z_m has the variance sigma^2 / M and the divergence is charged at sigma^2, a linear-Gaussian model with a signal-to-noise
+An ELBO of -74 nats for MNIST with three posterior components (the GMMpVAE paper, Table 1) is what this mistake would give. If
+z = sum_m pi_m z_m has variance sigma^2 / M but the divergence is computed for sigma^2, a linear-Gaussian model with a signal-to-noise
 ratio a in each of n latents exceeds its exact log p(x) by (n / 2) ln[(1 + a) / (1 + a / M)], which tends to (n / 2) ln M. The
-paper's gains for M = 2 and 3 stand in the ratio 1.6 to 1.8; ln 3 / ln 2 = 1.58. That the paper made this mistake is a hypothesis: no
-code of it is public.
+ratio of the paper's gains for M = 3 and 2 is 1.5 to 1.8; ln 3 / ln 2 = 1.58. That the paper made this mistake is a hypothesis: its code
+is not public.
 """
 
 import math
@@ -39,7 +39,7 @@ def averaged(num_components):
 
 
 def model_of(posterior):
-    """Returns a VAE with the exact decoder x = sqrt(a) z + noise, and an affine encoder to be trained."""
+    """Returns a VAE with the exact decoder x = sqrt(a) z + noise, and an affine encoder to train."""
 
     def affine(num_inputs, num_outputs):
         return keras.Sequential([keras.Input((num_inputs,)), keras.layers.Dense(num_outputs, kernel_initializer="zeros")])
@@ -69,11 +69,11 @@ def excess(posterior, x, exact):
 
 def main():
     """Prints the table and returns the exit status."""
-    tf.get_logger().setLevel("ERROR")  # each model is traced once, and TensorFlow warns of the sum
+    tf.get_logger().setLevel("ERROR")  # each model is traced once, but TensorFlow warns about the total
     keras.utils.set_random_seed(0)
     x, exact = examples()
     print(f"Linear-Gaussian model, n = {LATENTS} latents, signal-to-noise ratio a = {RATIO:g}, exact log p(x) {exact.mean():.3f} nats.")
-    print("How far the trained bound lies above it, in nats; a bound never does:\n")
+    print("How far the trained bound lies above it, in nats; a valid bound never does:\n")
     print(f"{'M':>3} {'a draw of q':>12} {'averaged draws':>15} {'(n/2) ln[(1+a)/(1+a/M)]':>25} {'(n/2) ln M':>11}")
     for m in (1, 2, 3):
         right, wrong = (excess(posterior, x, exact) for posterior in (vm.NormalMixturePosterior(m), averaged(m)))

@@ -2,8 +2,8 @@
 
     python -m training.findings.mean_bound
 
-The GMMpVAE paper charges sum_k w_k KL(q || p_k) (Eq. 18 and 22), an upper bound of KL(q || p). At its optimum each component fits the
-whole aggregate posterior by itself. So K pseudo-inputs are worth one, which is what the paper's Figure 3 finds surprising. Tighter
+The GMMpVAE paper uses sum_k w_k KL(q || p_k) (Eq. 18 and 22), an upper bound on KL(q || p). At its optimum each component fits the
+whole aggregate posterior by itself, so that K pseudo-inputs are worth one: the surprising result in the paper's Figure 3. Tighter
 bounds in closed form do not collapse.
 """
 
@@ -46,7 +46,7 @@ def fit_prior(divergence, z, steps=STEPS):
 def main():
     """Prints the table and returns the exit status."""
     z = np.random.default_rng(0).choice(CLUSTERS, 500) + NOISE * np.random.default_rng(1).standard_normal(500)
-    print(f"Posteriors N(z, {POSTERIOR_SCALE}^2) around {CLUSTERS}, and the two components of a prior that is fitted to them:\n")
+    print(f"Posteriors N(z, {POSTERIOR_SCALE}^2) around {CLUSTERS}, and the two components of a prior fitted to them:\n")
     print(f"{'divergence':20} {'means':>18} {'standard deviations':>24}")
     for name in ("MeanBound", "SoftminBound", "ComponentSoftmin", "Variational", "MonteCarlo"):
         keras.utils.set_random_seed(0)

@@ -1,12 +1,12 @@
-"""The MoG-VAE paper's toy, held against quadrature: which of a mixture posterior and a mixture prior comes closer to the truth.
+"""The MoG-VAE paper's toy, measured by quadrature: which of a mixture posterior and a mixture prior comes closer to the truth.
 
     python -m training.reproduce mog_toy --seeds 0 1 2 3 4
 
 For each preset and seed: the ELBO, the exact log p(y) of the learned decoder, and KL(q || exact posterior of the learned decoder), all
-over the test examples and by quadrature; and E log p(y) over the process itself, which has no noise of test examples. The ELBO is drawn
-too, and has to agree. Two more models have the true decoder and train their encoder alone: what could q do, if the decoder were right?
-The figure, of the first seed, shows decoders, densities of y, and posteriors, at values of y inside the data and
-at the paper's own 1 and -3, which are not: P(y > 0.6) is about 1e-5.
+over the test examples and by quadrature; and E log p(y) over the process itself, without the noise of test examples. An estimate of the
+ELBO by draws has to agree. Two more models have the true decoder and train only their encoder: what could q do, if the decoder were right?
+The figure, for seed 0, shows decoders, densities of y, and posteriors at values of y inside the data and at the paper's own 1 and -3,
+which are outside: P(y > 0.6) is about 1e-5.
 """
 
 import datetime
@@ -29,7 +29,7 @@ DRAWS = 200  # of the ELBO, for each example
 
 
 def fit(preset, data, seed, epochs=None, change=None):
-    """Returns the trained model of a preset, or of what `change` makes of it, after the preset's own number of epochs by default."""
+    """Returns the trained model of a preset, or its model after `change`, trained for the preset's number of epochs by default."""
     keras.utils.set_random_seed(seed)
     experiment = PRESETS[preset].build(data)
     model = change(experiment.model) if change else experiment.model
@@ -42,7 +42,7 @@ def fit(preset, data, seed, epochs=None, change=None):
 
 
 def figures_of(model, data, seed):
-    """Returns the figures of a trained model over the test examples, exact by quadrature; the ELBO is drawn too, and has to agree."""
+    """Returns the figures of a trained model over the test examples, exact by quadrature; the ELBO by draws has to agree."""
     y = data.test.x
     parts, exact = quadrature.exact_parts(model, y), quadrature.exact_log_likelihood(model, y)
     drawn = bound_parts(model, np.repeat(y, DRAWS, 0), 20_000, seed)["elbo"].astype("float64").reshape(len(y), DRAWS)
@@ -69,14 +69,14 @@ def figures_of(model, data, seed):
 
 
 def modes(densities):
-    """Returns the number of local maxima of densities on a grid [N, G], of more than a hundredth of the highest."""
+    """Returns the number of local maxima of densities on a grid [N, G], above a hundredth of the highest."""
     middle = densities[:, 1:-1]
     is_mode = (middle > densities[:, :-2]) & (middle >= densities[:, 2:]) & (middle > 0.01 * middle.max(axis=1, keepdims=True))
     return is_mode.sum(axis=1).tolist()
 
 
 def row_of(preset, model, data, seed, epochs, command, seconds, stopped, settings=None):
-    """Returns the row of a trained model, as in `training.record`, without its verdict; `settings` go beyond the preset's flags."""
+    """Returns the row of a trained model, as in `training.record`, without its verdict; `settings` are added to the preset's flags."""
     return {
         "preset": preset,
         "arguments": {flag.name: flag.default for flag in PRESETS[preset].flags()} | (settings or {}),
@@ -95,7 +95,7 @@ def row_of(preset, model, data, seed, epochs, command, seconds, stopped, setting
 
 
 def verdict(rows, row, plain):
-    """Returns what measured rows say of the paper: E log p(y) beside the truth's, and against `plain`, a plain VAE's rows, seed by seed."""
+    """Returns the verdict on measured rows: E log p(y) compared with the truth's, and with `plain`, a plain VAE's rows, seed by seed."""
     if "decoder" in row.flags:
         return "not comparable: the decoder is the true one, only the encoder is trained"
     key = "expected_log_likelihood"
@@ -110,7 +110,7 @@ def verdict(rows, row, plain):
 
 
 def at_the_truth(model):
-    """Returns the VAE of a model's other parts around the true decoder f(Phi(z)), which is not trained."""
+    """Returns a VAE with a model's other parts around the true decoder f(Phi(z)), which is not trained."""
 
     class TrueDecoder(keras.layers.Layer):
         def call(self, z):

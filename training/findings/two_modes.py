@@ -1,10 +1,10 @@
-"""The CP-VAE paper's two modes: which models recover them, held against the true density.
+"""The CP-VAE paper's two modes: which models recover them, compared with the true density.
 
     python -m training.reproduce cp_vae_toy
 
-For each model: E log p(x) over the true density, exact by quadrature over the learned decoder, and the Wasserstein-1 distance between as
-many samples as the paper's and the true density. Samples of a CP-VAE draw c from the aggregate posterior q(c) and from its uniform p(c),
-as in the paper's Figure 4.
+For each model: E log p(x) over the true density, exact by quadrature over the learned decoder, and the Wasserstein-1 distance between the
+true density and as many samples as the paper's. Samples of a CP-VAE have c drawn from the aggregate posterior q(c), and from its uniform
+p(c), as in the paper's Figure 4.
 """
 
 import statistics
@@ -24,7 +24,7 @@ SAMPLES = 50_000
 
 
 def samplers(model):
-    """Returns the models whose samples are compared, by the law of their c: the one that the sampler draws from comes first."""
+    """Returns the models whose samples are compared, by the distribution of c; that of the model's own sampler comes first."""
     if not isinstance(model, CPVAE):
         return {"prior": model}
     parts = {name: getattr(model, name) for name in ("encoder", "decoder", "prior", "likelihood", "heads")}
@@ -32,7 +32,7 @@ def samplers(model):
 
 
 def samples(model, n=SAMPLES, seed=0):
-    """Returns draws of x, [n]; the model's likelihood has the decoder's output as mean."""
+    """Returns draws of x, [n]; the decoder's output is the mean of the likelihood."""
     mean = model.sample(n, seed=seed)
     return np.asarray(model.likelihood.draw(mean, np.random.default_rng(seed).standard_normal(mean.shape).astype("float32")))[:, 0]
 
@@ -66,7 +66,7 @@ def measure(run, measured, row, out):
 
 
 def verdict(group):
-    """Returns what the rows of one model say of the paper's figure."""
+    """Returns the verdict on the rows of one model, given the paper's figure."""
     means = {key: statistics.mean(row[key] for row in group) for key in ("expected_log_likelihood", "wasserstein")}
     says = f"E log p(x) {means['expected_log_likelihood']:.4f}, of {two_modes_expected_log_density():.4f} for the true density"
     other = [row["samplers"]["uniform"] for row in group if "uniform" in row["samplers"]]

@@ -1,1 +1,1 @@
-"""The papers' tables: their rows, what was measured of each, verdicts, and the pages that show them."""
+"""The papers' tables: their rows, measured rows, verdicts, and the pages that show them."""

@@ -11,10 +11,10 @@ OTHER_SPLIT = "not comparable: the paper's split of Omniglot is another"
 CP_MNIST, CP_OMNIGLOT = {10: 84.76, 150: 86.84, 500: 88.63}, {50: 114.31, 500: 114.14}  # -ELBO by K
 CP_10 = {10: CP_MNIST[10]}
 CP_ACCURACY = {10: {"cluster_accuracy": 0.946}}  # beside its Figure 7
-# As the GMMpVAE paper quotes them: Tomczak & Welling's, and Burda et al.'s of two stochastic layers.
+# As the GMMpVAE paper quotes them: Tomczak & Welling's, and Burda et al.'s with two stochastic layers.
 VAMP_LIKELIHOOD, IWAE_LIKELIHOOD = {"log_likelihood": -82.38}, {"log_likelihood": -82.90}
 UMAP = {"pretraining": 20, "start": "umap"}
-HELD = {  # ten categories that start from a mixture on a UMAP of latents: held as they start or free, with two p(c)
+HELD = {  # ten categories initialised from a mixture on a UMAP of latents: held as initialised or freed, with two p(c)
     "cp_held10": {**UMAP, "category_prior": "learned", "hold_categories": -1},
     "cp_held_paper10": {**UMAP, "category_prior": "paper", "hold_categories": -1},
     "cp_freed10": {**UMAP, "category_prior": "learned", "hold_categories": 30},
@@ -22,8 +22,8 @@ HELD = {  # ten categories that start from a mixture on a UMAP of latents: held 
 }
 HELD_SETTINGS = {"epochs": 300}
 
-# Its CP rows with the paper's p(c), and with others: the paper's is uniform in the bound and the aggregate posterior in the sampler,
-# that of `cp_uniform` is uniform in both.
+# Its CP rows have the paper's p(c), or others: the paper's is uniform in the bound and the aggregate posterior in the sampler, that of
+# `cp_uniform` is uniform in both.
 TABLE1 = Table(
     "cp_vae_table1",
     (
@@ -72,7 +72,7 @@ def measure_two_modes(train, row, seed, args):
 
 
 def verdict_on_two_modes(rows, row, beside):
-    """Returns what measured rows say of the paper's figure."""
+    """Returns the verdict on measured rows, given the paper's figure."""
     return two_modes.verdict(rows)
 
 

@@ -1,19 +1,19 @@
-"""The figures that are measured: how tables show each, and how it is held against a paper's."""
+"""The figures that are measured: how tables show each, and how it is compared with a paper's."""
 
 from typing import NamedTuple
 
-DIGITS = 2  # after the point, where neither a figure nor its table has its own
+DIGITS = 2  # decimals, unless a figure or its table has its own
 
 
 class Comparison(NamedTuple):
-    """How a figure is held against a paper's.
+    """How a figure is compared with a paper's.
 
     Attributes:
-        title: What it is called in a sentence.
-        margin: How near is the same, where two standard deviations over seeds are not more.
-        better: Sign of a difference that is a better one; 0 where only near is right.
-        unit: What a difference is counted in.
-        shown: Sign by which it is shown.
+        title: Its name in a sentence.
+        margin: Difference that counts as equal, unless two standard deviations over seeds are larger.
+        better: Sign of a difference that is an improvement; 0 if none is.
+        unit: Unit of a difference.
+        shown: Sign with which it is shown.
         is_part: Whether it is a part of another figure, which decides.
     """
 
@@ -30,8 +30,8 @@ class Figure(NamedTuple):
 
     Attributes:
         column: Heading of its column.
-        digits: Its digits after the point; None for those of the table.
-        comparison: How it is held against a paper's; None where it is not.
+        digits: Its number of decimals; None for that of the table.
+        comparison: How it is compared with a paper's, or None.
     """
 
     column: str
@@ -39,7 +39,7 @@ class Figure(NamedTuple):
     comparison: Comparison | None = None
 
     def text(self, value, digits=DIGITS):
-        """Returns a value of it with its own digits, or else so many."""
+        """Returns a value of it as text, with its own number of decimals or else `digits`."""
         return f"{value:.{digits if self.digits is None else self.digits}f}"
 
 
@@ -59,7 +59,7 @@ FURTHER = {
     "wasserstein": Figure("Wasserstein-1 of samples"),
     "cluster_accuracy": Figure("cluster accuracy", 3, Comparison("accuracy", 0.01, 1)),
 }
-IMAGES = {  # of autoencoders, by the images that they make
+IMAGES = {  # of autoencoders, from their images
     "fd_reconstruction": Figure("FD of reconstructions"),
     "fd_generation": Figure("FD of samples"),
     "precision": Figure("precision", 3),

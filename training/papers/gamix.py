@@ -1,4 +1,4 @@
-"""The ablation of GAMIX-VAE: the arms of its claims on faces of 64x64, at equal networks and steps; the paper has no figures."""
+"""The ablation of GAMIX-VAE: its arms on 64x64 faces, with equal networks and steps; the paper has no figures."""
 
 import statistics
 
@@ -12,9 +12,9 @@ SAMPLERS = {"standard": "N(0, I), the paper's sampler", "moments": "the aggregat
 
 
 def verdict(rows, row, beside):
-    """Returns what measured rows say of the paper's claim, nearer and sharper faces than those of the plain VAE by the same sampler.
+    """Returns the verdict on the paper's claim: faces nearer to the real ones, and sharper, than the plain VAE's by the same sampler.
 
-    `reproduced` where both are so by each sampler, `worse` where neither is so by the paper's, else `not comparable`.
+    `reproduced` if both hold for each sampler, `worse` if neither holds for the paper's, else `not comparable`.
     """
     plain = [r for r in beside if r.get("row") == "vae"]
     if row.name == "vae":

@@ -20,11 +20,11 @@ GMMP = {  # -ELBO, RE and KL for K = 100, 500 and 1,000
     ("conv", 3): ((71.10, 45.74, 25.36), (70.61, 45.15, 25.46), (70.79, 45.28, 25.51)),
     ("pixel", 3): ((67.88, 41.31, 26.57), (67.46, 40.83, 26.63), (67.58, 40.93, 26.65)),
 }
-PROTOCOL = {"warm_up": 200, "patience": 100, "epochs": 5000}  # of baselines whose presets have another paper's protocol
+PROTOCOL = {"warm_up": 200, "patience": 100, "epochs": 5000}  # for baselines whose presets have another paper's protocol
 
 
 def gmmp_rows(preset, decoder, m, k, elbo=None, stated=MappingProxyType({})):
-    """Returns two rows of a GMMpVAE: with the paper's own bound of the divergence, and with the Monte Carlo estimate."""
+    """Returns two rows of a GMMpVAE: with the paper's own bound on the divergence, and with the Monte Carlo estimate."""
     flags = {"num_posterior_components": m, "num_pseudo_inputs": k, "decoder": decoder}
     caveat = NO_BOUND if m > 1 and elbo is not None else None
     bounds = {"": "mean", "_mc": "mc"}
@@ -32,7 +32,7 @@ def gmmp_rows(preset, decoder, m, k, elbo=None, stated=MappingProxyType({})):
 
 
 def table1_rows():
-    """Returns the rows of Table 1, with rows that the paper quotes: IWAE in its Table 2, of two stochastic layers."""
+    """Returns the rows of Table 1, and rows that the paper quotes, such as IWAE with two stochastic layers in its Table 2."""
     rows = [
         Row("vae", "vae_mnist", {"init": "he"}, -93.89, stated={"reconstruction": -65.80, "kl": 28.10}, settings=PROTOCOL),
         Row("vp500", "vamp_mnist", {"num_components": 500, "init": "he"}, stated=VAMP_LIKELIHOOD, settings=PROTOCOL),
@@ -48,7 +48,7 @@ def table1_rows():
 def frey_faces_rows():
     """Returns GMMpVAEs of the Frey faces; the paper's Table 4 has one of them, with a pixel decoder, M = 3 and K = 500.
 
-    Those with K = 20 are for two cores.
+    Those with K = 20 are small enough for two cores.
     """
     stated = {("pixel", 3): -1685.62}
     rows = [row for d in ("mlp", "pixel") for m in (1, 2, 3) for row in gmmp_rows("gmmp_frey_faces", d, m, 500, stated.get((d, m)))]

@@ -1,4 +1,4 @@
-"""The toy of the MoG-VAE paper: its models, and two of them around the true decoder, which train their encoder alone."""
+"""The toy of the MoG-VAE paper: its models, and two of them around the true decoder, where only the encoder is trained."""
 
 from export.shell.later import Later
 from training.papers.row import Row
@@ -11,12 +11,12 @@ PRESETS = (PLAIN, "mog_posterior_toy", "mog_prior_toy")
 
 
 def measure(train, row, seed, args):
-    """Returns a row by quadrature, after a training of its own."""
+    """Trains a row by itself, and returns it measured by quadrature."""
     return mog_toy.measure(row, seed, args.epochs, args.out)
 
 
 def verdict(rows, row, beside):
-    """Returns what measured rows say of the paper: E log p(y) beside the truth's, and against the plain VAE of the same seed."""
+    """Returns the verdict on measured rows: E log p(y) compared with the truth's, and with that of the plain VAE of the same seed."""
     return mog_toy.verdict(rows, row, [r for r in beside if r.get("row") == PLAIN != row.name])
 
 

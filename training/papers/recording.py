@@ -1,4 +1,4 @@
-"""Puts measured rows into the tables."""
+"""Adds measured rows to the tables."""
 
 from export.storage.files import write_json
 from export.storage.locks import locked
@@ -9,7 +9,7 @@ from training.papers.verdicts import judged
 
 
 def record(row, name, out=None):
-    """Puts a row into a table, in the place of an earlier one of the same experiment, and writes the judged NAME.json and NAME.md."""
+    """Adds a row to a table, or replaces an earlier one of the same experiment, and writes NAME.json and NAME.md with verdicts."""
     out, table = writable(out), table_named(name)
     with locked(out, waits=True):
         rows = judged(table, place(known_rows(name, out), with_paper(row, name)))

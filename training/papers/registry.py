@@ -1,4 +1,4 @@
-"""The papers' tables by their names, and the rows that measured ones stand for."""
+"""The papers' tables by name, and the rows that measured ones reproduce."""
 
 from training.papers import cp_vae, gamix, gmmp_vae, mog_vae, regularized
 from training.papers.table import Table
@@ -17,19 +17,19 @@ TABLES = {
 
 
 def table_named(name):
-    """Returns a paper's table, or one without rows for measured ones that no paper names."""
+    """Returns a paper's table, or an empty one for measured rows that no paper has."""
     return TABLES.get(name, Table(name))
 
 
 def row_named(table, measured):
-    """Returns the row of a table that a measured row, with `preset` and `arguments`, stands for on any data; None if there is none."""
-    stands_for = measured["preset"], as_run(measured["preset"], measured["arguments"])
-    same = [row for row in table_named(table).rows if (row.preset, row.arguments()) == stands_for]
+    """Returns the row of a table that a measured row, with `preset` and `arguments`, reproduces on any data, or None."""
+    settings = measured["preset"], as_run(measured["preset"], measured["arguments"])
+    same = [row for row in table_named(table).rows if (row.preset, row.arguments()) == settings]
     return same[0] if same else None
 
 
 def with_paper(measured, table):
-    """Returns a measured row with the name and the figure of the paper's row that it stands for, and its hours."""
+    """Returns a measured row with the name and the figures of the paper's row that it reproduces, and its hours."""
     row = row_named(table, measured)
     figures = {f"paper_{name}": value for name, value in row.stated.items()} if row else {}
     named = {"row": row.name, "paper_elbo": row.paper_elbo, **figures} if row else {}

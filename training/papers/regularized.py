@@ -15,12 +15,12 @@ OWN_CLOCKS = "not comparable: clocks of our own, not the code's scaled to the le
 
 
 def own_clocks(r):
-    """Returns the flags of a MaskAAE whose mask and learning rates go by R steps, however long the run is."""
+    """Returns the flags of a MaskAAE whose schedules of mask and learning rates last R and 5 R steps, however long the run is."""
     return {"growth_steps": r, "decay_steps": 5 * r}
 
 
 def rae_row(name, preset, flags, reconstruction, generation):
-    """Returns a row with a paper's FIDs by the names of our figures; that of reconstructions may be None."""
+    """Returns a row with a paper's FIDs under the names of our figures; that of reconstructions may be None."""
     fids = {"fd_generation": generation} if reconstruction is None else {"fd_reconstruction": reconstruction, "fd_generation": generation}
     return Row(name, preset, flags, stated=fids, features="lenet")
 
@@ -43,12 +43,12 @@ RAE_ROWS = (
 
 
 def verdict_on_generation(rows, row, beside):
-    """Returns what measured rows say of a paper's FID: over other features, it is not held against ours; ranks are.
+    """Returns the verdict on a paper's FID: as its features differ, it is not compared with ours, but ranks are.
 
     Args:
-        rows: Measured rows that differ by their seed alone.
+        rows: Measured rows that differ only in their seed.
         row: The `Row` of the paper's table.
-        beside: All rows of the table, of the same data, and as finished as these.
+        beside: All rows of the table on the same data, finished or not as these are.
     """
     from scipy.stats import kendalltau
 
@@ -63,7 +63,7 @@ def verdict_on_generation(rows, row, beside):
 
 
 # The slides' Table 3 on MNIST, with networks that two cores can train; FID over Inception there, FD-lenet here.
-# Rows with a single FID are of their Table 1, by other authors and not on one scale with Table 3.
+# Rows with a single FID are from their Table 1, by other authors and not on the scale of Table 3.
 RAE_TABLE = Table(
     "rae_table_mnist",
     RAE_ROWS,
@@ -79,10 +79,10 @@ RAE_TABLE = Table(
 
 
 def mask_rows():
-    """Returns rows of synthetic data of 8 and 16 dimensions: latents that are used, and their correlation.
+    """Returns rows on synthetic data of 8 and 16 dimensions: latents in use, and their correlation.
 
-    MaskAAE is there by the code's clocks, scaled by the run's length, and by others: `_r75` and so on.
-    Nothing masks latents of a WAE: that it uses all of them is no figure to reproduce.
+    MaskAAE has the code's clocks, scaled to the run's length, or others: `_r75` and so on.
+    Nothing masks the latents of a WAE: that it uses all of them is not a figure to reproduce.
     """
     figures8, figures16 = {"active_dimensions": 9, "nac": 0.030}, {"active_dimensions": 16, "nac": 0.013}
     sixteen = {"dataset": "manifold16", "stated": figures16}

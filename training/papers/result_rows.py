@@ -1,4 +1,4 @@
-"""The measured rows of a table: which of them are one experiment's, and where they are kept."""
+"""The measured rows of a table: which of them belong to one experiment, and where they are kept."""
 
 import functools
 import re
@@ -14,23 +14,23 @@ VERDICTS = ("reproduced", "better", "worse", "not comparable", "not a valid boun
 
 
 def portable(command):
-    """Returns a command without the flags that name places on one machine, or a split: a row is judged on the test set whatever it says."""
+    """Returns a command without the flags for paths on one machine, or for a split: a row is always evaluated on the test set."""
     flag = "--(data-dir|run-dir|out|split)"
     return re.sub(rf" {flag}[ =]('[^']*'|\S+)| '{flag}=[^']*'| --resume", "", command)
 
 
 def experiment(row):
-    """Returns what rows of one experiment have in common, whatever their seed; a row may be older than some of its preset's flags."""
+    """Returns what rows of one experiment share, whatever their seed; a row may be older than some of its preset's flags."""
     return row["preset"], sorted(as_run(row["preset"], row["arguments"]).items()), row["dataset"]
 
 
 def is_finished(row):
-    """Returns whether a measured row was stopped by early stopping on validation data or at its protocol's maximum of epochs."""
+    """Returns whether a measured row was stopped by early stopping on validation data or at its protocol's maximum number of epochs."""
     return row.get("stopped") in ("early", "maximum")
 
 
 def repeats(rows):
-    """Returns lists of rows that differ by their seed alone, finished ones apart from others."""
+    """Returns lists of rows that differ only in their seed, with finished and unfinished ones apart."""
     groups = {}
     for row in rows:
         groups.setdefault((str(experiment(row)), is_finished(row)), []).append(row)
@@ -38,7 +38,7 @@ def repeats(rows):
 
 
 def place(rows, row):
-    """Returns rows with one more, in the place of an earlier one of the same experiment and seed."""
+    """Returns rows with one added, or put in place of an earlier one of the same experiment and seed."""
     same = [i for i, old in enumerate(rows) if (experiment(old), old["seed"]) == (experiment(row), row["seed"])]
     at = same[0] if same else len(rows)
     return [*rows[:at], row, *rows[at + 1 :]]
@@ -51,19 +51,19 @@ def written_rows(table, out=None):
 
 
 def known_rows(table, out=None):
-    """Returns the measured rows of a table: those of the project, and those of `out` in their place."""
+    """Returns the measured rows of a table: those of the project, replaced by those of `out`."""
     return functools.reduce(place, written_rows(table, out), [])
 
 
 def writable(out=None):
-    """Returns the folder that results are written to: `out`, or for None that of the project, of which this must be a checkout."""
+    """Returns the folder to write results to: `out`, or for None that of the project, which must be a checkout."""
     if out is None and not (PROJECT / "pyproject.toml").exists():
         raise ValueError(f"Expected --out FOLDER for results, which an installed package does not keep. Received: none, in {PROJECT}")
     return out or RESULTS
 
 
 def has_likelihood(row, samples, examples):
-    """Returns whether a measured row has the log-likelihood of so many test examples, None for all, by so many samples, or none at all."""
+    """Returns whether a row's log-likelihood covers `examples` test examples, None for all, with `samples` samples; true without one."""
     if "num_likelihood_examples" not in row:
         return True
     wanted = min(examples or row["num_examples"], row["num_examples"])

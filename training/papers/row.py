@@ -1,4 +1,4 @@
-"""A row of a paper's table: the preset that stands for it, with which flags, and the paper's figures."""
+"""A row of a paper's table: the preset that reproduces it, its flags, and the paper's figures."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -13,14 +13,14 @@ class Row(NamedTuple):
 
     Attributes:
         name: Its name on the command line.
-        preset: The preset that stands for it.
+        preset: The preset that reproduces it.
         flags: Keywords of the preset, beyond its defaults.
-        paper_elbo: The paper's ELBO in nats, or None where it gives none.
-        caveat: The verdict where the paper's figure is not to be compared with ours, else None.
-        dataset: The data set, where it is not the preset's.
-        stated: Other figures that are stated for the row, by the names under which ours are measured.
-        features: Network whose features judge images, as a flag of `training.train`.
-        settings: Its protocol where it is not the preset's, `epochs`, `warm_up` and `patience`: its paper's, or our own choice.
+        paper_elbo: The paper's ELBO in nats, or None if it gives none.
+        caveat: The verdict if the paper's figure cannot be compared with ours, else None.
+        dataset: The data set, if it is not the preset's.
+        stated: Other figures that are stated for the row, under the names of ours.
+        features: Network for features of images, as the flag of `training.train`.
+        settings: Its protocol, if it is not the preset's, `epochs`, `warm_up` and `patience`: its paper's, or our own choice.
     """
 
     name: str
@@ -49,7 +49,7 @@ class Row(NamedTuple):
 
 
 def by_components(name, preset, figures, caveat=None, stated=MappingProxyType({}), **flags):
-    """Returns a row for each number of components, NAME10 and so on, with its -ELBO, and what else is stated for some of them."""
+    """Returns a row for each number of components, NAME10 and so on, with its -ELBO, and other figures stated for some of them."""
     return [
         Row(f"{name}{k}", preset, {"num_components": k, **flags}, -nll, caveat, stated=stated.get(k, MappingProxyType({})))
         for k, nll in figures.items()

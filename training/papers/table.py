@@ -1,4 +1,4 @@
-"""A table of a paper: its rows, how they are measured, what is said of them, and what is shown."""
+"""A table of a paper: its rows, how they are measured, their verdicts, and what is shown."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -11,7 +11,7 @@ COLUMNS = (*(name for name in FIGURES if name not in (*PARTS, "seconds_per_epoch
 
 
 class Headline(NamedTuple):
-    """A line of the README: what it is called, the row of the table, and the figures that say most of it."""
+    """A line of the README: its title, the row of the table, and its main figures."""
 
     system: str
     row: str
@@ -19,7 +19,7 @@ class Headline(NamedTuple):
 
 
 def from_run(train, row, seed, args):
-    """Returns a row as its run was evaluated."""
+    """Trains a row and returns it as its run was evaluated."""
     _, measured = train()
     return measured
 
@@ -31,14 +31,14 @@ class Table(NamedTuple):
         name: Its name on the command line, and that of its files in `training/results`.
         rows: Its rows, in the order in which they are trained.
         measure: Function of `train`, a row, a seed and the command line's `args` that returns the measured row; `train()` trains the row,
-            or goes on with it, and returns its run folder and the row as it was evaluated.
-        verdict: Function of measured rows that differ by their seed alone, their `Row`, and all measured rows of the table that are of the
-            same data and as finished as these; returns one of `result_rows.VERDICTS`, a colon, and a sentence.
-        settings: Flags that it shows beside those that all tables do.
-        columns: Figures that it shows, by their names in `figures.FIGURES`, and the paper's where they are stated; "paper" for a preset's
-            words on the paper's row. One that no row has makes no column. A full table has all bounds too.
-        digits: Digits of the figures that have none of their own.
-        is_of_one_dataset: Whether its figures are of one data set alone.
+            or resumes it, and returns its run folder and the row as it was evaluated.
+        verdict: Function of measured rows that differ only in their seed, their `Row`, and all measured rows of the table on the same
+            data, finished or not as these are; returns one of `result_rows.VERDICTS`, a colon, and a sentence.
+        settings: Flags that it shows besides those that all tables show.
+        columns: Figures that it shows, by their names in `figures.FIGURES`, and the paper's if they are stated; "paper" for the preset's
+            description of the paper's row. A figure that no row has gets no column. A full table has all bounds too.
+        digits: Number of decimals of figures without their own.
+        is_of_one_dataset: Whether its figures are for one data set alone.
         headlines: Its lines in the README.
     """
 
@@ -53,5 +53,5 @@ class Table(NamedTuple):
     headlines: tuple[Headline, ...] = ()
 
     def by_name(self):
-        """Returns its rows by their names."""
+        """Returns its rows by name."""
         return {row.name: row for row in self.rows}

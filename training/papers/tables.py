@@ -19,16 +19,16 @@ MARKED = re.compile(r"(<!-- (results|headlines|benchmark|checks): (\w+) -->\n).*
 
 
 def results(name):
-    """Returns the rows of `training/results/NAME.json` as a Markdown table, nats, higher is better.
+    """Returns the rows of `training/results/NAME.json` as a Markdown table, in nats, higher is better.
 
-    Rows that differ by their seed alone are one line: mean ± standard deviation over seeds. A single row has the standard error over
+    Rows that differ only in their seed share a line: mean ± standard deviation over seeds. A single row has the standard error over
     test examples.
     """
     return markdown(table_named(name), read_rows(RESULTS / f"{name}.json"))
 
 
 def headlines(name):
-    """Returns the headlines of tables, those whose rows were measured, as a Markdown table with what the papers state of them."""
+    """Returns the headlines of tables whose rows were measured as a Markdown table, with the papers' figures."""
     lines = [["system", "table, row", "epochs", "seeds", "the paper's", "here", "verdict"], ["---"] * 7]
     for table in HEADLINES[name].values():
         groups = repeats(read_rows(RESULTS / f"{table.name}.json")) if table.headlines else []
@@ -38,7 +38,7 @@ def headlines(name):
 
 
 def headline(table, group, keys):
-    """Returns the cells of a line: epochs, seeds, some figures of the paper's row and of repeated ones, and the verdict on these."""
+    """Returns the cells of a line: epochs, seeds, figures of the paper's row and of the repeated ones, and the verdict."""
     row = group[0]
     papers = [f"{paper_s(key)} {stated(row, key)}" for key in keys if f"paper_{key}" in row]
     ours = [f"{FIGURES[key].column} {figure(table, group, key)}" for key in keys]
@@ -53,7 +53,7 @@ def as_table(lines):
 
 
 def markdown(table, rows, is_full=False):
-    """Returns measured rows as a Markdown table, and unfinished ones as another under it; full ones have hours and commands too."""
+    """Returns measured rows as a Markdown table, with unfinished ones in another below it; full tables also have hours and commands."""
     finished, unfinished = ([row for row in rows if is_finished(row) == which] for which in (True, False))
     of = lambda some: [lines_of(table, some, is_full)] if some else []  # noqa: E731
     return "\n\n".join([*of(finished), *([UNFINISHED] if unfinished else []), *of(unfinished)])
@@ -69,7 +69,7 @@ def lines_of(table, rows, is_full):
 
 
 def footnotes(rows):
-    """Returns a line for each reason for which figures of measured rows are `invalid`: a fault that was found after they were measured."""
+    """Returns a line for each reason for which figures of measured rows are `invalid`: faults found after they were measured."""
     figures = {}
     for key, reason in {item: None for row in rows for item in row.get("invalid", {}).items()}:
         figures.setdefault(reason, []).append(f"`{key}`")
@@ -77,12 +77,12 @@ def footnotes(rows):
 
 
 def mark(rows, key=None):
-    """Returns a mark where a figure of rows is invalid; for no key, where any of their figures is."""
+    """Returns a mark if a figure of rows is invalid, or without a key if any of their figures is."""
     return f" {INVALID}" if any(key in row["invalid"] if key else row["invalid"] for row in rows if "invalid" in row) else ""
 
 
 def cells(table, group, rows, is_full):
-    """Returns the cells of a line by the names of their columns, None where the table has no such column."""
+    """Returns the cells of a line by column name, None if the table has no such column."""
     row, has = group[0], lambda key: any(other.get(key) is not None for other in rows)
     settings = [f"{key}={value}" for key, value in row["arguments"].items() if key in SETTINGS + table.settings]
     ours = lambda keys: {FIGURES[key].column: figure(table, group, key) for key in keys if has(key)}  # noqa: E731
@@ -128,7 +128,7 @@ def stated_elbo(row):
 
 
 def figure(table, rows, key):
-    """Returns a figure of repeated rows, or of a single one, with its spread; a dash where a row has none."""
+    """Returns a figure of repeated rows, or of a single one, with its spread; a dash if a row has none."""
     if any(key not in row for row in rows):
         return "-"
     values, text = [row[key] for row in rows], lambda value: FIGURES[key].text(value, table.digits)
@@ -137,7 +137,7 @@ def figure(table, rows, key):
 
 
 def benchmark(name):
-    """Returns the table of `training/results/benchmarks/NAME.json`, with what made it."""
+    """Returns the table of `training/results/benchmarks/NAME.json`, with its command, machine and versions."""
     file = RESULTS / "benchmarks" / f"{name}.json"
     measured = BENCHMARK.check(file, read_json(file))
     machine, versions = measured["machine"], measured["versions"]
@@ -148,7 +148,7 @@ def benchmark(name):
 
 
 def checks(name):
-    """Returns the rows of `training/results/NAME.json`, each a check with how often it went well, as a Markdown table."""
+    """Returns the rows of `training/results/NAME.json`, each a check and how often it passed, as a Markdown table."""
     rows = [["what", "went well", "of", "largest difference", "command", "date"], ["---"] * 6]
     for row in read_rows(RESULTS / f"{name}.json", CHECK):
         largest = "-" if row["largest_difference"] is None else f"{row['largest_difference']:.1e}"
@@ -157,7 +157,7 @@ def checks(name):
 
 
 def with_tables(text):
-    """Returns a text whose marked places hold the tables that they name."""
+    """Returns a text with the tables that its marked places name."""
     kinds = {"results": results, "headlines": headlines, "benchmark": benchmark, "checks": checks}
     return MARKED.sub(lambda match: f"{match[1]}{kinds[match[2]](match[3])}\n{match[4]}", text)
 
@@ -174,7 +174,7 @@ def pages():
 
 
 def rewrite(folder):
-    """Judges the rows of a folder of results anew, and writes each TABLE.json and TABLE.md; raises `FileNotFoundError` if there is none."""
+    """Judges the rows of a folder of results, and writes each TABLE.json and TABLE.md; raises `FileNotFoundError` if there is none."""
     found = {file: table for name, table in TABLES.items() if (file := folder / f"{name}.json").exists()}
     if not found:
         raise FileNotFoundError(f"Expected a folder with TABLE.json, one of {', '.join(TABLES)}. Received: {folder}, without any")

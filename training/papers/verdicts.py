@@ -11,7 +11,7 @@ OF_U = {"elbo": "paper_bound", "kl": "paper_bound_kl"}  # figures of the ELBO, a
 
 
 def compared(rows, key, paper):
-    """Returns what rows say of one figure: the word of a verdict, a clause of its sentence, and how far off the figure is."""
+    """Returns the comparison of one figure: the word of a verdict, a clause of its sentence, and how far off the figure is."""
     figure, values = FIGURES[key], [row[key] for row in rows if key in row]
     how = figure.comparison
     if len(values) < len(rows):
@@ -26,14 +26,14 @@ def compared(rows, key, paper):
 
 
 def verdict(rows, row, beside=()):
-    """Returns what measured rows of one experiment say of the figures that are stated for it, a word and a sentence.
+    """Returns the verdict on measured rows of one experiment, given the figures stated for it: a word and a sentence.
 
-    `reproduced` where each is within 0.3 nats (or another figure's own margin) or two standard deviations over seeds, whichever is
-    more; `worse` where one of them is worse, `not comparable` where one is not measured, else `better`. The parts of a bound, RE and KL,
-    are said and do not decide. A row that is trained by the GMMpVAE paper's bound is held against its figures by that bound.
+    `reproduced` if each is within 0.3 nats (or another figure's own margin) or two standard deviations over seeds, whichever is larger;
+    `worse` if one of them is worse, `not comparable` if one is not measured, else `better`. The parts of a bound, RE and KL, are given
+    but do not decide. A row trained with the GMMpVAE paper's bound is compared with its figures by that bound.
 
     Args:
-        rows: Measured rows that differ by their seed alone.
+        rows: Measured rows that differ only in their seed.
         row: The `Row` of the paper's table.
         beside: Other rows of the table, on which this verdict does not depend.
     """
@@ -63,13 +63,13 @@ def judged(table, rows):
 
 
 def what(rows, row):
-    """Returns what measured rows of one experiment are: how they were made, for how long, and with how many seeds."""
+    """Returns a description of measured rows of one experiment: how they were trained, for how long, and with how many seeds."""
     seeds = f"{len(rows)} seeds" if len(rows) > 1 else "one seed"
     return f"`{variant(rows[0], row)}`, {epochs_of(rows)} epochs{'' if all(map(is_finished, rows)) else ', unfinished'}, {seeds}"
 
 
 def variant(measured, row):
-    """Returns the preset of a measured row with the flags of its table, others that are not the defaults, and those of its protocol."""
+    """Returns the preset of a measured row with the flags of its table's row, other non-default flags, and those of its protocol."""
     defaults = filled(measured["preset"], {})
     arguments = as_run(measured["preset"], measured["arguments"])
     given = {name: value for name, value in arguments.items() if name in row.flags or value != defaults.get(name, value)}
