@@ -1,4 +1,4 @@
-"""The workers of a job, as TF_CONFIG names them: what each does of a batch, what all must agree in, and what happens when one is gone."""
+"""The workers of a job, as TF_CONFIG names them: their parts of a batch, what they must agree on, and the loss of one of them."""
 
 import contextlib
 import hashlib
@@ -25,20 +25,20 @@ LOST = (
 
 
 class ReplicaSlice(NamedTuple):
-    """The replicas of this worker, `first` up to and without `last`, of `count` over all workers."""
+    """The replicas of this worker, from `first` up to, but not including, `last`, of `count` over all workers."""
 
     first: int = 0
     last: int = 1
     count: int = 1
 
     def rows(self, batch_size):
-        """Returns for each replica of this worker its rows of a batch that divides, [R, batch_size / count]."""
+        """Returns the rows of each replica of this worker in a batch that divides evenly, [R, batch_size / count]."""
         return np.arange(batch_size).reshape(self.count, -1)[self.first : self.last]
 
     def bounds(self, num_examples, batch_size):
-        """Returns where, in N examples in batches, the part of each replica of this worker begins and ends, [batches R, 2].
+        """Returns the start and end of the part of each replica of this worker, in N examples in batches, [batches R, 2].
 
-        The parts of a last batch differ by one example where it does not divide.
+        The parts of a last batch that does not divide evenly differ by one example.
         """
         starts = np.arange(0, num_examples, batch_size)[:, None]
         sizes = np.minimum(batch_size, num_examples - starts)
@@ -47,7 +47,7 @@ class ReplicaSlice(NamedTuple):
 
 
 def check_batch_size(batch_size, strategy):
-    """Raises `ValueError` unless the replicas of several workers have as many examples of a batch each."""
+    """Raises `ValueError` unless the replicas of several workers share a batch evenly."""
     replicas = strategy.num_replicas_in_sync if is_multiworker(strategy) else 1
     nearest = max(1, round(batch_size / replicas)) * replicas
     expected = f"a global batch that {replicas} replicas share evenly: pass --batch-size {nearest}, or use fewer of them"
@@ -58,7 +58,7 @@ def check_tf_config(text=None):
     """Returns the address and the index of this worker, counted from zero, by TF_CONFIG.
 
     Raises:
-        ValueError: There is none, it is not JSON, or its task is none of its cluster.
+        ValueError: There is none, it is not JSON, or its task is not one of its cluster.
     """
     text = os.environ.get("TF_CONFIG") if text is None else text
     require(text, f"TF_CONFIG in the environment of --strategy multiworker, such as {FORM}", TF_CONFIG=text)
@@ -82,7 +82,7 @@ def is_chief(strategy):
 
 
 def shared(strategy, make):
-    """Returns `make(ReplicaSlice())`, a data set of global batches, or over several workers the distributed one of each one's part.
+    """Returns `make(ReplicaSlice())`, a data set of global batches, or with several workers the distributed data set of their parts.
 
     Args:
         strategy: The strategy.
@@ -113,7 +113,7 @@ def check_alike(strategy, **facts):
 
 
 def copy_chief(strategy, model):
-    """Gives all workers the chief's weights of a model, where each has computed them by itself."""
+    """Gives all workers the chief's weights of a model, after each has computed its own."""
     if not is_multiworker(strategy):
         return
     weights = model.get_weights()
@@ -131,7 +131,7 @@ def copy_chief(strategy, model):
 
 @contextlib.contextmanager
 def lost_workers(strategy):
-    """Turns the error by which a job of several workers ends when one is gone into a `ConnectionError` that says so."""
+    """Turns the error with which a job of several workers ends when one is lost into a `ConnectionError` that says so."""
     try:
         yield
     except LOST as error:

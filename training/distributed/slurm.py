@@ -1,4 +1,4 @@
-"""TF_CONFIG of a Slurm task, from the variables that srun sets: one worker a task."""
+"""TF_CONFIG of a Slurm task, from the variables that srun sets: one worker per task."""
 
 import re
 
@@ -18,7 +18,7 @@ def hosts(names):
 
 
 def expanded(part):
-    """Returns the host names of one pattern, whose bracketed ranges vary from the last to the first."""
+    """Returns the host names of one pattern, where the last bracketed range varies fastest."""
     match = re.search(r"\[([^\]]*)\]", part)
     if match is None:
         return [part]
@@ -39,7 +39,7 @@ def tasks_of_nodes(counts):
 
 
 def read(environment, name, parse):
-    """Returns what a variable of Slurm says; raises `ValueError` for one that cannot be read."""
+    """Returns the parsed value of a Slurm variable; raises `ValueError` if it cannot be parsed."""
     try:
         return parse(environment[name])
     except ValueError:
@@ -54,7 +54,7 @@ def tf_config(environment, port=PORT):
         port: First port.
 
     Raises:
-        ValueError: A variable is missing, or the task is none of the step.
+        ValueError: A variable is missing, or the task is not one of the step.
     """
     names = ("SLURM_STEP_NODELIST", "SLURM_STEP_TASKS_PER_NODE", "SLURM_PROCID")
     missing = [name for name in names if name not in environment]

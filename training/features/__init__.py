@@ -1,1 +1,1 @@
-"""Networks whose features judge images."""
+"""Networks whose features are used to evaluate images."""

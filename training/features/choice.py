@@ -1,4 +1,4 @@
-"""Which network's features judge the images of a model and a data set."""
+"""The choice of the network whose features are used to evaluate the images of a model and a data set."""
 
 from keras_vaemix.core.part import require
 from training.features.classifier import LABELS_EXPECTED, feature_network, has_classes
@@ -13,13 +13,13 @@ def load_features(name, data, cache=None, seed=0):
 
 
 def resolve_features(name, model, data, split="test"):
-    """Returns the name of the features that judge images of a split: what `auto` stands for, and any other name as it is, if they can.
+    """Returns the name of the features for evaluating images of a split: `auto` resolved, or any other name, if these can be used.
 
-    `auto` is lenet for autoencoders of images with labels, if there are enough images, and else none.
+    `auto` is lenet for autoencoders of images with labels, if there are enough images, or else none.
 
     Raises:
-        ValueError: There are no images, no labels for lenet, or no more images than features, which a Frechet distance needs.
-        FileNotFoundError: Inception's weights are neither on this machine nor to be had from the network.
+        ValueError: There are no images, no labels for lenet, or not more images than features, as a Frechet distance needs.
+        FileNotFoundError: Inception's weights are not on this machine, and there is no network.
     """
     if name == "none":
         return name

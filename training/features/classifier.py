@@ -26,16 +26,15 @@ def feature_network(data, cache=None, seed=0):
     """Returns the features of a small classifier of the data set, trained once on the labels of its training split and kept.
 
     They are the activations of its last hidden layer, 84, or 32 for images of fewer than 16 pixels a side. It is trained on grey
-    values, whatever a model of the data makes of them. `metadata` holds its `test_accuracy`, if the test set has
-    the same classes.
+    values, even if a model of the data sees them binarised. `metadata` holds its `test_accuracy`, if the test set has the same classes.
 
     Args:
         data: A `Data` of images with labels.
-        cache: Folder where it is kept, `$VAEMIX_CACHE` or `~/.cache/keras_vaemix` for None.
+        cache: Folder where it is kept; None is `$VAEMIX_CACHE` or `~/.cache/keras_vaemix`.
         seed: Integer; the network is a function of it and of the data.
 
     Raises:
-        ValueError: The data have no labels, or are no images, or the file that was kept is damaged.
+        ValueError: The data have no labels, or are not images, or the kept file is damaged.
     """
     require(len(data.shape) == 3, "a data set of images [N, H, W, C]", dataset=data.name, shape=data.shape)
     require(has_classes(data), LABELS_EXPECTED, dataset=data.name)
@@ -47,12 +46,14 @@ def feature_network(data, cache=None, seed=0):
     try:
         network = keras.models.load_model(path, compile=False, safe_mode=True)
         return NetworkFeatures("lenet", network, read_json(path.with_suffix(".json")))
-    except Exception as error:  # of whatever kind: Keras has many for a damaged file
-        raise ValueError(f"Expected a whole network in {path}: remove the file to train it anew. Received: {first_line(error)}") from error
+    except Exception as error:  # of any kind: Keras has many for a damaged file
+        raise ValueError(
+            f"Expected an intact network in {path}: remove the file to train it again. Received: {first_line(error)}"
+        ) from error
 
 
 def train_and_keep(path, data, labels, seed):
-    """Trains the classifier and writes its feature network to `path`, after what is known of it."""
+    """Trains the classifier and writes its feature network to `path`, after its metadata."""
     start = time.time()
     classifier = trained_classifier(data.arrays("train", UNIT_INTERVAL), labels, seed)
     network = keras.Model(classifier.input, classifier.layers[-2].output, name="lenet")

@@ -23,7 +23,7 @@ class InceptionFeatures(NetworkFeatures):
         batch_size: Number of images at a time.
 
     Raises:
-        FileNotFoundError: The weights are neither on this machine nor to be had from the network.
+        FileNotFoundError: The weights are not on this machine and cannot be downloaded.
 
     Reference: C. Szegedy et al., *Rethinking the Inception Architecture for Computer Vision*, 2016.
     """
@@ -37,13 +37,13 @@ class InceptionFeatures(NetworkFeatures):
         return super().__call__(np.broadcast_to(images, (*images.shape[:3], 3)))
 
     def prepare(self, images):
-        """Returns images clipped to [0, 1], as in a file, resized, and brought to [-1, 1]."""
+        """Returns images clipped to [0, 1], as in a file, resized, and scaled to [-1, 1]."""
         resized = keras.ops.image.resize(np.clip(images, 0, 1), (INCEPTION_SIDE, INCEPTION_SIDE), interpolation="bilinear")
         return 2 * np.asarray(resized) - 1
 
 
 def check_inception():
-    """Returns what is expected of Inception's weights; raises `FileNotFoundError` where there is neither the file nor a network."""
+    """Returns what is expected, in words, of Inception's weights; raises `FileNotFoundError` without the file and a network."""
     folder = Path(os.environ.get("KERAS_HOME") or "~/.keras").expanduser() / "models"
     expected = f"the weights of Inception: choose the features lenet, or put {INCEPTION_FILE} into {folder}"
     if not (folder / INCEPTION_FILE).exists() and not online():
@@ -52,10 +52,10 @@ def check_inception():
 
 
 def inception_network():
-    """Returns InceptionV3 without its classifier; raises `FileNotFoundError` with the remedy where its weights cannot be had."""
+    """Returns InceptionV3 without its classifier; raises `FileNotFoundError` with the remedy if its weights cannot be downloaded."""
     expected = check_inception()
     try:
         network = keras.applications.InceptionV3(include_top=False, weights="imagenet", pooling="avg")
-    except Exception as error:  # Keras raises a plain Exception where a download fails
+    except Exception as error:  # Keras raises a plain Exception if a download fails
         raise FileNotFoundError(f"Expected {expected}. Received: {error}") from error
     return network

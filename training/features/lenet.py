@@ -1,4 +1,4 @@
-"""A small classifier of images, whose last hidden layer gives features to judge generated images by."""
+"""A small classifier of images, whose last hidden layer gives features for evaluating generated images."""
 
 import math
 
@@ -37,7 +37,7 @@ def hidden_units(shape):
 
 
 def trained_classifier(x, labels, seed):
-    """Returns a `lenet` after `NUM_STEPS` of Adam, its learning rate going down to zero along a cosine."""
+    """Returns a `lenet` after `NUM_STEPS` of Adam, with a cosine decay of the learning rate to zero."""
     classifier, rng = lenet(x.shape[1:], int(labels.max()) + 1, seed), np.random.default_rng(seed)
     schedule = keras.optimizers.schedules.CosineDecay(2e-3, NUM_STEPS)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)

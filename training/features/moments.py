@@ -13,14 +13,14 @@ from training.features.network import cache_folder
 def real_moments(data, split, features, cache=None, num_samples=10_000):
     """Returns the `FeatureMoments` of the features of at most `num_samples` grey images of a split, computed once and kept.
 
-    They are the images that `evaluation.generation_report` takes of the split with seed 0.
+    They are the images that `evaluation.generation_report` takes from the split with seed 0.
 
     Args:
         data: A `Data` of images.
         split: `"train"`, `"validation"` or `"test"`.
         features: `NetworkFeatures`.
         cache: Folder where they are kept, as for `feature_network`.
-        num_samples: At most so many images.
+        num_samples: Maximum number of images.
     """
     check_positive(num_samples=num_samples)
     x = data.arrays(split, UNIT_INTERVAL)
@@ -33,5 +33,5 @@ def real_moments(data, split, features, cache=None, num_samples=10_000):
     kept, size = read_npz(path), features.network.output_shape[-1]
     received = {name: array.shape for name, array in kept.items()}
     is_whole = received == {"mean": (size,), "covariance": (size, size), "count": ()}
-    require(is_whole, f"moments of {size} features in {path}: remove the file to compute them anew", shapes=received)
+    require(is_whole, f"moments of {size} features in {path}: remove the file to compute them again", shapes=received)
     return FeatureMoments(kept["mean"], kept["covariance"], int(kept["count"]))

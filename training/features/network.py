@@ -12,13 +12,13 @@ class NetworkFeatures:
     """Features [N, F] of images [N, H, W, C] by a network.
 
     Args:
-        name: What figures with these features are called after, as FD-lenet.
+        name: Name that figures with these features carry, as in FD-lenet.
         network: Keras model from images to features.
-        metadata: A dict: what is known of the network.
+        metadata: A dict of facts about the network.
         batch_size: Number of images at a time.
 
     Attributes:
-        key: The name and a hash of the weights: what depends on these features is kept under it.
+        key: The name and a hash of the weights, under which results that depend on these features are kept.
     """
 
     def __init__(self, name, network, metadata, batch_size=500):
@@ -36,12 +36,12 @@ class NetworkFeatures:
         return np.concatenate([self.network.predict_on_batch(self.prepare(batch)) for batch in batches])
 
     def prepare(self, images):
-        """Returns a batch as the network takes it."""
+        """Returns a batch in the form that the network takes."""
         return images
 
 
 def cache_folder(data, cache=None):
-    """Returns the folder of what is kept of a data set, made if need be."""
+    """Returns the cache folder of a data set, created if necessary."""
     folder = cache_root(cache) / data.sha256()
     folder.mkdir(parents=True, exist_ok=True)
     return folder
