@@ -1,1 +1,1 @@
-"""Run folders: kept after each epoch, resumed to the same bits, left whole by a signal."""
+"""Run folders: kept after each epoch, resumed bit for bit, left intact by signals."""

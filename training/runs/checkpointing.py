@@ -1,4 +1,4 @@
-"""Keeps what a run has after each epoch, on disk every so often: the last whole epoch is never lost to an interruption."""
+"""Keeps the state of a run after each epoch, and saves it regularly: the last whole epoch is never lost to an interruption."""
 
 import time
 from typing import NamedTuple
@@ -7,7 +7,7 @@ import keras
 
 
 class Kept(NamedTuple):
-    """What a run has after a whole epoch that is not on disk yet: the number of epochs, the best weights and every variable's value."""
+    """The state of a run after an epoch that is not on disk yet: the number of epochs, the best weights and every variable's value."""
 
     epochs: int
     best: list
@@ -15,11 +15,11 @@ class Kept(NamedTuple):
 
 
 class Recorder(keras.callbacks.Callback):
-    """Keeps history and best weights, and saves a checkpoint every so many seconds and at the end.
+    """Keeps history and best weights, and saves a checkpoint at regular intervals and at the end.
 
     Args:
         run: The `Run`.
-        seconds: Time between checkpoints.
+        seconds: Seconds between checkpoints.
     """
 
     def __init__(self, run, seconds=15.0):
@@ -31,11 +31,11 @@ class Recorder(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         self.run.history.append({"epoch": epoch, **logs})
-        # Apart from the history, which a resumed run repeats to the bit.
+        # Separate from the history, which a resumed run repeats bit for bit.
         self.run.timing.append({"epoch": epoch, "seconds": time.monotonic() - self.began_at})
         if self.run.best_epoch() == len(self.run.history) - 1:
             self.run.best = self.model.get_weights()
-        # One assignment at the end: an interruption finds this epoch kept whole, or the one before.
+        # A single assignment at the end: after an interruption, either this epoch or the one before is kept whole.
         if time.monotonic() - self.saved_at >= self.seconds:
             self.run.save(self.model)
             self.kept, self.saved_at = None, time.monotonic()
@@ -48,7 +48,7 @@ class Recorder(keras.callbacks.Callback):
         self.kept = None
 
     def keep(self):
-        """Saves the last whole epoch, where training ends before the next, unless it is saved already."""
+        """Saves the last whole epoch if training ends before the next, unless it is already saved."""
         if self.kept is None:
             return
         self.run.history, self.run.timing = self.run.history[: self.kept.epochs], self.run.timing[: self.kept.epochs]

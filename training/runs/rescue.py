@@ -1,4 +1,4 @@
-"""What a training that ends before its time leaves behind: its last whole epoch, and the batch that was not finite."""
+"""What interrupted training leaves behind: its last whole epoch, and the batch of a step that was not finite."""
 
 import contextlib
 
@@ -9,12 +9,12 @@ from export.storage.files import atomically, is_full
 
 @contextlib.contextmanager
 def save_on_exit(recorder, batches, dump_bad_batch=False):
-    """Saves the last whole epoch of a `fit` that ends by an error or a signal, unless it is that the disk has no room.
+    """Saves the last whole epoch of a `fit` that ends with an error or a signal, unless the disk is full.
 
     Args:
         recorder: The `Recorder` of the run.
         batches: Function of an epoch, counted from zero, that returns the batches from there on.
-        dump_bad_batch: Whether the batch of a `NotFiniteError` is written, to bad_batch.npz in the run folder.
+        dump_bad_batch: Whether to write the batch of a `NotFiniteError` to bad_batch.npz in the run folder.
     """
     try:
         yield
@@ -27,7 +27,7 @@ def save_on_exit(recorder, batches, dump_bad_batch=False):
 
 
 def dump(path, batches, error):
-    """Writes the batch of a step that was not finite: `x` as the model was given it, with `epoch` and `step`, counted from one."""
+    """Writes the batch of a step that was not finite: `x` as given to the model, with `epoch` and `step`, counted from one."""
     (x,) = batches.skip(error.step - 1).take(1).as_numpy_iterator()
     with atomically(path) as temporary, open(temporary, "wb") as file:
         np.savez(file, x=x, epoch=error.epoch, step=error.step)

@@ -1,4 +1,4 @@
-"""A run folder: written atomically, resumable to the same bits."""
+"""A run folder: written atomically, resumable bit for bit."""
 
 import math
 import zipfile
@@ -17,7 +17,7 @@ from training.presets.arguments import as_run
 
 ROUTE = {"route", "device", "jax"}  # where a run was trained, if not here
 RESUMABLE = {"epochs", "protocol", "command", "versions", *ROUTE}  # may differ between a run and its resumption
-ADDED = {"patience", "labels_sha256"}  # settings that older runs do not name
+ADDED = {"patience", "labels_sha256"}  # settings that older runs lack
 
 
 def open_run(folder, data_dir):
@@ -33,7 +33,7 @@ def open_run(folder, data_dir):
     if data.sha256() != config["data_sha256"]:
         raise ValueError(f"Expected the data that the run was trained on, sha256 {config['data_sha256']}. Received: {data.sha256()}")
     labels = data.labels_sha256()
-    if config.get("labels_sha256", labels) != labels:  # older runs do not name it
+    if config.get("labels_sha256", labels) != labels:  # older runs lack it
         expected = f"the labels, shapes and dtypes of the data that the run was trained on, sha256 {config['labels_sha256']}"
         raise ValueError(f"Expected {expected}. Received: {labels}")
     return model, data
@@ -45,12 +45,12 @@ class Run:
     Args:
         folder: The folder.
         config: Everything needed to run it again.
-        resume: Whether an earlier run there goes on.
-        monitor: Column of the history whose least value chooses the best weights; None keeps the last.
-        writes: Whether this process writes; of several workers the chief does.
+        resume: Whether to continue an earlier run in the folder.
+        monitor: Column of the history whose minimum selects the best weights; None keeps the last.
+        writes: Whether this process writes; of several workers, only the chief does.
 
     Raises:
-        FileExistsError: The folder holds something that is no run, or a run and `resume` is false.
+        FileExistsError: The folder holds something other than a run, or a run and `resume` is false.
         ValueError: The earlier run had other settings.
     """
 
@@ -63,7 +63,7 @@ class Run:
             self.config = config = {**config, **{key: earlier[key] for key in ROUTE if key in earlier}}
         elif writes and old.exists():
             raise FileExistsError(
-                f"Expected an empty run folder: pass --resume to go on with it, or another --run-dir. Received: {self.folder}, not empty"
+                f"Expected an empty run folder: pass --resume to continue its run, or another --run-dir. Received: {self.folder}, not empty"
             )
         elif writes and self.folder.exists() and (found := foreign(self.folder)):
             raise FileExistsError(
@@ -77,18 +77,18 @@ class Run:
         self.best = None
 
     def restore(self, model):
-        """Brings `model` to the last checkpoint, cuts the history there, and returns the number of epochs done."""
+        """Restores `model` from the last checkpoint, cuts the history there, and returns the number of finished epochs."""
         saved = sorted(self.checkpoints.glob(f"epoch-{6 * '[0-9]'}.weights.h5"))
         if not saved:
             if self.config.get("route"):
-                remedy = "record it (python -m training.record), or train it anew in another --run-dir"
+                remedy = "record it (python -m training.record), or train it again in another --run-dir"
                 raise ValueError(
                     f"Expected a run with a checkpoint: {remedy}. Received: {self.folder}, trained elsewhere, without its state"
                 )
             self.history, self.timing = [], []
             return 0
         read_checkpoint(saved[-1], model.load_weights)
-        epochs = int(saved[-1].name.removeprefix("epoch-").partition(".")[0])  # in float16 the optimizer's steps are fewer: it skips some
+        epochs = int(saved[-1].name.removeprefix("epoch-").partition(".")[0])  # not by the optimizer's steps, some of which float16 skips
         self.history, self.timing = self.history[:epochs], self.timing[:epochs]
         if len(self.history) < epochs:
             history = self.folder / "history.csv"
@@ -104,7 +104,7 @@ class Run:
         return [row[name] for row in self.history]
 
     def best_epoch(self):
-        """Returns the epoch whose weights count, counted from zero."""
+        """Returns the epoch with the best weights, counted from zero."""
         return best_epoch(self.history, self.monitor)
 
     def save(self, model):
@@ -135,35 +135,35 @@ class Run:
 
 
 def foreign(folder):
-    """Returns the names of what a folder holds beside what a run killed at its very beginning leaves: hidden files, no checkpoint."""
+    """Returns the names in a folder, except what a run killed at its very start leaves: hidden files and an empty checkpoint folder."""
     names = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
     return [name for name in names if name != "checkpoint" or any((folder / name).iterdir())]
 
 
 def room_for(variables):
-    """Returns how many bytes of an HDF5 file hold variables, amply: each has its values and its own headers."""
+    """Returns a generous estimate of the bytes of variables in an HDF5 file: each has its values and its own headers."""
     return sum(int(np.prod(v.shape)) * tf.as_dtype(v.dtype).size + 4096 for v in variables) + 65536
 
 
 def best_epoch(history, monitor):
-    """Returns the row of a history with the least value of a column, the last for None."""
+    """Returns the index of the row of a history with the least value in a column, or of the last row for None."""
     require(history and (monitor is None or monitor in history[0]), f"a history with a column {monitor}", rows=len(history))
     return len(history) - 1 if monitor is None else int(np.argmin([row[monitor] for row in history]))
 
 
 def stopped(config, history, protocol):
-    """Returns how a run ended: "early", at the "maximum" of epochs of its protocol, or "unfinished".
+    """Returns how a run ended: "early", at the "maximum" number of epochs of its protocol, or "unfinished".
 
     Args:
         config: Its settings.
         history: Its history.
-        protocol: `epochs`, `warm_up` and `patience` of its protocol: a run with less patience, or another warm-up, has not ended by it.
+        protocol: `epochs`, `warm_up` and `patience` of its protocol: a run with less patience, or another warm-up, does not count.
     """
     monitor, patience, warm_up = config.get("monitor"), config.get("patience", math.inf), config["warm_up"]
     if warm_up != protocol.get("warm_up", warm_up) or patience < protocol.get("patience", patience):
         return "unfinished"
     past = [row[monitor] for row in history] if monitor is not None else []
-    if past and "patience" in config and EarlyStopping(patience, warm_up, monitor, past).is_over():  # older runs do not name it
+    if past and "patience" in config and EarlyStopping(patience, warm_up, monitor, past).is_over():  # older runs lack it
         return "early"
     return "maximum" if len(history) >= protocol.get("epochs", math.inf) else "unfinished"
 
@@ -173,7 +173,7 @@ def read_checkpoint(path, read):
     try:
         return read(path)
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        remedy = "delete the checkpoint to train anew"
+        remedy = "delete the checkpoint to train again"
         raise ValueError(f"Expected {path} to be a whole checkpoint: {remedy}. Received: {first_line(error)}") from None
 
 
@@ -188,7 +188,7 @@ def read_weights(path, model):
 
 
 def check_same_settings(old, new):
-    """Raises `ValueError` unless two runs have the same settings; the old one may be older than some settings and flags."""
+    """Raises `ValueError` unless two runs have the same settings; the old one may lack newer settings and flags."""
     if old["preset"] == new["preset"] and isinstance(old.get("arguments"), dict):
         old, new = ({**config, "arguments": as_run(config["preset"], config["arguments"])} for config in (old, new))
     unnamed = ADDED - set(old)
