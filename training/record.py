@@ -1,4 +1,4 @@
-"""Record a run as a row of a table of measured results; what it says of the paper's figures is computed."""
+"""Record a run as a row of a table of measured results; its verdict on the paper's figures is computed."""
 
 import sys
 
@@ -19,7 +19,7 @@ def parse(argv):
         "--verdict",
         type=flags.text,
         default=UNNAMED,
-        help=f"of a row that no paper names: one of {', '.join(VERDICTS)}, a colon, a sentence",
+        help=f"verdict on a row that no paper has: one of {', '.join(VERDICTS)}, a colon, and a sentence",
     )
     parser.add_argument("--out", type=flags.path, help="folder of TABLE.json and TABLE.md (default: the project's)")
     args = parser.parse_args(argv)

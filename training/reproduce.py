@@ -3,10 +3,10 @@
     python -m training.reproduce cp_vae_table1 --rows vae mg10 --seeds 0 1 --minutes 60 --data-dir DIR
     python -m training.reproduce cp_vae_table1 --rows vae mg10 --seeds 0 1 --status
 
-Rows are trained in their order, each with all of its seeds, in RUNS/TABLE/ROW-seedN, where a run that was killed or ran out of time
-goes on. A row that is finished, or measured with as many epochs as are asked for, and whose log-likelihood is of as many examples and
-samples, is skipped, and so is one that another process trains.
-OUT/TABLE.json has the measured rows, OUT/TABLE.md the table.
+Rows are trained in order, each with all of its seeds, in RUNS/TABLE/ROW-seedN, where a run that was killed or ran out of time is resumed.
+A row is skipped while another process trains it, or if it is finished or measured with the requested number of epochs, and its
+log-likelihood covers the requested numbers of examples and samples.
+OUT/TABLE.json holds the measured rows, OUT/TABLE.md the table.
 """
 
 import sys
@@ -28,26 +28,26 @@ def flags():
     """Returns the parser of the command line."""
     parser = Parser(prog="python -m training.reproduce", description=__doc__.splitlines()[0])
     parser.add_argument("table", nargs="?", help=f"one of {', '.join(TABLES)}")
-    parser.add_argument("--rows", type=text, nargs="+", metavar="ROW", help="rows instead of all")
+    parser.add_argument("--rows", type=text, nargs="+", metavar="ROW", help="rows to measure (default: all)")
     parser.add_argument("--seeds", nargs="+", type=seed_number, default=[0], metavar="N", help="seeds of each row (default: 0)")
     parser.add_argument("--minutes", type=positive, metavar="N", help="stop after N minutes with a checkpoint (default: run to the end)")
-    parser.add_argument("--status", action="store_true", help="show what is done, under way and left, and stop")
+    parser.add_argument("--status", action="store_true", help="show what is done, running and left, and exit")
     parser.add_argument("--dataset", type=text, help="data set instead of the presets': a name, npz:PATH or folder:PATH")
-    parser.add_argument("--epochs", type=at_least(1), help="at most so many epochs instead of the presets'")
+    parser.add_argument("--epochs", type=at_least(1), help="maximum number of epochs, instead of the presets'")
     parser.add_argument("--warm-up", type=at_least(0), help="epochs over which beta rises, instead of the presets'")
-    parser.add_argument("--patience", type=at_least(1), help="epochs without a better validation figure after which a row stops")
+    parser.add_argument("--patience", type=at_least(1), help="epochs without improvement in validation after which a row stops")
     add_data_dir(parser)
     parser.add_argument("--runs", type=text, help="folder of the run folders (default: $VAEMIX_RUNS or ~/.cache/keras_vaemix/runs)")
     parser.add_argument("--out", type=path, help="folder of TABLE.json and TABLE.md (default: the project's)")
-    parser.add_argument("--likelihood-samples", type=at_least(1), default=PAPERS_SAMPLES, help="importance samples of the log-likelihood")
-    parser.add_argument("--likelihood-examples", type=at_least(1), help="log-likelihood of the first so many test examples only")
-    parser.add_argument("--strategy", default="auto", choices=("auto", "none", "mirrored"), help="tf.distribute strategy, of one machine")
-    parser.add_argument("--list", action="store_true", help="show the rows, of all tables or of one, and stop")
+    parser.add_argument("--likelihood-samples", type=at_least(1), default=PAPERS_SAMPLES, help="importance samples for each log-likelihood")
+    parser.add_argument("--likelihood-examples", type=at_least(1), help="number of test examples, from the first, for the log-likelihood")
+    parser.add_argument("--strategy", default="auto", choices=("auto", "none", "mirrored"), help="tf.distribute strategy on one machine")
+    parser.add_argument("--list", action="store_true", help="list the rows of all tables or of one, and exit")
     return parser
 
 
 def show(tables):
-    """Prints the rows of tables: name, preset with flags, the paper's figure, what it is."""
+    """Prints the rows of tables: name, preset with flags, the paper's figure, and a caveat if there is one."""
     for table in tables:
         print(table)
         for row in TABLES[table].rows:
@@ -56,7 +56,7 @@ def show(tables):
 
 
 def parse(argv):
-    """Returns the flags, the table and its queue, or None where a list or the status is asked for, which is shown."""
+    """Returns the flags, the table and its queue, or None after printing a list or the status."""
     args = flags().parse_args(argv)
     if args.list:
         show(choose("a table", list(TABLES), [args.table]) if args.table else TABLES)
@@ -70,18 +70,18 @@ def parse(argv):
 
 
 def seconds(asked):
-    """Returns the time that the queue may take, or None."""
+    """Returns the time limit of the queue in seconds, or None."""
     args, _, _ = asked
     return None if args.minutes is None else 60 * args.minutes
 
 
 def interrupted(asked, signals):
-    """Says what is left, and returns the exit status: the end of the time is none of a failure, and each leaves a checkpoint."""
+    """Prints what is left, and returns the exit status: running out of time is not a failure; a checkpoint is left in either case."""
     args, table, queue = asked
     if signals.is_time_up:
-        print(f"\n{args.minutes:g} minutes are over; {what_is_left(args, table, queue)}")
+        print(f"\n{args.minutes:g} minutes are up; {what_is_left(args, table, queue)}")
         return 0
-    print("interrupted: the same command goes on", file=sys.stderr)
+    print("interrupted: run the same command to go on", file=sys.stderr)
     return signals.status
 
 

@@ -1,4 +1,4 @@
-"""What training on many GPUs would cost: bytes that a step sends, and the efficiency that follows, by a model of the ring.
+"""The cost of training on many GPUs: bytes sent per step, and the resulting efficiency, by a model of ring communication.
 
 python -m training.scaling [PRESET ...] [--step-seconds S | --speedup F]
 """
@@ -21,9 +21,9 @@ def parse(argv):
     parser.add_argument("presets", type=flags.text, nargs="*", default=SHOWN, help="(default: %(default)s)")
     add_data_dir(parser)
     of_step = parser.add_mutually_exclusive_group()
-    of_step.add_argument("--step-seconds", type=flags.positive, help="seconds of a step on one GPU, as you measured them")
+    of_step.add_argument("--step-seconds", type=flags.positive, help="measured seconds per step on one GPU")
     of_step.add_argument(
-        "--speedup", type=flags.positive, default=1.0, help="how often faster a GPU is than this machine (default: %(default)s)"
+        "--speedup", type=flags.positive, default=1.0, help="how many times faster a GPU is than this machine (default: %(default)s)"
     )
     args = parser.parse_args(argv)
     unknown = [name for name in args.presets if name not in PRESETS]

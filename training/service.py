@@ -1,4 +1,4 @@
-"""tf.data services: other machines that make the training batches, where the input is the bottleneck.
+"""tf.data services: other machines that prepare the training batches when input is the bottleneck.
 
 python -m training.service --port 5050
 """

@@ -1,4 +1,4 @@
-"""TF_CONFIG of a Slurm task, from the variables that srun sets: one worker a task.
+"""TF_CONFIG of a Slurm task, from the variables that srun sets: one worker per task.
 
 export TF_CONFIG="$(python -m training.slurm)"
 """
@@ -15,7 +15,7 @@ slurm = Later("training.distributed.slurm")
 
 
 def parse(argv):
-    """Returns the flags, of which there are none."""
+    """Returns the parsed command line, which has no flags."""
     return Parser(prog="python -m training.slurm", description=__doc__.splitlines()[0]).parse_args(argv)
 
 

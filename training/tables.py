@@ -11,12 +11,12 @@ from training.papers.tables import pages, rewrite, with_tables
 def parse(argv):
     """Returns the flags."""
     parser = Parser(prog="python -m training.tables", description=__doc__)
-    parser.add_argument("--out", type=path, help="folder of TABLE.json instead of the project's, and no pages")
+    parser.add_argument("--out", type=path, help="folder of TABLE.json instead of the project's; then no pages are written")
     return parser.parse_args(argv)
 
 
 def run(args):
-    """Judges all measured rows anew, and rewrites the full tables beside them, and the README and the pages of docs in place."""
+    """Judges all measured rows again, and rewrites the full tables beside them, and the README and the pages of docs in place."""
     rewrite(writable(args.out))
     for page in pages() if args.out is None else ():
         page.write_text(with_tables(page.read_text()))

@@ -1,4 +1,4 @@
-"""Train a preset: fit, evaluate, draw, export, and sample what was exported."""
+"""Train a preset: fit, evaluate, draw pictures, export, and sample the export."""
 
 import sys
 
@@ -15,7 +15,7 @@ def job(asked):
 
 
 def interrupted(asked, signals):
-    """Says how to go on from the checkpoint that is left, and returns the exit status."""
+    """Prints how to resume from the checkpoint, and returns the exit status."""
     print("interrupted: pass --resume to go on", file=sys.stderr)
     return signals.status
 

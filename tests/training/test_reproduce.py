@@ -65,7 +65,7 @@ def test_rows_run_are_skipped_and_go_on(again, tmp_path):
     assert str(tmp_path) not in json.dumps(rows)
     status, out, _ = again("--epochs", 1, "--seeds", 1)
     assert status == 0
-    assert "tiny vae, seed 1: measured already" in out
+    assert "tiny vae, seed 1: already measured" in out
     assert "tiny mg2, seed 1: measured" not in out
     (tmp_path / "runs" / "tiny" / "vae-seed0" / "marker").touch()
     assert again("--epochs", 2, "--rows", "vae")[0] == 0
@@ -471,7 +471,7 @@ def test_rows_end_early_or_at_the_maximum_and_else_are_unfinished(again, short_r
     assert tables.UNFINISHED not in (tmp_path / "out" / "tiny.md").read_text()
     status, out, _ = again()
     assert status == 0
-    assert out.count("measured already") == 2
+    assert out.count("already measured") == 2
     assert out.endswith("left: nothing\n")
     status, out, _ = again("--status")
     assert out.startswith("tiny: 2 done, 0 running, 0 begun, 0 left; runs in ")
@@ -535,7 +535,7 @@ def test_two_queues_do_not_train_one_row(again, short_rows, tmp_path):
     status, out, err = again()
     assert status == 1
     assert error_line(err).startswith("tiny to_the_end, seed 0: Expected --resume with the settings of the saved run")
-    assert "tiny stopped, seed 0: measured already" in out
+    assert "tiny stopped, seed 0: already measured" in out
 
 
 def test_a_lock_ends_with_its_holder(tmp_path):
@@ -663,5 +663,5 @@ def test_record_takes_no_run_that_was_trained_on_since_it_was_judged(main, tmp_p
         write_json(folder / "evaluation.json", {"split": "test"})
     (folder / "evaluation.json").unlink()
     assert record.main([str(folder), "tiny"]) == 1
-    expected = f"Expected a run that was judged: python -m training.evaluate {folder}. Received: {folder}, without evaluation.json"
+    expected = f"Expected an evaluated run: python -m training.evaluate {folder}. Received: {folder}, without evaluation.json"
     assert capsys.readouterr().err == f"error: {expected}\n"

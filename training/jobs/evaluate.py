@@ -12,19 +12,19 @@ from training.features.choice import resolve_features
 from training.jobs.reports import component_report, image_report, own_report
 from training.runs.run import open_run
 
-MOST_SAMPLES, LEAST = 1000, 100  # importance samples of training.train; LEAST of these, and examples
-EXAMPLES_OF_LATENT = 4  # to train on an example takes as long as to decode three latents, and more: forward and backward
+MOST_SAMPLES, LEAST = 1000, 100  # most importance samples in training.train, and the least number of samples and of examples
+EXAMPLES_OF_LATENT = 4  # training on an example, forward and backward, takes as long as decoding three latents or more
 
 
 def affordable(num_trained, num_examples, num_samples=None):
-    """Returns the numbers of importance samples and examples whose log-likelihood takes about a tenth of the training's time.
+    """Returns the numbers of importance samples and examples whose log-likelihood takes about a tenth of the training time.
 
-    They depend on how much was trained, and not on a clock: a run that is repeated is evaluated alike.
+    They depend on the amount of training, not on a clock, so a repeated run is evaluated in the same way.
 
     Args:
-        num_trained: Number of examples that were trained on, over all epochs.
-        num_examples: Number of examples that there are.
-        num_samples: Number of samples, if it is given: as many examples as they leave time for.
+        num_trained: Number of examples trained on, over all epochs.
+        num_examples: Number of examples available.
+        num_samples: Number of importance samples, if given; then only the number of examples is chosen.
     """
     num_latents = num_trained // EXAMPLES_OF_LATENT
     num_likelihood_examples = min(num_examples, max(LEAST, num_latents // (num_samples or MOST_SAMPLES)))
@@ -34,7 +34,7 @@ def affordable(num_trained, num_examples, num_samples=None):
 def evaluate(folder, model, data, split, num_samples, num_likelihood_examples=None, features="auto", estimate=None, verbose=0):
     """Evaluates `model` on a split of the data, writes `evaluation.json` into the run folder, and returns the report.
 
-    A given `LikelihoodEstimate` is used instead of a new one; `verbose` 1 shows how far each long part is.
+    A given `LikelihoodEstimate` is used instead of a new one; `verbose` 1 shows progress bars.
     """
     features, x = resolve_features(features, model, data, split), data.arrays(split, model.support)
     report = evaluation.report(model, x, num_samples, num_likelihood_examples, estimate, verbose)
@@ -55,11 +55,11 @@ def describe(report):
     return "\n".join([*lines_of(report), *likelihood])
 
 
-def lines_of(figures, whole=""):
-    """Returns a line for each figure; those of a dict in it begin with the name of the whole."""
+def lines_of(figures, prefix=""):
+    """Returns a line for each figure; lines of a nested dict start with its name."""
     lines = []
     for name, value in figures.items():
-        title = f"{whole} {name}".strip()
+        title = f"{prefix} {name}".strip()
         if isinstance(value, dict):
             lines += lines_of(value, title)
         elif f"{name}_se" in figures:
@@ -69,12 +69,12 @@ def lines_of(figures, whole=""):
         elif name in ("dead_categories", "active_dimensions"):
             lines.append(f"{title:24} {value:6}")
         elif isinstance(value, float) and not name.endswith("_se"):
-            lines.append(f"{title:{44 if whole else 24}} {value:10.3f}")
+            lines.append(f"{title:{44 if prefix else 24}} {value:10.3f}")
     return lines
 
 
 def run(args):
-    """Loads the model and the data of a run, evaluates or checks it, and prints what was found."""
+    """Loads the model and the data of a run, evaluates or checks it, and prints the result."""
     (model, data), verbose = open_run(args.run, args.data_dir), int(sys.stdout.isatty())
     if args.check:
         expected = "a model with a bound for --check: evaluate an autoencoder, which has no likelihood, without it"

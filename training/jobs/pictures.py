@@ -1,4 +1,4 @@
-"""Pictures of a run, by name: each is made of the run's model, data and history alone."""
+"""Pictures of a run, by name: each is made from the run's model, data and history alone."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +19,7 @@ NUM_ROWS, NUM_NEIGHBORS, NUM_RANKED = 8, 4, 200
 
 
 class Subject(NamedTuple):
-    """What is drawn: the folder, the model and the data of a run, and what is asked for: an attribute, latents, a split of examples."""
+    """What is drawn: the folder, model and data of a run, with the requested attribute, latents and split."""
 
     folder: Path
     model: Any
@@ -37,14 +37,14 @@ class Subject(NamedTuple):
         return self.data.labels(self.split)
 
     def masks(self):
-        """Returns the mask after each epoch of the run, [T, D], with D = 0 where its history has none."""
+        """Returns the mask after each epoch of the run, [T, D], with D = 0 if its history has none."""
         history = read_history(self.folder / "history.csv")
         names = [name for name in (history[0] if history else ()) if name.startswith("mask/")]
         return np.array([[row[name] for name in names] for row in history])
 
 
 def samples(subject):
-    """Returns samples, a row for each component."""
+    """Returns samples, one row per component."""
     return plots.component_samples(subject.model)
 
 
@@ -81,8 +81,8 @@ def mask(subject):
 
 
 def attribute(subject):
-    """Returns examples with a label taken away on the left and added on the right."""
-    require(subject.attribute is not None, "--attribute with the label to add and to take away", attribute=None)
+    """Returns examples with a label removed on the left and added on the right."""
+    require(subject.attribute is not None, "--attribute with the label to add and to remove", attribute=None)
     x, labels = subject.examples(), subject.labels()
     require(labels is not None, "data with a label for each example", dataset=subject.data.name)
     known = sorted({str(label) for label in labels}, key=int)
@@ -91,19 +91,19 @@ def attribute(subject):
 
 
 def effects(subject):
-    """Returns the latents of greatest effect."""
+    """Returns the latents with the greatest effect."""
     return pictures.effects_picture(latent_effects(subject.model, subject.examples()[:NUM_RANKED]))
 
 
 def variants(subject):
-    """Returns an example with two latents varied: those that are asked for, or those of greatest effect."""
+    """Returns an example with two latents varied: the requested ones, or those with the greatest effect."""
     x = subject.examples()
     latents = subject.latents or np.argsort(-latent_effects(subject.model, x[:NUM_RANKED]), kind="stable")[:2].tolist()
     return pictures.variants(subject.model, x[0], latents)
 
 
 def transitions(subject):
-    """Returns transitions between pairs of examples, as many as there are up to a number of rows."""
+    """Returns transitions between pairs of examples, at most `NUM_ROWS` of them."""
     x = subject.examples()[: 2 * NUM_ROWS]
     n = max(1, len(x) // 2)
     return pictures.transitions(subject.model, x[:n], x[-n:])
@@ -114,9 +114,9 @@ class Picture(NamedTuple):
 
     Attributes:
         title: What it shows.
-        make: Function from a `Subject` to a picture [H, W, C]; it raises `ValueError` where the subject has no such picture.
+        make: Function from a `Subject` to a picture [H, W, C]; it raises `ValueError` if the subject has no such picture.
         suits: Function from a `Subject` to whether the picture belongs in its run folder.
-        is_grid: Whether it is made of images, which are enlarged.
+        is_grid: Whether it consists of images, which are enlarged.
     """
 
     title: str
@@ -126,7 +126,7 @@ class Picture(NamedTuple):
 
 
 def suits_model(kind):
-    """Returns the function from a `Subject` to whether its kind of model has these pictures of its own; they can be drawn of others too."""
+    """Returns a function that says whether a `Subject`'s kind of model has this picture by default; others can have it on request."""
     return lambda subject: kind in latent_pictures(subject.model)
 
 
@@ -140,14 +140,14 @@ PICTURES = {
     "effects": Picture("latents by their effect", effects, suits_model("effects"), False),
     "variants": Picture("an example with two latents varied", variants, suits_model("variants")),
     "transitions": Picture("transitions between examples", transitions, suits_model("transitions")),
-    "attribute": Picture("an attribute taken away and added", attribute, lambda s: s.attribute is not None),
+    "attribute": Picture("an attribute removed and added", attribute, lambda s: s.attribute is not None),
 }
 
 
 def save(path, kind, subject):
-    """Draws a picture and writes it as PNG; raises `ValueError` where the subject has none."""
+    """Draws a picture and writes it as PNG; raises `ValueError` if the subject has none."""
     picture, shape = PICTURES[kind], subject.data.shape
-    require(not picture.is_grid or subject.data.is_images(), f"images, of which {kind} are drawn", shape=shape)
+    require(not picture.is_grid or subject.data.is_images(), f"images, to draw {kind}", shape=shape)
     image, zoom = picture.make(subject), max(1, 48 // shape[0]) if picture.is_grid else 1
     with atomically(path) as temporary:
         plots.save_png(temporary, image, zoom)
@@ -164,7 +164,7 @@ def draw(folder, model, data, split):
 
 
 def run(args):
-    """Draws the picture that is asked for, and prints where it is."""
+    """Draws the requested picture and prints its path."""
     out, latents = args.out or args.run / f"{args.what}.png", args.latents and tuple(args.latents)
     subject = Subject(args.run, *open_run(args.run, args.data_dir), args.attribute, latents, args.split or "test")
     with locked_for(args.run, out):

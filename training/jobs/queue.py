@@ -10,7 +10,7 @@ from training.presets.arguments import as_run
 
 
 def choose(kind, names, received):
-    """Returns the received names if all are known; raises `ValueError` with the nearest ones for one that is not."""
+    """Returns the received names if all are known; raises `ValueError` with similar names for an unknown one."""
     for name in received:
         if name not in names:
             close = difflib.get_close_matches(name, names, 3, 0.4)
@@ -20,19 +20,19 @@ def choose(kind, names, received):
 
 
 def queue_of(args):
-    """Returns the table, and its rows with their seeds in the order in which they are trained; raises `ValueError` for bad flags."""
+    """Returns the table, and its rows with their seeds in training order; raises `ValueError` for invalid flags."""
     (name,) = choose("a table", list(TABLES), [args.table or ""])
     table, by_name = TABLES[name], TABLES[name].by_name()
     names = choose(f"a row of {name}", list(by_name), args.rows or list(by_name))
     if args.dataset and table.is_of_one_dataset:
-        raise ValueError(f"Expected {name}, whose figures are of one data set, without --dataset. Received: --dataset {args.dataset}")
+        raise ValueError(f"Expected no --dataset for {name}, whose figures are of one data set. Received: --dataset {args.dataset}")
     return table, [(by_name[name], seed) for name in names for seed in args.seeds]
 
 
 def is_measured(rows, row, seed, args):
-    """Returns whether a row, with its settings of today, data and seed, is among the measured ones: finished, or with as many epochs.
+    """Returns whether a row is measured with its current settings, data and seed: finished, or with the requested number of epochs.
 
-    Its log-likelihood is that of as many test examples and samples as are asked for, or more.
+    Its log-likelihood must cover at least the requested numbers of test examples and samples.
     """
     asked = row.name, seed, args.dataset or row.own_dataset()
     is_same = lambda r: (r.get("row"), r["seed"], r["dataset"]) == asked and as_run(r["preset"], r["arguments"]) == row.arguments()  # noqa: E731
@@ -46,7 +46,7 @@ def run_folder(table, row, seed, args):
 
 
 def what_is_left(args, table, queue):
-    """Returns the rows of a queue that are not measured, with the epochs that are done, as text."""
+    """Returns the unmeasured rows of a queue, with their finished epochs, as text."""
     measured, left = known_rows(table.name, args.out), []
     for row, seed in queue:
         if not is_measured(measured, row, seed, args):

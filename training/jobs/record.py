@@ -1,4 +1,4 @@
-"""Record a run as a row of a table of measured results; what it says of the paper's figures is computed."""
+"""Record a run as a row of a table of measured results; its verdict on the paper's figures is computed."""
 
 import datetime
 
@@ -14,8 +14,8 @@ from training.runs.run import best_epoch, stopped
 def row_of(run, table):
     """Returns the row of a run folder, without its verdict: what was run, how, how it ended, and every figure of its evaluation.
 
-    How it ended is a matter of the protocol of the table's row, if it is one, and else of its preset's.
-    A run of another program says in its config.json which `route` it took, and on which `device`.
+    How it ended is judged by the protocol of the table's row, if the run matches one, or else by its preset's.
+    A run of another program names its `route` and its `device` in config.json.
     """
     config = read_config(run / "config.json", "arguments", "command", "versions", "warm_up")
     if config["preset"] not in PRESETS:
@@ -23,13 +23,11 @@ def row_of(run, table):
     monitor = config.get("monitor", "val_loss")
     history = read_history(run / "history.csv", *([] if monitor is None else [monitor]))
     if not (run / "evaluation.json").exists():
-        raise FileNotFoundError(
-            f"Expected a run that was judged: python -m training.evaluate {run}. Received: {run}, without evaluation.json"
-        )
+        raise FileNotFoundError(f"Expected an evaluated run: python -m training.evaluate {run}. Received: {run}, without evaluation.json")
     evaluation = EVALUATION.check(run / "evaluation.json", read_json(run / "evaluation.json"))
     if evaluation["split"] != "test":
         raise ValueError(
-            f"Expected a run judged on the test set: python -m training.evaluate {run}. Received: split={evaluation['split']!r}"
+            f"Expected a run evaluated on the test set: python -m training.evaluate {run}. Received: split={evaluation['split']!r}"
         )
     named = row_named(table, config)
     protocol = config.get("protocol", {}) | (dict(named.settings) if named else {})
@@ -51,8 +49,8 @@ def row_of(run, table):
 
 
 def run(args):
-    """Puts the row of a run into its table."""
+    """Adds the row of a run to its table."""
     row = row_of(args.run, args.table)
     if args.verdict != UNNAMED and (named := row_named(args.table, row)):
-        raise ValueError(f"Expected no --verdict for {named.name}, whose own is computed. Received: {args.verdict}")
+        raise ValueError(f"Expected no --verdict for {named.name}, whose verdict is computed. Received: {args.verdict}")
     record({**row, "verdict": args.verdict}, args.table, args.out)

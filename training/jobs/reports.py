@@ -1,4 +1,4 @@
-"""What a run is judged by beside bounds and costs: its components, its images, and what a kind of model has of its own."""
+"""Reports on a run besides bounds and costs: its components, its images, and what is particular to a kind of model."""
 
 import functools
 
@@ -16,7 +16,7 @@ SPLIT_ON = 1000  # examples of the divergence split, which compares all pairs
 
 
 def image_report(model, data, split, x, features, verbose=0):
-    """Returns the figures of generated and reconstructed images against the real ones of a split, as grey as they came."""
+    """Returns the figures of generated and reconstructed images against the real ones of a split, before any binarisation."""
     network = load_features(features, data)
     real = data.arrays(split, supports.UNIT_INTERVAL)
     given = {} if real is x or not data.binarizes(model.support) else {"real": network(real)}
@@ -24,22 +24,22 @@ def image_report(model, data, split, x, features, verbose=0):
 
 
 def objective_report(model, x):
-    """Returns the objective of a GAMIX-VAE without its discriminator, which is not a bound, and its terms, means over batches of 64."""
-    judged = model.sampled_by(model.prior)
-    judged.compile(jit_compile=False)
-    figures = judged.evaluate(in_order(x, 64), verbose=0, return_dict=True)
+    """Returns the objective of a GAMIX-VAE without its discriminator, which is not a bound, and its terms, as means over batches of 64."""
+    other = model.sampled_by(model.prior)
+    other.compile(jit_compile=False)
+    figures = other.evaluate(in_order(x, 64), verbose=0, return_dict=True)
     return {name: figures[name] for name in ("loss", model.figure_name("reconstruction"), "moment_kl", "variance_kl")}
 
 
 @functools.singledispatch
 def own_report(model, data, x, features, known, verbose=0):
-    """Returns what a kind of model is judged by beside what all are: nothing but where one registers it.
+    """Returns the figures particular to a kind of model: none unless one registers its report here.
 
     Args:
         model: The model.
         data: Its `Data`.
-        x: The examples that judge it, [N, *].
-        features: Name of the network whose features judge images, or "none".
+        x: Examples to evaluate on, [N, *].
+        features: Name of the network for features of images, or "none".
         known: The figures so far.
         verbose: 1 shows progress bars.
     """
@@ -48,10 +48,10 @@ def own_report(model, data, x, features, known, verbose=0):
 
 @own_report.register(GAMIXVAE)
 def samplers_report(model, data, x, features, known, verbose=0):
-    """Returns what a model whose latents are of several densities gives by each, and the variance of its aggregate posterior.
+    """Returns the figures of samples with latents from several densities, and the variance of the aggregate posterior.
 
-    The densities are N(0, I), the aggregate posterior's moments, and a mixture of ten components that is fitted to draws of it; the
-    figures of the one that is the model's own are among those that are `known`.
+    The densities are N(0, I), a normal with the aggregate posterior's moments, and a mixture of ten components fitted to draws from it;
+    the figures of the model's own prior are among the `known` ones.
     """
     report = {"aggregate_variance": float(model.aggregate_variance(x).mean()), "objective": objective_report(model, x)}
     if not data.is_images():
@@ -72,9 +72,9 @@ def samplers_report(model, data, x, features, known, verbose=0):
 
 
 def component_report(model, data, split, verbose=0):
-    """Returns the figures of the components: how they are used, how they stand to labels, and where their divergence goes.
+    """Returns the figures of the components: their use, their agreement with labels, and the parts of their divergence.
 
-    Components are matched with labels on the training set, or on as much of it as `MATCHED_ON` says.
+    Components are matched with labels on at most `MATCHED_ON` training examples.
     """
     x, labels, train_responsibilities, train_labels = data.arrays(split, model.support), data.labels(split), None, data.labels("train")
     if labels is not None and train_labels is not None:

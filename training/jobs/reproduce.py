@@ -1,4 +1,4 @@
-"""Measures the rows of a queue: trains each, or goes on with it, and puts it into its table."""
+"""Measures the rows of a queue: trains or resumes each, and adds it to its table."""
 
 import functools
 import sys
@@ -16,7 +16,7 @@ PASSED_ON = ("dataset", "epochs", "warm_up", "patience", "data_dir", "likelihood
 
 
 def trained(table, row, seed, args):
-    """Trains a row, or goes on with it, and returns its run folder and its measured row."""
+    """Trains or resumes a row, and returns its run folder and its measured row."""
     options = [f"--{name.replace('_', '-')}={getattr(args, name)}" for name in PASSED_ON if getattr(args, name) is not None]
     always = [f"--run-dir={run_folder(table, row, seed, args)}", "--full-evaluation", "--resume"]
     run = train([*row.command_line(), f"--seed={seed}", *options, *always])
@@ -25,12 +25,12 @@ def trained(table, row, seed, args):
 
 def measure(table, row, seed, args):
     """Returns the measured row of a table's row."""
-    keras.backend.clear_session()  # names as in a process of its own
+    keras.backend.clear_session()  # layers are named as in a fresh process
     return table.measure(functools.partial(trained, table, row, seed, args), row, seed, args)
 
 
 def command(table, row, seed, args):
-    """Returns the command that measures a row, without the places of one machine."""
+    """Returns the command that measures a row, without what depends on the machine."""
     shown = [name for name in PASSED_ON if name not in ("data_dir", "strategy")]
     options = [(name, getattr(args, name)) for name in shown]
     words = [f"--{name.replace('_', '-')} {value}" for name, value in options if value is not None]
@@ -38,27 +38,27 @@ def command(table, row, seed, args):
 
 
 def reproduce(args, table, queue):
-    """Measures the rows of a queue one after the other and returns whether none failed."""
+    """Measures the rows of a queue one after the other and returns whether all succeeded."""
     failed = False
     for row, seed in queue:
         title = f"{table.name} {row.name}, seed {seed}"
         try:
             with locked(run_folder(table, row, seed, args)):
                 if is_measured(known_rows(table.name, args.out), row, seed, args):
-                    print(f"{title}: measured already", flush=True)
+                    print(f"{title}: already measured", flush=True)
                 else:
                     print(title, flush=True)
                     record(measure(table, row, seed, args), table.name, args.out)
         except HeldError as error:
             print(f"{title}: {error}", flush=True)
-        except (ValueError, ArithmeticError) as error:  # of this row
+        except (ValueError, ArithmeticError) as error:  # concerns this row alone
             print(f"{title}: {error}", file=sys.stderr)
             failed = True
     return not failed
 
 
 def run(args, table, queue):
-    """Measures a queue, says what is left of it, and returns the exit status."""
-    is_well = reproduce(args, table, queue)
+    """Measures a queue, prints what is left of it, and returns the exit status."""
+    has_succeeded = reproduce(args, table, queue)
     print(f"\n{args.out / table.name}.json, {args.out / table.name}.md; {what_is_left(args, table, queue)}")
-    return 0 if is_well else 1
+    return 0 if has_succeeded else 1

@@ -1,13 +1,13 @@
-r"""What training on many GPUs would cost: bytes that a step sends, and the efficiency that follows, by a model of the ring.
+r"""The cost of training on many GPUs: bytes sent per step, and the resulting efficiency, by a model of ring communication.
 
-A step of t seconds on one replica, whose replicas keep their batch, takes on n replicas
+A step that takes t seconds on one replica takes, on n replicas with the same batch size each,
 
 .. math:: t_n = t + \sum_r \left(\frac{2 (n - 1)}{n} \frac{b_r}{B} + 2 (n - 1) \lambda\right)
     + \sum_g (n - 1) \left(\frac{b_g}{B} + \lambda\right)
 
-over its all-reduces r and all-gathers g of b bytes a replica, by links of B bytes and a latency of lambda seconds. The efficiency is
-t / t_n. Nothing overlaps with computing here, and every GPU has a link of its own to the next: libraries that overlap, or reduce along
-a tree (whose latency grows as log n), do better, shared links worse.
+with all-reduces r and all-gathers g of b bytes per replica, over links of B bytes per second and a latency of lambda seconds. The
+efficiency is t / t_n. Communication does not overlap with computation here, and every GPU has its own link to the next: libraries that
+overlap them, or reduce along a tree (whose latency grows as log n), do better; shared links do worse.
 
 Reference: P. Patarasuk, X. Yuan, *Bandwidth Optimal All-reduce Algorithms for Clusters of Workstations*, 2009.
 """
@@ -26,7 +26,7 @@ REPLICAS = (8, 16, 32, 64, 128, 256, 512, 1024)
 
 
 class Link(NamedTuple):
-    """A link from each GPU to the next: bytes in a second, one way, and seconds until the first arrives."""
+    """A link from each GPU to the next: one-way bandwidth in bytes per second, and latency in seconds."""
 
     bandwidth: float
     latency: float
@@ -40,28 +40,28 @@ LINKS = {
 
 
 class Traffic(NamedTuple):
-    """What a replica gives to each all-reduce and to each all-gather of a step, lists of bytes."""
+    """The bytes that a replica contributes to each all-reduce and to each all-gather of a step."""
 
     reduced: list
     gathered: list
 
 
 def communication_seconds(traffic, replicas, link):
-    """Returns the seconds of a step's communication, by the formula above."""
+    """Returns the communication time of a step in seconds, by the formula above."""
     reduced = sum(2 * (replicas - 1) / replicas * size / link.bandwidth + 2 * (replicas - 1) * link.latency for size in traffic.reduced)
     return reduced + sum((replicas - 1) * (size / link.bandwidth + link.latency) for size in traffic.gathered)
 
 
 def efficiency(step_seconds, traffic, replicas, link):
-    """Returns the share of its time in which a replica computes."""
+    """Returns the fraction of its time that a replica spends computing."""
     return step_seconds / (step_seconds + communication_seconds(traffic, replicas, link))
 
 
 def traffic_of(model, batch):
-    """Returns what a replica sends in a train step on a batch [B, *], gradients and batch-coupled terms, seen while it is traced.
+    """Returns the `Traffic` of a train step on a batch [B, *], gradients and batch-coupled terms, as recorded while it is traced.
 
     Args:
-        model: A model that was made and compiled under a strategy of several replicas.
+        model: A model built and compiled under a strategy with several replicas.
         batch: Examples of one replica.
     """
     traffic, context = Traffic([], []), tf.distribute.ReplicaContext
@@ -88,7 +88,7 @@ def traffic_of(model, batch):
 
 
 def seconds_of(model, batch, times=10):
-    """Returns the median seconds of a train step on one device."""
+    """Returns the median time of a train step on one device, in seconds."""
     step, batch = tf.function(lambda x: model.train_step(x), autograph=False), tf.constant(batch)
     step(batch)
     seconds = []
@@ -100,7 +100,7 @@ def seconds_of(model, batch, times=10):
 
 
 def measured(preset, data):
-    """Returns what a step of a preset sends, its seconds on one device here, and the examples of its batch."""
+    """Returns the traffic of a preset's step, its seconds on one device of this machine, and its batch size."""
     devices = tf.config.list_logical_devices("CPU")[:2]
     both = tf.distribute.MirroredStrategy([device.name for device in devices], tf.distribute.HierarchicalCopyAllReduce())
     results = []
@@ -128,9 +128,9 @@ def run(args):
     """Prints a table for each preset."""
     tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2)
     links = ", ".join(f"{name} {link.bandwidth / 1e9:g} GB/s and {1e6 * link.latency:g} us" for name, link in LINKS.items())
-    print(f"Efficiency of n GPUs that keep their batch; nothing overlaps; links: {links}")
+    print(f"Efficiency of n GPUs with a fixed batch size each, without overlap; links: {links}")
     for name in args.presets:
         traffic, here, examples = measured(PRESETS[name], data_module.load(PRESETS[name].dataset, args.data_dir))
         given = f"as given, for {examples} examples on each GPU"
-        assumed = f"{1000 * here:.2f} ms measured here over a speedup of {args.speedup:g}, for {examples} examples on each GPU"
+        assumed = f"{1000 * here:.2f} ms measured here divided by a speedup of {args.speedup:g}, for {examples} examples on each GPU"
         print("\n".join(["", *table(name, traffic, args.step_seconds or here / args.speedup, given if args.step_seconds else assumed)]))

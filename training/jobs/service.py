@@ -1,4 +1,4 @@
-"""tf.data services: other machines that make the training batches, where the input is the bottleneck."""
+"""tf.data services: other machines that prepare the training batches when input is the bottleneck."""
 
 import contextlib
 
@@ -6,10 +6,10 @@ import tensorflow as tf
 
 
 def start(port=0):
-    """Starts a dispatcher with one worker in this process; returns both, and its address is `dispatcher.target`.
+    """Starts a dispatcher with one worker in this process and returns both; the address is `dispatcher.target`.
 
     Args:
-        port: Where the dispatcher listens; 0 for one that is free.
+        port: Port of the dispatcher; 0 picks a free one.
     """
     service = tf.data.experimental.service
     dispatcher = service.DispatchServer(service.DispatcherConfig(port=port))
@@ -18,7 +18,7 @@ def start(port=0):
 
 
 def run(args):
-    """Serves until it is stopped."""
+    """Serves until interrupted."""
     dispatcher, _ = start(args.port)
     print(f"Serving on port {args.port}: pass --data-service grpc://HOST:{args.port} to training.train", flush=True)
     with contextlib.suppress(KeyboardInterrupt):

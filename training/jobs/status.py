@@ -1,4 +1,4 @@
-"""What a queue has done, what is under way and what is left, with the time that it takes: from files alone, without TensorFlow."""
+"""The status of a queue: what is done, running and left, and an estimate of the time left, from files alone, without TensorFlow."""
 
 import statistics
 from typing import NamedTuple
@@ -7,7 +7,7 @@ from export.storage.files import read_config, read_history
 from export.storage.locks import holder
 from training.papers.result_rows import has_likelihood, is_finished
 
-RECENT = 20  # epochs whose median is the time of an epoch
+RECENT = 20  # last epochs, whose median time is used
 
 
 class Entry(NamedTuple):
@@ -16,10 +16,10 @@ class Entry(NamedTuple):
     Attributes:
         title: Its name and seed.
         state: "done", "running" (a process is at work), "begun" or "left".
-        epochs: Epochs that are done.
-        says: What is known of it.
-        seconds: Seconds of an epoch, or None.
-        maximum: Epochs at which it ends at the latest, or None.
+        epochs: Number of finished epochs.
+        says: Details, as text.
+        seconds: Seconds per epoch, or None.
+        maximum: Maximum number of epochs, or None.
     """
 
     title: str
@@ -38,7 +38,7 @@ def status(table, queue, folder, measured, args):
         queue: The rows with their seeds, in order.
         folder: Folder of the table's runs.
         measured: Measured rows of the table.
-        args: What is asked for: `epochs`, `dataset`, `likelihood_samples` and `likelihood_examples`.
+        args: The flags `epochs`, `dataset`, `likelihood_samples` and `likelihood_examples`.
     """
     measured = [r for r in measured if args.dataset in (None, r["dataset"])]
     entries = [entry_of(row, seed, folder, measured, args) for row, seed in queue]
@@ -78,12 +78,12 @@ def has_settings(measured, row):
 
 
 def is_on(dataset, made):
-    """Returns whether a measured row, or the run of such settings, is on a data set; None is the preset's own, which no command names."""
+    """Returns whether a measured row, or the run of a config, is on a data set; None is the preset's own, which no command names."""
     return made["dataset"] == dataset if dataset else "--dataset" not in made.get("command", "")
 
 
 def progress(history, monitor):
-    """Returns how far a run has come, as text."""
+    """Returns the progress of a run, as text."""
     if monitor is None:
         return f"{len(history)} epochs"
     values = [r[monitor] for r in history]
@@ -92,7 +92,7 @@ def progress(history, monitor):
 
 
 def estimate(entries, measured):
-    """Returns the time that the rest takes as lines of text, each with what it assumes about epochs."""
+    """Returns estimates of the time left as lines of text, each with its assumption about epochs."""
     rest = [entry for entry in entries if entry.state != "done"]
     known = [entry.seconds for entry in rest if entry.seconds is not None] or [r["seconds"] / r["epochs"] for r in measured]
     maxima = [entry.maximum for entry in rest if entry.maximum is not None]
@@ -100,10 +100,10 @@ def estimate(entries, measured):
     if not rest:
         return []
     if not known or not (maxima or finished):
-        return ["time left: not known before a row has begun"]
+        return ["time left: unknown until a row has begun"]
     usual = statistics.median(known)
     hours = lambda ends: sum(max(0, end - e.epochs) * (e.seconds or usual) for e, end in zip(rest, ends, strict=True)) / 3600  # noqa: E731
-    lines = [f"seconds of an epoch: {min(known):.2g} to {max(known):.2g}; {usual:.2g}, their median, is assumed where none are known"]
+    lines = [f"seconds per epoch: {min(known):.2g} to {max(known):.2g}; the median, {usual:.2g}, is assumed where unknown"]
     if maxima:
         most = hours([entry.maximum or max(maxima) for entry in rest])
         lines.append(f"time left: {most:.2f} h to the last epoch of the protocol, at most {max(maxima)}")

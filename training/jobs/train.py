@@ -1,4 +1,4 @@
-"""Train a preset: fit, evaluate, draw, export, and sample what was exported."""
+"""Train a preset: fit, evaluate, draw pictures, export, and sample the export."""
 
 import argparse
 import contextlib
@@ -34,7 +34,7 @@ from training.runs.run import RESUMABLE, Run
 
 
 class Job(NamedTuple):
-    """What the command line asks for, made: nothing is written or trained yet.
+    """What the command line asks for, built, but not yet trained or written.
 
     Attributes:
         preset: The `Preset`.
@@ -54,7 +54,7 @@ class Job(NamedTuple):
 
 
 def prepare(asked):
-    """Returns the `Job` of what is `Asked` for; raises `ValueError` for what cannot be trained and judged."""
+    """Returns the `Job` for what is `Asked`; raises `ValueError` if it cannot be trained and evaluated."""
     preset, args, own, argv = asked
     keras.config.set_dtype_policy(args.precision)
     strategy = make_strategy(args.strategy)
@@ -82,12 +82,12 @@ def prepare(asked):
 
 
 def train(argv):
-    """Runs the whole job of a command line, a list of texts, and returns the run folder."""
+    """Runs the whole job of a command line, a list of strings, and returns the run folder."""
     return run(parse(argv))
 
 
 def run(asked):
-    """Runs the whole job of what is `Asked` for and returns the run folder."""
+    """Runs the whole job for what is `Asked` and returns the run folder."""
     job = prepare(asked)
     args, data, experiment, strategy = job.args, job.data, job.experiment, job.strategy
     folder, is_chief = Path(args.run_dir or Path("runs") / job.preset.name), cluster.is_chief(strategy)
@@ -96,15 +96,15 @@ def run(asked):
         with cluster.lost_workers(strategy):
             run = Run(folder, job.config, args.resume, experiment.monitor, is_chief)
             fit(run, data, experiment, args, strategy)
-        keras.config.set_dtype_policy("float32")  # of the networks that judge
-        if is_chief:  # of several workers, by itself
+        keras.config.set_dtype_policy("float32")  # for the feature networks
+        if is_chief:  # one of several workers goes on alone
             model = load_model(folder / "model.keras") if is_multiworker(strategy) else experiment.model
             finish(run, data, model, args)
     return folder
 
 
 def config_of(preset, own, args, experiment, data):
-    """Returns the settings of a run. Its resumption may change the epochs alone, and not even these where schedules depend on them."""
+    """Returns the settings of a run, of which its resumption may change the epochs alone, unless schedules depend on them."""
     return {
         **({} if experiment.paced is None else {"schedule_steps": train_steps(experiment, data)}),
         "preset": preset.name,
@@ -130,23 +130,23 @@ def train_steps(experiment, data):
     return experiment.epochs * (len(data.train.x) // experiment.batch_size)
 
 
-def check_trainable(data, experiment, features, judged_on="test"):
-    """Raises `ValueError` unless the model can be trained and judged on the data, and exported, before anything is written."""
+def check_trainable(data, experiment, features, evaluated_on="test"):
+    """Raises `ValueError` unless the model can be trained and evaluated on the data, and exported, before anything is written."""
     support = experiment.model.support
     if len(data.train.x) < experiment.batch_size:
         expected = f"at least one batch of {experiment.batch_size} training examples: pass a smaller --batch-size"
         raise ValueError(f"Expected {expected}. Received: {len(data.train.x)}")
     experiment.model.check_batch_size(experiment.batch_size)
-    resolve_features(features, experiment.model, data, judged_on)
-    for split in sorted({"validation", judged_on} | (set() if data.binarizes(support) else {"train"})):
+    resolve_features(features, experiment.model, data, evaluated_on)
+    for split in sorted({"validation", evaluated_on} | (set() if data.binarizes(support) else {"train"})):
         x = data.arrays(split, support)
-        is_known = getattr(data, split).x.dtype == np.uint8 and support is not BINARY  # 8 bits over 255 are in every other support
+        is_known = getattr(data, split).x.dtype == np.uint8 and support is not BINARY  # 8-bit values over 255 lie in every other support
         experiment.model.check(x[:1] if is_known else x, f"{data.name} {split}")
     check_exportable(experiment.model)
 
 
 def fit(run, data, experiment, args, strategy):
-    """Trains, from the last checkpoint if there is one, and leaves the model with its best weights, saved."""
+    """Trains, from the last checkpoint if there is one, and saves the model with its best weights."""
     model, support = experiment.model, experiment.model.support
     steps = len(data.train.x) // experiment.batch_size
     validation = data.arrays("validation", support)
@@ -186,7 +186,7 @@ def fit(run, data, experiment, args, strategy):
 
 
 def compile_model(experiment, args, **kwargs):
-    """Compiles the model of an experiment, which draws by the seed of the command line."""
+    """Compiles the model of an experiment, with the seed of the command line."""
     model = experiment.model
     model.seed = args.seed
     model.compile(experiment.optimizer, experiment.optimizers, experiment.jit_compile, check_gradients=args.dump_bad_batch, **kwargs)
@@ -206,7 +206,7 @@ def callbacks_of(run, data, experiment, recorder):
 
 
 def save(path, model, data):
-    """Fits what gradients do not train, and saves a model; one whose sampler cannot be fitted too, before it says so."""
+    """Fits a prior that gradients do not train and saves the model, which is kept even if the fit fails with an error."""
     error = None
     try:
         model.fit_prior(data.fixed("train", model.support), verbose=1)
@@ -219,7 +219,7 @@ def save(path, model, data):
 
 
 def finish(run, data, model, args):
-    """Evaluates, draws, exports, samples the export, and says where everything is."""
+    """Evaluates, draws pictures, exports, samples the export, and prints where everything is."""
     folder = run.folder
     report = evaluate.evaluate(folder, model, data, args.split, *likelihood_counts(run, data, args), args.features, verbose=1)
     made = {"model": folder / "model.keras", "evaluation": folder / "evaluation.json"}
@@ -238,7 +238,7 @@ def finish(run, data, model, args):
 
 
 def likelihood_counts(run, data, args):
-    """Returns the numbers of importance samples and examples of an evaluation: as flags say, else those that are `affordable`."""
+    """Returns the numbers of importance samples and examples for an evaluation: the flags', or else those that are `affordable`."""
     if args.full_evaluation:
         return args.likelihood_samples or PAPERS_SAMPLES, args.likelihood_examples
     num_trained, num_examples = len(run.history) * len(data.train.x), len(getattr(data, args.split).x)
