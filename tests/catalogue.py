@@ -1,4 +1,4 @@
-"""Every public class, made once and small. A capability test runs over these."""
+"""A small instance of every public class. The capability tests run over these."""
 
 import functools
 
@@ -69,7 +69,7 @@ COMBINATIONS = {
     **{
         f"posterior-{name}": {"posterior": name, "prior": "VampPrior" if name.endswith("MixturePosterior") else "StandardNormal"}
         for name in POSTERIORS
-        if name != "DiagonalNormal"  # everyone else's
+        if name != "DiagonalNormal"  # which all others have
     },
     "flows": {"posterior": "InverseAutoregressive", "prior": "RealNVP"},
     **{f"kl-{name}": {"posterior": "NormalMixturePosterior", "prior": "VampPrior", "kl": name} for name in DIVERGENCES},
@@ -79,7 +79,7 @@ COMBINATIONS = {
 
 
 def cp_vae(objective, seed, sees=True, held=False, **settings):
-    """Returns a small CP-VAE of four categories, which are held or not."""
+    """Returns a small CP-VAE with four categories, held or not."""
     both = networks.joint_gated_mlp([(LATENT_DIM,), (4,)], SHAPE, (8,), (8,))
     encoder = networks.gated_mlp(SHAPE, 4 + 2 * LATENT_DIM, (8,))
     return vm.CPVAE(
@@ -109,7 +109,7 @@ def hierarchical_vae(objective, seed, prior):
 
 
 def gm_vae(objective, seed):
-    """Returns a small Gaussian-mixture VAE of four categories."""
+    """Returns a small Gaussian-mixture VAE with four categories."""
     return vm.GMVAE(
         top_encoder=networks.gated_mlp(SHAPE, 4, (8,)),
         encoder=networks.gated_mlp(SHAPE, 2 * LATENT_DIM, (8,)),
@@ -177,7 +177,7 @@ def pixel_hierarchical_vae(prior="VampPrior"):
 
 
 def gamix_vae(prior="StandardNormal"):
-    """Returns a small GAMIX-VAE of residual networks."""
+    """Returns a small GAMIX-VAE with residual networks."""
     size = {"width": 8, "depth": 1, "min_size": 2}
     return vm.GAMIXVAE(
         encoder=networks.resnet_v2_encoder(SHAPE, 2 * LATENT_DIM, **size),
@@ -189,7 +189,7 @@ def gamix_vae(prior="StandardNormal"):
 
 
 def make(prior="StandardNormal", likelihood="Bernoulli", posterior="DiagonalNormal", objective="ELBO", kl=None, seed=0, model="VAE"):
-    """Returns a small VAE of the parts that are named, or another small model with its own parts."""
+    """Returns a small VAE with the named parts, or another small model with its own parts."""
     if model != "VAE":
         return MODELS[model](OBJECTIVES[objective](), seed)
     likelihood, posterior = LIKELIHOODS[likelihood](), POSTERIORS[posterior]()
@@ -218,15 +218,15 @@ def normalized_encoder():
     return keras.Model(inputs, keras.layers.Dense(LATENT_DIM)(h))
 
 
-def autoencoder(model, *judges, encoder=None, prior=None, cost=None, seed=0, **settings):
-    """Returns a small deterministic autoencoder; `judges` are the networks that its class takes after encoder and decoder."""
+def autoencoder(model, *others, encoder=None, prior=None, cost=None, seed=0, **settings):
+    """Returns a small deterministic autoencoder; `others` are the networks that its class takes after encoder and decoder."""
     encoder, decoder = encoder or networks.mlp(SHAPE, LATENT_DIM, (8,), "relu"), networks.mlp((LATENT_DIM,), SHAPE, (8,), "relu")
     prior, cost = prior or vm.StandardNormal(LATENT_DIM), cost or vm.costs.SquaredError()
-    return model(encoder, decoder, *judges, prior, cost, seed=seed, **settings)
+    return model(encoder, decoder, *others, prior, cost, seed=seed, **settings)
 
 
 def linear(inputs, matrix, bias=None):
-    """Returns a network that is a matrix, and with a bias that."""
+    """Returns a network that multiplies by a matrix, and adds a bias if there is one."""
     network = networks.mlp((inputs,), matrix.shape[1], ())
     network.set_weights([matrix, np.zeros(matrix.shape[1]) if bias is None else bias])
     return network
@@ -265,7 +265,7 @@ EVERY_MODEL = {
 
 
 def of(*classes):
-    """Returns classes that are made without arguments, by their names."""
+    """Returns classes that take no arguments, by name."""
     return {c.__name__: c for c in classes}
 
 

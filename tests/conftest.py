@@ -1,4 +1,4 @@
-"""Two logical CPU devices, quiet logs, and what several tests need."""
+"""Two logical CPU devices, quiet logs, and fixtures that several files share."""
 
 import math
 import os
@@ -18,7 +18,7 @@ tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU"
 
 @pytest.fixture(scope="module", autouse=True)
 def _forget():
-    """Frees the graphs of a file's models, which else fill the memory and slow the collector down."""
+    """Frees the graphs of a file's models, which would fill the memory and slow down the garbage collector."""
     yield
     keras.backend.clear_session()
 
@@ -29,7 +29,7 @@ def _same_start():
 
 
 class Noiseless(vm.DiagonalNormal):
-    """Draws the mean, so that different ways to compute can be compared."""
+    """Draws the mean, so that different computations can be compared."""
 
     def draw(self, params, num_samples, seed):
         q = self.distribution(params)
@@ -45,7 +45,7 @@ def noiseless():
 
 @pytest.fixture(scope="session")
 def digits():
-    """The bundled digits and their binary form."""
+    """The bundled digits."""
     from training.data import load
 
     return load("digits")
@@ -53,7 +53,7 @@ def digits():
 
 @pytest.fixture
 def binary():
-    """Thirty binary examples of shape [4, 4, 1] with structure in them."""
+    """Thirty binary examples of shape [4, 4, 1] from three clusters."""
     rng = np.random.default_rng(0)
     intensity = rng.choice([0.1, 0.9], size=(3, 4, 4, 1))[rng.integers(3, size=30)]
     return (rng.random(intensity.shape) < intensity).astype("float32")
@@ -61,7 +61,7 @@ def binary():
 
 @pytest.fixture
 def fitted():
-    """A function that brings the posterior of a model near the exact one, so that importance sampling is precise."""
+    """A function that trains a model until its posterior is near the exact one, so that importance sampling is precise."""
 
     def fit(model, x):
         model.compile(keras.optimizers.Adam(0.02), jit_compile=False)
@@ -73,7 +73,7 @@ def fitted():
 
 @pytest.fixture
 def main(capsys, tmp_path, monkeypatch):
-    """Runs the training command in this process and returns its status and its line of error."""
+    """Runs the training command in this process and returns its status and its error line."""
     from training import train
 
     monkeypatch.chdir(tmp_path)

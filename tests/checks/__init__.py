@@ -1,1 +1,1 @@
-"""Checks that are commands: longer or of other machines than the tests."""
+"""Checks run as commands: they take longer than the tests, or need other machines."""

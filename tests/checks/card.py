@@ -1,11 +1,11 @@
-"""One command for a GPU: times train steps by the programs of `tests.checks.portable`, and trains rows by them side by side.
+"""One command for a GPU: times train steps with the programs of `tests.checks.portable`, and trains rows with them in parallel.
 
-    python -m tests.checks.card DIR OUT --timing 2 --rows 8         begins, or goes on; stops after so many minutes for each part
+    python -m tests.checks.card DIR OUT --timing 2 --rows 8         starts, or resumes; each part stops after its minutes
     python -m tests.checks.card DIR OUT --pack PACKED --most 60     packs what is new in OUT into files of 15 MiB, at most 60 MiB
 
 DIR holds what `dump` wrote, and in `rows.txt` and `timing.txt` the names of programs to train and to time, most valuable first. It needs
-JAX and PyTorch, and neither TensorFlow nor a network. Every result is a file in OUT as soon as there is one. Packing is for transfers that
-limit the size of files.
+JAX and PyTorch, but neither TensorFlow nor a network. Every result is written to OUT at once. Packing is for transfers that limit the size
+of files.
 """
 
 import argparse
@@ -22,12 +22,12 @@ from pathlib import Path
 
 PART = 15 * 2**20  # bytes of a packed file
 TOGETHER = 15  # programs that compile at a time
-SHARE = Path(os.environ.get("CUDA_MPS_PIPE_DIRECTORY", "/tmp/mps"))  # of the service that lets processes use a GPU at the same time
+SHARE = Path(os.environ.get("CUDA_MPS_PIPE_DIRECTORY", "/tmp/mps"))  # of the service that lets processes share a GPU
 ENVIRONMENT = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false", "PYTHONUNBUFFERED": "1", "TORCHINDUCTOR_COMPILE_THREADS": "8"}
 
 
 def start_sharing():
-    """Starts NVIDIA's multi-process service where it is installed, and returns the environment of those that use it."""
+    """Starts NVIDIA's multi-process service if it is installed, and returns the environment for processes that use it."""
     control = shutil.which("nvidia-cuda-mps-control", path=os.environ["PATH"] + ":/usr/local/nvidia/bin:/usr/bin")
     if control is None:
         return {}
@@ -40,7 +40,7 @@ def start_sharing():
 
 
 def names_in(path):
-    """Returns the names in a file, one a line."""
+    """Returns the names in a file, one per line."""
     return path.read_text().split() if path.exists() else []
 
 
@@ -52,9 +52,9 @@ def start(module, *arguments, log, environment):
 
 
 def train_rows(folder, out, minutes, workers, environment):
-    """Trains rows in their order, as many at a time as there are workers, until there are none, the time is over, or OUT/stop is there.
+    """Trains rows in order, as many at a time as there are workers, until none are left, the time is up, or OUT/stop exists.
 
-    Names that are added to `rows.txt` meanwhile are trained too.
+    Names added to `rows.txt` in the meantime are trained too.
     """
     end, begun, running = time.monotonic() + 60 * minutes, set(), {}
     while time.monotonic() < end + 30:
@@ -75,7 +75,7 @@ def train_rows(folder, out, minutes, workers, environment):
 
 
 def judge_rows(folder, out, environment):
-    """Estimates log p(x) of the rows that are not over, side by side."""
+    """Estimates log p(x) of the unfinished rows, in parallel."""
     names = [name for name, state in states(out).items() if state["stopped"] == "unfinished" and not state["judged"]]
     given = [("run", folder / f"{name}.npz", out, "--judge") for name in names]
     for process in [start("tests.checks.portable", *each, log=out / "judge.log", environment=environment) for each in given]:
@@ -83,7 +83,7 @@ def judge_rows(folder, out, environment):
 
 
 def time_steps(folder, out, minutes):
-    """Times the train steps of programs, which compile side by side, and then have the card one at a time."""
+    """Times the train steps of programs, which compile in parallel, and then use the GPU one at a time."""
     end, names = time.monotonic() + 60 * minutes, names_in(folder / "timing.txt")
     missing = [name for name in names if (folder / f"{name}.npz").exists() and not (out / f"{name}.timing.json").exists()]
     (out / "wait").touch()
@@ -103,13 +103,13 @@ def time_steps(folder, out, minutes):
 
 
 def rival_steps(out, minutes, kinds, rows):
-    """Times PyTorch's."""
+    """Times PyTorch's train steps."""
     arguments = "--out", out / "rivals.json", "--rows", rows, "--kinds", kinds, "--seconds", 1.5, "--limit", 60 * minutes
     wait(start("tests.benchmarks.gpu_rivals", *arguments, log=out / "rivals.log", environment={}), 60 * minutes + 20)
 
 
 def wait(process, seconds):
-    """Waits for a process, and ends it after so many seconds."""
+    """Waits for a process, and kills it after `seconds`."""
     try:
         process.wait(seconds)
     except subprocess.TimeoutExpired:
@@ -117,14 +117,14 @@ def wait(process, seconds):
 
 
 def states(out):
-    """Returns what is known of the rows in training, by name."""
+    """Returns the states of the rows in training, by name."""
     return {path.stem: json.loads(path.read_text()) for path in sorted(out.glob("*.json")) if path.with_suffix(".npz").exists()}
 
 
 def pack(out, packed, most, everything):
-    """Packs the files of OUT that were not packed as they are now, small ones first, into PACKED/part-0, part-1 and so on.
+    """Packs the files of OUT that are new or changed since they were packed, small ones first, into PACKED/part-0, part-1 and so on.
 
-    Of rows that are not over, which are large, and change, there is nothing but their state, unless everything is asked for.
+    Of unfinished rows, whose files are large and change, only the JSON file is packed, unless everything is requested.
     """
     stream, taken, sent = io.BytesIO(), [], out / "sent"
     sent.mkdir(parents=True, exist_ok=True)
@@ -148,21 +148,21 @@ def pack(out, packed, most, everything):
 
 
 def main(argv=None):
-    """Runs the parts that are asked for."""
+    """Runs the requested parts."""
     parser = argparse.ArgumentParser(
         prog="python -m tests.checks.card", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("folder", type=Path)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--timing", type=float, default=0, metavar="MINUTES", help="time train steps for so long, first")
-    parser.add_argument("--rows", type=float, default=0, metavar="MINUTES", help="train rows for so long")
-    parser.add_argument("--workers", type=int, default=0, help="rows that are trained at a time (default: 8 that share the card, or 4)")
-    parser.add_argument("--judge", action="store_true", help="estimate log p(x) of the rows that are not over")
-    parser.add_argument("--rivals", type=float, default=0, metavar="MINUTES", help="time PyTorch's steps for so long")
+    parser.add_argument("--timing", type=float, default=0, metavar="MINUTES", help="time limit for timing train steps, which comes first")
+    parser.add_argument("--rows", type=float, default=0, metavar="MINUTES", help="time limit for training rows")
+    parser.add_argument("--workers", type=int, default=0, help="rows to train at a time (default: 8 if they can share the GPU, else 4)")
+    parser.add_argument("--judge", action="store_true", help="estimate log p(x) of the unfinished rows")
+    parser.add_argument("--rivals", type=float, default=0, metavar="MINUTES", help="time limit for timing PyTorch's steps")
     parser.add_argument("--kinds", default="eager,graph,compiled", help="kinds of PyTorch's steps (default: %(default)s)")
     parser.add_argument("--rival-rows", default="vae_mnist,vamp_mnist_500,cp_vae_mnist_10,gamix_faces", help="rows that PyTorch times")
     parser.add_argument("--pack", type=Path, help="folder of packed files")
-    parser.add_argument("--everything", action="store_true", help="pack the whole state of rows that are not over, too")
+    parser.add_argument("--everything", action="store_true", help="pack the whole state of unfinished rows, too")
     parser.add_argument("--most", type=float, default=60, help="MiB to pack (default: %(default)s)")
     args = parser.parse_args(argv)
     args.out.mkdir(parents=True, exist_ok=True)

@@ -1,8 +1,8 @@
-"""Put what `tests.checks.card` timed into one file of benchmarks: train steps of ours and of PyTorch on the same card, and their ratios.
+"""Collect the timings of `tests.checks.card` in one benchmark file: our train steps and PyTorch's on the same GPU, and their ratios.
 
     python -m tests.checks.card_report OUT training/results/benchmarks/gpu_speed.json
 
-OUT has ROW.timing.json or ROW.8.timing.json for each program of ours, called as the rows of `tests.benchmarks.gpu_rivals`, the latter with
+OUT has ROW.timing.json or ROW.8.timing.json for each of our programs, named like the rows of `tests.benchmarks.gpu_rivals`, the latter with
 eight times the preset's batch, and PyTorch's rivals.json.
 """
 
@@ -13,18 +13,18 @@ from pathlib import Path
 
 from export.storage.files import read_json, write_json
 
-KINDS = ("graph", "eager")  # PyTorch's best idiom, and its plainest
+KINDS = ("graph", "eager")  # PyTorch's fastest form, and its plainest
 
 
 def ours_in(out):
-    """Returns what was timed of ours, by row and by what its batch is multiplied with."""
+    """Returns our timings, by row and by the factor of its batch."""
     timed = {path.name.removesuffix(".timing.json"): read_json(path) for path in sorted(out.glob("*.timing.json"))}
     names = {name: name.partition(".") for name in timed}
     return {(row, int(factor or 1)): timed[name] for name, (row, _, factor) in names.items()}
 
 
 def cell(figures, ours):
-    """Returns PyTorch's milliseconds and how many times ours they are."""
+    """Returns PyTorch's milliseconds and their ratio to ours."""
     return "-" if figures is None else f"{figures['milliseconds']:.3f} ({figures['milliseconds'] / ours['milliseconds']:.2f})"
 
 
@@ -43,7 +43,7 @@ def lines(ours, rivals):
 
 
 def report(out):
-    """Returns what a file of benchmarks holds."""
+    """Returns the content of a benchmark file."""
     ours, found = ours_in(out), read_json(out / "rivals.json")["results"]
     rivals = {(r["row"], r["factor"], r["kind"], r["precision"]): r for r in found if "milliseconds" in r}
     order = list(dict.fromkeys(row for row, *_ in rivals))
@@ -63,7 +63,7 @@ def report(out):
 def main(argv=None):
     """Returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m tests.checks.card_report", description=__doc__.splitlines()[0])
-    parser.add_argument("out", type=Path, help="what the card gave")
+    parser.add_argument("out", type=Path, help="folder with the timings")
     parser.add_argument("report", type=Path, help="file to write")
     args = parser.parse_args(argv)
     write_json(args.report, report(args.out))

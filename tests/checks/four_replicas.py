@@ -1,4 +1,4 @@
-"""Prints, as JSON, moments of a batch that four replicas share, and their gradients: run by tests, in a process of its own.
+"""Prints, as JSON, moments of a batch that four replicas share, and their gradients: run by tests, in a separate process.
 
 python -m tests.checks.four_replicas
 """

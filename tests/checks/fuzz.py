@@ -1,4 +1,4 @@
-"""Hostile inputs by the thousand: each ends in one clear error or none, and writes nothing but what it was told to.
+"""Thousands of hostile inputs: each ends in one clear error or none, and writes only where it was told to.
 
     python -m tests.checks.fuzz --inputs 2000
 
@@ -31,7 +31,7 @@ JSON = st.recursive(
 
 
 def mutated_bytes(valid):
-    """Returns a strategy of valid files with bytes that are changed, put in or left out, or cut off."""
+    """Returns a strategy of valid files with bytes changed, inserted, removed or cut off."""
 
     @st.composite
     def draw(draw):
@@ -49,7 +49,7 @@ def mutated_bytes(valid):
 
 
 def mutated_json(valid):
-    """Returns a strategy of a JSON structure of which some values are others, or missing."""
+    """Returns a strategy of a JSON structure with some values replaced or missing."""
 
     @st.composite
     def draw(draw):
@@ -93,7 +93,7 @@ def load_npz(data, folder):
 
 
 def image_files():
-    """Returns small valid images of every kind that is read."""
+    """Returns small valid images of every supported kind."""
     from PIL import Image
 
     files = []
@@ -136,7 +136,7 @@ HISTORY = b"epoch,loss,val_loss\r\n0,1.5,2.5\r\n1,1.25,nan\r\n"
 
 
 def read_run(value, folder):
-    """Opens a run with this config.json, whose model is taken as given, and resumes it."""
+    """Opens a run with this config.json, with a mocked model, and resumes it."""
     from training.runs import run
 
     path = folder / "run" / "config.json"
@@ -212,7 +212,7 @@ WORDS = st.sampled_from(sorted(COMMANDS)).flatmap(
 
 
 def command(value, folder):
-    """Runs a command line, up to where it reads data or trains, and checks that it wrote only where it was told to."""
+    """Runs a command line, up to where it reads data or trains, and checks that it writes only where it was told to."""
     name, words = value
     (folder / "out").mkdir(exist_ok=True)
     (folder / "run").mkdir(exist_ok=True)
@@ -243,7 +243,7 @@ TARGETS = {
 
 
 def failure(read, value, folder):
-    """Returns what went wrong with an input, or None: anything but a `ValueError` or `OSError` with a text, or a status of 0, 1 or 2."""
+    """Returns what went wrong with an input, or None: anything but a `ValueError` or `OSError` with a message, or a status of 0, 1 or 2."""
     out, err = io.StringIO(), io.StringIO()
     try:
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
@@ -258,11 +258,11 @@ def failure(read, value, folder):
 
 
 def fuzz(target, num_inputs):
-    """Tries so many inputs and returns how many there were and the failures, one for each kind of error, with its input."""
+    """Tries inputs and returns the numbers of inputs and of failures; prints one failure of each kind with its input."""
     strategy, read = TARGETS[target]
     failures, count, seen = [], 0, set()
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
-        # NumPy's own, of numbers that overflow: they are on standard error, and no traceback.
+        # NumPy's own, about numbers that overflow: they go to standard error, without a traceback.
         warnings.simplefilter("ignore")
 
         @hypothesis.settings(
@@ -292,7 +292,7 @@ def fuzz(target, num_inputs):
 def main(argv=None):
     parser = argparse.ArgumentParser(prog="python -m tests.checks.fuzz", description=__doc__)
     parser.add_argument("--inputs", type=int, default=2000, help="number of inputs for each target")
-    parser.add_argument("--targets", nargs="+", default=list(TARGETS), choices=TARGETS, help="targets instead of all")
+    parser.add_argument("--targets", nargs="+", default=list(TARGETS), choices=TARGETS, help="targets (default: all)")
     args = parser.parse_args(argv)
     report = {target: fuzz(target, args.inputs) for target in args.targets}
     print(json.dumps(report, indent=2))

@@ -1,9 +1,9 @@
-"""Kills runs at random moments, resumes them until they are done, and holds them against runs that were left alone.
+"""Kills runs at random moments, resumes them until they are done, and compares them with runs that were left alone.
 
     python -m tests.checks.kills --kills 20 --seed 0
 
-prints {preset: {kills, survived, bit_identical}}: after every kill each file of the run folder is whole or absent; in the end
-weights, optimizers, history and figures are those of the run that was left alone, to the bit.
+prints {preset: {kills, survived, bit_identical}}: after every kill, each file of the run folder is intact or absent; in the end,
+weights, optimizers, history and figures are those of the run that was left alone, bit for bit.
 """
 
 import argparse
@@ -47,9 +47,9 @@ def write_data():
 
 
 def start(preset, folder, *more, prepare=lambda: None):
-    """Starts a run in a process of its own, which does `prepare()` first, and returns its number.
+    """Starts a run in a separate process, which calls `prepare()` first, and returns its process id.
 
-    TensorFlow is imported already, and has not computed anything yet.
+    TensorFlow is already imported, but has not computed anything yet.
     """
     sys.stdout.flush()
     process = os.fork()
@@ -65,7 +65,7 @@ def start(preset, folder, *more, prepare=lambda: None):
 
 
 def wait(process, seconds):
-    """Waits for the end of a process, kills it after so many seconds, and returns its exit status, -9 of one that was killed."""
+    """Waits for the end of a process, kills it after `seconds`, and returns its exit status, -9 if it was killed."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         done, status = os.waitpid(process, os.WNOHANG)
@@ -85,7 +85,7 @@ def arrays(file):
 
 
 def contents(folder):
-    """Returns what a run folder holds, read whole; raises an error for a file that is not whole."""
+    """Returns the contents of a run folder; raises an error for a file that is not intact."""
     from export.manifest import read_manifest
 
     found = {"config.json": read_config(folder / "config.json")} if (folder / "config.json").exists() else {}
@@ -103,14 +103,14 @@ def contents(folder):
 
 
 def is_same(one, other):
-    """Returns whether two things that `contents` returned are equal, to the bit; commands name their folders."""
+    """Returns whether two things that `contents` returned are equal bit for bit, except for commands, which name their folders."""
     if isinstance(one, dict):
         return one.keys() == other.keys() and all(is_same(one[key], other[key]) for key in one if key != "command")
     return np.array_equal(one, other) if isinstance(one, np.ndarray) else one == other
 
 
 def kill(preset, number, rng):
-    """Kills a run so many times and returns what became of it."""
+    """Kills runs of a preset `number` times, resumes them to the end, and returns the outcome."""
     alone = Path(f"{preset}-alone").absolute()
     began = time.monotonic()
     status = wait(start(preset, alone), 3600)
@@ -136,8 +136,8 @@ def kill(preset, number, rng):
 def main(argv=None):
     parser = argparse.ArgumentParser(prog="python -m tests.checks.kills", description=__doc__)
     parser.add_argument("--kills", type=int, default=20, help="number of kills, over all presets")
-    parser.add_argument("--seed", type=int, default=0, help="seed of the moments")
-    parser.add_argument("--presets", nargs="+", default=list(RUNS), choices=RUNS, metavar="PRESET", help="presets instead of all")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the moments of the kills")
+    parser.add_argument("--presets", nargs="+", default=list(RUNS), choices=RUNS, metavar="PRESET", help="presets (default: all)")
     args = parser.parse_args(argv)
     os.environ["XLA_FLAGS"] = "--xla_backend_optimization_level=0"  # short runs compile more than they compute
     load("keras_vaemix")

@@ -1,8 +1,8 @@
-"""Every model of the catalogue exported, and how far each artifact is from the live model, as JSON.
+"""Exports every model of the catalogue, and prints how far each artifact is from the live model, as JSON.
 
     python -m tests.checks.parity
 
-A line of standard error sums up; the exit status is 1 where a figure is beyond its limit.
+A line on standard error sums up; the exit status is 1 if a figure is beyond its limit.
 """
 
 import argparse
@@ -24,11 +24,15 @@ from keras_vaemix.models import LatentModel, PixelDecoding
 from tests import catalogue
 
 NUM_LATENTS, NUM_SAMPLES, TAIL = 64, 10_000, 6.0
-LIMITS = {"parity": 1e-5, "standard_errors": 5.0, "p_value": 1e-5}  # 1,500 means and spreads: 5 standard errors are p = 1e-3 for all
+LIMITS = {
+    "parity": 1e-5,
+    "standard_errors": 5.0,
+    "p_value": 1e-5,
+}  # 1,500 means and spreads: 5 standard errors are p = 1e-3 for all together
 
 
 def shaken(make):
-    """Returns a model with noise on every weight that is trained and on the moments of normalisations; a mask that has hardened."""
+    """Returns a model with noise on every trained weight and on the moments of normalisations, and with a hardened mask."""
     keras.utils.set_random_seed(1)
     model, rng = make(), np.random.default_rng(0)
     for weight in model.trainable_variables:
@@ -55,7 +59,7 @@ def beyond(figures):
     return too_far + [name for name in ["p_value"] if figures[name] is not None and not figures[name] >= LIMITS[name]]
 
 
-# What is fed.
+# Inputs.
 
 
 def normals(size, rng):
@@ -71,7 +75,7 @@ def latents_of(sizes, num_components, rng):
 
 
 def sampler_inputs(manifest, rng):
-    """Returns inputs of `sampler.onnx`: u to both ends, tails of the noise, and every component, and -1, in turn."""
+    """Returns inputs of `sampler.onnx`: u at both ends, tails of the noise, and every component and -1 in turn."""
     noise = {name: normals(noise["size"], rng) for name, noise in manifest["noise"].items() if name != "u"}
     n = len(noise["eps"])
     u = np.concatenate([[0.0, np.nextafter(np.float32(1), np.float32(0))], rng.random(n - 2)]).astype("float32")
@@ -79,7 +83,7 @@ def sampler_inputs(manifest, rng):
 
 
 def unpruned(model, z):
-    """Returns the latents of a model for those of its export, which has the active ones alone."""
+    """Returns the latents of a model for those of its export, which has only the active ones."""
     if not isinstance(model, vm.MaskAAE):
         return z
     wide = np.zeros((len(z), model.latent_dim()), "float32")
@@ -87,7 +91,7 @@ def unpruned(model, z):
     return wide
 
 
-# What is compared.
+# Comparisons.
 
 
 def difference(received, expected):
@@ -148,7 +152,7 @@ def signature_differences(model, artifact):
 
 
 def statistics(model, artifact):
-    """Returns how many standard errors samples of the artifact and of the model differ by, and the p-value of components."""
+    """Returns by how many standard errors samples of the artifact and of the model differ, and the p-value of components."""
     received, component = export.sample.sample(artifact, NUM_SAMPLES)
     expected = np.asarray(model.sample(NUM_SAMPLES, seed=0), "float64")
     received = received.astype("float64")
@@ -168,7 +172,7 @@ def with_errors(x):
 
 
 def apart(one, other):
-    """Returns by how many standard errors two figures differ, at most; rounding counts for nothing."""
+    """Returns the largest difference of two figures in standard errors; differences by rounding do not count."""
     return float(np.max(np.abs(one[0] - other[0]) / np.hypot(np.hypot(one[1], other[1]), 1e-6)))
 
 

@@ -1,8 +1,8 @@
-"""Runs what shows that the library survives, and writes the figures as rows of `training/results/reliability.json`.
+"""Runs the checks of reliability, and writes their figures as rows of `training/results/reliability.json`.
 
     python -m tests.checks.reliability [--checks kills fuzz replicas parity]
 
-Each check is a program of its own that prints JSON; a row says how often it was tried, how often it went well, and how it was run.
+Each check is a separate program that prints JSON; a row says how often it was tried, how often it passed, and how it was run.
 """
 
 import argparse
@@ -26,7 +26,7 @@ TOLERANCE = 1e-5
 
 
 class Check(NamedTuple):
-    """A program, by the words after `python -m`, and what turns the JSON that it prints into (what, tried, passed, largest difference)."""
+    """The words of a command after `python -m`, and a function from its JSON to rows (what, tried, passed, largest difference)."""
 
     words: str
     rows: Callable
@@ -96,9 +96,9 @@ def measure(name):
 
 
 def main(argv=None):
-    """Returns the exit status: 1 where something did not go well."""
+    """Returns the exit status: 1 if a check failed."""
     parser = argparse.ArgumentParser(prog="python -m tests.checks.reliability", description=__doc__.splitlines()[0])
-    parser.add_argument("--checks", nargs="+", default=list(CHECKS), choices=CHECKS, metavar="CHECK", help="checks instead of all")
+    parser.add_argument("--checks", nargs="+", default=list(CHECKS), choices=CHECKS, metavar="CHECK", help="checks (default: all)")
     parser.add_argument("--out", type=Path, default=RESULTS / "reliability.json", help="file of the rows (default: %(default)s)")
     args = parser.parse_args(argv)
     for name in args.checks:

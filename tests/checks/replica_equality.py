@@ -1,9 +1,9 @@
-"""Prints, as JSON, how far every model's training on two and four replicas is from that on one: run by tests, in a process of its own.
+"""Prints, as JSON, how far every model's training on two and four replicas is from that on one: run in a separate process.
 
 python -m tests.checks.replica_equality [MODEL ...]
 
-The output is {model: {replicas: difference}}: the largest difference of a figure or of a weight, relative to one or to the largest value if
-that is more, after three steps on the same global batches, which do not divide by four, and an evaluation. Noise stays on: each replica
+The output is {model: {replicas: difference}}: the largest difference of a figure or of a weight, relative to one or to the largest value
+if that is larger, after three steps on the same global batches, which do not divide by four, and an evaluation. Noise stays on: each replica
 takes its rows of the noise of the global batch.
 """
 
@@ -28,13 +28,13 @@ DRAWS = ("stateless_normal", "stateless_uniform", "stateless_truncated_normal")
 SHAPE, D = catalogue.SHAPE, catalogue.LATENT_DIM
 
 
-def gamix(*judge, **settings):
+def gamix(*discriminator, **settings):
     """Returns a small GAMIX-VAE."""
     encoder, decoder = networks.mlp(SHAPE, 2 * D, (8,)), networks.mlp((D,), SHAPE, (8,))
-    return vm.GAMIXVAE(encoder, decoder, vm.StandardNormal(D), vm.Laplace(0.5), *judge, **settings)
+    return vm.GAMIXVAE(encoder, decoder, vm.StandardNormal(D), vm.Laplace(0.5), *discriminator, **settings)
 
 
-def spectral_judge():
+def spectral_discriminator():
     """Returns a discriminator whose kernel has spectral norm one."""
     return keras.Sequential([keras.Input(SHAPE), keras.layers.SpectralNormalization(keras.layers.Conv2D(1, 3, 2), dtype="float32")])
 
@@ -51,7 +51,7 @@ MODELS = {
     **{f"autoencoder-{name}": make for name, make in catalogue.AUTOENCODERS.items()},
     "gamix": lambda: gamix(networks.mlp(SHAPE, (2, 2, 1), (8,))),
     "gamix-mean-moments": lambda: gamix(moments=vm.moments.MeanMoments(), memory=0.5),
-    "gamix-spectral": lambda: gamix(spectral_judge()),
+    "gamix-spectral": lambda: gamix(spectral_discriminator()),
     "pixel-vae": pixel_vae,
 }
 
@@ -68,7 +68,7 @@ def main(names):
 
 
 def differences(make):
-    """Returns for each number of replicas the largest relative difference from one replica."""
+    """Returns the largest relative difference from one replica, for each number of replicas."""
     results, weights = {}, None
     for replicas in REPLICAS:
         keras.backend.clear_session()
@@ -85,7 +85,7 @@ def trained(make, replicas, weights):
         model = make()
         model.compile(keras.optimizers.SGD(1e-3), {name: keras.optimizers.SGD(1e-3) for name in model.default_optimizers()})
         if hasattr(model, "critic_steps"):
-            model.critic_steps = 2  # each is a part of the graph on several replicas
+            model.critic_steps = 2  # each step is a part of the graph on several replicas
         if weights is None:
             weights = model.get_weights()
         model.set_weights(weights)
@@ -105,25 +105,25 @@ def trained(make, replicas, weights):
 
 
 def common_seed(model):
-    """Returns the next seed of a model without the replica."""
+    """Returns the next seed of a model, without the replica folded in."""
     model.draw_counter.assign_add(1)
     return fold_in(stateless_seed(model.seed), tf.convert_to_tensor(model.draw_counter))
 
 
 def common_evaluation_seed(model, batch):
-    """Returns the seed of a batch of an evaluation without the replica."""
+    """Returns the seed of a batch of an evaluation, without the replica folded in."""
     return fold_in([model.seed, EVALUATION], batch)
 
 
 def categorical(logits, num_samples, seed, dtype=tf.int64, name=None):
-    """Returns draws [B, num_samples] by noise of which each replica can take its rows."""
+    """Returns draws [B, num_samples] from noise of which each replica can take its rows."""
     uniform = tf.random.stateless_uniform([tf.shape(logits)[0], num_samples, logits.shape[1]], seed, minval=1e-20)
     return tf.cast(tf.argmax(logits[:, None] - tf.math.log(-tf.math.log(uniform)), axis=-1), dtype)
 
 
 @contextlib.contextmanager
 def rows_of_noise(size, replicas):
-    """Sees to it that each replica draws its rows of what there is for a global batch of `size` examples."""
+    """Makes each replica draw its rows of the noise for a global batch of `size` examples."""
     bounds = [0, *np.cumsum([len(part) for part in np.array_split(np.arange(size), replicas)]).tolist()]
 
     def rows(draw):

@@ -1,4 +1,4 @@
-"""Programs of XLA that train a preset without TensorFlow: what they train is what `training.train` trains."""
+"""XLA programs that train a preset without TensorFlow: they give what `training.train` gives."""
 
 import csv
 import json
@@ -21,7 +21,7 @@ SMALL = ("--latent-dim", "2", "--warm-up", "2", "--batch-size", "150", "--featur
 
 
 def run(*arguments):
-    """Runs the programs in a process of its own, where TensorFlow is not imported."""
+    """Runs the programs in a separate process, where TensorFlow cannot be imported."""
     code = "import sys; sys.modules['tensorflow'] = None; from tests.checks.portable.__main__ import main; sys.exit(main())"
     command = [sys.executable, "-c", code, "run", *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=Path(__file__).parents[2])
@@ -54,7 +54,7 @@ def test_programs_train_as_fit_does(preset, main, tmp_path):
     argv = [preset, *SMALL, *own, "--epochs", "3"]
     assert main(*argv, "--run-dir", tmp_path / "here", "--likelihood-samples", 20) == (0, "")
     programs.dump(tmp_path / "programs", "it", argv)
-    # Interrupted after an epoch, and gone on with.
+    # Interrupted after an epoch, and resumed.
     run(tmp_path / "programs" / "it.npz", tmp_path / "out", "--minutes", 0)
     assert json.loads((tmp_path / "out" / "it.json").read_text())["stopped"] == "unfinished"
     programs.load(tmp_path / "programs" / "it.npz", tmp_path / "out" / "it.npz", tmp_path / "begun")
@@ -62,7 +62,7 @@ def test_programs_train_as_fit_does(preset, main, tmp_path):
     programs.load(tmp_path / "programs" / "it.npz", tmp_path / "out" / "it.npz", tmp_path / "run")
     here = history_of(tmp_path / "here")
     assert_same_history(history_of(tmp_path / "run"), here)
-    # What was begun there ends here, as it would have there.
+    # A run begun there ends here as it would have there.
     assert main(*argv, "--run-dir", tmp_path / "begun", "--resume", "--likelihood-samples", 20) == (0, "")
     assert_same_history(history_of(tmp_path / "begun"), here)
     assert read_json(tmp_path / "begun" / "config.json")["route"] == "portable"
@@ -70,18 +70,18 @@ def test_programs_train_as_fit_does(preset, main, tmp_path):
     evaluation, config = read_json(tmp_path / "run" / "evaluation.json"), read_json(tmp_path / "run" / "config.json")
     assert (evaluation["split"], evaluation["num_samples"], config["route"]) == ("test", 20, "portable")
     assert evaluation["elbo"] == pytest.approx(read_json(tmp_path / "here" / "evaluation.json")["elbo"], rel=1e-3)
-    # A run whose state was left there cannot go on here, and says so.
+    # A run whose state was left there cannot be resumed here, and says so.
     status, err = main(*argv, "--run-dir", tmp_path / "run", "--resume", "--epochs", 5)
     assert status == 1
     assert "trained elsewhere" in err
 
 
-def test_what_was_trained_by_other_programs_is_refused(tmp_path):
+def test_results_of_other_programs_are_refused(tmp_path):
     argv = ["vae_digits", *SMALL, "--epochs", "1"]
     for seed in "01":
         programs.dump(tmp_path, f"it{seed}", [*argv, "--seed", seed])
     run(tmp_path / "it0.npz", tmp_path / "out")
-    with pytest.raises(ValueError, match=r"what .*it1.npz trained"):
+    with pytest.raises(ValueError, match=r"results of .*it1.npz"):
         programs.load(tmp_path / "it1.npz", tmp_path / "out" / "it0.npz", tmp_path / "run")
 
 
@@ -119,7 +119,7 @@ def test_card_trains_times_and_packs(tmp_path):
         assert tar.getnames() == ["long.npz"]
 
 
-FAMILIES = {  # what makes a preset of each family small
+FAMILIES = {  # flags that make a preset of each family small
     "gmmp_digits": ["--num-pseudo-inputs", "3"],
     "hiwae_digits": ["--num-samples", "3"],
     "hvae_digits": [],

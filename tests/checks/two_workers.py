@@ -1,4 +1,4 @@
-"""Prints, as JSON, what a model learns as one of the workers of TF_CONFIG, or alone: run by tests, each worker a process of its own.
+"""Prints, as JSON, what a model learns as one of the workers of TF_CONFIG, or alone: run by tests, each worker in a separate process.
 
 python -m tests.checks.two_workers
 """
@@ -16,7 +16,7 @@ from training.data.splits import in_order
 from training.distributed import cluster
 from training.distributed.strategy import make_strategy
 
-BATCH, EPOCHS, STEPS, VALIDATION = 60, 2, 4, 37  # validation in batches of 20 and 17, which two do not divide
+BATCH, EPOCHS, STEPS, VALIDATION = 60, 2, 4, 37  # validation in batches of 20 and 17; two workers do not divide the latter
 
 
 def main():
@@ -51,7 +51,7 @@ def make():
 
 
 class Coupling(vm.penalties.Penalty):
-    """The variance of the codes over the global batch, squared: what a mean over replicas would get wrong."""
+    """The variance of the codes over the global batch, squared, which a mean over replicas would get wrong."""
 
     def __init__(self, weight=0.1):
         super().__init__(weight)

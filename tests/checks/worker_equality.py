@@ -1,9 +1,9 @@
-"""Trains every kind of model by two workers, and by two replicas of one process, and prints, as JSON, how far they are apart.
+"""Trains every kind of model on two workers, and on two replicas of one process, and prints their differences as JSON.
 
     python -m tests.checks.worker_equality
 
-The output is {preset: difference}: the largest difference of a figure of the history or of a saved weight, relative to one or to the
-largest value if that is more, after three epochs of the whole command.
+The output is {preset: difference}: the largest difference of a figure of the history or of a saved weight, relative to one, or to the
+largest value if that is larger, after three epochs of the whole command.
 """
 
 import argparse
@@ -23,7 +23,7 @@ WORKERS = 2
 
 
 def configs():
-    """Returns the TF_CONFIG of each worker, on ports of this machine that are free."""
+    """Returns the TF_CONFIG of each worker, on free ports of this machine."""
     sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(WORKERS)]
     addresses = [f"127.0.0.1:{one.getsockname()[1]}" for one in sockets]
     for one in sockets:
@@ -40,14 +40,14 @@ def two_devices():
 
 
 def finished(*processes, log):
-    """Waits for processes; raises `RuntimeError` with what they printed unless all did well."""
+    """Waits for processes; raises `RuntimeError` with what they printed unless all succeeded."""
     statuses = [wait(process, 600) for process in processes]
     if any(statuses):
         raise RuntimeError(Path(log).read_text())
 
 
 def difference(preset):
-    """Trains a preset both ways and returns how far they are apart."""
+    """Trains a preset both ways and returns the largest difference."""
     flags = [] if "--batch-size" in RUNS[preset] else ["--batch-size", "56"]
     one, many = (Path(f"{preset}-{name}").absolute() for name in ("one", "many"))
     finished(start(preset, one, *flags, "--strategy", "mirrored", prepare=two_devices), log=f"{one}.log")
@@ -66,13 +66,13 @@ def figures(folder):
 
 
 def relative(a, b):
-    """Returns the largest difference of two arrays, relative to one or to the largest value of the second if that is more."""
+    """Returns the largest difference of two arrays, relative to one, or to the largest value of the second if that is larger."""
     return float(np.max(np.abs(a - b)) / max(1.0, np.max(np.abs(b)))) if np.size(b) else 0.0
 
 
 def main(argv=None):
     parser = argparse.ArgumentParser(prog="python -m tests.checks.worker_equality", description=__doc__.splitlines()[0])
-    parser.add_argument("--presets", nargs="+", default=list(RUNS), choices=RUNS, metavar="PRESET", help="presets instead of all")
+    parser.add_argument("--presets", nargs="+", default=list(RUNS), choices=RUNS, metavar="PRESET", help="presets (default: all)")
     args = parser.parse_args(argv)
     load("keras_vaemix")
     report = {}

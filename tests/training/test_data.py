@@ -592,13 +592,13 @@ def test_labels_are_taken_in_whatever_form(kind, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("y", "reason"),
     [
-        (CLASSES / 2, "of float64 that are no whole numbers"),
-        (np.where(CLASSES, CLASSES, np.nan), "of float64 that are no whole numbers"),
+        (CLASSES / 2, "of float64 that are not whole numbers"),
+        (np.where(CLASSES, CLASSES, np.nan), "of float64 that are not whole numbers"),
         (CLASSES - 1, r"from -1 on (number classes from zero)"),
         (np.arange(30).astype(str), "of text, a different one for each example"),
         (100 + np.arange(30), "from 100 to 129, a different one for each example"),
-        (np.ones((30, 40)), "of shape (40,) for an example"),
-        (np.arange(30).astype("datetime64[D]"), "of datetime64[D] that are no whole numbers"),
+        (np.ones((30, 40)), "of shape (40,) per example"),
+        (np.arange(30).astype("datetime64[D]"), "of datetime64[D] that are not whole numbers"),
     ],
 )
 def test_labels_that_are_no_classes_are_named(y, reason, tmp_path, capsys):

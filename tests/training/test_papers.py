@@ -88,4 +88,4 @@ def test_a_new_table_is_one_registration(new, tmp_path, capsys):
     assert result_rows.known_rows("new", tmp_path) == rows
     capsys.readouterr()
     assert reproduce.main(["new", "--dataset", "digits"]) == 1
-    assert capsys.readouterr().err.startswith("error: Expected new, whose figures are of one data set, without --dataset.")
+    assert capsys.readouterr().err.startswith("error: Expected no --dataset for new, whose figures are of one data set.")

@@ -151,10 +151,10 @@ def test_variants_and_transitions_are_of_test_examples(picture, folders, digits,
     [
         ("absent", ("samples",), "Expected a run folder with config.json. Received: absent, where there is none"),
         ("vae", ("mask",), "Expected the run of a model with a mask, which its history.csv has. Received: run="),
-        ("vae", ("attribute",), "Expected --attribute with the label to add and to take away. Received: attribute=None"),
+        ("vae", ("attribute",), "Expected --attribute with the label to add and to remove. Received: attribute=None"),
         ("vae", ("attribute", "--attribute", "smile"), "one of the labels 0, 1, 2, 3, 4, 5, 6, 7, 8, 9. Received: attribute='smile'"),
-        ("vae", ("samples", "--attribute", 3), "Expected --attribute with --what attribute alone. Received: --what samples"),
-        ("vae", ("samples", "--latents", 0, 1), "Expected --latents with --what variants alone. Received: --what samples"),
+        ("vae", ("samples", "--attribute", 3), "Expected --attribute only with --what attribute. Received: --what samples"),
+        ("vae", ("samples", "--latents", 0, 1), "Expected --latents only with --what variants. Received: --what samples"),
         ("vae", ("variants", "--latents", 0, 9), "Expected two different latents in 0..2. Received: latents=(0, 9)"),
         ("vae", ("samples", "--out", "nowhere/x.png"), "nowhere/"),
         ("vae", ("samples", "--out", "x.nothing"), "nothing"),
@@ -170,7 +170,7 @@ def test_errors_are_one_line(picture, run, flags, message):
 @pytest.mark.parametrize("what", pictures_command.WITHOUT_EXAMPLES)
 def test_pictures_without_examples_take_no_split(what, capsys):
     assert pictures_command.main(["absent", "--what", what, "--split", "test"]) == 1
-    expected = "--split with a picture of examples, none of samples, neighbors, mask"
+    expected = "--split only with a picture of examples, not with samples, neighbors, mask"
     assert capsys.readouterr().err == f"error: Expected {expected}. Received: --what {what}\n"
 
 
@@ -189,7 +189,7 @@ def test_points_have_a_covariance_and_a_mask_but_no_samples(picture, tmp_path):
     assert train.main([*map(str, flags), "--run-dir", str(tmp_path / "run")]) == 0
     assert {path.stem for path in (tmp_path / "run").glob("*.png")} == {"covariance", "mask"}
     status, _, err = picture(tmp_path / "run", "samples")
-    assert (status, err) == (1, "error: Expected images, of which samples are drawn. Received: shape=(5,)")
+    assert (status, err) == (1, "error: Expected images, to draw samples. Received: shape=(5,)")
 
 
 def test_tensorboard_shows_codes_and_mask(folders):

@@ -323,7 +323,7 @@ def test_rows_on_other_data_are_judged_by_themselves():
 def test_tables_of_one_data_set_take_no_other(table, capsys):
     assert reproduce.main([table, "--dataset", "digits"]) == 1
     assert capsys.readouterr().err == (
-        f"error: Expected {table}, whose figures are of one data set, without --dataset. Received: --dataset digits\n"
+        f"error: Expected no --dataset for {table}, whose figures are of one data set. Received: --dataset digits\n"
     )
 
 
@@ -492,7 +492,7 @@ def test_a_queue_stops_in_time_and_goes_on(again, short_rows, tmp_path, monkeypa
         patch.setattr(Recorder, "on_epoch_end", over_after_two)
         status, out, err = again(*asked, "--minutes", 60)
     assert (status, err) == (0, "")
-    assert out.endswith("\n60 minutes are over; left: to_the_end seed 1 (2 epochs done), stopped seed 0, stopped seed 1\n")
+    assert out.endswith("\n60 minutes are up; left: to_the_end seed 1 (2 epochs done), stopped seed 0, stopped seed 1\n")
     assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
     assert [(row["row"], row["seed"]) for row in read_json(tmp_path / "out" / "tiny.json")] == [
         ("to_the_end", 0)
@@ -627,7 +627,7 @@ def test_record_names_the_paper_s_row_and_takes_the_test_set_alone(again, tmp_pa
     assert record.main(arguments) == 0
     assert len(rows := read_json(tmp_path / "results" / "tiny.json")) == 1
     assert record.main([*arguments, "--verdict", "better: by hand"]) == 1
-    assert "Expected no --verdict for vae, whose own is computed. Received: better: by hand" in capsys.readouterr().err
+    assert "Expected no --verdict for vae, whose verdict is computed. Received: better: by hand" in capsys.readouterr().err
     assert record.main([str(folder), "other", "--verdict", "not comparable: no paper has this row"]) == 0
     assert [r["verdict"] for r in read_json(tmp_path / "results" / "other.json")] == ["not comparable: no paper has this row"]
     write_json(folder / "evaluation.json", {**read_json(folder / "evaluation.json"), "split": "validation"})

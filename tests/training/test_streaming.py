@@ -189,7 +189,7 @@ def test_a_damaged_cache_is_named_with_its_remedy(folder, streamed, suffix, dama
     streamed()
     whole = np.array(images.read_images(folder, 8)["x"])
     damage(cached_files(folder, suffix)[0])
-    with pytest.raises(ValueError, match=r"Expected the decoded images of .*\.npy: remove the file to decode anew\. Received: "):
+    with pytest.raises(ValueError, match=r"Expected the decoded images of .*\.npy: remove the file to decode again\. Received: "):
         images.read_images(folder, 8)
     cached_files(folder)[0].unlink()
     np.testing.assert_array_equal(images.read_images(folder, 8)["x"], whole)

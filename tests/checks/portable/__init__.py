@@ -1,1 +1,1 @@
-"""Training as programs of XLA that need no TensorFlow to run: written here, run by JAX's client elsewhere, read back here."""
+"""Training as XLA programs that run without TensorFlow: written here, run by JAX's client elsewhere, read back here."""

@@ -1,4 +1,4 @@
-"""Train a preset where there is no TensorFlow: on a machine with JAX alone, by the programs that XLA compiles of its steps.
+"""Train a preset without TensorFlow, on a machine with JAX alone, as programs that XLA compiles from its steps.
 
 python -m tests.checks.portable dump DIR NAME PRESET [flags of training.train]    where TensorFlow is: DIR/NAME.npz
 python -m tests.checks.portable run DIR/NAME.npz OUT [--minutes N]                where JAX is: OUT/NAME.npz
@@ -19,20 +19,22 @@ def flags():
     )
     commands = parser.add_subparsers(dest="command", required=True)
     dump = commands.add_parser("dump", help="write the programs of a preset")
-    dump.add_argument("--timing", action="store_true", help="the train steps alone, to be timed; state and data are drawn where they run")
-    dump.add_argument("folder", type=Path, help="folder of the programs, and of the data that they share")
+    dump.add_argument("--timing", action="store_true", help="only the train steps, for timing; state and data are drawn at random there")
+    dump.add_argument("folder", type=Path, help="folder for the programs and the data that they share")
     dump.add_argument("name", help="name of the programs")
     dump.add_argument("argv", nargs=argparse.REMAINDER, metavar="PRESET ...", help="arguments of training.train")
-    run = commands.add_parser("run", help="train by the programs, with JAX")
-    run.add_argument("programs", type=Path, help="what dump wrote")
-    run.add_argument("out", type=Path, help="folder of what was trained; a run that is there goes on")
-    run.add_argument("--minutes", type=float, default=float("inf"), help="time after which training stops, to go on another time")
+    run = commands.add_parser("run", help="train with the programs, in JAX")
+    run.add_argument("programs", type=Path, help="file written by dump")
+    run.add_argument("out", type=Path, help="folder for the results; a run in it is resumed")
+    run.add_argument("--minutes", type=float, default=float("inf"), help="time after which training stops, to be resumed later")
     run.add_argument("--seconds-between", type=float, default=60.0, help="time between files (default: %(default)s)")
-    run.add_argument("--time", type=float, metavar="SECONDS", help="time train steps for so long instead, and write OUT/NAME.timing.json")
-    run.add_argument("--judge", action="store_true", help="end a run that is not over, and estimate log p(x)")
-    load = commands.add_parser("load", help="make a run folder of what was trained, and evaluate it")
-    load.add_argument("programs", type=Path, help="what dump wrote")
-    load.add_argument("trained", type=Path, help="what run wrote")
+    run.add_argument(
+        "--time", type=float, metavar="SECONDS", help="instead, time train steps for so many seconds, and write OUT/NAME.timing.json"
+    )
+    run.add_argument("--judge", action="store_true", help="end an unfinished run, and estimate log p(x)")
+    load = commands.add_parser("load", help="make a run folder from the results, and evaluate it")
+    load.add_argument("programs", type=Path, help="file written by dump")
+    load.add_argument("trained", type=Path, help="file written by run")
     load.add_argument("run", type=Path, help="run folder to make")
     return parser
 

@@ -1,7 +1,7 @@
-"""Writes what XLA makes of a preset's epochs as programs over one list of arrays, and reads what they trained.
+"""Writes a preset's epochs as XLA programs over one list of arrays, and reads their results.
 
 An epoch is two programs, of train steps and of validation; a third estimates log p(x). Each takes its own inputs and those arrays of the
-state that it uses (weights, optimizers, figures, counters), and gives its figures and the arrays that it changed. Batches are drawn and
+state that it uses (weights, optimizers, figures, counters), and returns its figures and the arrays that it changed. Batches are drawn and
 binarised inside, in the order and with the noise of `training.train`.
 """
 
@@ -27,12 +27,12 @@ from training.jobs.flags import parse
 from training.runs.run import Run
 
 NUM_SAMPLES = 5000  # of the protocol
-SMALL = 1000  # values of an array that travels as it is
-TOLERANCE = 0.01  # nats, of the mean over a batch: other hardware sums float32 in another order
+SMALL = 1000  # values of the largest array that is written as it is for timing
+TOLERANCE = 0.01  # nats, for the mean over a batch: other hardware sums float32 in another order
 
 
 class Program(NamedTuple):
-    """A function as XLA takes it.
+    """A function in the form that XLA takes.
 
     Attributes:
         function: The compiled `tf.function`.
@@ -43,13 +43,13 @@ class Program(NamedTuple):
     inputs: dict
 
     def captured(self):
-        """Returns what the function takes beside its inputs: variables, and tensors that are constants."""
+        """Returns what the function takes besides its inputs: variables and constant tensors."""
         graph = self.function.get_concrete_function(**self.inputs)
         variables = {id(variable.handle): variable for variable in graph.graph.variables}
         return [variables.get(id(value), value) for value in graph.captured_inputs]
 
     def record(self, place):
-        """Returns the program [bytes] and where its inputs and outputs belong; `place` gives the place of what is captured in the state."""
+        """Returns the program as bytes and the places of its inputs and outputs; `place` gives a captured value's place in the state."""
         ir = self.function.experimental_get_compiler_ir(**self.inputs)
         header = ir(stage="hlo").partition("\n")[0]
         own, places = len(self.inputs), [place(value) for value in self.captured()]
@@ -59,7 +59,7 @@ class Program(NamedTuple):
 
 
 def compiled(function):
-    """Returns a function as one program of XLA."""
+    """Returns a function as one XLA program."""
     return tf.function(tf.autograph.experimental.do_not_convert(function), jit_compile=True)
 
 
@@ -112,7 +112,7 @@ def stacked(figures):
 
 
 def likelihood_program(model, x, num_samples):
-    """Returns the `Program` of the likelihood estimator for a batch of examples x [N, *], and how it is called for all of them."""
+    """Returns the `Program` of the likelihood estimator for a batch of examples x [N, *], and the settings to call it for all of them."""
     estimator = LikelihoodEstimator(model)
     batch_size, chunk_size, num_chunks = estimator.sizes(x.shape, num_samples, batch_size_for(None, model.example_shape, 100))
     inputs = {
@@ -126,7 +126,7 @@ def likelihood_program(model, x, num_samples):
 
 
 def schedule_of(model, experiment):
-    """Returns the changes of what callbacks set at the start of an epoch, [epoch, variable, value], and those variables."""
+    """Returns the changes that callbacks make at the start of epochs, [epoch, variable, value], and those variables."""
     schedules = [KLWarmUp(experiment.warm_up)] if isinstance(model, LatentModel) else []
     schedules += [callback for callback in experiment.callbacks if isinstance(callback, Schedule)]
     scalars = [variable for variable in model.non_trainable_variables if variable.shape == () and variable.dtype == "float32"]
@@ -149,16 +149,17 @@ def dump(folder, name, argv, timing=False):
         folder: The folder.
         name: Name of the programs.
         argv: Arguments of `training.train`.
-        timing: Whether they are to be timed alone: the train steps, and of state and data what they are drawn from, which takes no room.
+        timing: Whether they are only to be timed: the train steps, with the moments of state and data instead of their values, to save
+            space.
     """
-    tf.config.experimental.enable_tensor_float_32_execution(False)  # matrix products of float32 are of float32 on GPUs too
+    tf.config.experimental.enable_tensor_float_32_execution(False)  # float32 matrix products stay in float32 on GPUs too
     job = train.prepare(parse(argv))
     model, data, experiment = job.experiment.model, job.data, job.experiment
     require(model.supports_xla(), "a model whose steps XLA compiles", preset=job.preset.name)
     train.compile_model(experiment, job.args)
     if experiment.start is not None:
         experiment.start(experiment, data, job.args.seed)
-        train.compile_model(experiment, job.args)  # the start compiled it for its own
+        train.compile_model(experiment, job.args)  # pretraining compiled it for itself
     changes, scheduled = schedule_of(model, experiment)
     x = {split: data.arrays(split, model.support) for split in ("validation", "test")}
     programs = {
@@ -202,12 +203,12 @@ def dump(folder, name, argv, timing=False):
 
 
 def source_of(value):
-    """Returns what an array is drawn from where its values do not matter: shape, type, mean and standard deviation."""
+    """Returns what to draw an array from if its values do not matter: shape, type, mean and standard deviation."""
     return [value.shape, value.dtype.str, float(value.mean()), float(value.std())]
 
 
 class State:
-    """The arrays that programs share, each once, in the order in which their places are asked for."""
+    """The arrays that programs share, each once, in the order in which their places are first requested."""
 
     def __init__(self, held):
         self.held = list(held)
@@ -231,13 +232,13 @@ def write(path, arrays, how=np.savez):
 
 
 def load(programs, trained, folder):
-    """Makes a run folder of what was trained elsewhere, as if `training.train` had trained it, and evaluates it on the test set."""
+    """Makes a run folder from results trained elsewhere, as if `training.train` had trained it, and evaluates it on the test set."""
     with np.load(programs, allow_pickle=False) as file:
         record = json.loads(file["record"].tobytes())
     with np.load(trained, allow_pickle=False) as file:
         arrays = dict(file)
     outcome = json.loads(arrays["outcome"].tobytes())
-    require(outcome["record"] == record, f"what {programs} trained", trained=str(trained))
+    require(outcome["record"] == record, f"results of {programs}", trained=str(trained))
     job = train.prepare(parse(record["argv"]))
     model = job.experiment.model
     train.compile_model(job.experiment, job.args)
@@ -249,7 +250,7 @@ def load(programs, trained, folder):
     if "last" in outcome:
         for variable, place in zip(model.all_variables(), record["variables"], strict=True):
             variable.assign(arrays[f"last_{place:04d}"])
-        model.epochs_done.assign(len(run.history))  # no part of an epoch's programs
+        model.epochs_done.assign(len(run.history))  # not part of an epoch's programs
         run.save(model)
     run.write_history()
     model.set_weights(run.best)
@@ -262,7 +263,7 @@ def load(programs, trained, folder):
 
 
 def check_estimate(model, x, estimate):
-    """Raises `ValueError` unless an estimate of log p(x) that was made elsewhere is, for its first batch x, what is estimated here."""
+    """Raises `ValueError` unless an estimate of log p(x) made elsewhere agrees, for its first batch x, with an estimate made here."""
     here = model.estimate_log_likelihood(x, NUM_SAMPLES).log_likelihood
     difference = float(np.mean(estimate.log_likelihood[: len(x)] - here))
     require(abs(difference) < TOLERANCE, f"log-likelihoods within {TOLERANCE} nats of those of this machine", difference=difference)

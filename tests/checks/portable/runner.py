@@ -1,4 +1,4 @@
-"""Runs the programs of `dump` by JAX's client on whatever device JAX has; imports JAX and NumPy alone."""
+"""Runs the programs of `dump` with JAX's client on whatever device JAX has; needs only JAX and NumPy."""
 
 import fcntl
 import json
@@ -21,7 +21,7 @@ from export.storage.files import atomically, write_json  # noqa: E402
 
 
 class Programs:
-    """The programs of a preset, compiled for a device when they are first called, over their state there.
+    """The programs of a preset, compiled for a device when they are first called, with their state there.
 
     Args:
         path: What `dump` wrote.
@@ -54,7 +54,7 @@ class Programs:
         return self.compiled[what]
 
     def call(self, what, **inputs):
-        """Runs a program, moves the state on, and returns its first output, on the device."""
+        """Runs a program, updates the state, and returns its first output, on the device."""
         executable, how = self.executable(what), self.record["programs"][what]
         given = [inputs[name] for name in how["inputs"]] + [self.state[place] for place in how["state"]]
         results = [shards[0] for shards in executable.execute_sharded(given).disassemble_into_single_device_arrays()]
@@ -67,21 +67,21 @@ class Programs:
         return dict(zip(self.record["figures"], np.asarray(self.call(what, **inputs)).tolist(), strict=True))
 
     def schedule(self, epoch):
-        """Sets what is set at the start of an epoch."""
+        """Applies the schedule at the start of an epoch."""
         for when, place, value in self.record["schedule"]:
             if when == epoch:
                 self.state[place] = self.put(np.float32(value))
 
 
 def portable(module):
-    """Returns a StableHLO module, as text, without the copies that only XLA itself knows: clients of other devices refuse them."""
+    """Returns a StableHLO module, as text, without the copies that only XLA itself supports: clients of other devices refuse them."""
     with mlir.make_ir_context():
         text = ir.Module.parse(module).operation.get_asm()
     return re.sub(r"mhlo\.copy (%\S+) : (tensor<[^>]*>)", r"stablehlo.reshape \1 : (\2) -> \2", text).encode()
 
 
 def drawn(shape, dtype, mean, spread):
-    """Returns an array of which only this is known: what is constant as it is, 8-bit integers of all values, and normal numbers."""
+    """Returns a random array of this description: a constant if the spread is zero, uniform 8-bit integers, or normal numbers."""
     rng, dtype = np.random.default_rng(0), np.dtype(dtype)
     if spread == 0:
         return np.full(shape, mean, dtype)
@@ -91,7 +91,7 @@ def drawn(shape, dtype, mean, spread):
 
 
 def is_over(values, patience, warm_up):
-    """Returns whether the last `patience` epochs, none in the warm-up, brought nothing better: the rule of `callbacks.EarlyStopping`."""
+    """Returns whether the last `patience` epochs, none in the warm-up, brought no improvement: the rule of `callbacks.EarlyStopping`."""
     best = int(np.argmin(values)) if values else 0
     return len(values) - max(best + 1, warm_up) >= patience
 
@@ -101,7 +101,7 @@ class Training:
 
     Args:
         path: What `dump` wrote.
-        out: Folder where OUT/NAME.npz is written, and read where it is there.
+        out: Folder where OUT/NAME.npz is written, and read if it exists.
     """
 
     def __init__(self, path, out):
@@ -113,12 +113,12 @@ class Training:
             self.restore()
 
     def restore(self):
-        """Goes on from what was written."""
+        """Resumes from what was written."""
         with np.load(self.path, allow_pickle=False) as file:
             arrays = dict(file)
         outcome = json.loads(arrays["outcome"].tobytes())
         if outcome["record"] != self.record:
-            raise ValueError(f"Expected what these programs wrote. Received: {self.path}, of other programs")
+            raise ValueError(f"Expected a file that these programs wrote. Received: {self.path}, of other programs")
         self.history, self.timing, self.judged = outcome["history"], outcome["timing"], "log_likelihood" in arrays
         self.best = {place: arrays[f"best_{place:04d}"] for place in self.record["weights"]}
         for place in range(len(self.programs.state)):
@@ -126,7 +126,7 @@ class Training:
                 self.programs.state[place] = self.programs.put(arrays[f"last_{place:04d}"])
 
     def values(self):
-        """Returns the values of what is watched, of each epoch."""
+        """Returns the monitored value of each epoch."""
         return [row[self.record["monitor"]] for row in self.history] if self.record["monitor"] else []
 
     def stopped(self):
@@ -150,7 +150,7 @@ class Training:
             self.best = {place: np.asarray(programs.state[place]) for place in self.record["weights"]}
 
     def write(self, resumable=True, **more):
-        """Writes history, best weights and, of a run that is not over and is to go on, the whole state."""
+        """Writes history, best weights and, if an unfinished run is to be resumed, the whole state."""
         stopped = self.stopped()
         outcome = {"record": self.record, "history": self.history, "timing": self.timing, "stopped": stopped}
         outcome |= {"device": self.programs.device.device_kind, "jax": jax.__version__, "compile_seconds": self.programs.seconds}
@@ -181,7 +181,7 @@ class Training:
 
 
 def train(path, out, minutes, seconds_between):
-    """Trains until early stopping, the last epoch, the time is over, or OUT/stop is there; estimates log p(x) of a run that is over."""
+    """Trains until early stopping, the last epoch, the end of the time, or OUT/stop; estimates log p(x) of a finished run."""
     began = written = time.monotonic()
     run = Training(path, out)
     if run.judged:
@@ -200,16 +200,16 @@ def train(path, out, minutes, seconds_between):
 
 
 def judge(path, out):
-    """Estimates log p(x) by the best weights of a run that is not over, and ends it: its state is left out."""
+    """Estimates log p(x) with the best weights of an unfinished run, and ends it: its state is not kept."""
     run = Training(path, out)
     if run.history and not run.judged and run.record["likelihood"]:
         run.write(resumable=False, log_likelihood=run.log_likelihood())
 
 
 def measure(path, out, seconds):
-    """Times train steps for about so many seconds and writes OUT/NAME.timing.json.
+    """Times train steps for about `seconds` and writes OUT/NAME.timing.json.
 
-    It compiles at once, and then waits for OUT/go, where there is OUT/wait, and for the others: of many one has the device at a time.
+    It compiles at once, then waits for OUT/go if OUT/wait exists, and for other processes, so that one uses the device at a time.
     """
     programs, name, out = Programs(path), Path(path).stem, Path(out)
     x, epochs = programs.put(programs.data["train"]), []
