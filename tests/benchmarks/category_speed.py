@@ -1,9 +1,9 @@
-"""What categories cost: a training step of CP-VAE with K of them against one of the VAE.
+"""The cost of categories: a training step of CP-VAE with K of them against one of the VAE.
 
     python -m tests.benchmarks.category_speed --data-dir DIR --out category_speed.json
 
 Steps of `vae_mnist`, and of `cp_vae_mnist` with one decoding (`straight_through`) for K = 10 and 500 and all K (`enumerated`)
-for K = 10. Cells are warm before they are measured; they take turns, and the best of each counts.
+for K = 10. Cells are warmed up before they are measured; they take turns, and the best turn of each counts.
 """
 
 from tests.benchmarks import harness

@@ -1,4 +1,4 @@
-"""The rival: CP-VAE as a user of plain PyTorch writes it, with gated heads and one straight-through category.
+"""The rival: CP-VAE as a user of plain PyTorch would write it, with gated heads and one straight-through category.
 
 It is measured on a GPU by `python -m tests.benchmarks.gpu_rivals`. The divergence is exact: that of the categories, and that of the
 normals for every category by PyTorch's own formula, [B, K, D].
@@ -27,7 +27,7 @@ class GatedHeads(nn.Module):
 
 
 class CPVAE(nn.Module):
-    """The model: its forward pass is the loss of a batch, the negative ELBO in nats, and moves the running mean of q(c|x)."""
+    """The model: its forward pass is the loss of a batch, the negative ELBO in nats, and updates the running mean of q(c|x)."""
 
     def __init__(self, num_components, temperature=1.0, aggregate_rate=0.01):
         super().__init__()

@@ -1,8 +1,8 @@
-"""The rival: FlexAE as a user of plain PyTorch writes it, for images of 28x28.
+"""The rival: FlexAE as a user of plain PyTorch would write it, for 28x28 images.
 
-It is measured by `python -m tests.benchmarks.flex_ae_speed`, and on a GPU by `gpu_rivals`. Where PyTorch offers a faster idiom at no cost
-to the reader, the rival has it: fused optimizers, gradients of what a player moves alone, the batch encoded once for all moves of the
-critic.
+It is measured by `python -m tests.benchmarks.flex_ae_speed`, and on a GPU by `gpu_rivals`. Where PyTorch offers a faster idiom that is
+equally readable, the rival uses it: fused optimizers, gradients only for what an optimizer updates, the batch encoded once for all
+updates of the critic.
 """
 
 import contextlib
@@ -15,7 +15,7 @@ GAMMA = 10.0
 
 
 def info_gan_encoder(latent_dim, hidden, filters):
-    """Returns E: two convolutions and a dense layer, all but the first with batch normalisation, and a linear one."""
+    """Returns E: two convolutions and a dense layer, all but the first with batch normalisation, and a linear layer."""
     first, second = filters
     return nn.Sequential(
         *(nn.Conv2d(1, first, 4, 2, 1), nn.LeakyReLU(0.2)),
@@ -27,7 +27,7 @@ def info_gan_encoder(latent_dim, hidden, filters):
 
 
 def info_gan_decoder(latent_dim, hidden, filters):
-    """Returns D: two dense layers and a transposed convolution with batch normalisation, and one to logits."""
+    """Returns D: two dense layers and a transposed convolution with batch normalisation, and one that gives logits."""
     first, second = filters
     return nn.Sequential(
         *(nn.Linear(latent_dim, hidden, bias=False), nn.BatchNorm1d(hidden), nn.ReLU()),
@@ -46,8 +46,8 @@ def mlp(size_in, size_out, units):
 
 
 @contextlib.contextmanager
-def at_rest(network):
-    """Leaves the running moments of batch normalisation as they are: for another's move."""
+def without_state_updates(network):
+    """Leaves the running moments of batch normalisation as they are, for another network's update."""
     norms = [module for module in network if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d)]
     for norm in norms:
         norm.track_running_stats = False
@@ -56,12 +56,12 @@ def at_rest(network):
         norm.track_running_stats = True
 
 
-class Player:
-    """Parameters and the Adam that moves them."""
+class Optimizer:
+    """Parameters and the Adam that updates them."""
 
     def __init__(self, networks, *adam):
         self.parameters = [parameter for network in networks for parameter in network.parameters()]
-        capturable = self.parameters[0].is_cuda  # by a CUDA graph
+        capturable = self.parameters[0].is_cuda  # in a CUDA graph
         self.optimizer = torch.optim.Adam(self.parameters, adam[0], adam[1:], eps=1e-7, fused=True, capturable=capturable)
 
     def minimize(self, loss):
@@ -73,18 +73,18 @@ class Player:
 
 
 class FlexAE:
-    """The four networks, their players, and a step of each in turn."""
+    """The four networks, their optimizers, and a step of each in turn."""
 
     def __init__(self, latent_dim, hidden, critic_units, critic_steps=5):
         self.latent_dim, self.critic_steps = latent_dim, critic_steps
         filters = hidden // 16, hidden // 8
         self.encoder, self.decoder = info_gan_encoder(latent_dim, hidden, filters), info_gan_decoder(latent_dim, hidden, filters)
         self.critic, self.generator = mlp(latent_dim, 1, critic_units), mlp(latent_dim, latent_dim, critic_units)
-        self.players = {
-            "model": Player([self.encoder, self.decoder], 2e-4, 0.9, 0.999),
-            "critic": Player([self.critic], 1e-4, 0.0, 0.9),
-            "generator": Player([self.generator], 2e-4, 0.0, 0.9),
-            "encoder": Player([self.encoder], 1e-5, 0.0, 0.9),
+        self.optimizers = {
+            "model": Optimizer([self.encoder, self.decoder], 2e-4, 0.9, 0.999),
+            "critic": Optimizer([self.critic], 1e-4, 0.0, 0.9),
+            "generator": Optimizer([self.generator], 2e-4, 0.0, 0.9),
+            "encoder": Optimizer([self.encoder], 1e-5, 0.0, 0.9),
         }
 
     def num_parameters(self):
@@ -106,22 +106,22 @@ class FlexAE:
     def step(self, x):
         """Takes a training step on x [B, 1, 28, 28] and returns the cost of reconstructions."""
         reconstruction = torch.sigmoid(self.decoder(self.encoder(x)))
-        cost = self.players["model"].minimize((x - reconstruction).square().sum(dim=(1, 2, 3)).mean())
-        with torch.no_grad(), at_rest(self.encoder):
+        cost = self.optimizers["model"].minimize((x - reconstruction).square().sum(dim=(1, 2, 3)).mean())
+        with torch.no_grad(), without_state_updates(self.encoder):
             codes = self.encoder(x)
         for _ in range(self.critic_steps):
             with torch.no_grad():
                 draws = self.draws(x)
-            self.players["critic"].minimize(self.critic_loss(draws, codes))
-        self.players["generator"].minimize(self.critic(self.draws(x)).mean())
-        with at_rest(self.encoder):
+            self.optimizers["critic"].minimize(self.critic_loss(draws, codes))
+        self.optimizers["generator"].minimize(self.critic(self.draws(x)).mean())
+        with without_state_updates(self.encoder):
             codes = self.encoder(x)
-        self.players["encoder"].minimize(-self.critic(codes).mean())
+        self.optimizers["encoder"].minimize(-self.critic(codes).mean())
         return cost
 
 
 def train(model, x, steps, batch_size):
-    """Takes so many steps over images x [N, 1, 28, 28] in a new order, and returns the mean cost."""
+    """Takes `steps` steps over images x [N, 1, 28, 28] in a new order, and returns the mean cost."""
     order, total = torch.randperm(len(x)), 0.0
     for i in range(steps):
         start = i * batch_size % (len(x) - batch_size + 1)

@@ -1,10 +1,10 @@
-"""How fast a training step of FlexAE is, against eager PyTorch: four optimizers, of which the critic moves five times.
+"""The speed of a training step of FlexAE, against eager PyTorch: four optimizers, of which the critic's takes five steps.
 
     python -m tests.benchmarks.flex_ae_speed --out flex_ae_speed.json
 
 Steps of `flex_ae_mnist` with InfoGAN networks of 256 hidden units, critic and generator of four layers of 256, 32 latents and batches of
-128 random images of 28x28. Both sides have the same networks, order and optimizers; the table has what each trains. Cells are
-warm before they are measured; they take turns, and the best of each counts. Needs `pip install -r requirements-bench.txt`.
+128 random 28x28 images. Both sides have the same networks, order and optimizers; the table has their numbers of trained values. Cells are
+warmed up before they are measured; they take turns, and the best turn of each counts. Needs `pip install -r requirements-bench.txt`.
 """
 
 import numpy as np
@@ -23,7 +23,7 @@ def images():
 
 
 def figures(model, logs):
-    """Returns what our side reports beside its seconds."""
+    """Returns what our side reports besides its seconds."""
     return {"cost": logs["cost"], "parameters": sum(int(np.prod(weight.shape)) for weight in model.trainable_variables)}
 
 

@@ -1,4 +1,4 @@
-"""What GAMIX-VAE at its full size, 256x256, takes, from a step to an image by ONNX Runtime: seconds and peak memory, as JSON.
+"""The cost of GAMIX-VAE at its full size, 256x256, from a step to an image by ONNX Runtime: seconds and peak memory, as JSON.
 
 python -m tests.benchmarks.full_size
 """
@@ -21,9 +21,9 @@ BATCH_SIZE = 2
 
 
 def through(formats=("onnx", "saved_model"), **flags):
-    """Builds the preset with these flags, takes a step, saves, loads, exports and decodes a latent, and returns what that took.
+    """Builds the preset with these flags, takes a step, saves, loads, exports and decodes a latent, and returns the cost.
 
-    `error` is the largest difference of the image by ONNX Runtime from the model's own, over the largest value of that.
+    `error` is the largest difference of the image by ONNX Runtime from the model's own, relative to the largest value of the latter.
     """
     from export.artifact import export_model
     from export.onnx import session

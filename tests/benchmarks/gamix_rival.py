@@ -1,9 +1,9 @@
-"""The rival: GAMIX-VAE with its discriminator as a user of plain PyTorch writes it, for images of 64x64 or 256x256.
+"""The rival: GAMIX-VAE with its discriminator as a user of plain PyTorch would write it, for 64x64 or 256x256 images.
 
-It is measured by `python -m tests.benchmarks.gamix_speed`, and on a GPU by `gpu_rivals`. Where PyTorch offers a faster idiom at no cost
-to the reader, the rival has it: fused optimizers, gradients of what a player moves alone, one call of the decoder for reconstructions
-and draws, and maps with their channels last, which take two thirds of the time. Its strided convolutions pad both sides alike: it is our
-network of mirrored images.
+It is measured by `python -m tests.benchmarks.gamix_speed`, and on a GPU by `gpu_rivals`. Where PyTorch offers a faster idiom that is
+equally readable, the rival uses it: fused optimizers, gradients only for what an optimizer updates, one call of the decoder for
+reconstructions and draws, and channels-last maps, which take two thirds of the time. Its strided convolutions pad both sides equally: it
+is our network on mirrored images.
 """
 
 import itertools
@@ -14,7 +14,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from tests.benchmarks.flex_ae_rival import Player
+from tests.benchmarks.flex_ae_rival import Optimizer
 
 SIDE = 4  # of the last map
 SCALE, TARGET_VARIANCE, LIMITS = 0.05, 0.1, (-6.0, 2.0)
@@ -22,13 +22,13 @@ FLOOR, EPSILON = 1e-6, 1e-3
 
 
 class Sizes(NamedTuple):
-    """How large the networks are.
+    """The sizes of the networks.
 
     Attributes:
         latent_dim: Number of latents D.
-        filters: Channels of each stage of encoder and decoder, which halves the map or doubles it.
-        depth: Residual blocks of a stage.
-        discriminator_filters: Channels of its convolutions but the scores; all but the last halve the map.
+        filters: Channels of each stage of encoder and decoder, which halves or doubles the map.
+        depth: Number of residual blocks in a stage.
+        discriminator_filters: Channels of its convolutions except for the scores; all but the last halve the map.
     """
 
     latent_dim: int
@@ -69,7 +69,7 @@ def second_half(channels):
 
 
 def down(size_in, size_out):
-    """Returns the block that halves a map: f by its stride, the shortcut by averages."""
+    """Returns the block that halves a map: f by its stride, the shortcut by averaging."""
     first = *pre_activation(size_in), convolution(size_in, size_out, 2)
     return Residual([nn.AvgPool2d(2), *projection(size_in, size_out)], [*first, *second_half(size_out)])
 
@@ -81,7 +81,7 @@ def up(size_in, size_out):
 
 
 def stages(first_block, filters, depth):
-    """Returns the residual blocks of all stages, of which `first_block` makes the first."""
+    """Returns the residual blocks of all stages, of which `first_block` makes each first one."""
     blocks = []
     for size_in, size_out in itertools.pairwise((filters[0], *filters)):
         same = [Residual([], [*second_half(size_out), *second_half(size_out)]) for _ in range(depth - 1)]
@@ -119,24 +119,24 @@ def divergence(mean, variance):
 
 
 class GAMIX:
-    """The three networks, two players, and their step. Where it is compiled, what each loss needs is one graph."""
+    """The three networks, two optimizers, and their step. If compiled, each loss is one graph."""
 
     def __init__(self, adversarial_weight, is_compiled=False, sizes=FACES):
         self.adversarial_weight, self.latent_dim = adversarial_weight, sizes.latent_dim
         networks = encoder(sizes), decoder(sizes), discriminator(sizes)
         self.encoder, self.decoder, self.discriminator = (network.to(memory_format=torch.channels_last) for network in networks)
         adam = 2e-4, 0.5, 0.999
-        self.players = {"model": Player([self.encoder, self.decoder], *adam), "discriminator": Player([self.discriminator], *adam)}
+        self.optimizers = {"model": Optimizer([self.encoder, self.decoder], *adam), "discriminator": Optimizer([self.discriminator], *adam)}
         if is_compiled:
             self.images_and_loss = torch.compile(self.images_and_loss)
-            self.discriminator_loss, self.fooling_loss = torch.compile(self.discriminator_loss), torch.compile(self.fooling_loss)
+            self.discriminator_loss, self.generator_loss = torch.compile(self.discriminator_loss), torch.compile(self.generator_loss)
 
     def num_parameters(self):
         """Returns the number of trained values."""
-        return sum(parameter.numel() for player in self.players.values() for parameter in player.parameters)
+        return sum(parameter.numel() for optimizer in self.optimizers.values() for parameter in optimizer.parameters)
 
     def images_and_loss(self, x, noise):
-        """Returns reconstructions and draws [2 B, 3, H, W], the reconstruction term, and the loss (13) but for the adversarial term."""
+        """Returns reconstructions and draws [2 B, 3, H, W], the reconstruction term, and the loss (13) without the adversarial term."""
         mean, log_variance = self.encoder(x).chunk(2, dim=1)
         log_variance = F.hardtanh(log_variance, *LIMITS)
         variance, center = log_variance.exp(), mean.mean(dim=0)
@@ -150,19 +150,19 @@ class GAMIX:
         return images, reconstruction, divergence(center, spread) + variance_kl - reconstruction
 
     def discriminator_loss(self, x, fake):
-        """Returns the least squares of the discriminator."""
+        """Returns the discriminator's least-squares loss."""
         return 0.5 * ((self.discriminator(x) - 1).square().mean() + self.discriminator(fake).square().mean())
 
-    def fooling_loss(self, fake):
-        """Returns the least squares against it."""
+    def generator_loss(self, fake):
+        """Returns the least-squares loss against the discriminator."""
         return 0.5 * (self.discriminator(fake) - 1).square().mean()
 
     def step(self, x):
         """Takes a training step on x [B, 3, H, W] and returns the reconstruction term and the discriminator's loss."""
         images, reconstruction, loss = self.images_and_loss(x, torch.randn(2, len(x), self.latent_dim, device=x.device))
-        discriminator_loss = self.players["discriminator"].minimize(self.discriminator_loss(x, images.detach()))
-        self.discriminator.requires_grad_(False)  # where compiled, its gradients would be taken in the model's move too
-        self.players["model"].minimize(loss + self.adversarial_weight * self.fooling_loss(images))
+        discriminator_loss = self.optimizers["discriminator"].minimize(self.discriminator_loss(x, images.detach()))
+        self.discriminator.requires_grad_(False)  # if compiled, its gradients would be taken in the model's update too
+        self.optimizers["model"].minimize(loss + self.adversarial_weight * self.generator_loss(images))
         self.discriminator.requires_grad_(True)
         return torch.stack([reconstruction.detach(), discriminator_loss])
 
@@ -173,7 +173,7 @@ def pixels(images):
 
 
 def train(model, x, steps, batch_size):
-    """Takes so many steps over images x [N, 3, 64, 64] in a new order, and returns the means of what they report."""
+    """Takes `steps` steps over images x [N, 3, 64, 64] in a new order, and returns the means of their figures."""
     order, total = torch.randperm(len(x)), 0.0
     for i in range(steps):
         start = i * batch_size % (len(x) - batch_size + 1)

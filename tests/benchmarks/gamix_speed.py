@@ -1,11 +1,11 @@
-"""How fast a training step of GAMIX-VAE is, against PyTorch, what of it is the discriminator's, and the memory that it takes.
+"""The speed of a training step of GAMIX-VAE, against PyTorch, the discriminator's share of it, and its peak memory.
 
     python -m tests.benchmarks.gamix_speed --out gamix_speed.json
 
-Steps of `gamix_faces` as it is, on batches of 64 random images of 64x64 in colour. Both sides have the same networks, losses, order and
-optimizers; the table has what each trains. Every cell is a process of its own, warm before it is measured; they take turns, and the best
-of each counts. Memory is the peak of the process, with the library and with what compilation took. The discriminator's share is what a
-step is longer by than one without it, which decodes no draws of the prior either. Needs `pip install -r requirements-bench.txt`.
+Steps of `gamix_faces` as it is, on batches of 64 random 64x64 images in colour. Both sides have the same networks, losses, order and
+optimizers; the table has their numbers of trained values. Every cell is a separate process, warmed up before it is measured; they take
+turns, and the best turn of each counts. Memory is the peak of the process, including the library and compilation. The discriminator's
+share is the time saved by a step without it, which also decodes no draws from the prior. Needs `pip install -r requirements-bench.txt`.
 """
 
 import numpy as np
@@ -23,7 +23,7 @@ def images():
 
 
 def figures(model, logs):
-    """Returns what our side reports beside its seconds."""
+    """Returns what our side reports besides its seconds."""
     losses = {name: logs[name] for name in ("reconstruction", "discriminator_loss") if name in logs}
     parameters = sum(int(np.prod(weight.shape)) for weight in model.trainable_variables)
     return {**losses, "parameters": parameters, "peak_mebibytes": harness.peak_memory()}
@@ -54,7 +54,7 @@ def pytorch(stopwatch, steps, adversarial_weight, is_compiled):
 
 
 def adversarial_weight():
-    """Returns the preset's, read where nothing is measured: a cell of PyTorch has no TensorFlow in its memory."""
+    """Returns the preset's weight, read outside the cells: a cell of PyTorch has no TensorFlow in its memory."""
     from training.presets import PRESETS
 
     return next(flag.default for flag in PRESETS[PRESET].flags() if flag.name == "adversarial_weight")

@@ -1,4 +1,4 @@
-"""The rival: the VAE with a mixture as posterior, and a VampPrior made of such, as a user of plain PyTorch writes it.
+"""The rival: the VAE with a mixture posterior, and a VampPrior built from such, as a user of plain PyTorch would write it.
 
 It is measured on a GPU by `python -m tests.benchmarks.gpu_rivals`. Every component of the posterior is drawn and decoded, and the
 divergence is estimated at the draws.
@@ -26,7 +26,7 @@ class MixtureEncoder(nn.Module):
 
 
 class VampPriorOfMixtures(VampPrior):
-    """The components of the posteriors of K pseudo-inputs, K * M equal ones."""
+    """The components of the posteriors of K pseudo-inputs, K * M with equal weights."""
 
     def components(self, encoder):
         normal = super().components(encoder).base_dist

@@ -1,15 +1,15 @@
-"""How long a train step of our presets takes in plain PyTorch on a GPU: eager, compiled, and as one CUDA graph.
+"""The time of a train step of our presets in plain PyTorch on a GPU: eager, compiled, and as one CUDA graph.
 
     python -m tests.benchmarks.gpu_rivals --data train.npy --out rivals.json --limit 150
 
-It needs PyTorch and NumPy alone. The images are on the device, 8-bit; a step draws a batch of them, binarises it where the model wants
-binary digits, and makes the forward and backward pass and the moves of the optimizers, which are fused. Kinds: `eager`; `compiled`, by
+It needs only PyTorch and NumPy. The 8-bit images are on the device; a step draws a batch of them, binarises it if the model takes binary
+digits, and makes the forward and backward pass and the updates of the optimizers, which are fused. Kinds: `eager`; `compiled`, by
 `torch.compile`; `graph`, the whole step captured once and replayed as a CUDA graph; `compiled_graph`, both. Each is measured in float32
 throughout and with `tf32`, which products and convolutions may use on a GPU. cuDNN tries its convolutions and takes the fastest.
 
-Every figure is written at once, a failure as its message, and what is in `--out` is not measured again: the same command goes on. A cell
-that hangs or fails is given up with its process, and the next one has a new process. Where the memory is too small the batch is halved.
-Peak memory is that of PyTorch's tensors, the images among them.
+Every figure is written at once, a failure as its message, and what is in `--out` is not measured again: the same command resumes. A cell
+that hangs or fails is given up with its process, and the next one has a new process. If memory is too small, the batch is halved. Peak
+memory is that of PyTorch's tensors, including the images.
 """
 
 import argparse
@@ -46,16 +46,16 @@ class Cell(NamedTuple):
 
 
 def cells(args):
-    """Returns what is measured, in this order: kind by kind, and in each the rows as they were given."""
+    """Returns what is measured, in this order: kind by kind, and in each the rows in the given order."""
     found = itertools.starmap(Cell, itertools.product(args.kinds, args.rows, args.factors, args.precisions))
     return [cell for cell in found if cell.kind in ROWS[cell.row].kinds and cell.factor in ROWS[cell.row].factors]
 
 
-# In the process that measures.
+# The measuring process.
 
 
 def images_of(side, path, device):
-    """Returns 8-bit digits [N, 28, 28] of a file, or random images of a side in its place."""
+    """Returns 8-bit digits [N, 28, 28] from a file, or else random images of the given side."""
     if side == 28 and path is not None:
         read = np.load(path, allow_pickle=False)
         digits = read if isinstance(read, np.ndarray) else read["x_train"]
@@ -77,12 +77,12 @@ def serve(connection, device, path):
                 if row.side not in images:
                     images[row.side] = images_of(row.side, path, device)
                 connection.send(measure(cell, row, images[row.side], seconds))
-            except Exception as error:  # whatever it is, it is the cell's result
+            except Exception as error:  # any error is the cell's result
                 connection.send(f"{type(error).__name__}: {error}")
 
 
 def measure(cell, row, images, seconds):
-    """Returns the figures of a cell, with half of the batch where the memory is too small, or half of that."""
+    """Returns the figures of a cell, halving the batch until it fits into memory."""
     torch.set_float32_matmul_precision(PRECISIONS[cell.precision])
     torch.backends.cudnn.allow_tf32 = cell.precision == "tf32"
     batch_size = row.batch_size * cell.factor
@@ -94,7 +94,7 @@ def measure(cell, row, images, seconds):
 
 
 def release():
-    """Frees what another cell left, and forgets what was compiled for it."""
+    """Frees what another cell left in memory, and what was compiled for it."""
     torch.compiler.reset()
     gc.collect()
     if torch.cuda.is_available():
@@ -120,11 +120,11 @@ def figures(kind, row, images, batch_size, seconds):
     return found | {"peak_mebibytes": memory, "device": torch.cuda.get_device_name(), "torch": torch.__version__}
 
 
-# In the process that is called.
+# The calling process.
 
 
 class Worker:
-    """The process that measures; a new one takes its place after a cell that failed, whose device may not be usable any more."""
+    """The measuring process; a new one replaces it after a cell that failed, which may have left the device unusable."""
 
     def __init__(self, *args):
         self.args, self.process = args, None
@@ -137,7 +137,7 @@ class Worker:
         theirs.close()
 
     def measure(self, cell, seconds, limit):
-        """Returns the figures of a cell, or what went wrong with it as a string; None where there is nothing by the limit."""
+        """Returns the figures of a cell, or its error as a string; None if there is no result by the limit."""
         if self.process is None:
             self.start()
         self.pipe.send((cell, seconds))
@@ -160,13 +160,13 @@ class Worker:
 
 
 def read(path):
-    """Returns the results that a file has: dicts by cell."""
+    """Returns the results in a file: dicts by cell."""
     results = json.loads(path.read_text())["results"] if path.exists() else []
     return {Cell(*(result[field] for field in Cell._fields)): result for result in results}
 
 
 def write(path, results):
-    """Writes results, and takes the file's place in one step."""
+    """Writes results, replacing the file in one step."""
     made = path.with_name(path.name + ".part")
     record = {"command": " ".join(sys.argv[1:]), "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")}
     made.write_text(json.dumps(record | {"results": list(results.values())}, indent=1, sort_keys=True) + "\n")
@@ -174,7 +174,7 @@ def write(path, results):
 
 
 def listed(choices, kind=str):
-    """Returns the type of an argument that is some of the choices, with commas between."""
+    """Returns the type of an argument that is a comma-separated list of choices."""
 
     def values(text):
         chosen = [kind(part) for part in text.split(",")]
@@ -190,12 +190,12 @@ def parser():
     made = argparse.ArgumentParser("python -m tests.benchmarks.gpu_rivals", description=__doc__.splitlines()[0])
     made.add_argument("--data", type=Path, help=".npy of 8-bit digits [N, 28, 28], or .npz with x_train; random ones without it")
     made.add_argument("--out", type=Path, default=Path("rivals.json"), help="JSON file for the figures")
-    made.add_argument("--rows", type=listed(ROWS), default=list(ROWS), help="with commas between; the first is measured first")
-    made.add_argument("--kinds", type=listed(KINDS), default=list(KINDS), help="with commas between; the first is measured first")
-    made.add_argument("--factors", type=listed((1, 8), int), default=[1, 8], help="by what the preset's batch is multiplied")
+    made.add_argument("--rows", type=listed(ROWS), default=list(ROWS), help="separated by commas; the first is measured first")
+    made.add_argument("--kinds", type=listed(KINDS), default=list(KINDS), help="separated by commas; the first is measured first")
+    made.add_argument("--factors", type=listed((1, 8), int), default=[1, 8], help="factors of the preset's batch")
     made.add_argument("--precisions", type=listed(PRECISIONS), default=list(PRECISIONS), help="float32,tf32")
-    made.add_argument("--device", choices=("cuda", "cpu"), default="cuda", help="a CPU has neither graphs nor TF32: leave them out")
-    made.add_argument("--seconds", type=float, default=3.0, help="for the three turns of a cell, which take at most 200 steps each")
+    made.add_argument("--device", choices=("cuda", "cpu"), default="cuda", help="a CPU has neither graphs nor TF32, which are left out")
+    made.add_argument("--seconds", type=float, default=3.0, help="for the three turns of a cell, of at most 200 steps each")
     made.add_argument("--cell-limit", type=float, default=90.0, help="seconds after which a cell is given up, with its compilation")
     made.add_argument("--limit", type=float, default=150.0, help="seconds for everything")
     return made
@@ -215,7 +215,7 @@ def main(argv=None):
                 continue
             found = worker.measure(cell, args.seconds, min(left, args.cell_limit))
             if found is None and left <= args.cell_limit:
-                continue  # it was cut off by the end of everything: another time
+                continue  # it was cut off by the overall limit: measured another time
             if not isinstance(found, dict):
                 found = {"error": found or f"nothing after {args.cell_limit:.0f} s"}
             results[cell] = cell._asdict() | found
@@ -226,5 +226,5 @@ def main(argv=None):
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # which stops the worker, too
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # stops the worker, too
     main()

@@ -20,21 +20,23 @@ PACKAGES = ("keras", "tensorflow", "tensorflow-probability", "onnxruntime", "tor
 
 
 def parser(module, description, repetitions=5):
-    """Returns a parser of what every benchmark takes: what `parse` then reads."""
+    """Returns a parser with the flags of every benchmark, for `parse`."""
     made = argparse.ArgumentParser(f"python -m tests.benchmarks.{module}", description=description.splitlines()[0])
-    made.add_argument("--repetitions", type=multiple_of(1), default=repetitions, help="turns of each cell, of which the best counts")
-    made.add_argument("--cores", type=multiple_of(1), help="use so many cores: PyTorch's threads wait for each other where others work too")
+    made.add_argument("--repetitions", type=multiple_of(1), default=repetitions, help="turns of each cell, the best of which counts")
+    made.add_argument(
+        "--cores", type=multiple_of(1), help="number of cores to use: PyTorch's threads wait for each other if cores are shared"
+    )
     made.add_argument("--out", help="JSON file for the figures, with the command, the versions and the machine")
     return made
 
 
 def add_data_dir(made):
-    made.add_argument("--data-dir", default=os.environ.get("VAEMIX_DATA"), help="folder with mnist.npz; TensorFlow Datasets without it")
+    made.add_argument("--data-dir", default=os.environ.get("VAEMIX_DATA"), help="folder with mnist.npz (default: TensorFlow Datasets)")
 
 
 def add_steps(made, default, multiple=1):
     also = f", a multiple of {multiple}" if multiple > 1 else ""
-    made.add_argument("--steps", type=multiple_of(multiple), default=default, help=f"steps in a turn{also}")
+    made.add_argument("--steps", type=multiple_of(multiple), default=default, help=f"steps per turn{also}")
 
 
 def multiple_of(base):
@@ -49,7 +51,7 @@ def multiple_of(base):
 
 
 def parse(made, argv, rivals=()):
-    """Returns the arguments, `command` among them, and keeps to the cores that they name; exits where a rival is not installed."""
+    """Returns the arguments, `command` among them, and restricts the process to the requested cores; exits if a rival is not installed."""
     args = made.parse_args(argv)
     absent = [name for name in rivals if importlib.util.find_spec(name) is None]
     if absent:
@@ -65,7 +67,7 @@ class Stopwatch:
     """A cell's end of the pipe: `with stopwatch:` waits for the cell's turn and times what is inside.
 
     Attributes:
-        value: What to report beside the seconds, so that nobody can be fast by computing something else.
+        value: What to report besides the seconds, so that no cell can be fast by computing something else.
     """
 
     def __init__(self, connection):
@@ -82,14 +84,14 @@ class Stopwatch:
 
 def serve(connection, cell, args):
     """Runs `cell(stopwatch, *args)`, an endless loop, until the other end of the pipe closes."""
-    sys.stdout = sys.stderr  # pythae prints as it goes; standard output is for the table
+    sys.stdout = sys.stderr  # pythae prints progress; standard output is for the table
     with contextlib.suppress(EOFError):
         cell(Stopwatch(connection), *args)
 
 
 @contextlib.contextmanager
 def started(cell, args):
-    """Gives the pipe to a process that runs a cell, which is warm when it first answers."""
+    """Yields the pipe to a process that runs a cell, which has warmed up when it first answers."""
     context = multiprocessing.get_context("spawn")  # TensorFlow and PyTorch do not survive a fork
     ours, theirs = context.Pipe()
     process = context.Process(target=serve, args=(theirs, cell, args))
@@ -109,7 +111,7 @@ def measure(cells, repetitions):
 
     Args:
         cells: Dict from name to (function of a stopwatch and arguments, arguments).
-        repetitions: Number of turns of each.
+        repetitions: Number of turns of each cell.
     """
     turns = {name: [] for name in cells}
     with contextlib.ExitStack() as stack:
@@ -142,14 +144,14 @@ def cores():
 
 
 def use_cores():
-    """Gives PyTorch as many threads as TensorFlow takes."""
+    """Gives PyTorch as many threads as TensorFlow uses."""
     import torch
 
     torch.set_num_threads(cores())
 
 
 def peak_memory():
-    """Returns the peak resident memory of this process, a cell of its own, in MiB (Linux counts in KiB)."""
+    """Returns the peak resident memory of this process, which runs a single cell, in MiB (Linux counts in KiB)."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 

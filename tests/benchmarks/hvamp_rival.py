@@ -1,4 +1,4 @@
-"""The rival: the two-level VAE with a VampPrior on the upper level as a user of plain PyTorch writes it.
+"""The rival: the two-level VAE with a VampPrior on the upper level as a user of plain PyTorch would write it.
 
 It is measured on a GPU by `python -m tests.benchmarks.gpu_rivals`. The divergence of the lower level is in closed form.
 """

@@ -1,9 +1,9 @@
-"""How fast log p(x) is estimated, against pythae's `VAMP.get_nll`: the same VampPrior model, the same number of importance samples.
+"""The speed of estimating log p(x), against pythae's `VAMP.get_nll`: the same VampPrior model, the same number of importance samples.
 
     python -m tests.benchmarks.likelihood_speed --data-dir DIR --out likelihood_speed.json
 
-The model is trained for a moment, and both libraries get its weights and the same examples, so that their estimates can be compared
-as well. pythae runs without gradients and with the best of several batch sizes, which favours it. Needs `pip install -r
+The model is trained briefly, and both libraries get its weights and the same examples, so that their estimates can be compared, too.
+pythae runs without gradients and with the best of several batch sizes, which favours it. Needs `pip install -r
 requirements-bench.txt`.
 """
 
@@ -17,7 +17,7 @@ BATCH_SIZES = (100, 250, 500, 1000)  # of pythae: samples at a time
 
 
 def ours(stopwatch, data, weights, x, num_samples, num_reported):
-    """Calls `log_likelihood` as a user does; reports the mean of those examples that pythae gets too."""
+    """Calls `log_likelihood` as a user does; reports the mean over the examples that pythae gets, too."""
     from training.presets import PRESETS
 
     model = PRESETS["vamp_mnist"].build(data).model
@@ -29,7 +29,7 @@ def ours(stopwatch, data, weights, x, num_samples, num_reported):
 
 
 def pythae(stopwatch, networks, x, num_samples, batch_size):
-    """Calls `VAMP.get_nll`, whose mean is of log-likelihoods, its name notwithstanding."""
+    """Calls `VAMP.get_nll`, which returns a mean log-likelihood, despite its name."""
     import torch
 
     from tests.benchmarks import pythae_rival as rival
@@ -86,9 +86,9 @@ def table(results):
 def main(argv=None):
     parser = harness.parser("likelihood_speed", __doc__, repetitions=3)
     harness.add_data_dir(parser)
-    parser.add_argument("--train-steps", type=int, default=1000, help="steps of training before")
-    parser.add_argument("--examples", type=int, default=100, help="examples in a turn of ours")
-    parser.add_argument("--rival-examples", type=int, default=2, help="examples in a turn of pythae")
+    parser.add_argument("--train-steps", type=int, default=1000, help="steps of training beforehand")
+    parser.add_argument("--examples", type=int, default=100, help="examples per turn of ours")
+    parser.add_argument("--rival-examples", type=int, default=2, help="examples per turn of pythae")
     args = harness.parse(parser, argv, rivals=["torch", "pythae"])
 
     from training.data import load

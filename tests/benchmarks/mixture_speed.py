@@ -1,9 +1,9 @@
-"""What mixtures of posteriors cost: all pairwise divergences against the broadcast form, and a training step with M components.
+"""The cost of mixtures of posteriors: all pairwise divergences against the broadcast form, and a training step with M components.
 
     python -m tests.benchmarks.mixture_speed --data-dir DIR --out mixture_speed.json
 
 Divergences: M = 3, K = 500, a batch of 100 and D = 40, their value and their gradient, compiled by XLA both ways. Steps: `gmmp_mnist` with
-K = 100. Cells are warm before they are measured; they take turns, and the best of each counts.
+K = 100. Cells are warmed up before they are measured; they take turns, and the best turn of each counts.
 """
 
 from tests.benchmarks import harness
@@ -14,7 +14,7 @@ COMPONENTS = (1, 2, 3)
 
 
 def broadcast(q, p):
-    """Returns all KL(q_m || p_j) by an array of [B, M, J, D]."""
+    """Returns all KL(q_m || p_j) through an array [B, M, J, D]."""
     import tensorflow as tf
 
     loc, scale = q.loc[..., None, :], q.scale[..., None, :]

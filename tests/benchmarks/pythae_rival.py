@@ -11,7 +11,7 @@ from tests.benchmarks.torch_rival import LATENT_DIM, NUM_PIXELS
 
 
 class Encoder(BaseEncoder):
-    """The gated encoder, with outputs named as pythae wants them."""
+    """The gated encoder, with outputs named as pythae expects."""
 
     def __init__(self):
         super().__init__()
@@ -23,7 +23,7 @@ class Encoder(BaseEncoder):
 
 
 class Decoder(BaseDecoder):
-    """The gated decoder; pythae's Bernoulli loss wants probabilities."""
+    """The gated decoder; pythae's Bernoulli loss takes probabilities."""
 
     def __init__(self):
         super().__init__()

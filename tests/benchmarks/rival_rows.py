@@ -1,4 +1,4 @@
-"""The rows of `python -m tests.benchmarks.gpu_rivals`: our presets in plain PyTorch, their batches and how one is made on the device."""
+"""The rows of `python -m tests.benchmarks.gpu_rivals`: our presets in plain PyTorch, with their batches made on the device."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -17,12 +17,12 @@ class Row(NamedTuple):
 
     Attributes:
         preset: Name of our preset, and its keywords.
-        build: Function of whether it is compiled that returns what has `step(x)` and `num_parameters()`.
-        batch_size: The preset's.
-        side: Side of the images: 28 for digits, which are given; larger ones are random and have colours.
+        build: Function of whether it is compiled that returns an object with `step(x)` and `num_parameters()`.
+        batch_size: The preset's batch size.
+        side: Side of the images: 28 for digits, which are given; larger images are random and in colour.
         examples: Function from 8-bit images [B, *] to a batch.
-        kinds: Of `KINDS`, those that it is measured by.
-        factors: By what its batch is multiplied, of what is asked for.
+        kinds: Those of `KINDS` that are measured.
+        factors: Factors of its batch size that are measured, if requested.
     """
 
     preset: tuple
@@ -64,7 +64,7 @@ def faces(preset, side, adversarial_weight, sizes, **settings):
 
 
 def flex_ae(is_compiled):
-    """Returns FlexAE, whose critic is differentiated twice, which PyTorch does not compile."""
+    """Returns FlexAE, uncompiled: its critic is differentiated twice, which PyTorch does not compile."""
     return flex_ae_rival.FlexAE(latent_dim=32, hidden=1024, critic_units=1024)
 
 

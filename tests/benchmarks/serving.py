@@ -1,11 +1,11 @@
-"""How fast an exported decoder is, in images per second: ONNX Runtime against TensorFlow's ways and PyTorch, by one image and by many.
+"""The speed of an exported decoder, in images per second: ONNX Runtime, TensorFlow and PyTorch, for one image and for many.
 
     python -m tests.benchmarks.serving --out serving.json
 
-The decoders of `vae_mnist` (40 latents, 300 and 300 gated units) and of InfoGAN (transposed convolutions), for images of 28x28. Every way
-is a process of its own that goes from a NumPy array of latents to one of images on all cores; all have the same weights and must give
-the same images to 1e-5. A figure is the median call of a turn; ways take turns, and the best turn of each counts. Processor time is that
-of all threads, waiting for each other included; other jobs on the machine hardly change it. Needs `pip install -r requirements-bench.txt`.
+The decoders of `vae_mnist` (40 latents, 300 and 300 gated units) and of InfoGAN (transposed convolutions), for 28x28 images. Every way is a
+separate process that turns a NumPy array of latents into one of images on all cores; all have the same weights and must give the same
+images to 1e-5. A figure is the median call of a turn; ways take turns, and the best turn of each counts. Processor time is that of all
+threads, including waiting for each other; other jobs on the machine hardly change it. Needs `pip install -r requirements-bench.txt`.
 """
 
 import itertools
@@ -27,7 +27,7 @@ SHAPE, FILTERS, HIDDEN = (28, 28, 1), (32, 16), 256
 
 
 def write(folder):
-    """Exports the decoders, with weights away from their start, and writes their weights, latents and images into a folder."""
+    """Exports the decoders, with perturbed weights, and writes their weights, latents and images into a folder."""
     import keras_vaemix as vm
     from export.artifact import export_model
 
@@ -48,9 +48,9 @@ def write(folder):
 
 
 def measured(stopwatch, folder, seconds, make):
-    """Times calls of `make(network, folder)`, a function from latents to images, of every network and batch for so many seconds each.
+    """Times calls of `make(network, folder)`, a function from latents to images, for every network and batch, for `seconds` each.
 
-    Reports the median and the least milliseconds of a call, those of the processor, and the largest difference from the live model.
+    Reports the median and the minimum milliseconds of a call, its processor time, and the largest difference from the live model.
     """
     arrays = {network: np.load(folder / f"{network}.npz") for network in NETWORKS}
     cells = {
@@ -71,7 +71,7 @@ def measured(stopwatch, folder, seconds, make):
 
 
 def durations(function, z, seconds):
-    """Returns the milliseconds of each call and the processor's of one, after one that is not counted: five calls at least."""
+    """Returns the milliseconds of each of at least five calls, and the mean processor time of one, after a call that is not counted."""
     function(z)
     calls, processor, end = [], time.process_time(), time.perf_counter() + seconds
     while len(calls) < 5 or (time.perf_counter() < end and len(calls) < MOST_CALLS):
@@ -152,13 +152,13 @@ WAYS = {
 
 
 def best(turns, figure):
-    """Returns the least of a figure over the turns of each (network, batch, way)."""
+    """Returns the minimum of a figure over the turns of each (network, batch, way)."""
     cells = list(itertools.product(NETWORKS, BATCHES))
     return {(*cell, way): min(turn[i][figure] for _, turn in of_way) for (way,), of_way in turns.items() for i, cell in enumerate(cells)}
 
 
 def check(turns):
-    """Raises `ValueError` where a way does not give the live model's images."""
+    """Raises `ValueError` if a way does not give the live model's images."""
     for (way,), of_way in turns.items():
         for figure in of_way[0][1]:
             if not figure["difference"] <= TOLERANCE:
@@ -166,7 +166,7 @@ def check(turns):
 
 
 def table(milliseconds, processor):
-    """Returns the lines of two Markdown tables of each (network, batch, way): the milliseconds that passed, and the processor's."""
+    """Returns the lines of two Markdown tables for each (network, batch, way): elapsed milliseconds and processor time."""
     lines = []
     for title, values, show in (
         ("milliseconds (images per second)", milliseconds, lambda n, ms: f"{ms:.3g} ({1000 * n / ms:,.0f})"),
@@ -181,7 +181,7 @@ def table(milliseconds, processor):
 
 def main(argv=None):
     parser = harness.parser("serving", __doc__)
-    parser.add_argument("--seconds", type=float, default=0.5, help="how long a batch is decoded in a turn")
+    parser.add_argument("--seconds", type=float, default=0.5, help="time for decoding a batch in a turn")
     args = harness.parse(parser, argv, rivals=["torch"])
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)

@@ -1,4 +1,4 @@
-"""The rival: the decoders of `python -m tests.benchmarks.serving` as a user of plain PyTorch writes them, with the same weights."""
+"""The rival: the decoders of `python -m tests.benchmarks.serving` as a user of plain PyTorch would write them, with the same weights."""
 
 import torch
 from torch import nn
@@ -25,7 +25,7 @@ def conv(weights):
 
 
 def served(network, values, shape):
-    """Returns logits to means, after taking values for all parameters and moments."""
+    """Returns a network of logits with a sigmoid, after setting all its parameters and moments to values."""
     held = [value for name, value in network.state_dict().items() if "num_batches" not in name]
     for one, value in zip(held, values, strict=True):
         one.copy_(value)

@@ -1,4 +1,4 @@
-"""The rivals of the benchmarks on a GPU: they do the work of our presets, and are measured one after the other."""
+"""The rivals of the benchmarks on a GPU: they compute what our presets do, and are measured one after the other."""
 
 import json
 
@@ -19,7 +19,7 @@ from tests.benchmarks import gpu_rivals  # noqa: E402  (it needs PyTorch)
 from tests.benchmarks.rival_rows import ROWS  # noqa: E402
 
 pytestmark = pytest.mark.slow
-NOISE = 0.5  # what every draw of a standard normal is here
+NOISE = 0.5  # the value of every draw from a standard normal here
 ELBOS = ("vae_mnist", "mog_prior_mnist_500", "vamp_mnist_500", "cp_vae_mnist_10", "gmmp_mnist_3", "hvamp_mnist")
 
 
@@ -32,7 +32,7 @@ def experiment_of(row):
 
 
 def pairs(ours, rival):
-    """Our variables with the rival's parameters, part by part."""
+    """Pairs of our variables and the rival's parameters, part by part."""
     for name in ("top_encoder", "encoder", "conditional", "decoder", "prior", "heads"):
         if hasattr(ours, name):
             parameters = list(getattr(rival, name).parameters())
@@ -40,7 +40,7 @@ def pairs(ours, rival):
 
 
 def theirs(variable, value):
-    """A value of one of our variables as the rival has it: kernels are transposed, pseudo-inputs flat."""
+    """The value of one of our variables in the rival's form: kernels are transposed, pseudo-inputs flat."""
     value = np.array(value)
     return torch.tensor(value.T if variable.name == "kernel" else value.reshape(len(value), -1) if value.ndim > 2 else value)
 
@@ -53,7 +53,7 @@ def both(monkeypatch):
         ours, rival = experiment_of(row).model, row.build(is_compiled=False).model
         rng = np.random.default_rng(0)
         for variable, parameter in pairs(ours, rival):
-            variable.assign_add(0.05 * rng.normal(size=variable.shape))  # what starts from zeros, too, has to be told apart
+            variable.assign_add(0.05 * rng.normal(size=variable.shape))  # distinguishes variables that are initialised to zero, too
             parameter.data = theirs(variable, variable)
         draw = lambda q, *_, **__: q.loc + NOISE * q.scale  # noqa: E731
         monkeypatch.setattr(tfp.distributions.Normal, "_sample_n", lambda q, n, seed=None: tf.repeat(draw(q)[None], n, axis=0))
@@ -122,7 +122,7 @@ def test_figures_are_written_and_not_measured_again(tmp_path):
     assert second["row"] == "hvamp_mnist"
 
 
-def test_cell_that_fails_is_told_and_the_next_is_measured(tmp_path):
+def test_cell_that_fails_is_reported_and_the_next_is_measured(tmp_path):
     out = tmp_path / "rivals.json"
     call = ["--out", str(out), "--device", "cpu", "--kinds", "eager", "--seconds", "0.01", "--factors", "1"]
     gpu_rivals.main([*call, "--rows", "vae_mnist,gamix_faces", "--data", str(tmp_path / "absent.npy")])

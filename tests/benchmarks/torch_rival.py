@@ -1,8 +1,8 @@
-"""The rival: the gated VAE of the VampPrior protocol as a user of plain PyTorch writes it.
+"""The rival: the gated VAE of the VampPrior protocol as a user of plain PyTorch would write it.
 
-It is measured by `python -m tests.benchmarks.training_speed`, and on a GPU by `gpu_rivals`. Where PyTorch offers a faster idiom at no
-cost to the reader, the rival has it: one product for value and gate and one for both heads, no validation of arguments, pseudo-inputs
-encoded once in a step.
+It is measured by `python -m tests.benchmarks.training_speed`, and on a GPU by `gpu_rivals`. Where PyTorch offers a faster idiom that
+is equally readable, the rival uses it: one product for value and gate and one for both heads, no validation of arguments, pseudo-inputs
+encoded once per step.
 """
 
 import math
@@ -18,7 +18,7 @@ NUM_PIXELS, HIDDEN, LATENT_DIM = 784, 300, 40
 
 
 class Linear(nn.Linear):
-    """A linear layer that starts by He, as ours do with `--init he`."""
+    """A linear layer initialised by He, as ours are with `--init he`."""
 
     def reset_parameters(self):
         nn.init.kaiming_normal_(self.weight)
@@ -41,7 +41,7 @@ def perceptron(size_in, size_out):
 
 
 class Joint(nn.Module):
-    """Each input through a gated layer of its own, then all together through another and a linear one."""
+    """Each input goes through its own gated layer, then all together through another and a linear one."""
 
     def __init__(self, sizes_in, size_out):
         super().__init__()
@@ -69,7 +69,7 @@ def decoder():
 
 
 def moments(params):
-    """Returns the mean and the clipped log-variance that a network's outputs stand for."""
+    """Returns the mean and the clipped log-variance given by a network's outputs."""
     mean, log_variance = params.chunk(2, dim=-1)
     return mean, F.hardtanh(log_variance, -6.0, 2.0)
 
@@ -87,7 +87,7 @@ class StandardNormal(nn.Module):
 
 
 class Mixture(nn.Module):
-    """p(z) of K components, with the KL divergence estimated at the draw z."""
+    """p(z) with K components, and the KL divergence estimated at the draw z."""
 
     def kl(self, q, z, encoder):
         components = self.components(encoder)

@@ -1,4 +1,4 @@
-"""A train step in PyTorch: eager, compiled, or replayed as one CUDA graph; and how long it takes."""
+"""A train step in PyTorch, eager, compiled, or replayed as one CUDA graph, and its timing."""
 
 import statistics
 import time
@@ -9,12 +9,12 @@ WARM_UP, MOST_STEPS, TURNS = 10, 200, 3
 
 
 class Descent:
-    """A model whose forward pass is its loss, and the Adam that moves it; where it is compiled, forward and backward pass are."""
+    """A model whose forward pass is its loss, and the Adam that updates it; if compiled, forward and backward pass are."""
 
     def __init__(self, model, is_compiled, learning_rate=5e-4):
         self.model, self.loss_of = model, torch.compile(model) if is_compiled else model
         parameters = list(model.parameters())
-        capturable = parameters[0].is_cuda  # by a CUDA graph
+        capturable = parameters[0].is_cuda  # in a CUDA graph
         self.optimizer = torch.optim.Adam(parameters, learning_rate, eps=1e-7, fused=True, capturable=capturable)
 
     def num_parameters(self):
@@ -31,7 +31,7 @@ class Descent:
 
 
 def captured(step):
-    """Returns a function that replays a whole step, what it draws included, as one CUDA graph."""
+    """Returns a function that replays a whole step, including its random draws, as one CUDA graph."""
     stream, graph = torch.cuda.Stream(), torch.cuda.CUDAGraph()
     stream.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(stream):

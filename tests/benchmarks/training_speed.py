@@ -1,8 +1,8 @@
-"""How fast a training step is, against plain PyTorch and pythae: epochs of MNIST in a second.
+"""The speed of a training step, against plain PyTorch and pythae: epochs of MNIST per second.
 
     python -m tests.benchmarks.training_speed --data-dir DIR --out training_speed.json
 
-Every cell is a process of its own, warmed up and compiled before anything is measured; the cells then take turns of `--steps` steps on
+Every cell is a separate process, warmed up and compiled before anything is measured; the cells then take turns of `--steps` steps on
 all cores, and the best turn of each counts. Needs `pip install -r requirements-bench.txt`.
 """
 
@@ -24,8 +24,8 @@ def ours(stopwatch, data, steps, preset, keywords, figures=None, steps_per_execu
     """Trains a preset as `training.train` does.
 
     Args:
-        figures: Function of model and logs that returns what is reported; the loss if None.
-        steps_per_execution: Steps in a call.
+        figures: Function of model and logs that returns what is reported; None reports the loss.
+        steps_per_execution: Number of steps per call.
     """
     import keras
 
@@ -70,7 +70,7 @@ def pythae(stopwatch, x, steps, preset, keywords):
 
 
 def turns(stopwatch, x, steps, train, model, optimizer):
-    """Takes as many steps as ours to warm up, and then a turn of `steps` steps whenever it is asked to."""
+    """Takes as many steps as ours to warm up, and then a turn of `steps` steps whenever requested."""
     import torch
 
     from tests.benchmarks.torch_rival import binarized_batches
@@ -83,7 +83,7 @@ def turns(stopwatch, x, steps, train, model, optimizer):
 
 
 def cells(data, steps, rows):
-    """Returns the cells by (row, column). pythae has no mixture prior but the VampPrior."""
+    """Returns the cells by (row, column). pythae's only mixture prior is the VampPrior."""
     x, found = data.train.x, {}
     for row in rows:
         preset, keywords = ROWS[row]

@@ -2,8 +2,8 @@
 
 python -m tests.checks.replica_equality [MODEL ...]
 
-The output is {model: {replicas: difference}}: the largest difference of a figure or of a weight, relative to one or to the largest value
-if that is larger, after three steps on the same global batches, which do not divide by four, and an evaluation. Noise stays on: each replica
+The output is {model: {replicas: difference}}: the largest difference of a figure or a weight, relative to one or to the largest value if
+that is larger, after three steps on the same global batches, which do not divide by four, and an evaluation. Noise stays on: each replica
 takes its rows of the noise of the global batch.
 """
 

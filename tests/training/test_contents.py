@@ -206,7 +206,7 @@ def test_what_is_kept_of_data(tmp_path, monkeypatch, digits):
 
 def test_a_network_that_is_kept(tmp_path, digits, monkeypatch):
     monkeypatch.setattr("training.features.classifier.train_and_keep", lambda path, *arguments: path.write_bytes(b"PK\x03\x04 no network"))
-    with pytest.raises(ValueError, match=r"^Expected an intact network in .*\.keras: remove the file to train it again\. Received: ."):
+    with pytest.raises(ValueError, match=r"^Expected a whole network in .*\.keras: remove the file to train it again\. Received: ."):
         feature_network(digits, tmp_path)
 
 

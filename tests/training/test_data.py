@@ -186,7 +186,7 @@ def test_corrupt_images_are_named_and_skipped(tmp_path, capsys):
     cut.write_bytes(cut.read_bytes()[:45])
     x = data.load(f"folder:{tmp_path}", image_size=4)
     error = capsys.readouterr().err.splitlines()
-    assert f"skipped {cut}, not an intact image: " in error[0]
+    assert f"skipped {cut}, not a whole image: " in error[0]
     assert error[1:] == [f"skipped 1 of 12 files in {tmp_path}"]
     levels = np.concatenate([getattr(x, split).x[:, 0, 0, 0] for split in ("train", "validation", "test")])
     assert sorted(levels) == [i for i in range(12) if i != 3]

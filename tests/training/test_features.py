@@ -91,7 +91,7 @@ def test_damaged_network_is_not_used(digits, tmp_path):
     feature_network(digits, tmp_path)
     (path,) = tmp_path.rglob("*.keras")
     path.write_bytes(path.read_bytes()[:1000])
-    with pytest.raises(ValueError, match=r"an intact network in .*lenet-0-.*: remove the file to train it again"):
+    with pytest.raises(ValueError, match=r"a whole network in .*lenet-0-.*: remove the file to train it again"):
         feature_network(digits, tmp_path)
 
 

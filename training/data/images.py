@@ -34,7 +34,7 @@ def read_images(path, image_size):
     """Returns the images below `path` as 8-bit RGB [N, image_size, image_size, 3], and the folder of each, relative to `path`.
 
     Grey images are repeated over the channels and transparent ones laid on white, as reported on standard error. Files that are not
-    intact images are named there and skipped, up to one in a hundred, or one; those without the suffix of an image are counted. Hidden
+    whole images are named there and skipped, up to one in a hundred, or one; those without the suffix of an image are counted. Hidden
     files and folders are ignored, and links are followed. More than `rows.LARGE` bytes are cached on disk and mapped from there; see
     `image_cache.cached`.
 
@@ -143,7 +143,7 @@ def check_skipped(path, skipped, limit, num_files, num_kept):
     if len(skipped) > limit or not num_kept:
         names = "; ".join(f"{path / name}: {error}" for name, error in skipped[:NUM_NAMED])
         raise ValueError(
-            f"Expected at most {limit} of the {num_files} files in {path} not to be intact images, and not all: remove or replace them. "
+            f"Expected at most {limit} of the {num_files} files in {path} to be damaged, and not all: remove or replace them. "
             f"Received: {names}"
         )
 
@@ -151,7 +151,7 @@ def check_skipped(path, skipped, limit, num_files, num_kept):
 def tell(path, skipped, converted, num_files):
     """Reports once on standard error what was skipped and what was converted."""
     for name, error in skipped:
-        print(f"skipped {path / name}, not an intact image: {error}", file=sys.stderr)
+        print(f"skipped {path / name}, not a whole image: {error}", file=sys.stderr)
     if skipped:
         print(f"skipped {len(skipped)} of {num_files} files in {path}", file=sys.stderr)
     kinds = [f"{converted[kind]} {kind}" for kind in ("grey", "transparent") if kind in converted]

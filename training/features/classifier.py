@@ -47,9 +47,7 @@ def feature_network(data, cache=None, seed=0):
         network = keras.models.load_model(path, compile=False, safe_mode=True)
         return NetworkFeatures("lenet", network, read_json(path.with_suffix(".json")))
     except Exception as error:  # of any kind: Keras has many for a damaged file
-        raise ValueError(
-            f"Expected an intact network in {path}: remove the file to train it again. Received: {first_line(error)}"
-        ) from error
+        raise ValueError(f"Expected a whole network in {path}: remove the file to train it again. Received: {first_line(error)}") from error
 
 
 def train_and_keep(path, data, labels, seed):
