@@ -93,7 +93,7 @@ def common_flags():
     parser.add_argument("--likelihood-samples", type=flags.at_least(1), help="importance samples for each log-likelihood")
     parser.add_argument("--likelihood-examples", type=flags.at_least(1), help="number of examples, from the first, for the log-likelihood")
     parser.add_argument("--split", default="test", choices=SPLITS, help="split to evaluate on; use validation while choosing settings")
-    parser.add_argument("--features", default="auto", choices=FEATURES, help="network for features of images (default: %(default)s)")
+    parser.add_argument("--features", default="auto", choices=FEATURES, help="feature network for evaluating images (default: %(default)s)")
     return parser
 
 

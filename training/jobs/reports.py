@@ -39,7 +39,7 @@ def own_report(model, data, x, features, known, verbose=0):
         model: The model.
         data: Its `Data`.
         x: Examples to evaluate on, [N, *].
-        features: Name of the network for features of images, or "none".
+        features: Name of the feature network for evaluating images, or "none".
         known: The figures so far.
         verbose: 1 shows progress bars.
     """

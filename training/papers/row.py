@@ -19,7 +19,7 @@ class Row(NamedTuple):
         caveat: The verdict if the paper's figure cannot be compared with ours, else None.
         dataset: The data set, if it is not the preset's.
         stated: Other figures that are stated for the row, under the names of ours.
-        features: Network for features of images, as the flag of `training.train`.
+        features: Feature network for evaluating images, as the flag of `training.train`.
         settings: Its protocol, if it is not the preset's, `epochs`, `warm_up` and `patience`: its paper's, or our own choice.
     """
 

@@ -68,10 +68,7 @@ def gamix(
 
 
 LARGE = {"latent_dim": 256, "width": 64, "depth": 2, "discriminator_filters": 64, "discriminator_layers": 3}
-HQ = {
-    **LARGE,
-    "adversarial_weight": 80000.0,
-}  # the likelihood is a sum over 16 times as many values, the adversarial loss a mean over patches
+HQ = {**LARGE, "adversarial_weight": 80000.0}  # the likelihood sums over 16 times as many values, the adversarial loss averages patches
 PAPER = {"moments": "means", "target_variance": 1.0, "sampler": "standard", "discriminate_samples": False}
 PLAIN, ALONE = {"moments": "each", "sampler": "standard"}, {"adversarial_weight": 0.0}
 family(
