@@ -207,7 +207,7 @@ def test_a_start_without_its_package_is_refused_before_anything_is_trained(main,
         (("--hold-categories", -2), "--hold-categories of at least -1. Received: -2"),
         (("--hold-categories", 1, "--pretraining", 0), "--pretraining of at least 1 with --start umap or --hold-categories"),
         (("--start", "umap", "--pretraining", 0), "--pretraining of at least 1 with --start umap or --hold-categories"),
-        (("--start", "mixtures"), "--start: mixture? One of mixture, umap. Received: 'mixtures'"),
+        (("--start", "mixtures"), "--start: did you mean mixture? One of mixture, umap. Received: 'mixtures'"),
     ],
 )
 def test_flags_that_do_not_fit_are_refused(main, tmp_path, flags, message):

@@ -160,7 +160,7 @@ def is_spectral(network):
         (["mask_aae_synthetic", "--latent-dim", 4], "latent_dim of at least 8, the dimension of manifold8. Received: latent_dim=4"),
         (["wae_mmd_synthetic", "--networks", "info_gan"], "--networks mlp for data that are not images"),
         (["wae_mmd_mnist", *DIGITS, "--regularization", -1], "weight >= 0"),
-        (["wae_mmd_mnist", *DIGITS, "--kernel", "imp"], "Expected --kernel: imq?"),
+        (["wae_mmd_mnist", *DIGITS, "--kernel", "imp"], "Expected --kernel: did you mean imq?"),
         (["flex_ae_mnist", *DIGITS, "--critic-steps", 0], "critic_steps"),
         (["two_stage_mnist", *DIGITS, "--first-epochs", 0], "first_epochs"),
         (["wae_mmd_synthetic", "--features", "lenet"], "images for --features lenet"),

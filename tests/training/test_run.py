@@ -240,7 +240,7 @@ def test_unknown_names_suggest_the_nearest(main, tmp_path):
     assert err.endswith("see --list. Received: 'vamp_digit'")
     assert main("--seed", 1, "vae_digits") == (1, "error: Expected the preset before its flags. Received: 'vae_digits' after them")
     status, err = main("gmmp_digits", "--kl", "maen")
-    assert (status, err.startswith("error: Expected --kl: mean? One of mc, ")) == (1, True)
+    assert (status, err.startswith("error: Expected --kl: did you mean mean? One of mc, ")) == (1, True)
     status, err = main("--dataset", "mnst")
     assert status == 1
     assert "did you mean mnist" in err
