@@ -49,7 +49,7 @@ CODE = {name: {line for block in blocks(page) for line in block.splitlines()} fo
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name, lines in CODE.items() if not any(lines < others for others in CODE.values())])
 def test_code_runs(name, without_xla, tmp_path, monkeypatch):
-    """But for that of which another page has every line."""
+    """Where another page has every line of it, it runs there."""
     monkeypatch.chdir(tmp_path)
     names = {}
     for block in blocks(PAGES[name]):
