@@ -413,8 +413,8 @@ def test_every_kernel_starts_as_init_says(name, flags, digits):
     preset, glorot = PRESETS[f"{name}_mnist"], "glorot" if name in BY_GLOROT else "he"
     built = {init: kinds(preset.build(digits, **flags, init=init).model) for init in ("he", "glorot")}
     assert built == {"he": {"HeNormal"}, "glorot": {"GlorotUniform"}}
-    assert kinds(preset.build(digits, **flags).model) == built[glorot]
     if not flags:
+        assert kinds(preset.build(digits).model) == built[glorot]
         assert kinds(PRESETS[f"{name}_digits"].build(digits).model) == built["he"]
     with pytest.raises(ValueError, match="Expected --init"):
         preset.build(digits, **flags, init="xavier")
