@@ -1,5 +1,6 @@
 """Two logical CPU devices, quiet logs, and fixtures that several files share."""
 
+import gc
 import math
 import os
 
@@ -12,6 +13,8 @@ import pytest
 import tensorflow as tf
 
 import keras_vaemix as vm
+from keras_vaemix.models import LatentModel
+from keras_vaemix.models.base.compiled import CompiledModel
 
 tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2)
 
@@ -21,6 +24,7 @@ def _forget():
     """Frees the graphs of a file's models, which would fill the memory and slow down the garbage collector."""
     yield
     keras.backend.clear_session()
+    gc.freeze()  # what is left stays: no later collection walks through it
 
 
 @pytest.fixture(autouse=True)
@@ -86,3 +90,33 @@ def main(capsys, tmp_path, monkeypatch):
         return status, capsys.readouterr().err.strip()
 
     return call
+
+
+@pytest.fixture
+def training_alone(monkeypatch):
+    """Lets the training command end with the trained model: it is neither judged nor drawn nor exported."""
+    monkeypatch.setattr("keras_vaemix.callbacks.TensorBoard", lambda *arguments: keras.callbacks.Callback())
+    monkeypatch.setattr("training.jobs.train.check_exportable", lambda model: None)
+    monkeypatch.setattr("training.jobs.train.finish", lambda run, data, model, args: None)
+
+
+@pytest.fixture
+def judging_alone(training_alone, monkeypatch):
+    """Lets the training command end with the evaluation: the model is neither drawn nor exported."""
+    from training.jobs.evaluate import evaluate
+
+    def finish(run, data, model, args):
+        evaluate(run.folder, model, data, args.split, args.likelihood_samples, args.likelihood_examples, args.features)
+
+    monkeypatch.setattr("training.jobs.train.finish", finish)
+
+
+def compile_by_tensorflow(monkeypatch):
+    """Keeps XLA from models that are not told to use it: it takes longer to compile than the steps of a test."""
+    for kind in (CompiledModel, LatentModel):
+        monkeypatch.setattr(kind, "supports_xla", lambda model: False)
+
+
+@pytest.fixture
+def without_xla(monkeypatch):
+    compile_by_tensorflow(monkeypatch)

@@ -49,7 +49,7 @@ def _few_samples():
 
 
 @pytest.mark.parametrize("preset", ["vae_digits", pytest.param("cp_vae_digits", marks=pytest.mark.slow)])
-def test_programs_train_as_fit_does(preset, main, tmp_path):
+def test_programs_train_as_fit_does(preset, main, judging_alone, tmp_path):
     own = ["--num-components", "3", "--category-prior", "uniform", "--pretraining", "0"] if preset == "cp_vae_digits" else []
     argv = [preset, *SMALL, *own, "--epochs", "3"]
     assert main(*argv, "--run-dir", tmp_path / "here", "--likelihood-samples", 20) == (0, "")

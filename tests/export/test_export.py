@@ -3,6 +3,7 @@
 import contextlib
 import json
 import resource
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -145,15 +146,15 @@ def test_manifest_tells_what_the_artifact_is(exported):
         assert export.artifact.sha256(folder / name) == digest
 
 
-def test_failed_export_leaves_the_last_good_one(tmp_path, monkeypatch, capsys):
-    save_run(tmp_path)
-    assert command.main([str(tmp_path), "--format", "onnx"]) == 0
-    before = {path: path.read_bytes() for path in (tmp_path / "export").iterdir()}
+def test_failed_export_leaves_the_last_good_one(exported, tmp_path, monkeypatch, capsys):
+    run = shutil.copytree(exported[0].parent, tmp_path / "run")
+    contents = lambda: {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}  # noqa: E731
+    before = contents()
     monkeypatch.setattr(export.onnx, "TOLERANCE", -1.0)
-    assert command.main([str(tmp_path)]) == 1
+    assert command.main([str(run)]) == 1
     assert "error: Expected x of decoder.onnx" in capsys.readouterr().err
-    assert {path: path.read_bytes() for path in (tmp_path / "export").iterdir()} == before
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["export", "model.keras"]
+    assert contents() == before
+    assert sorted(path.name for path in run.iterdir()) == ["export", "model.keras"]
 
 
 def test_wrong_frequencies_are_found(exported):
@@ -192,15 +193,13 @@ sys.exit(export.sample.main(sys.argv[1:]))
 
 @pytest.mark.parametrize("suffix", ["png", "npy"])
 def test_samples_where_tensorflow_is_absent(exported, tmp_path, suffix):
-    folder, _ = exported
-    outputs = []
-    for name in ("one", "two"):
-        out = tmp_path / f"{name}.{suffix}"
-        arguments = [str(folder), "--num", "10", "--component", "1", "--seed", "5", "--out", str(out)]
-        result = subprocess.run([sys.executable, "-c", WITHOUT_TENSORFLOW, *arguments], cwd=ROOT, capture_output=True, text=True)
-        assert result.returncode == 0, result.stderr
-        outputs.append(out.read_bytes())
-    assert outputs[0] == outputs[1]
+    """The same as where it is there."""
+    one, two = (tmp_path / f"{name}.{suffix}" for name in ("one", "two"))
+    arguments = [str(exported[0]), "--num", "10", "--component", "1", "--seed", "5", "--out"]
+    result = subprocess.run([sys.executable, "-c", WITHOUT_TENSORFLOW, *arguments, one], cwd=ROOT, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    assert export.sample.main([*arguments, str(two)]) == 0
+    assert one.read_bytes() == two.read_bytes()
     if suffix == "png":
         with Image.open(tmp_path / "one.png") as image:
             assert image.mode == "L"
@@ -268,9 +267,8 @@ def test_bad_arguments(exported, capsys, arguments, message):
     assert message in capsys.readouterr().err
 
 
-def test_files_that_are_not_those_of_the_manifest_are_refused(tmp_path, capsys):
-    save_run(tmp_path)
-    folder = export.artifact.export_run(tmp_path, formats=["onnx"])
+def test_files_that_are_not_those_of_the_manifest_are_refused(exported, tmp_path, capsys):
+    folder = shutil.copytree(exported[0], tmp_path / "export")
     graph = folder / "sampler.onnx"
     graph.write_bytes(graph.read_bytes()[:-1])
     assert export.sample.main([str(folder)]) == 1
@@ -282,20 +280,21 @@ def test_files_that_are_not_those_of_the_manifest_are_refused(tmp_path, capsys):
     assert "Expected an artifact folder" in capsys.readouterr().err
 
 
-def test_export_refuses_what_it_should(tmp_path, capsys):
+def test_export_refuses_what_it_should(exported, tmp_path, capsys):
     assert command.main([str(tmp_path)]) == 1
     assert "Expected a trained model" in capsys.readouterr().err
-    save_run(tmp_path / "run")
-    (tmp_path / "mine").mkdir()
-    (tmp_path / "mine" / "thesis.txt").write_text("a year of work")
-    assert command.main([str(tmp_path / "run"), "--out", str(tmp_path / "mine")]) == 1
+    run = exported[0].parent
+    (tmp_path / "thesis.txt").write_text("a year of work")
+    assert command.main([str(run), "--out", str(tmp_path)]) == 1
     assert "with other files" in capsys.readouterr().err
-    assert (tmp_path / "mine" / "thesis.txt").exists()
-    assert command.main([str(tmp_path / "run"), "--format", "tflite"]) == 1
+    assert (tmp_path / "thesis.txt").exists()
+    assert command.main([str(run), "--format", "tflite"]) == 1
     assert "Received: tflite" in capsys.readouterr().err
 
 
-def test_export_through_a_link_replaces_its_target(tmp_path):
+def test_export_through_a_link_replaces_its_target(exported, tmp_path, monkeypatch):
+    write = lambda model, folder, formats: shutil.copytree(exported[0], folder, dirs_exist_ok=True)  # noqa: E731
+    monkeypatch.setattr(export.artifact, "write_artifact", write)
     save_run(tmp_path / "run")
     served, link = tmp_path / "served", tmp_path / "run" / "export"
     served.mkdir()
@@ -305,8 +304,8 @@ def test_export_through_a_link_replaces_its_target(tmp_path):
         assert command.main([str(tmp_path / "run"), "--format", "onnx"]) == 0
         assert link.is_symlink()
         assert served.stat().st_ino != previous
-        assert {path.name for path in served.iterdir()} == {"decoder.onnx", "sampler.onnx", "manifest.json"}
-    assert [path.name for path in sorted(tmp_path.rglob("*")) if path.parent != served] == ["run", "export", "model.keras", "served"]
+        assert {path.name for path in served.iterdir()} == {"decoder.onnx", "sampler.onnx", "saved_model", "manifest.json"}
+    assert [path.name for path in sorted(tmp_path.rglob("*")) if served not in path.parents] == ["run", "export", "model.keras", "served"]
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from keras_vaemix.core import supports
 from keras_vaemix.storage.loading import load_model
 from tests.checks.kills import contents, is_same
 from training.data.splits import Data, Split
+from training.features import lenet
 from training.presets import PRESETS
 
 DIGITS = ["--dataset", "digits", "--networks", "mlp", "--hidden", 16, "--latent-dim", 4]
@@ -20,7 +21,7 @@ FLEX = ["flex_ae_mnist", *DIGITS, "--critic-units", 16, "--features", "none"]
 
 
 @pytest.mark.slow
-def test_resumed_run_has_the_same_bits(main, tmp_path):
+def test_resumed_run_has_the_same_bits(main, training_alone, tmp_path):
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     assert main(*FLEX, "--epochs", 4, "--run-dir", whole) == (0, "")
     assert main(*FLEX, "--epochs", 2, "--run-dir", parts) == (0, "")
@@ -29,7 +30,7 @@ def test_resumed_run_has_the_same_bits(main, tmp_path):
 
 
 @pytest.mark.slow
-def test_clocks_of_the_run_s_length_hold_when_it_is_resumed(main, tmp_path, capsys):
+def test_clocks_of_the_run_s_length_hold_when_it_is_resumed(main, training_alone, tmp_path):
     flags = ["mask_aae_mnist", *DIGITS, "--critic-units", 16, "--features", "none", "--run-dir", tmp_path / "run"]
     assert main(*flags, "--epochs", 2) == (0, "")
     steps = json.loads((tmp_path / "run" / "config.json").read_text())["schedule_steps"]
@@ -41,8 +42,14 @@ def test_clocks_of_the_run_s_length_hold_when_it_is_resumed(main, tmp_path, caps
     assert main(*flags, "--epochs", 2, "--resume") == (0, "")
 
 
+@pytest.fixture
+def untaught(monkeypatch):
+    """A network that judges images after a few steps of training."""
+    monkeypatch.setattr(lenet, "NUM_STEPS", 20)
+
+
 @pytest.mark.slow
-def test_judged_run(main, tmp_path):
+def test_judged_run(main, untaught, tmp_path):
     flags = ["mask_aae_mnist", *DIGITS, "--critic-units", 16, "--growth-steps", 5]
     assert main(*flags, "--epochs", 3, "--run-dir", tmp_path / "run") == (0, "")
     report = json.loads((tmp_path / "run" / "evaluation.json").read_text())
@@ -59,7 +66,7 @@ def test_judged_run(main, tmp_path):
 
 
 @pytest.mark.slow
-def test_two_stages(main, tmp_path):
+def test_two_stages(main, untaught, tmp_path):
     flags = ["two_stage_mnist", *DIGITS, "--second-units", 16, "--first-epochs", 3, "--likelihood-samples", 20, "--features", "lenet"]
     assert main(*flags, "--epochs", 2, "--run-dir", tmp_path / "run") == (0, "")
     report = json.loads((tmp_path / "run" / "evaluation.json").read_text())
@@ -68,7 +75,7 @@ def test_two_stages(main, tmp_path):
 
 
 @pytest.mark.slow
-def test_faces_by_several_samplers(main, tmp_path):
+def test_faces_by_several_samplers(main, untaught, tmp_path):
     rng = np.random.default_rng(0)
     for split, n in {"train": 40, "validation": 10, "test": 100}.items():
         for i in range(n):
@@ -86,7 +93,7 @@ def test_faces_by_several_samplers(main, tmp_path):
     assert report["l1"] > 0
 
 
-def test_density_that_cannot_be_fitted_keeps_the_autoencoder(main, tmp_path):
+def test_density_that_cannot_be_fitted_keeps_the_autoencoder(main, training_alone, tmp_path):
     flags = ["ae_gmm_mnist", *DIGITS, "--num-components", 2000, "--epochs", 1]
     status, err = main(*flags, "--run-dir", tmp_path / "run")
     assert status == 1

@@ -19,7 +19,8 @@ from export.storage import files, folders
 from tests import catalogue
 from tests.checks.fuzz import CONFIG
 from tests.checks.kills import arrays
-from tests.training.test_run import QUICK, ROOT, checkpoints, error_line, history, run, start
+from tests.export.test_export import files_of_at_most
+from tests.training.test_run import ROOT, checkpoints, error_line, history, run
 from training.runs.checkpointing import Recorder
 from training.runs.run import Run
 
@@ -307,49 +308,21 @@ def test_kills_at_random_moments():
 
 
 @pytest.mark.slow
-def test_a_terminated_run_goes_on_to_the_same_bits(tmp_path):
-    flags = [*QUICK, "--epochs", 30, "--checkpoint-seconds", 1000]
-    assert run(*flags, "--run-dir", tmp_path / "whole")[0] == 0
-    process = start(*flags, "--run-dir", tmp_path / "parts")
-    for line in process.stdout:
-        if line.startswith("Epoch 12/"):
-            break
-    process.send_signal(signal.SIGTERM)
-    _, err = process.communicate()
-    assert process.returncode == 143
-    assert error_line(err) == "interrupted: pass --resume to go on"
-    assert int(checkpoints(tmp_path / "parts")[-1].name[6:12]) >= 11
-    assert run(*flags, "--run-dir", tmp_path / "parts", "--resume")[0] == 0
-    assert history(tmp_path / "parts") == history(tmp_path / "whole")
-    one, other = (arrays(checkpoints(tmp_path / name)[-1]) for name in ("parts", "whole"))
-    for name in one:
-        np.testing.assert_array_equal(one[name], other[name], err_msg=name)
-
-
-LIMITED = """
-import resource, sys
-resource.setrlimit(resource.RLIMIT_FSIZE, (10**6, resource.RLIM_INFINITY))
-from training.train import main
-sys.exit(main())
-"""
-
-
-@pytest.mark.slow
 @pytest.mark.parametrize("how", ["tmpfs", "limit"])
-def test_a_run_without_room_goes_on_when_there_is_some(how, tmp_path):
+def test_a_run_without_room_goes_on_when_there_is_some(how, main, training_alone, tmp_path):
+    """Without room on a disk of its own, in a process of its own; and in files that may not grow."""
     disk = tmp_path / "disk"
     disk.mkdir()
-    flags = ["vae_digits", "--epochs", 4, "--checkpoint-seconds", 0, "--likelihood-samples", 3, "--run-dir", disk / "run"]
+    flags = ["vae_digits", "--epochs", 4, "--checkpoint-seconds", 0, "--run-dir", disk / "run"]
     mount = ["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", disk]
     mounted = how == "tmpfs" and shutil.which("mount") and not subprocess.run(mount, capture_output=True).returncode
     if how == "tmpfs" and not mounted:
         pytest.skip("no right to mount a tmpfs")
     try:
         if how == "limit":
-            assert run(*flags, "--epochs", 1)[0] == 0
-            flags.append("--resume")
-            result = subprocess.run([sys.executable, "-c", LIMITED, *map(str, flags)], cwd=ROOT, capture_output=True, text=True)
-            status, err = result.returncode, "\n".join(line for line in result.stderr.splitlines() if line.startswith("error"))
+            assert main(*flags, "--epochs", 1) == (0, "")
+            with files_of_at_most(10**6):
+                status, err = main(*flags, "--resume")
         else:
             status, _, err = run(*flags)
         assert status == 1
@@ -358,7 +331,7 @@ def test_a_run_without_room_goes_on_when_there_is_some(how, tmp_path):
         assert arrays(last)
         if mounted:
             subprocess.run(["mount", "-o", "remount,size=30m", disk], check=True)
-        assert run(*flags, *([] if "--resume" in flags else ["--resume"]))[0] == 0
+        assert main(*flags, "--resume") == (0, "")
         assert len(history(disk / "run")) == 4
     finally:
         if mounted:

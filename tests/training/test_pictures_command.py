@@ -9,6 +9,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from export.storage.files import read_history, read_json
 from keras_vaemix.storage.loading import load_model
+from tests.conftest import compile_by_tensorflow
 from training import pictures as pictures_command
 from training import train
 from training.jobs import pictures as draw
@@ -27,8 +28,10 @@ RUNS = {
 def folders(tmp_path_factory):
     """The run folder of each model, trained hardly at all."""
     made = {name: tmp_path_factory.mktemp("runs") / name for name in RUNS}
-    for name, flags in RUNS.items():
-        assert train.main([*map(str, flags), "--run-dir", str(made[name])]) == 0
+    with pytest.MonkeyPatch.context() as patch:
+        compile_by_tensorflow(patch)
+        for name, flags in RUNS.items():
+            assert train.main([*map(str, flags), "--run-dir", str(made[name])]) == 0
     return made
 
 
@@ -183,7 +186,7 @@ def test_other_data_are_refused(picture, folders, tmp_path):
     assert err.startswith("error: Expected the data that the run was trained on, sha256 0")
 
 
-def test_points_have_a_covariance_and_a_mask_but_no_samples(picture, tmp_path):
+def test_points_have_a_covariance_and_a_mask_but_no_samples(picture, without_xla, tmp_path):
     np.savez(tmp_path / "points.npz", x=np.random.default_rng(0).random((300, 5)))
     flags = ("mask_aae_mnist", "--dataset", f"npz:{tmp_path / 'points.npz'}", *SMALL[2:], "--critic-units", 16, "--epochs", 1)
     assert train.main([*map(str, flags), "--run-dir", str(tmp_path / "run")]) == 0

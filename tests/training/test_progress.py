@@ -115,7 +115,8 @@ def test_flags_decide_what_is_evaluated(own, expected, digits):
     assert train.likelihood_counts(run, digits, args) == expected
 
 
-def test_what_was_evaluated_is_written_and_printed(main, tmp_path, monkeypatch, capsys):
+def test_what_was_evaluated_is_written_and_printed(main, without_xla, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("training.jobs.train.check_exportable", lambda model: None)
     monkeypatch.setattr("training.jobs.pictures.draw", lambda *arguments: {})
     monkeypatch.setattr("training.jobs.train.export_model", lambda model, folder: folder)
     monkeypatch.setattr("export.sample.sample", lambda artifact: (np.zeros((1, 8, 8)), None))

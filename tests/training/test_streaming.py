@@ -48,8 +48,7 @@ def cached_files(folder, suffix=".npy"):
     return sorted((folder.parent / "cache" / "images").glob(f"*{suffix}"))
 
 
-@pytest.mark.parametrize("support", [supports.BINARY, supports.UNIT_INTERVAL], ids=lambda s: s.name)
-@pytest.mark.parametrize("augment", [None, flipped])
+@pytest.mark.parametrize(("support", "augment"), [(supports.BINARY, flipped), (supports.UNIT_INTERVAL, None)], ids=["binary", "grey"])
 def test_batches_are_the_same_to_the_bit(digits, support, augment, streamed):
     in_memory = stack(digits.batches(57, support, 3, augment=augment), 63)
     streamed()
@@ -317,7 +316,7 @@ def trained(folder):
     return history, [*model.get_weights(), model.responsibilities(loaded.arrays("train", support)), picture]
 
 
-def test_training_is_the_same_from_disk(folder, streamed):
+def test_training_is_the_same_from_disk(folder, streamed, training_alone):
     history, whole = trained(folder)
     streamed()
     again, mapped = trained(folder)
