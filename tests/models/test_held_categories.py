@@ -171,6 +171,7 @@ def test_vade_takes_its_clusters_from_an_embedding():
     np.testing.assert_allclose(weights @ vae.prior.loc.numpy(), z.mean(0), atol=1e-3)
 
 
+@pytest.mark.slow
 def test_umap_finds_clusters_and_repeats_them():
     pytest.importorskip("umap")
     label = np.arange(600) % 3
