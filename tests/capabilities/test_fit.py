@@ -28,9 +28,22 @@ COMPILED = {"kl-Variational", "model-CPVAE", "model-HierarchicalVAE-vamp"}
 SLOW = {
     *(f"likelihood-{name}" for name in catalogue.LIKELIHOODS if name != "OptimalScaleNormal"),
     *(f"kl-{name}" for name in catalogue.DIVERGENCES if name != "Variational"),
-    *("prior-LearnedNormal", "model-CPVAE-aggregate", "model-CPVAE-paper", "model-CPVAE-straight-through", "model-HierarchicalVAE"),
+    *(
+        "prior-LearnedNormal",
+        "prior-FittedMixture",
+        "model-CPVAE-aggregate",
+        "model-CPVAE-paper",
+        "model-CPVAE-straight-through",
+        "model-HierarchicalVAE",
+    ),
 }
-TWICE = {"likelihood-Bernoulli", "objective-ELBO"}  # the model of prior-StandardNormal
+# Parts that are fitted in another combination: the flows in "flows", the mixtures in "mixture-iwae", the pseudo-inputs in "vamp-dreg".
+TWICE = {
+    *(f"prior-{name}" for name in ("NormalMixture", "VampPrior", "RealNVP")),
+    *(f"posterior-{name}" for name in ("NormalMixturePosterior", "InverseAutoregressive")),
+    *(f"objective-{name}" for name in catalogue.OBJECTIVES),
+    *("likelihood-Bernoulli", "model-CPVAE-held"),
+}
 FITTED = [pytest.param(n, marks=pytest.mark.slow if n in SLOW else []) for n in catalogue.COMBINATIONS if n not in TWICE]
 
 

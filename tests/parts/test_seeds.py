@@ -40,7 +40,7 @@ def test_seeded_figures_leave_training_alone(binary):
     first, second = catalogue.make(seed=7), catalogue.make(seed=7)
     second.set_weights(first.get_weights())
     for each in (first, second):
-        each.compile("sgd", jit_compile=False)
+        each.compile("sgd", run_eagerly=True)
     second.sample(3, seed=0)
     second.log_likelihood(binary, 5)
     second.responsibilities(binary)
