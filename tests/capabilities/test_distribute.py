@@ -24,7 +24,7 @@ def trained(strategy, prior, likelihood, posterior, weights, x):
         model.posterior = posterior
         if weights is not None:
             model.set_weights(weights)
-        model.compile(keras.optimizers.SGD(0.01), jit_compile=False)
+        model.compile(keras.optimizers.SGD(0.01), jit_compile=False, run_eagerly=strategy.num_replicas_in_sync == 1)
     initial = model.get_weights()
     loss = model.fit(x, batch_size=30, epochs=1, shuffle=False, verbose=0).history["loss"]
     figures = model.evaluate(x, batch_size=30, verbose=0, return_dict=True)
@@ -61,7 +61,7 @@ def test_two_levels_on_two_replicas_equal_one(name, monkeypatch, binary):
             model = catalogue.make(model=name)
             weights = weights or model.get_weights()
             model.set_weights(weights)
-            model.compile(keras.optimizers.SGD(0.01), jit_compile=False)
+            model.compile(keras.optimizers.SGD(0.01), jit_compile=False, run_eagerly=strategy == "none")
         loss = model.fit(binary, batch_size=30, epochs=1, shuffle=False, verbose=0).history["loss"]
         results.append((loss, [variable.numpy() for variable in model.trainable_variables]))
     np.testing.assert_allclose(results[0][0], results[1][0], rtol=1e-5)
@@ -79,7 +79,7 @@ def test_categories_on_two_replicas_equal_one(binary, held):
             model = catalogue.cp_vae(None, 0, heads=heads, aggregate_rate=0.5, held=held)
             weights = weights or model.get_weights()
             model.set_weights(weights)
-            model.compile(keras.optimizers.SGD(0.001), jit_compile=False)
+            model.compile(keras.optimizers.SGD(0.001), jit_compile=False, run_eagerly=strategy == "none")
         loss = model.fit(binary, batch_size=30, epochs=1, shuffle=False, verbose=0).history["loss"]
         results.append((loss, [variable.numpy() for variable in model.weights if "draw_counter" not in variable.path]))
     np.testing.assert_allclose(results[0][0], results[1][0], rtol=1e-4)

@@ -108,7 +108,7 @@ def test_evaluate_and_predict(binary):
 def test_optimizer_arguments_clip_and_schedule(binary):
     model = catalogue.make()
     schedule = keras.optimizers.schedules.ExponentialDecay(0.1, 1, 0.5)
-    model.compile(keras.optimizers.SGD(schedule, global_clipnorm=1e-8), jit_compile=False)
+    model.compile(keras.optimizers.SGD(schedule, global_clipnorm=1e-8), run_eagerly=True)
     before = [w.numpy() for w in model.trainable_variables]
     model.fit(binary, epochs=1, batch_size=30, verbose=0)
     moved = np.sqrt(sum(np.sum((w.numpy() - b) ** 2) for w, b in zip(model.trainable_variables, before, strict=True)))

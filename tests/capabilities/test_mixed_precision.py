@@ -34,7 +34,7 @@ def evaluated(make, x, weights=None):
     model = make()
     model.set_weights(weights or model.get_weights())
     weights = model.get_weights()
-    model.compile(keras.optimizers.Adam(0.01), jit_compile=False)
+    model.compile(keras.optimizers.Adam(0.01), run_eagerly=True)
     return model, weights, model.evaluate(x, verbose=0, return_dict=True)
 
 

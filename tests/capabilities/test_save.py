@@ -28,7 +28,7 @@ def test_saved_model_comes_back_whole(name, tmp_path):
 def test_training_goes_on_with_the_same_bits(name, tmp_path):
     model = catalogue.make(**catalogue.COMBINATIONS[name])
     x = catalogue.examples(model)
-    model.compile(keras.optimizers.Adam(0.01), jit_compile=False)
+    model.compile(keras.optimizers.Adam(0.01), run_eagerly=True)
     model.fit(x, epochs=2, verbose=0, shuffle=False)
     model.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)

@@ -98,7 +98,7 @@ def test_terms_that_couple_examples_are_those_of_the_global_batch(make, x):
             model = make()
             weights = weights or model.get_weights()
             model.set_weights(weights)
-            model.compile(keras.optimizers.SGD(0.01), jit_compile=False)
+            model.compile(keras.optimizers.SGD(0.01), jit_compile=False, run_eagerly=strategy == "none")
         loss = model.fit(x[:28], batch_size=28, epochs=1, shuffle=False, verbose=0).history["loss"]
         results.append((loss, [variable.numpy() for variable in model.trainable_variables]))
     np.testing.assert_allclose(results[0][0], results[1][0], rtol=1e-5)

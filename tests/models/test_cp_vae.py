@@ -228,7 +228,7 @@ def test_vade_starts_from_the_moments_of_its_clusters():
 
 def test_temperature_falls_with_the_saved_step(binary):
     model = catalogue.make(model="CPVAE-straight-through")
-    model.compile("adam", jit_compile=False)
+    model.compile("adam", run_eagerly=True)
     assert model.temperature.numpy() == pytest.approx(0.5)
     annealing = [vm.callbacks.TemperatureAnnealing(0.125, 2)]
     for expected in (0.5, 0.25, 0.125, 0.125):

@@ -156,7 +156,7 @@ def test_objective_is_no_bound_and_an_honest_one_stands_beside_it(x):
 
 def test_a_batch_of_one_is_refused_and_a_last_one_without_moments(x, tmp_path, main):
     model = gamix(discriminator=False, moments=moments.MeanMoments())
-    model.compile(keras.optimizers.SGD(0.0), jit_compile=False)
+    model.compile(keras.optimizers.SGD(0.0), run_eagerly=True)
     data = tf.data.Dataset.from_tensor_slices(x)
     for arguments in ((x, None, 1), (x[:1],), (data.batch(1),)):
         with pytest.raises(ValueError, match=r"a global batch of at least 2 examples.*batch_size=1"):

@@ -44,7 +44,7 @@ def test_held_categories_are_those_that_were_taught(held, binary, tmp_path):
     assert np.max(np.abs(taught - own(held, binary))) > 0.1
     np.testing.assert_allclose(held.responsibilities(binary), taught, atol=1e-6)
     before, frozen, encoder = held.responsibilities(binary), held.category_posterior.get_weights(), held.encoder.get_weights()
-    held.compile(keras.optimizers.AdamW(0.01, weight_decay=0.1), jit_compile=False)
+    held.compile(keras.optimizers.AdamW(0.01, weight_decay=0.1), run_eagerly=True)
     held.fit(binary, batch_size=10, epochs=5, verbose=0, callbacks=[vm.callbacks.HoldCategories(math.inf)])
     assert np.max(np.abs(held.encoder.get_weights()[0] - encoder[0])) > 0.01
     held.save(tmp_path / "model.keras")

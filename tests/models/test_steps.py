@@ -1,4 +1,7 @@
-"""What a step promises: means over examples, its own averages and clipping on any number of replicas, weights, checks, and epochs."""
+"""What a step promises: means over examples, its own averages and clipping on any number of replicas, weights, checks, and epochs.
+
+Steps run eagerly where a few are taken: `test_fit` traces those of every model.
+"""
 
 import keras
 import numpy as np
@@ -47,7 +50,7 @@ def test_figures_are_means_over_examples_whatever_the_batches(make):
     """100 examples of zeros and one of 100s: a mean over batches of 100 would count the one for half."""
     x = np.concatenate([np.zeros((100, 4)), np.full((1, 4), 100.0)]).astype("float32")
     model = make()
-    model.compile("adam", jit_compile=False)
+    model.compile("adam", run_eagerly=True)
     name = "reconstruction" if isinstance(model, vm.VAE) else "cost"
     whole, cut = (model.evaluate(x, batch_size=n, verbose=0, return_dict=True)[name] for n in (101, 100))
     assert cut == pytest.approx(whole, rel=0.01)  # a VAE's draws differ
@@ -56,7 +59,7 @@ def test_figures_are_means_over_examples_whatever_the_batches(make):
 def test_the_loss_of_fit_is_minus_its_elbo():
     x = np.concatenate([np.zeros((100, 4)), np.full((1, 4), 100.0)]).astype("float32")
     model = vae()
-    model.compile(keras.optimizers.SGD(0.0), jit_compile=False)
+    model.compile(keras.optimizers.SGD(0.0), run_eagerly=True)
     logs = model.fit(x, batch_size=100, shuffle=False, verbose=0).history
     assert logs["loss"][0] == pytest.approx(-logs["elbo"][0], rel=1e-6)
 
@@ -67,7 +70,7 @@ def test_the_loss_of_fit_is_minus_its_elbo():
 @pytest.mark.parametrize("make", [vae, autoencoder])
 def test_examples_of_weight_zero_count_for_nothing(make):
     model, weight = make(), np.repeat([2.0, 0.0], 32)
-    model.compile(keras.optimizers.SGD(0.1), jit_compile=False)
+    model.compile(keras.optimizers.SGD(0.1), run_eagerly=True)
     other = X.copy()
     other[32:] = 1e3
     batches = [vm.Batch(tf.constant(x), None, tf.constant(weight, tf.float32)) for x in (X, other)]
@@ -83,7 +86,7 @@ def test_examples_of_weight_zero_count_for_nothing(make):
 
 def test_the_aggregate_posterior_is_weighted_too(binary):
     model, weight = catalogue.cp_vae(None, 0, aggregate_rate=1.0), np.repeat([1.0, 0.0], 15)
-    model.compile(keras.optimizers.SGD(0.0), jit_compile=False)
+    model.compile(keras.optimizers.SGD(0.0), run_eagerly=True)
     model.fit(binary, sample_weight=weight, batch_size=30, verbose=0)
     np.testing.assert_allclose(model.aggregate, model.responsibilities(binary[:15]).mean(axis=0), rtol=1e-5)
 
@@ -104,14 +107,14 @@ def test_the_aggregate_posterior_is_weighted_too(binary):
 )
 def test_what_fit_cannot_use_is_refused(arguments, message):
     model = vae()
-    model.compile("adam", jit_compile=False)
+    model.compile("adam", run_eagerly=True)
     with pytest.raises(ValueError, match=message):
         model.fit(**{"x": X, "verbose": 0, "shuffle": False, **arguments})
 
 
 def test_losses_that_couple_examples_refuse_weights():
     model = autoencoder(vm.AdversarialAutoencoder, critic())
-    model.compile("adam", jit_compile=False)
+    model.compile("adam", run_eagerly=True)
     for data in ({"x": X, "sample_weight": np.ones(64)}, {"x": tf.data.Dataset.from_tensors((X, np.zeros(64), np.ones(64)))}):
         with pytest.raises(ValueError, match="no sample_weight: the loss of AdversarialAutoencoder depends on the batch as a whole"):
             model.fit(**data, verbose=0, shuffle=False)
@@ -149,7 +152,7 @@ def test_gradients_are_not_accumulated_on_several_replicas():
 @pytest.mark.parametrize(("wrap", "bad"), [(tf.data.Dataset.from_tensor_slices, 7.0), (generator, np.nan)])
 def test_the_batch_with_bad_data_is_named(wrap, bad, binary):
     model = catalogue.make()
-    model.compile("adam", jit_compile=False)
+    model.compile("adam", run_eagerly=True)
     x = np.stack([binary[:10], binary[10:20], binary[20:]])
     x[1, 3] = bad
     with pytest.raises(ValueError, match="number 2 of the evaluation"):
@@ -186,7 +189,7 @@ class Betas(keras.callbacks.Callback):
 def test_a_warm_up_counts_epochs_and_nothing_else(tmp_path):
     """Not the steps of an optimizer that accumulates gradients, nor batches, of any size or of an unknown number; saved with the model."""
     model, betas, unknown = vae(), Betas(), tf.data.Dataset.from_tensor_slices(X).batch(16).filter(lambda x: True)
-    model.compile(keras.optimizers.Adam(gradient_accumulation_steps=4), jit_compile=False)
+    model.compile(keras.optimizers.Adam(gradient_accumulation_steps=4), run_eagerly=True)
     callbacks = [vm.callbacks.KLWarmUp(4), betas]
     model.fit(unknown, epochs=2, verbose=0, shuffle=False, callbacks=callbacks)
     model.save(tmp_path / "model.keras")
@@ -200,7 +203,7 @@ def test_a_warm_up_counts_epochs_and_nothing_else(tmp_path):
 def test_early_stopping_counts_the_epochs_before_it():
     stopping = vm.callbacks.EarlyStopping(patience=2, warm_up=3)
     model = vae()
-    model.compile("adam", jit_compile=False)
+    model.compile("adam", run_eagerly=True)
     model.epochs_done.assign(2)
     stopping.set_model(model)
     stopping.on_train_begin()
@@ -226,7 +229,7 @@ def test_evaluation_draws_the_same_each_time_and_leaves_training_alone():
     for evaluates in (True, False):
         model = vae()
         model.set_weights(initial)
-        model.compile("adam", jit_compile=False)
+        model.compile("adam", run_eagerly=True)
         model.fit(X, batch_size=16, epochs=1, shuffle=False, verbose=0)
         if evaluates:
             one, other = (model.evaluate(X, batch_size=16, verbose=0) for _ in range(2))
@@ -239,7 +242,7 @@ def test_evaluation_draws_the_same_each_time_and_leaves_training_alone():
 
 def test_batches_of_an_evaluation_have_noise_of_their_own():
     model = vae()
-    model.compile("adam", jit_compile=False)
+    model.compile("adam", run_eagerly=True)
     x = np.tile(X[:8], (8, 1))
     seeds = {tuple(model.evaluation_seed(i).numpy()) for i in range(8)}
     assert len(seeds) == 8
@@ -269,7 +272,7 @@ def test_averages_take_the_place_of_each_optimizers_own_weights():
     keep = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: seen.append(values(model.trainable_variables)))
     for make in (lambda: keras.optimizers.SGD(0.1), averaged):
         model.set_weights(initial)
-        model.compile(make(), {name: make() for name in model.default_optimizers()}, jit_compile=False)
+        model.compile(make(), {name: make() for name in model.default_optimizers()}, run_eagerly=True)
         model.fit(X, batch_size=64, epochs=2, verbose=0, callbacks=[keep])
     (w1, w2), with_averages = seen[:2], seen[2:]
     for one, two, again, final in zip(w1, w2, with_averages[1], values(model.trainable_variables), strict=True):
@@ -283,7 +286,7 @@ def test_a_frozen_first_stage_is_not_overwritten_by_averages():
     second = vm.VAE(mlp((2,), 4, (5,)), mlp((2,), 2, (5,)), vm.StandardNormal(2), vm.LearnedScaleNormal(1.0))
     model = vm.TwoStageVAE(first, second)
     before, trained = values(first.trainable_variables), values(second.trainable_variables)
-    model.compile(averaged(), jit_compile=False)
+    model.compile(averaged(), run_eagerly=True)
     model.fit(X, epochs=2, verbose=0)
     for one, other in zip(before, values(first.trainable_variables), strict=True):
         np.testing.assert_array_equal(one, other)
@@ -292,7 +295,7 @@ def test_a_frozen_first_stage_is_not_overwritten_by_averages():
 
 def test_keras_swaps_averages_for_validation():
     model, seen = vae(), []
-    model.compile(averaged(0.3), jit_compile=False)
+    model.compile(averaged(0.3), run_eagerly=True)
     note = keras.callbacks.LambdaCallback(on_test_batch_end=lambda batch, logs: seen.append(values(model.trainable_variables)))
     swap = keras.callbacks.SwapEMAWeights()
     model.fit(X, batch_size=64, epochs=3, verbose=0, validation_data=X, callbacks=[swap, note])
