@@ -120,7 +120,7 @@ def test_pictures_leave_training_alone(binary, tmp_path):
     for shown in ([], [callbacks.TensorBoard(tmp_path, binary, picture_freq=1)]):
         keras.utils.set_random_seed(0)
         model = catalogue.make("VampPrior")
-        model.compile("adam", jit_compile=False)
+        model.compile("adam", run_eagerly=True)
         model.fit(binary, epochs=2, verbose=0, shuffle=False, callbacks=shown)
         weights.append(model.get_weights())
     for one, other in zip(*weights, strict=True):
@@ -162,12 +162,12 @@ def test_callbacks_of_keras_work_and_backup_and_restore_resumes_to_the_same_bits
         arguments = {"batch_size": 10, "epochs": 4, "verbose": 0, "shuffle": False, "validation_data": binary}
         keras.utils.set_random_seed(0)
         model = catalogue.make("VampPrior", seed=3)
-        model.compile("adam", jit_compile=False)
+        model.compile("adam", run_eagerly=True)
         if killed:
             with pytest.raises(Killed):
                 model.fit(binary, callbacks=[*shown, Kill()], **arguments)
             model = catalogue.make("VampPrior", seed=3)
-            model.compile("adam", jit_compile=False)
+            model.compile("adam", run_eagerly=True)
         model.fit(binary, callbacks=shown, **arguments)
         assert (tmp_path / f"{name}.keras").exists()
         weights.append(model.get_weights())

@@ -22,39 +22,49 @@ class Batches(keras.utils.PyDataset):
 
 
 INPUTS = ["array", "array and labels", "PyDataset", "tf.data"]
-# XLA takes its time: not everywhere.
-COMPILED = {
-    "prior-VampPrior",
-    "posterior-NormalMixturePosterior",
-    "kl-Variational",
-    "vamp-dreg",
-    "model-CPVAE",
-    "model-HierarchicalVAE-vamp",
-}
+# XLA takes its time: where draws are unlike those of `test_xla`, and one evaluation below.
+COMPILED = {"kl-Variational", "model-CPVAE", "model-HierarchicalVAE-vamp"}
 # Parts of which others of their kind are fitted too.
 SLOW = {
-    *(f"likelihood-{name}" for name in catalogue.LIKELIHOODS if name not in ("Bernoulli", "OptimalScaleNormal")),
+    *(f"likelihood-{name}" for name in catalogue.LIKELIHOODS if name != "OptimalScaleNormal"),
     *(f"kl-{name}" for name in catalogue.DIVERGENCES if name != "Variational"),
-    *("prior-LearnedNormal", "model-CPVAE-aggregate", "model-CPVAE-paper", "model-CPVAE-straight-through", "model-HierarchicalVAE"),
+    *(
+        "prior-LearnedNormal",
+        "prior-FittedMixture",
+        "model-CPVAE-aggregate",
+        "model-CPVAE-paper",
+        "model-CPVAE-straight-through",
+        "model-HierarchicalVAE",
+    ),
 }
+# Parts that are fitted in another combination: the flows in "flows", the mixtures in "mixture-iwae", the pseudo-inputs in "vamp-dreg".
+TWICE = {
+    *(f"prior-{name}" for name in ("NormalMixture", "VampPrior", "RealNVP")),
+    *(f"posterior-{name}" for name in ("NormalMixturePosterior", "InverseAutoregressive")),
+    *(f"objective-{name}" for name in catalogue.OBJECTIVES),
+    *("likelihood-Bernoulli", "model-CPVAE-held"),
+}
+FITTED = [pytest.param(n, marks=pytest.mark.slow if n in SLOW else []) for n in catalogue.COMBINATIONS if n not in TWICE]
 
 
-@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow if n in SLOW else []) for n in catalogue.COMBINATIONS])
+@pytest.mark.parametrize("name", FITTED)
 def test_fit_raises_the_bound(name):
     model = catalogue.make(**catalogue.COMBINATIONS[name])
     x = catalogue.examples(model)
-    model.compile(keras.optimizers.Adam(0.01), jit_compile="auto" if name in COMPILED else False)
-    history = model.fit(x, epochs=15, batch_size=10, verbose=0, validation_data=x).history
+    is_compiled = name in COMPILED
+    model.compile(keras.optimizers.Adam(0.01), jit_compile="auto" if is_compiled else False)
+    history = model.fit(x, epochs=15, batch_size=10, verbose=0, validation_data=None if is_compiled else x).history
     assert np.mean(history["loss"][-3:]) < np.mean(history["loss"][:3])
     prefix = "" if model.likelihood.is_density else "pseudo_"
-    assert set(history) >= {"loss", "beta", f"{prefix}elbo", f"{prefix}reconstruction", f"{prefix}kl", f"val_{prefix}elbo", "val_loss"}
+    figures = {"loss", *(f"{prefix}{name}" for name in ("elbo", "reconstruction", "kl"))}
+    assert set(history) >= {"beta", *figures}
+    assert is_compiled or set(history) >= {f"val_{name}" for name in figures}
 
 
 @pytest.mark.parametrize("name", [*catalogue.COMBINATIONS, "GAMIXVAE", "GAMIXVAE-fitted"])
 def test_gradients_reach_every_weight(name):
     """All but those of a discriminator, which are for its own move."""
     model = catalogue.EVERY_MODEL[name]()
-    model.compile(jit_compile=False)
     x = catalogue.examples(model)
     with tf.GradientTape() as tape:
         (update,) = model.updates()
@@ -67,10 +77,16 @@ def test_gradients_reach_every_weight(name):
         assert np.all(np.isfinite(gradient)), weight.path
 
 
-@pytest.mark.parametrize("wrap", [np.asarray, lambda x: (x, np.zeros(len(x))), Batches, tf.data.Dataset.from_tensor_slices], ids=INPUTS)
-def test_fit_takes_what_keras_takes(binary, wrap):
+@pytest.fixture(scope="module")
+def model():
+    """A compiled model, whose steps are traced once."""
     model = catalogue.make()
-    model.compile(optimizer="adam", steps_per_execution=2)
+    model.compile("adam", steps_per_execution=2, jit_compile=False)
+    return model
+
+
+@pytest.mark.parametrize("wrap", [np.asarray, lambda x: (x, np.zeros(len(x))), Batches, tf.data.Dataset.from_tensor_slices], ids=INPUTS)
+def test_fit_takes_what_keras_takes(binary, wrap, model):
     data = wrap(binary)
     if isinstance(data, tf.data.Dataset):
         data = data.batch(10)
@@ -89,17 +105,10 @@ def test_evaluate_and_predict(binary):
     np.testing.assert_allclose(reconstructions, model.reconstruct(binary), atol=1e-6)
 
 
-def test_the_loss_of_a_step_is_the_mean_of_its_batch(binary):
-    model = catalogue.make()
-    model.compile(keras.optimizers.SGD(0.0))
-    history = model.fit(binary, batch_size=15, epochs=1, verbose=0).history
-    assert history["loss"][0] == pytest.approx(-history["elbo"][0], rel=1e-5)
-
-
 def test_optimizer_arguments_clip_and_schedule(binary):
     model = catalogue.make()
     schedule = keras.optimizers.schedules.ExponentialDecay(0.1, 1, 0.5)
-    model.compile(keras.optimizers.SGD(schedule, global_clipnorm=1e-8))
+    model.compile(keras.optimizers.SGD(schedule, global_clipnorm=1e-8), run_eagerly=True)
     before = [w.numpy() for w in model.trainable_variables]
     model.fit(binary, epochs=1, batch_size=30, verbose=0)
     moved = np.sqrt(sum(np.sum((w.numpy() - b) ** 2) for w, b in zip(model.trainable_variables, before, strict=True)))
@@ -120,9 +129,7 @@ def test_optimizer_arguments_clip_and_schedule(binary):
         (Batches(np.full((20, 4, 4, 1), 7.0)), "binarise it"),
     ],
 )
-def test_bad_examples_are_refused_by_name(x, message):
-    model = catalogue.make()
-    model.compile("adam")
+def test_bad_examples_are_refused_by_name(x, message, model):
     for method in (model.fit, model.evaluate, model.predict):
         with pytest.raises(ValueError, match=message):
             method(x)

@@ -9,7 +9,7 @@ from keras_vaemix.storage.loading import load_model
 from tests import catalogue
 from tests.checks.kills import RUNS, contents, is_same
 
-QUICK = ["prior-VampPrior", "likelihood-DiscretizedLogistic", "kl-SoftminBound", "mixture-iwae", "model-CPVAE", "model-TwoStageVAE"]
+QUICK = ["likelihood-DiscretizedLogistic", "kl-SoftminBound", "mixture-iwae", "model-CPVAE"]
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def evaluated(make, x, weights=None):
     model = make()
     model.set_weights(weights or model.get_weights())
     weights = model.get_weights()
-    model.compile(keras.optimizers.Adam(0.01), jit_compile=False)
+    model.compile(keras.optimizers.Adam(0.01), run_eagerly=True)
     return model, weights, model.evaluate(x, verbose=0, return_dict=True)
 
 
@@ -76,8 +76,8 @@ def test_adversarial_training_is_near_that_of_float32(name, policy):
 def test_mixed_models_come_back(policy, tmp_path):
     policy("mixed_float16")
     model = gamix()
-    model.compile(keras.optimizers.Adam(0.01), jit_compile=False)
-    model.fit(np.random.default_rng(0).random((16, 16, 16, 3), "float32"), batch_size=8, verbose=0)
+    model.compile(keras.optimizers.Adam(0.01), run_eagerly=True)
+    model.train_on_batch(np.random.default_rng(0).random((8, 16, 16, 3), "float32"))
     model.save(tmp_path / "model.keras")
     policy("float32")
     loaded = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)

@@ -6,8 +6,12 @@ import pytest
 
 from tests import catalogue
 
+# What has no weights comes back from its configuration, which `test_catalogue` holds; here are those that have, and one of each kind.
+KINDS = {"likelihood-LearnedScaleNormal", "likelihood-OptimalScaleNormal", "objective-DoublyReparameterized", "kl-Variational"}
+SAVED = [n for n in catalogue.COMBINATIONS if n in KINDS or not n.startswith(("likelihood-", "objective-", "kl-"))]
 
-@pytest.mark.parametrize("name", catalogue.COMBINATIONS)
+
+@pytest.mark.parametrize("name", SAVED)
 def test_saved_model_comes_back_whole(name, tmp_path):
     model = catalogue.make(**catalogue.COMBINATIONS[name])
     x = catalogue.examples(model)
@@ -20,18 +24,11 @@ def test_saved_model_comes_back_whole(name, tmp_path):
     assert_same(model, loaded)
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "prior-VampPrior",
-        "likelihood-OptimalScaleNormal",
-        *(pytest.param(n, marks=pytest.mark.slow) for n in ("objective-DoublyReparameterized", "kl-Variational", "mixture-iwae")),
-    ],
-)
+@pytest.mark.parametrize("name", ["prior-VampPrior", pytest.param("mixture-iwae", marks=pytest.mark.slow)])
 def test_training_goes_on_with_the_same_bits(name, tmp_path):
     model = catalogue.make(**catalogue.COMBINATIONS[name])
     x = catalogue.examples(model)
-    model.compile(keras.optimizers.Adam(0.01))
+    model.compile(keras.optimizers.Adam(0.01), run_eagerly=True)
     model.fit(x, epochs=2, verbose=0, shuffle=False)
     model.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
@@ -46,10 +43,12 @@ def assert_same(model, loaded):
 
 
 def test_weights_alone_come_back(tmp_path, binary):
-    model, other = catalogue.make("VampPrior"), catalogue.make("VampPrior", seed=0)
-    model.compile("adam")
-    model.fit(binary, verbose=0)
+    model, other = catalogue.make("VampPrior"), catalogue.make("VampPrior")
+    for each in (model, other):
+        each.compile("adam", run_eagerly=True)
+    model.train_on_batch(binary)
     model.save_weights(tmp_path / "model.weights.h5")
-    other.compile("adam")
+    assert np.any(other.reconstruct(binary) != model.reconstruct(binary))
     other.load_weights(tmp_path / "model.weights.h5")
-    np.testing.assert_array_equal(other.log_likelihood(binary, 10), model.log_likelihood(binary, 10))
+    np.testing.assert_array_equal(other.reconstruct(binary), model.reconstruct(binary))
+    assert_same(model, other)

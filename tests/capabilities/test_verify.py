@@ -36,7 +36,7 @@ def test_every_bound_is_one(log_variance):
 def test_exact_likelihood_and_estimate_agree():
     x, exact = examples(100)
     model = optimal(vm.NormalMixturePosterior(2), -3.5)
-    report = check_bound(model, x, num_samples=20_000)
+    report = check_bound(model, x, num_samples=5000, repetitions=5)
     assert report.log_likelihood == pytest.approx(exact.mean(), abs=0.03)
 
 
@@ -52,7 +52,7 @@ def test_averaged_samples_are_caught(m):
     assert float(line.split()[2]) == pytest.approx(predicted, abs=0.15)
 
 
-@pytest.mark.parametrize("name", ["prior-VampPrior", "kl-MeanBound", "posterior-SampledMixturePosterior"])
+@pytest.mark.parametrize("name", ["kl-MeanBound", "posterior-SampledMixturePosterior"])
 def test_models_of_the_catalogue_pass(name, binary, capsys):
     model = catalogue.make(**catalogue.COMBINATIONS[name])
     check_bound(model, binary, num_samples=1000, repetitions=5, verbose=1)

@@ -15,7 +15,6 @@ from tests.catalogue import linear
 from training.distributed.strategy import make_strategy
 
 SHAPE, D = catalogue.SHAPE, catalogue.LATENT_DIM
-JUDGED = ["adversarial", "mask", "flex", "flex-smooth"]
 
 
 @pytest.fixture
@@ -28,30 +27,29 @@ def model(request):
     return catalogue.AUTOENCODERS[request.param]()
 
 
-@pytest.mark.parametrize(
-    ("name", "is_compiled"),
-    [
-        pytest.param(name, name in ("penalties", "mmd", "flex-smooth"), marks=pytest.mark.slow if name == "flex-smooth" else [])
-        for name in catalogue.AUTOENCODERS
-    ],
-)
-def test_training_lowers_the_cost(name, is_compiled, x):
+@pytest.mark.parametrize("name", ["penalties", pytest.param("flex-smooth", marks=pytest.mark.slow)])
+def test_gradients_of_gradients_train_under_xla(name, x):
     model = catalogue.AUTOENCODERS[name]()
-    model.compile(keras.optimizers.Adam(0.02), jit_compile="auto" if is_compiled else False)
-    assert model.jit_compile is is_compiled
+    model.compile(keras.optimizers.Adam(0.02))
+    assert model.jit_compile
+    cost = model.fit(x, batch_size=10, epochs=15, verbose=0).history["cost"]
+    assert cost[-1] < cost[0]
+
+
+# FlexAE without a critic of images does less than with it, and the autoencoder alone less than with a penalty.
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=pytest.mark.slow if n in ("flex", "fitted") else []) for n in catalogue.AUTOENCODERS]
+)
+def test_training_lowers_the_cost_and_goes_on_in_a_saved_model_with_the_same_bits(name, x, tmp_path):
+    model = catalogue.AUTOENCODERS[name]()
+    model.compile(keras.optimizers.Adam(0.02), jit_compile=False)
     history = model.fit(x, batch_size=10, epochs=15, verbose=0, validation_data=x[:10]).history
     assert history["cost"][-1] < history["cost"][0]
     assert all(f"val_{name}" in history for name in model.metric_names())
     assert all(np.isfinite(values).all() for values in history.values())
-
-
-def test_saved_model_goes_on_with_the_same_bits(model, x, tmp_path):
-    model.compile(keras.optimizers.Adam(0.01), jit_compile=False)
-    model.fit(x, batch_size=10, epochs=2, verbose=0, shuffle=False)
     model.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
     np.testing.assert_array_equal(loaded.sample(5, seed=1), model.sample(5, seed=1))
-    loaded.jit_compile = False
     for each in (model, loaded):
         each.fit(x, batch_size=10, epochs=2, verbose=0, shuffle=False)
     for one, other in zip(model.get_weights(), loaded.get_weights(), strict=True):
@@ -67,10 +65,7 @@ def test_seeds_and_clusters(model, x):
     np.testing.assert_allclose(model.reconstruct(x), model.predict(x, verbose=0), atol=1e-6)
 
 
-SLOW = ("penalties", "mask", "flex", "flex-smooth")
-
-
-@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow if n in SLOW else []) for n in catalogue.AUTOENCODERS])
+@pytest.mark.parametrize("name", ["mmd", "adversarial", pytest.param("flex-smooth", marks=pytest.mark.slow)])
 def test_trains_on_two_replicas(name, x):
     with make_strategy("mirrored").scope():
         model = catalogue.AUTOENCODERS[name]()
@@ -103,7 +98,7 @@ def test_terms_that_couple_examples_are_those_of_the_global_batch(make, x):
             model = make()
             weights = weights or model.get_weights()
             model.set_weights(weights)
-            model.compile(keras.optimizers.SGD(0.01))
+            model.compile(keras.optimizers.SGD(0.01), jit_compile=False, run_eagerly=strategy == "none")
         loss = model.fit(x[:28], batch_size=28, epochs=1, shuffle=False, verbose=0).history["loss"]
         results.append((loss, [variable.numpy() for variable in model.trainable_variables]))
     np.testing.assert_allclose(results[0][0], results[1][0], rtol=1e-5)
@@ -111,11 +106,11 @@ def test_terms_that_couple_examples_are_those_of_the_global_batch(make, x):
         np.testing.assert_allclose(one, other, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", [*(f"autoencoder-{name}" for name in JUDGED), "GAMIXVAE"])
+@pytest.mark.parametrize("name", ["autoencoder-adversarial", "autoencoder-mask", "autoencoder-flex-smooth", "GAMIXVAE"])
 def test_optimizers_move_their_own_weights_as_often_as_they_are_to(name, x):
     model = catalogue.EVERY_MODEL[name]()
     optimizers = {optimizer: keras.optimizers.SGD(0.0) for optimizer in model.default_optimizers()}
-    model.compile(keras.optimizers.Adam(0.01), optimizers, run_eagerly=name == "GAMIXVAE")  # its convolutions take long to compile
+    model.compile(keras.optimizers.Adam(0.01), optimizers, run_eagerly=True)
     own = model.variables_of()
     moved = {id(w) for w in own["model"]}
     resting = [w for variables in own.values() for w in variables if id(w) not in moved]

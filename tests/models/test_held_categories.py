@@ -44,7 +44,7 @@ def test_held_categories_are_those_that_were_taught(held, binary, tmp_path):
     assert np.max(np.abs(taught - own(held, binary))) > 0.1
     np.testing.assert_allclose(held.responsibilities(binary), taught, atol=1e-6)
     before, frozen, encoder = held.responsibilities(binary), held.category_posterior.get_weights(), held.encoder.get_weights()
-    held.compile(keras.optimizers.AdamW(0.01, weight_decay=0.1))
+    held.compile(keras.optimizers.AdamW(0.01, weight_decay=0.1), run_eagerly=True)
     held.fit(binary, batch_size=10, epochs=5, verbose=0, callbacks=[vm.callbacks.HoldCategories(math.inf)])
     assert np.max(np.abs(held.encoder.get_weights()[0] - encoder[0])) > 0.01
     held.save(tmp_path / "model.keras")
@@ -76,7 +76,7 @@ def test_the_encoder_s_own_categories_follow_the_held_ones(held, binary):
     held.draws = lambda *args, **kwargs: d
     assert float(held.losses(vm.Batch(tf.constant(binary)), [0, 0], True)["model"].total) == pytest.approx(total, rel=1e-5)
     del held.draws
-    held.compile(keras.optimizers.Adam(0.01))
+    held.compile(keras.optimizers.Adam(0.01), jit_compile=False)
     held.fit(binary, batch_size=10, epochs=60, verbose=0)
     assert drift(held, binary).mean() < 0.1 * expected.mean()
 
@@ -95,7 +95,7 @@ def test_released_categories_are_the_encoder_s_own(held, binary):
 def test_the_schedule_goes_on_in_a_model_that_was_saved(held, binary, tmp_path):
     """The compiled step stays one graph: what it trains changes with the weight."""
     holding = [vm.callbacks.HoldCategories(2)]
-    held.compile(keras.optimizers.Adam(0.01))
+    held.compile(keras.optimizers.Adam(0.01), jit_compile=False)
     before = held.responsibilities(binary)
     held.fit(binary, batch_size=10, epochs=1, verbose=0, shuffle=False, callbacks=holding)
     held.save(tmp_path / "model.keras")
@@ -171,6 +171,7 @@ def test_vade_takes_its_clusters_from_an_embedding():
     np.testing.assert_allclose(weights @ vae.prior.loc.numpy(), z.mean(0), atol=1e-3)
 
 
+@pytest.mark.slow
 def test_umap_finds_clusters_and_repeats_them():
     pytest.importorskip("umap")
     label = np.arange(600) % 3

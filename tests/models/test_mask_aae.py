@@ -126,7 +126,7 @@ def test_a_model_of_one_clock_loads():
 
 def test_mask_stays_in_range_and_is_in_the_history(x):
     model = catalogue.AUTOENCODERS["mask"]()
-    model.compile("adam", {"mask": keras.optimizers.SGD(10.0)}, jit_compile=False)
+    model.compile("adam", {"mask": keras.optimizers.SGD(10.0)}, run_eagerly=True)
     history = model.fit(x, batch_size=10, epochs=3, verbose=0, callbacks=[vm.callbacks.MaskHistory()]).history
     masks = np.array([history[f"mask/{j}"] for j in range(D)])
     assert masks.shape == (D, 3)

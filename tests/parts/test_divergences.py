@@ -37,10 +37,10 @@ def random_mixtures(seed, batch, m, k, d, spread=2.0):
     return q, DiagonalNormalMixture(tfd.Categorical(logits=draw(k)), groups, tf.float64)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.integers(0, 2**31), st.integers(1, 4), st.integers(1, 6), st.integers(1, 5), st.sampled_from([0.3, 1.0, 3.0]))
 def test_order_of_the_ladder(seed, m, k, d, spread):
-    """Holds for each of 50 mixtures in each of 60 examples, whatever their sizes."""
+    """Holds for each of 50 mixtures in each of 25 examples, whatever their sizes."""
     q, p = random_mixtures(seed, 50, m, k, d, spread)
     value = {name: bound(q, p).numpy() for name, bound in BOUNDS.items()}
     tolerance = 1e-5 * (1 + value["MeanBound"])
@@ -198,8 +198,8 @@ def test_matching_outside_of_the_graph_trains_without_xla(binary):
 
 def test_the_gap_of_a_bound_is_recorded(binary):
     model = catalogue.make("VampPrior", posterior="NormalMixturePosterior", kl="MeanBound")
-    model.compile("adam")
-    logs = model.evaluate(np.tile(binary, (20, 1, 1, 1)), return_dict=True, verbose=0)  # one draw has more noise than gap
+    model.compile("adam", run_eagerly=True)
+    logs = model.evaluate(np.tile(binary, (20, 1, 1, 1)), batch_size=200, return_dict=True, verbose=0)  # one draw has more noise than gap
     assert logs["kl_gap"] > 0
     assert -logs["loss"] == pytest.approx(logs["elbo"] - logs["kl_gap"], rel=1e-4)
     assert "kl_gap" not in catalogue.make("VampPrior", posterior="NormalMixturePosterior").metric_names()

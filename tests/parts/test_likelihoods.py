@@ -144,7 +144,7 @@ def test_bad_arguments(make):
 
 def test_figures_of_a_pseudo_likelihood_say_so():
     model = catalogue.make(likelihood="PseudoBernoulli")
-    model.compile("adam")
+    model.compile("adam", run_eagerly=True)
     names = set(model.evaluate(catalogue.examples(model), verbose=0, return_dict=True))
     assert names == {"loss", "pseudo_elbo", "pseudo_reconstruction", "pseudo_kl", "beta"}
     report = vm.evaluation.likelihood_report(model, catalogue.examples(model), num_samples=5)
