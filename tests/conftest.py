@@ -16,7 +16,6 @@ import keras_vaemix as vm
 from keras_vaemix.models import LatentModel
 from keras_vaemix.models.base.compiled import CompiledModel
 
-gc.set_threshold(100_000, 50, 100)  # tracing makes objects by the million; `_forget` collects what a file leaves
 tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2)
 
 

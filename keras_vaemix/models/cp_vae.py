@@ -173,11 +173,6 @@ class CPVAE(LatentModel):
         categorical = tfd.OneHotCategorical(logits=log_q, dtype=tf.float32)
         return tfd.JointDistributionNamed({"c": categorical, "z": lambda c: self.heads.select(loc, scale, c)})
 
-    def joint_prior(self):
-        """Returns p(z, c), a TFP distribution of z [D] and one-hot c [K]."""
-        categorical = tfd.OneHotCategorical(logits=self.category_log_probs(), dtype=tf.float32)
-        return tfd.JointDistributionNamed({"c": categorical, "z": lambda c: self.conditional_prior(c)})
-
     def conditional_prior(self, c):
         """Returns p(z|c), a normal of batch [..., B] and event [D], for one-hot c [..., B, K]."""
         normal = self.prior.components(None).distribution

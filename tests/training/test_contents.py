@@ -211,9 +211,10 @@ def test_a_network_that_is_kept(tmp_path, digits, monkeypatch):
 
 
 def test_an_artifact_with_a_saved_model_alone(tmp_path, capsys):
-    save_run(tmp_path)
-    assert export.__main__.main([str(tmp_path), "--format", "saved_model"]) == 0
-    artifact = tmp_path / "export"
+    run = tmp_path / (100 * "x")  # whose message is long
+    save_run(run)
+    assert export.__main__.main([str(run), "--format", "saved_model"]) == 0
+    artifact = run / "export"
     capsys.readouterr()  # what TensorFlow logs of an export, which depends on what it has traced before
     assert export.sample.main([str(artifact), "--out", str(tmp_path / "x.npy")]) == 1
     assert capsys.readouterr().err == (

@@ -44,6 +44,13 @@ def common_flags():
     parser = flags.Parser(prog="python -m training.train", description=DESCRIPTION)
     parser.add_argument("preset", nargs="?", default=MAIN_JOB, help=f"what to train (default: {MAIN_JOB}); see --list")
     parser.add_argument("--list", action="store_true", help="list every preset with its row in its paper, and exit")
+    for add in (add_data_flags, add_training_flags, add_evaluation_flags):
+        add(parser)
+    return parser
+
+
+def add_data_flags(parser):
+    """Adds the flags that choose and read the data."""
     parser.add_argument("--dataset", type=flags.text, help="data set instead of the preset's: a name, npz:PATH or folder:PATH")
     add_data_dir(parser)
     parser.add_argument(
@@ -57,6 +64,10 @@ def common_flags():
         metavar="MAX",
         help="value in npz:PATH that is scaled to 1; 1 keeps values as they are (default: inferred from the values)",
     )
+
+
+def add_training_flags(parser):
+    """Adds the flags that say how a run is trained and saved."""
     parser.add_argument("--run-dir", type=flags.text, help="run folder (default: runs/PRESET)")
     parser.add_argument("--resume", action="store_true", help="continue the run in the run folder")
     parser.add_argument("--epochs", type=flags.at_least(1), help="maximum number of epochs, instead of the preset's")
@@ -85,6 +96,10 @@ def common_flags():
         metavar="ADDRESS",
         help="tf.data services that prepare the training batches",
     )
+
+
+def add_evaluation_flags(parser):
+    """Adds the flags that say how a run is evaluated."""
     parser.add_argument(
         "--full-evaluation",
         action="store_true",
@@ -94,7 +109,6 @@ def common_flags():
     parser.add_argument("--likelihood-examples", type=flags.at_least(1), help="number of examples, from the first, for the log-likelihood")
     parser.add_argument("--split", default="test", choices=SPLITS, help="split to evaluate on; use validation while choosing settings")
     parser.add_argument("--features", default="auto", choices=FEATURES, help="feature network for evaluating images (default: %(default)s)")
-    return parser
 
 
 def parse(argv):
