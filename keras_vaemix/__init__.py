@@ -38,6 +38,7 @@ from keras_vaemix.models import (
     VAE,
     AdversarialAutoencoder,
     Autoencoder,
+    EmpiricalBayesVAE,
     FlexAE,
     HierarchicalVAE,
     MaskAAE,
@@ -48,7 +49,18 @@ from keras_vaemix.models import (
 from keras_vaemix.objectives import ELBO, DoublyReparameterized, Draws, ImportanceWeighted
 from keras_vaemix.posteriors import DiagonalNormal, NormalMixturePosterior, Posterior, SampledMixturePosterior
 from keras_vaemix.posteriors.inverse_autoregressive import InverseAutoregressive
-from keras_vaemix.priors import FittedMixture, LearnedNormal, MixturePrior, NormalMixture, Prior, RealNVP, StandardNormal, VampPrior
+from keras_vaemix.priors import (
+    DirichletWeights,
+    FittedMixture,
+    LearnedNormal,
+    MixturePrior,
+    NormalMixture,
+    Prior,
+    RealNVP,
+    StandardNormal,
+    VampPrior,
+    VampPriorMixture,
+)
 from keras_vaemix.regularizers import adversarial, costs, discrepancies, moments, penalties
 from keras_vaemix.version import __version__
 
@@ -65,9 +77,11 @@ __all__ = [
     "CategoryPosterior",
     "ContinuousBernoulli",
     "DiagonalNormal",
+    "DirichletWeights",
     "DiscretizedLogistic",
     "DoublyReparameterized",
     "Draws",
+    "EmpiricalBayesVAE",
     "EncodedCategories",
     "FittedMixture",
     "FlexAE",
@@ -98,6 +112,7 @@ __all__ = [
     "Terms",
     "TwoStageVAE",
     "VampPrior",
+    "VampPriorMixture",
     "__version__",
     "adversarial",
     "callbacks",

@@ -30,6 +30,7 @@ PRIORS = {
     "LearnedNormal": lambda: vm.LearnedNormal(LATENT_DIM),
     "NormalMixture": lambda: vm.NormalMixture(LATENT_DIM, 4, learn_weights=True),
     "VampPrior": lambda: vm.VampPrior(LATENT_DIM, 5, SHAPE, learn_weights=True),
+    "VampPriorMixture": lambda: vm.VampPriorMixture(LATENT_DIM, 5, SHAPE),
     "RealNVP": lambda: vm.RealNVP(vm.NormalMixture(LATENT_DIM, 4, learn_weights=True), 2, (8,)),
 }
 LIKELIHOODS = {
@@ -188,6 +189,12 @@ def gamix_vae(prior="StandardNormal"):
     )
 
 
+def empirical_bayes_vae(prior="VampPriorMixture", seed=0):
+    """Returns a small VAE whose prior takes its own steps."""
+    encoder, decoder = networks.gated_mlp(SHAPE, 2 * LATENT_DIM, (8,)), networks.gated_mlp((LATENT_DIM,), SHAPE, (8,))
+    return vm.EmpiricalBayesVAE(encoder, decoder, PRIORS[prior](), vm.Bernoulli(), seed=seed)
+
+
 def make(prior="StandardNormal", likelihood="Bernoulli", posterior="DiagonalNormal", objective="ELBO", kl=None, seed=0, model="VAE"):
     """Returns a small VAE with the named parts, or another small model with its own parts."""
     if model != "VAE":
@@ -258,6 +265,7 @@ EVERY_MODEL = {
     **{f"autoencoder-{name}": make for name, make in AUTOENCODERS.items()},
     "GAMIXVAE": gamix_vae,
     "GAMIXVAE-fitted": functools.partial(gamix_vae, "FittedMixture"),
+    "EmpiricalBayesVAE": empirical_bayes_vae,
     "PixelVAE": functools.partial(pixel_vae, prior="VampPrior"),
     "PixelVAE-levels": functools.partial(pixel_vae, "DiscretizedLogistic"),
     "PixelHierarchicalVAE": pixel_hierarchical_vae,
@@ -271,6 +279,7 @@ def of(*classes):
 
 PARTS = {
     "prior": PRIORS,
+    "density of weights": {"DirichletWeights": lambda: vm.DirichletWeights(2.0, 50)},
     "likelihood": LIKELIHOODS,
     "posterior": POSTERIORS,
     "objective": OBJECTIVES,

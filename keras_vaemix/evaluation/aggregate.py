@@ -11,7 +11,7 @@ from keras_vaemix.core.part import check_positive, require
 from keras_vaemix.core.seeds import fold_in, stateless_seed
 from keras_vaemix.mixtures.density import DiagonalNormalMixture
 from keras_vaemix.mixtures.normal_components import is_normal_mixture
-from keras_vaemix.models import CPVAE, GMVAE, VAE, HierarchicalVAE
+from keras_vaemix.models import CPVAE, GMVAE, VAE, EmpiricalBayesVAE, HierarchicalVAE
 
 tfd = tfp.distributions
 
@@ -61,7 +61,7 @@ def _split(model, x, seed):
 
 
 @_split.register
-def _(model: VAE, x, seed):
+def _(model: VAE | EmpiricalBayesVAE, x, seed):
     return one_latent(model.encode(x), model.prior.distribution(model.encode).log_prob, seed)
 
 

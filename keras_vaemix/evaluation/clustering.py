@@ -70,24 +70,32 @@ def category_table(categories, labels, num_categories=None, num_labels=None):
     return table
 
 
-def usage(responsibilities):
-    r"""Returns how the categories are used, a dict: `perplexity` and `dead_categories`.
+def usage(responsibilities, weights=None):
+    r"""Returns how the categories are used, a dict: `perplexity`, `dead_categories` and `clusters_by_assignment`.
 
     The perplexity is :math:`\exp H(q(c))` of :math:`q(c) = \frac1N \sum_i q(c|x_i)` (the CP-VAE paper, eq. 14): K if all are
-    used equally. A category is dead if its share q(c) is less than :math:`0.1 / K`.
+    used equally. A category is dead if its share q(c) is less than :math:`0.1 / K`. The clusters in use are counted by assignment, those
+    to which an example is assigned, and by weight, with the prior's weights: `clusters_by_weight`, those of at least :math:`0.1 / K`.
 
     Args:
         responsibilities: Responsibilities for N examples, [N, K].
+        weights: Weights of the categories in the prior, [K], or None.
 
     Raises:
         ValueError: A row is not a distribution.
     """
-    use = np.mean(check_responsibilities(responsibilities), axis=0)
+    responsibilities = check_responsibilities(responsibilities)
+    use, limit = np.mean(responsibilities, axis=0), DEAD_SHARE / responsibilities.shape[1]
     entropy = -np.sum(use * np.log(np.maximum(use, 1e-30)))
-    return {"perplexity": float(np.exp(entropy)), "dead_categories": int(np.sum(use < DEAD_SHARE / len(use)))}
+    return {
+        "perplexity": float(np.exp(entropy)),
+        "dead_categories": int(np.sum(use < limit)),
+        "clusters_by_assignment": len(np.unique(np.argmax(responsibilities, axis=1))),
+        **({} if weights is None else {"clusters_by_weight": int(np.sum(np.asarray(weights) >= limit))}),
+    }
 
 
-def cluster_report(train_responsibilities, train_labels, test_responsibilities, test_labels):
+def cluster_report(train_responsibilities, train_labels, test_responsibilities, test_labels, weights=None):
     """Evaluates a clustering on test examples, each assigned to the category with the largest responsibility.
 
     Args:
@@ -95,16 +103,18 @@ def cluster_report(train_responsibilities, train_labels, test_responsibilities, 
         train_labels: Their labels, integer [N] from zero, or None.
         test_responsibilities: Responsibilities for the examples to evaluate, [N', K].
         test_labels: Their labels, or None.
+        weights: Weights of the categories in the prior, [K], or None.
 
     Returns:
-        A dict: `perplexity` and `dead_categories` as in `usage`, and with labels `cluster_accuracy` (one category per label),
-        `cluster_accuracy_majority` (any number of categories per label), `nmi` and `ari` (which need no matching).
+        A dict: the figures of `usage`, and with labels `cluster_accuracy` (one category per label), `cluster_accuracy_majority` (any number
+        of categories per label), `cluster_accuracy_merged` (as many, by the VampPrior mixture's code: a category has the label of the
+        training example that has the most of it), `nmi` and `ari` (which need no matching).
 
     Raises:
         ValueError: The numbers of labels and examples differ, a row of responsibilities is not a distribution, or the numbers of
             categories differ.
     """
-    report, num_categories = usage(test_responsibilities), np.shape(test_responsibilities)[1]
+    report, num_categories = usage(test_responsibilities, weights), np.shape(test_responsibilities)[1]
     if train_labels is None or test_labels is None:
         return report
     same = check_responsibilities(train_responsibilities).shape[1] == num_categories
@@ -112,11 +122,13 @@ def cluster_report(train_responsibilities, train_labels, test_responsibilities, 
         same, f"train_responsibilities of {num_categories} categories, as test_responsibilities", shape=np.shape(train_responsibilities)
     )
     matching = match_categories(np.argmax(train_responsibilities, axis=1), train_labels, num_categories)
+    merged = np.asarray(train_labels)[np.argmax(train_responsibilities, axis=0)]
     categories, labels = np.argmax(test_responsibilities, axis=1), check_indices("test_labels", test_labels)
     check_labels(labels, len(categories))
     return {
         "cluster_accuracy": float(np.mean(matching.one_to_one[categories] == labels)),
         "cluster_accuracy_majority": float(np.mean(matching.majority[categories] == labels)),
+        "cluster_accuracy_merged": float(np.mean(merged[categories] == labels)),
         "nmi": float(normalized_mutual_info_score(labels, categories)),
         "ari": float(adjusted_rand_score(labels, categories)),
         **report,

@@ -151,6 +151,9 @@ class CPVAE(LatentModel):
     def num_strata(self):
         return self.num_components if self.num_components <= categories.MAX_ENUMERATED else 1
 
+    def penalty(self):
+        return self.prior.penalty()
+
     # Distributions and draws.
 
     def category_log_probs(self):

@@ -51,6 +51,9 @@ class TwoStageVAE(LatentModel):
     def updates(self):
         return [Update({"model": self.second.trainable_variables}, self.losses)]
 
+    def penalty(self):
+        return self.second.penalty()
+
     def draws(self, batch, objective, seed, training=False):
         x = Batch.of(batch).x
         params = self.first.encoder(x, training=False)

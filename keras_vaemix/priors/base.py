@@ -49,6 +49,9 @@ class Prior(PartLayer, abc.ABC):
     def check_example_shape(self, shape):
         """Raises `ValueError` unless the prior fits examples of this shape, as it does unless it holds pseudo-inputs."""
 
+    def penalty(self, encode=None):
+        """Returns what training adds to its loss, never to the bound: minus the scaled log-density of the prior's weights, or None."""
+
     def log_weights(self):
         """Returns the normalised log-weights of the components, [K]."""
         return tf.zeros([1])

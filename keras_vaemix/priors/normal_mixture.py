@@ -21,21 +21,27 @@ class NormalMixture(MixturePrior):
         num_components: Number of components K.
         learn_weights: Whether the weights :math:`\pi_k` are learned; if not, they are uniform.
         initial_stddev: Standard deviation of the initial means. It cannot be zero: equal components have equal gradients and stay equal.
+        weight_density: `DirichletWeights`, with which K need only be large enough, for learned weights; None for no density of weights.
 
     Reference: N. Dilokthanakul et al., *Deep Unsupervised Clustering with Gaussian Mixture VAEs*, 2016; the "MG" of the CP-VAE
     paper, and the MoG prior of the MoG-VAE paper.
     """
 
-    def __init__(self, latent_dim, num_components=10, learn_weights=False, initial_stddev=1.0, **kwargs):
+    def __init__(self, latent_dim, num_components=10, learn_weights=False, initial_stddev=1.0, weight_density=None, **kwargs):
         super().__init__(latent_dim, **kwargs)
         check_positive(num_components=num_components)
         require(initial_stddev > 0, "initial_stddev > 0", initial_stddev=initial_stddev)
+        require(weight_density is None or learn_weights, "learn_weights=True for a weight_density", learn_weights=learn_weights)
         self.num_components, self.learn_weights, self.initial_stddev = num_components, learn_weights, initial_stddev
+        self.weight_density = weight_density
         shape = (num_components, latent_dim)
         spread = keras.initializers.RandomNormal(stddev=initial_stddev if num_components > 1 else 0.0)
         self.loc = self.add_weight(shape, spread, name="loc", dtype="float32")
         self.raw_scale = self.add_weight(shape, initial_scale(1.0), name="raw_scale", dtype="float32")
         self.raw_logits = self.add_weight((num_components,), "zeros", name="logits", trainable=learn_weights, dtype="float32")
+
+    def penalty(self, encode=None):
+        return None if self.weight_density is None else self.weight_density.penalty(self.log_weights())
 
     def logits(self):
         return tf.convert_to_tensor(self.raw_logits)

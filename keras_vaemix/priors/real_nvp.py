@@ -68,6 +68,9 @@ class RealNVP(Prior):
     def distribution(self, encode=None, training=False):
         return tfd.TransformedDistribution(self.base.distribution(None, training), self.bijector())
 
+    def penalty(self, encode=None):
+        return self.base.penalty()
+
     def log_weights(self):
         return self.base.log_weights()
 

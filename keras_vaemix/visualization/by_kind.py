@@ -6,7 +6,7 @@ import numpy as np
 
 from keras_vaemix.evaluation import latent_effects, posterior_means
 from keras_vaemix.models import GAMIXVAE, AutoencodingModel
-from keras_vaemix.priors import FittedMixture, Prior, VampPrior
+from keras_vaemix.priors import FittedMixture, Prior, PseudoInputPrior
 from keras_vaemix.visualization import pictures, plots
 
 
@@ -57,7 +57,7 @@ def prior_pictures(prior: Prior):
 
 
 @prior_pictures.register
-def _(prior: VampPrior):
+def _(prior: PseudoInputPrior):
     return {"pseudo_inputs": plots.grid(prior.pseudo_inputs()[:100], 10)}
 
 

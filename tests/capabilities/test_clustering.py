@@ -76,15 +76,23 @@ def test_perfect_clusters_have_ones():
 
 
 def test_usage_of_shares_that_are_known():
-    assert evaluation.usage(np.full((7, 4), 0.25)) == {"perplexity": pytest.approx(4), "dead_categories": 0}
-    assert evaluation.usage(shares_of([1, 1], 3)) == {"perplexity": pytest.approx(1), "dead_categories": 2}
+    assert evaluation.usage(np.full((7, 4), 0.25)) == {"perplexity": pytest.approx(4), "dead_categories": 0, "clusters_by_assignment": 1}
+    one = {"perplexity": pytest.approx(1), "dead_categories": 2, "clusters_by_assignment": 1}
+    assert evaluation.usage(shares_of([1, 1], 3)) == one
+    assert evaluation.usage(shares_of([1, 1], 3), [0.03, 0.5, 0.47]) == {**one, "clusters_by_weight": 2}
     # The limit is a tenth of a quarter.
     assert evaluation.usage(np.array([[0.026, 0.024, 0.45, 0.5]]))["dead_categories"] == 1
 
 
 def test_without_labels_only_usage_is_reported():
     shares = shares_of([0, 1], 2)
-    assert set(evaluation.cluster_report(shares, None, shares, None)) == {"perplexity", "dead_categories"}
+    assert set(evaluation.cluster_report(shares, None, shares, None)) == {"perplexity", "dead_categories", "clusters_by_assignment"}
+
+
+def test_a_merged_category_has_the_label_of_its_most_certain_example():
+    train, test = np.array([[0.7, 0.3], [0.6, 0.4], [0.9, 0.1], [0.2, 0.8]]), shares_of([0, 0, 1, 1], 2)
+    report = evaluation.cluster_report(train, [0, 0, 1, 1], test, [1, 1, 1, 0])
+    assert (report["cluster_accuracy_merged"], report["cluster_accuracy_majority"]) == pytest.approx((3 / 4, 1 / 4))
 
 
 @settings(deadline=None, max_examples=50)

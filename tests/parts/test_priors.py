@@ -57,6 +57,7 @@ TWO_LATENTS = {
     "LearnedNormal": lambda: vm.LearnedNormal(2),
     "NormalMixture": lambda: vm.NormalMixture(2, 6, learn_weights=True),
     "VampPrior": lambda: vm.VampPrior(2, 6, (2, 2, 1), learn_weights=True),
+    "VampPriorMixture": lambda: vm.VampPriorMixture(2, 6, (2, 2, 1)),
 }
 
 

@@ -13,6 +13,7 @@ from training.jobs.reports import component_report, image_report, own_report
 from training.runs.run import open_run
 
 MOST_SAMPLES, LEAST = 1000, 100  # most importance samples in training.train, and the least number of samples and of examples
+COUNTS = ("dead_categories", "clusters_by_assignment", "clusters_by_weight", "active_dimensions")  # figures that are integers
 EXAMPLES_OF_LATENT = 4  # training on an example, forward and backward, takes as long as decoding three latents or more
 
 
@@ -66,7 +67,7 @@ def lines_of(figures, prefix=""):
             is_of_images = name in ("cost", "l1") or name.startswith("sharpness")
             digits, unit = 3 if abs(value) >= 0.1 else 5, "" if is_of_images else " nats"
             lines.append(f"{title:24} {value:10.{digits}f} +- {figures[f'{name}_se']:.{digits}f}{unit}")
-        elif name in ("dead_categories", "active_dimensions"):
+        elif name in COUNTS:
             lines.append(f"{title:24} {value:6}")
         elif isinstance(value, float) and not name.endswith("_se"):
             lines.append(f"{title:{44 if prefix else 24}} {value:10.3f}")

@@ -81,7 +81,8 @@ def component_report(model, data, split, verbose=0):
         chosen = np.random.default_rng(0).permutation(len(train_labels))[:MATCHED_ON]
         train_responsibilities = model.responsibilities(data.fixed("train", model.support)[chosen], verbose=verbose)
         train_labels = train_labels[chosen]
-    report = cluster_report(train_responsibilities, train_labels, model.responsibilities(x, verbose=verbose), labels)
+    responsibilities, weights = model.responsibilities(x, verbose=verbose), np.exp(model.log_weights())
+    report = cluster_report(train_responsibilities, train_labels, responsibilities, labels, weights)
     if has_divergence_split(model):
         report["divergence_split"] = divergence_split(model, x[:SPLIT_ON])
     return report

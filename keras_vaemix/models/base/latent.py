@@ -81,18 +81,23 @@ class LatentModel(GenerativeModel):
 
     # Training.
 
+    def penalty(self):
+        """Returns what training adds to the loss, never to the bound: the prior's `penalty`, a scalar, or None without one."""
+
     def supports_xla(self):
         return self.objective.kl is None or not self.objective.kl.needs_host(self.num_strata)
 
     def losses(self, batch, seed, training):
-        """Returns the negative objective, plus the distillation loss of the draws in training, and the parts of the ELBO.
+        """Returns the negative objective, plus in training the distillation loss of the draws and the penalty, and the parts of the ELBO.
 
         In validation beta is one, so that losses can be compared throughout a warm-up.
         """
-        d = self.draws(batch, self.objective, seed, training)
+        d, penalty = self.draws(batch, self.objective, seed, training), self.penalty()
         beta = tf.convert_to_tensor(self.beta) if training else tf.ones([])
         loss = (d.distillation if training else 0.0) - self.objective(d, beta)  # [B]
-        return {"model": Terms(batch.mean(loss), {"loss": loss, "beta": beta, **self.parts(d)})}
+        figures = {} if penalty is None else {"prior_penalty": penalty}
+        added = penalty if figures and training else 0.0
+        return {"model": Terms(batch.mean(loss) + added, {"loss": loss + added, "beta": beta, **figures, **self.parts(d)})}
 
     def parts(self, d):
         """Returns the named parts of the ELBO with beta = 1, each [B] in nats, and the gap of a bound on the divergence, if any."""
@@ -112,7 +117,8 @@ class LatentModel(GenerativeModel):
 
     def metric_names(self):
         parts = ["elbo", "reconstruction", "kl", *([] if self.has_unbiased_kl() else ["kl_gap"])]
-        return ["loss", *map(self.figure_name, parts), "beta"]
+        penalty = [] if self.penalty() is None else ["prior_penalty"]
+        return ["loss", *map(self.figure_name, parts), "beta", *penalty]
 
     # Likelihoods.
 

@@ -53,6 +53,9 @@ class OneLevelModel(LatentModel):
     def num_components(self):
         return self.prior.num_components
 
+    def penalty(self):
+        return self.prior.penalty(self.encode)
+
     def decoder_input_shape(self):
         """Returns the `input_shape` that the decoder must have."""
         return (None, self.prior.latent_dim)

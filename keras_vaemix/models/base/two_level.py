@@ -62,6 +62,9 @@ class TwoLevelModel(LatentModel):
     def example_shape(self):
         return self.top_encoder.input_shape[1:]
 
+    def penalty(self):
+        return self.prior.penalty(self.encode_top)
+
     # Draws.
 
     def encode_top(self, x):
