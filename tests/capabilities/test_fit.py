@@ -31,6 +31,7 @@ SLOW = {
     *(
         "prior-LearnedNormal",
         "prior-FittedMixture",
+        "prior-VampPriorMixture",
         "model-CPVAE-aggregate",
         "model-CPVAE-paper",
         "model-CPVAE-straight-through",

@@ -24,9 +24,9 @@ def test_saved_model_comes_back_whole(name, tmp_path):
     assert_same(model, loaded)
 
 
-@pytest.mark.parametrize("name", ["prior-VampPrior", pytest.param("mixture-iwae", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("name", ["EmpiricalBayesVAE", pytest.param("mixture-iwae", marks=pytest.mark.slow)])
 def test_training_goes_on_with_the_same_bits(name, tmp_path):
-    model = catalogue.make(**catalogue.COMBINATIONS[name])
+    model = catalogue.EVERY_MODEL[name]()
     x = catalogue.examples(model)
     model.compile(keras.optimizers.Adam(0.01), run_eagerly=True)
     model.fit(x, epochs=2, verbose=0, shuffle=False)

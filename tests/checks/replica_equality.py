@@ -53,6 +53,7 @@ MODELS = {
     "gamix-mean-moments": lambda: gamix(moments=vm.moments.MeanMoments(), memory=0.5),
     "gamix-spectral": lambda: gamix(spectral_discriminator()),
     "pixel-vae": pixel_vae,
+    "empirical-bayes": catalogue.empirical_bayes_vae,
 }
 
 

@@ -13,6 +13,7 @@ KINDS = (
     "model-HierarchicalVAE-vamp",
     "autoencoder-fitted",
     "autoencoder-mask",
+    "EmpiricalBayesVAE",
 )
 OF_TRAINING = ("objective-", "kl-")  # these train models whose artifacts are those of others
 
