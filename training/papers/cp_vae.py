@@ -61,6 +61,7 @@ CLUSTERING = Table(
     (
         Row("vade", "vade_mnist", stated={"cluster_accuracy": 0.9446}),
         Row("gmvae", "gmvae_mnist", stated={"cluster_accuracy": 0.8231}),
+        Row("vmm", "vmm_mnist"),
     ),
 )
 

@@ -72,6 +72,8 @@ FIGURES = {
     **PARTS,
     **FURTHER,
     **IMAGES,
+    "cluster_accuracy_merged": Figure("accuracy of merged clusters", 3),
+    "clusters_by_assignment": Figure("clusters in use", 0),
     "active_dimensions": Figure("latents in use", 0, Comparison("latents in use", 1, 0)),
     "nac": Figure("NAC", 3, Comparison("NAC", 0.01, -1)),
     "mmd": Figure("MMD of codes", 4),

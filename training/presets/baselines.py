@@ -25,11 +25,16 @@ def mog_prior(
     num_components: int = 10,
     latent_dim: int = 40,
     learn_weights: bool = False,
+    concentration: float = 0.0,
     learning_rate: float = 5e-4,
     init: str = "glorot",
 ):
-    """VAE with a learned mixture of diagonal normals as prior."""
-    prior = vm.NormalMixture(latent_dim, num_components, learn_weights)
+    """VAE with a learned mixture of diagonal normals as prior.
+
+    With `--concentration` above 0 learned weights have the density of a Dirichlet process, so that K need only be large enough.
+    """
+    density = vm.DirichletWeights(concentration, len(data.train.x)) if concentration else None
+    prior = vm.NormalMixture(latent_dim, num_components, learn_weights, weight_density=density)
     return protocol.experiment(gated_vae(data, prior, protocol.hidden, init), learning_rate)
 
 
