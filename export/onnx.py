@@ -35,7 +35,8 @@ def write_sampler(frozen, path):
     A model with two levels also takes the noise `eps_lower`. For a pixel decoder the output is the map `context` instead of x.
     """
     write_checked(frozen, path, 64)
-    check_frequencies(path, frozen.sampler.weights().numpy())
+    if frozen.sampler.num_components > 1:
+        check_frequencies(path, frozen.sampler.weights().numpy())
 
 
 def write(graph, path):

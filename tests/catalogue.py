@@ -32,6 +32,7 @@ PRIORS = {
     "VampPrior": lambda: vm.VampPrior(LATENT_DIM, 5, SHAPE, learn_weights=True),
     "VampPriorMixture": lambda: vm.VampPriorMixture(LATENT_DIM, 5, SHAPE),
     "RealNVP": lambda: vm.RealNVP(vm.NormalMixture(LATENT_DIM, 4, learn_weights=True), 2, (8,)),
+    "ResampledPrior": lambda: vm.ResampledPrior(LATENT_DIM, 5, (8,), num_samples=64),
 }
 LIKELIHOODS = {
     "Bernoulli": vm.Bernoulli,

@@ -49,7 +49,8 @@ def likelihood_report(model, x, num_samples=5000, batch_size=None, seed=0, num_l
         the likelihood is not a density. `paper_bound` is the GMMpVAE paper's, `reconstruction` minus `paper_bound_kl` (Eq. 23), for its
         models and others that are trained with a bound on the divergence. `bits_per_dim` is for 8-bit data; `kl_ladder`, over the
         examples of the log-likelihood, for mixture posteriors or priors. `num_left_out` gives for each mean that leaves out examples,
-        because their figure is not finite, how many they are.
+        because their figure is not finite, how many they are. Where the prior's normaliser is estimated, `log_normalizer` is an estimate
+        of its logarithm, with its error, and `log_normalizer_off` the difference of the one in use, by which all bounds are off.
 
     Warns:
         UserWarning: A mean leaves out examples.
@@ -79,6 +80,7 @@ def likelihood_report(model, x, num_samples=5000, batch_size=None, seed=0, num_l
         warnings.warn(f"Expected finite figures for every example. Received: means without {partial} of them", stacklevel=2)
     return {
         **report,
+        **model.prior.report(),
         "active_units": active_units(model, x) if len(x) > 1 else math.nan,
         "num_samples": num_samples,
         "num_examples": len(x),

@@ -10,6 +10,7 @@ from keras_vaemix.priors.mixture import MixturePrior
 from keras_vaemix.priors.normal_mixture import NormalMixture
 from keras_vaemix.priors.pseudo_inputs import PseudoInputPrior
 from keras_vaemix.priors.real_nvp import RealNVP
+from keras_vaemix.priors.resampled import ResampledPrior
 from keras_vaemix.priors.standard_normal import StandardNormal
 from keras_vaemix.priors.vamp import VampPrior
 from keras_vaemix.priors.vamp_mixture import VampPriorMixture
@@ -25,6 +26,7 @@ __all__ = [
     "Prior",
     "PseudoInputPrior",
     "RealNVP",
+    "ResampledPrior",
     "Sampler",
     "StandardNormal",
     "VampPrior",

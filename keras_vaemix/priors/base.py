@@ -60,6 +60,13 @@ class Prior(PartLayer, abc.ABC):
         """Returns whether there is a density to sample from yet."""
         return True
 
+    def finish(self):
+        """Completes a prior that gradients have trained: a normaliser without a closed form is estimated once more, from many draws."""
+
+    def report(self):
+        """Returns figures of the density by name, with errors, where it is an estimate; none here."""
+        return {}
+
     def sampler(self, encode=None):
         """Returns the `Sampler` of p(z), which turns named noise into draws: that of a location-scale density here, `Pushed` for a flow."""
         single = LocationScaleMixture.of(self.log_weights(), self.distribution(encode))

@@ -1,6 +1,19 @@
 """Presets: one function per experiment. Its typed keywords are its flags."""
 
-from training.presets import baselines, cp_vae, flows, gamix, gmmp_vae, grey_vae, hierarchical, mog_vae, regularized, two_modes, vmm  # noqa: F401  (they register)
+from training.presets import (  # noqa: F401  (they register)
+    baselines,
+    cp_vae,
+    flows,
+    gamix,
+    gmmp_vae,
+    grey_vae,
+    hierarchical,
+    learned_priors,
+    mog_vae,
+    regularized,
+    two_modes,
+    vmm,
+)
 from training.presets.registry import PRESETS, Experiment, Preset, family, preset
 
 __all__ = ["PRESETS", "Experiment", "Preset", "family", "preset"]

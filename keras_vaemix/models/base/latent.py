@@ -24,6 +24,7 @@ class LatentModel(GenerativeModel):
         seed: Every draw is a function of this integer, a counter kept as a weight, and the replica.
 
     Attributes:
+        prior: The `Prior` of the upper latents, which a subclass sets.
         decoded_batch_size: Number of latents that the likelihood estimator decodes at once if examples are small; lower for a decoder
             that needs much memory.
         num_strata: Number M of strata (enumerated components or categories), each of which is drawn T times if an objective asks for T
@@ -63,6 +64,9 @@ class LatentModel(GenerativeModel):
     @property
     def support(self):
         return self.likelihood.support
+
+    def fit_prior(self, x, verbose=0):
+        self.prior.finish()
 
     def with_sampling_prior(self):
         """Returns the model whose bound uses the prior that `sample` draws from: this one, unless a paper uses two priors."""
