@@ -47,12 +47,14 @@ def flags():
 
 
 def show(tables):
-    """Prints the rows of tables: name, preset with flags, the paper's figure, and a caveat if there is one."""
+    """Prints the rows of tables: name, preset with flags, the paper's figure, and a caveat if there is one; then what is only quoted."""
     for table in tables:
         print(table)
         for row in TABLES[table].rows:
             paper = "" if row.paper_elbo is None else f"paper: -ELBO {-row.paper_elbo:.2f}"
             print(f"  {row.name:24} {' '.join(row.command_line()):96} {paper}{'  ' + row.caveat if row.caveat else ''}".rstrip())
+        for one in TABLES[table].quoted:
+            print(f"  quoted: {one.system:48} {one.place:64} {one.figure or ''}".rstrip())
 
 
 def parse(argv):

@@ -89,3 +89,13 @@ def test_a_new_table_is_one_registration(new, tmp_path, capsys):
     capsys.readouterr()
     assert reproduce.main(["new", "--dataset", "digits"]) == 1
     assert capsys.readouterr().err.startswith("error: Expected no --dataset for new, whose figures are of one data set.")
+
+
+def test_what_is_only_quoted_is_shown_and_cannot_be_run(capsys):
+    page = (ROOT / "docs" / "results" / "mixture_posteriors.md").read_text()
+    assert "| Conv. VAE + HVI | mnist | -81.94 | Table 2: Salimans et al., 2015 |" in page
+    assert tables_module.quoted(TABLES["gmmp_frey_faces"]) == []
+    assert reproduce.main(["gmmp_table1", "--list"]) == 0
+    assert "quoted: Conv. VAE + HVI" in capsys.readouterr().out
+    assert reproduce.main(["gmmp_table1", "--rows", "Conv. VAE + HVI"]) == 1
+    assert "Expected a row of gmmp_table1" in capsys.readouterr().err

@@ -2,7 +2,7 @@
 
 from export.shell.later import Later
 from training.papers.figures import BOUNDS, FURTHER, PARTS
-from training.papers.row import Row, by_components
+from training.papers.row import Quoted, Row, by_components
 from training.papers.table import Headline, Table
 
 two_modes = Later("training.findings.two_modes")
@@ -52,6 +52,10 @@ TABLE1 = Table(
         Headline("VAE with a mixture prior, K = 10, MNIST", "mg10", ("elbo",)),
         Headline("VampPrior, K = 500, MNIST", "vp500", ("elbo", "log_likelihood")),
         Headline("CP-VAE, K = 10, MNIST", "cp_held10", ("elbo", "cluster_accuracy")),
+    ),
+    quoted=(
+        Quoted("VAE with von Mises-Fisher latents", None, None, "Related work: Xu & Durrett, 2018; Davidson et al., 2018"),
+        Quoted("stick-breaking VAE", None, None, "Related work: Nalisnick & Smyth, 2017"),
     ),
 )
 

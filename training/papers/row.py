@@ -1,4 +1,4 @@
-"""A row of a paper's table: the preset that reproduces it, its flags, and the paper's figures."""
+"""A row of a paper's table: the preset that reproduces it, its flags, and the paper's figures; or a system that is only quoted."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -46,6 +46,22 @@ class Row(NamedTuple):
         asked = {"--dataset": self.dataset, "--features": None if self.features == "auto" else self.features}
         asked |= {"--" + key.replace("_", "-"): value for key, value in {**self.settings, **self.flags}.items()}
         return [self.preset, *(text for flag, value in asked.items() if value is not None for text in (flag, str(value)))]
+
+
+class Quoted(NamedTuple):
+    """A system that a paper only quotes, and no preset makes: it is shown with the paper's table, and cannot be run.
+
+    Attributes:
+        system: Its name in the paper.
+        dataset: The data set of its figure, or None.
+        figure: The figure as the paper prints it, or None if it is quoted without one.
+        place: Where the paper quotes it, and whom.
+    """
+
+    system: str
+    dataset: str | None
+    figure: str | None
+    place: str
 
 
 def by_components(name, preset, figures, caveat=None, stated=MappingProxyType({}), **flags):

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from training.papers import verdicts
 from training.papers.figures import DIGITS, FIGURES, PARTS
-from training.papers.row import Row
+from training.papers.row import Quoted, Row
 
 COLUMNS = (*(name for name in FIGURES if name not in (*PARTS, "seconds_per_epoch")), "paper")
 
@@ -40,6 +40,7 @@ class Table(NamedTuple):
         digits: Number of decimals of figures without their own.
         is_of_one_dataset: Whether its figures are for one data set alone.
         headlines: Its lines in the README.
+        quoted: Systems that the paper quotes beside its rows.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Table(NamedTuple):
     digits: int = DIGITS
     is_of_one_dataset: bool = False
     headlines: tuple[Headline, ...] = ()
+    quoted: tuple[Quoted, ...] = ()
 
     def by_name(self):
         """Returns its rows by name."""

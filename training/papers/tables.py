@@ -14,6 +14,7 @@ README = PROJECT / "README.md"
 SETTINGS = ("num_components", "num_samples", "category_prior", "pretraining", "init")  # flags that all tables show
 HEADLINES = {"papers": TABLES}  # of the README
 INVALID = "†"
+QUOTED = "Quoted by the paper from others, with bounds on log p(x) as it prints them; these rows cannot be run."
 UNFINISHED = "Unfinished: stopped neither by early stopping on validation data nor at the protocol's maximum of epochs."
 MARKED = re.compile(r"(<!-- (results|headlines|benchmark|checks): (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
@@ -22,9 +23,18 @@ def results(name):
     """Returns the rows of `training/results/NAME.json` as a Markdown table, in nats, higher is better.
 
     Rows that differ only in their seed share a line: mean ± standard deviation over seeds. A single row has the standard error over
-    test examples.
+    test examples. Below it are the systems that the paper only quotes.
     """
-    return markdown(table_named(name), read_rows(RESULTS / f"{name}.json"))
+    table = table_named(name)
+    return "\n\n".join([markdown(table, read_rows(RESULTS / f"{name}.json")), *quoted(table)])
+
+
+def quoted(table):
+    """Returns the systems that a table's paper only quotes as a Markdown table below a sentence, a list of two texts, or of none."""
+    if not table.quoted:
+        return []
+    lines = [[one.system, one.dataset or "-", one.figure or "-", one.place] for one in table.quoted]
+    return [QUOTED, as_table([["quoted", "data set", "log p(x), at least", "where"], ["---"] * 4, *lines])]
 
 
 def headlines(name):
