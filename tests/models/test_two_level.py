@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from scipy.special import logsumexp
+from scipy.stats import norm
 
 import keras_vaemix as vm
 from export.artifact import export_model
@@ -77,6 +78,52 @@ def test_every_bound_is_below_the_exact_likelihood_and_importance_sampling_meets
     vm.verify.check_bound(model, EVERY, exact=exact)
     estimate = model.estimate_log_likelihood(EVERY, 20_000)
     assert np.all(np.abs(estimate.log_likelihood - exact) < 5 * estimate.standard_error + 0.01)
+
+
+def linear_levels(off):
+    """Returns a linear-Gaussian model with one latent in each level, whose posteriors have log-variances `off` too large, and Var(x)."""
+    a, b, c, inner, noise = 0.8, 0.7, 0.4, 0.6, 0.5
+    maps = np.array([[1, 0, 0], [a, inner, 0], [a * b + c, inner * b, noise]])  # of independent noise to z2, z1 and x
+    cov = maps @ maps.T
+
+    def given(i, known):
+        """Returns the coefficients and the log-variance of variable i given others."""
+        coefficients = np.linalg.solve(cov[np.ix_(known, known)], cov[known, i])
+        return coefficients, np.log(cov[i, i] - coefficients @ cov[known, i])
+
+    def affine(coefficients, log_variance):
+        """Returns a network to a mean, linear in its inputs, and a constant log-variance."""
+        network = gated_mlp((1,), 2, ()) if len(coefficients) == 1 else joint_gated_mlp([(1,), (1,)], 2, (), ())
+        network.set_weights([np.stack([coefficients, 0 * coefficients], 1), np.array([0.0, log_variance])])
+        return network
+
+    decoder = joint_gated_mlp([(1,), (1,)], (1,), (), ())
+    decoder.set_weights([np.array([[b], [c]]), np.zeros(1)])
+    top, lower = given(0, [2]), given(1, [2, 0])
+    networks = {
+        "top_encoder": affine(top[0], top[1] + off),
+        "encoder": affine(lower[0], lower[1] + off),
+        "conditional": affine(np.array([a]), 2 * np.log(inner)),
+        "decoder": decoder,
+    }
+    return vm.HierarchicalVAE(**networks, prior=vm.StandardNormal(1), likelihood=vm.Normal(noise)), cov[2, 2]
+
+
+def test_importance_weighted_bounds_of_two_levels_rise_to_the_exact_likelihood():
+    """With the exact posterior each of them is log p(x) itself, since all weights are equal."""
+    x = np.linspace(-2, 2, 5, dtype="float32")[:, None]
+    model, variance = linear_levels(0.0)
+    exact = norm.logpdf(x[:, 0], scale=np.sqrt(variance))
+    for objective in (vm.ImportanceWeighted(1), vm.ImportanceWeighted(50)):
+        np.testing.assert_allclose(objective(model.draws(tf.constant(x), objective, [0, 1])), exact, atol=1e-5)
+    model, _ = linear_levels(1.0)
+    gaps = []
+    for k in (1, 5, 200):
+        objective = vm.ImportanceWeighted(k)
+        gaps.append(exact.mean() - np.mean(objective(model.draws(np.repeat(x, 2000, axis=0), objective, [0, 1]))))
+    assert gaps[0] == pytest.approx(np.exp(1.0) - 2.0, abs=0.04)  # the divergence of two normals from narrower ones
+    assert gaps[0] > 2 * gaps[1] > 10 * gaps[2]
+    assert gaps[2] == pytest.approx(0, abs=0.01)
 
 
 @pytest.mark.parametrize("name", SMALL)
