@@ -32,6 +32,7 @@ PRIORS = {
     "VampPrior": lambda: vm.VampPrior(LATENT_DIM, 5, SHAPE, learn_weights=True),
     "VampPriorMixture": lambda: vm.VampPriorMixture(LATENT_DIM, 5, SHAPE),
     "RealNVP": lambda: vm.RealNVP(vm.NormalMixture(LATENT_DIM, 4, learn_weights=True), 2, (8,)),
+    "ImplicitPrior": lambda: vm.ImplicitPrior(LATENT_DIM, (8,), num_candidates=5, num_samples=64),
     "ResampledPrior": lambda: vm.ResampledPrior(LATENT_DIM, 5, (8,), num_samples=64),
 }
 LIKELIHOODS = {
@@ -135,6 +136,12 @@ def two_stage_vae(objective, seed):
     return vm.TwoStageVAE(*stages, objective=objective, seed=seed)
 
 
+def vae_iop(objective, seed):
+    """Returns a small VAE with an implicit prior."""
+    encoder, decoder = networks.gated_mlp(SHAPE, 2 * LATENT_DIM, (8,)), networks.gated_mlp((LATENT_DIM,), SHAPE, (8,))
+    return vm.VAEIOP(encoder, decoder, PRIORS["ImplicitPrior"](), vm.Bernoulli(), objective=objective, ratio_steps=2, seed=seed)
+
+
 MODELS = {
     "CPVAE": cp_vae,
     "CPVAE-straight-through": lambda *a: cp_vae(*a, estimator=vm.categories.StraightThrough(0.5), heads=vm.SharedHeads(LATENT_DIM, 4)),
@@ -145,6 +152,7 @@ MODELS = {
     "HierarchicalVAE-vamp": lambda *a: hierarchical_vae(*a, "VampPrior"),
     "GMVAE": gm_vae,
     "TwoStageVAE": two_stage_vae,
+    "VAEIOP": vae_iop,
 }
 COMBINATIONS |= {f"model-{name}": {"model": name} for name in MODELS}
 

@@ -19,12 +19,14 @@ from keras_vaemix.models.pixel_hierarchical_vae import PixelHierarchicalVAE
 from keras_vaemix.models.pixel_vae import PixelVAE
 from keras_vaemix.models.two_stage_vae import TwoStageVAE
 from keras_vaemix.models.vae import VAE
+from keras_vaemix.models.vae_iop import VAEIOP
 
 __all__ = [
     "CPVAE",
     "GAMIXVAE",
     "GMVAE",
     "VAE",
+    "VAEIOP",
     "AdversarialAutoencoder",
     "Autoencoder",
     "AutoencodingModel",

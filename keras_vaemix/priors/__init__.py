@@ -5,6 +5,7 @@ from keras_vaemix.mixtures.location_scale import LocationScaleMixture
 from keras_vaemix.priors.base import Prior
 from keras_vaemix.priors.dirichlet_weights import DirichletWeights
 from keras_vaemix.priors.fitted_mixture import FittedMixture
+from keras_vaemix.priors.implicit import ImplicitPrior
 from keras_vaemix.priors.learned_normal import LearnedNormal
 from keras_vaemix.priors.mixture import MixturePrior
 from keras_vaemix.priors.normal_mixture import NormalMixture
@@ -18,6 +19,7 @@ from keras_vaemix.priors.vamp_mixture import VampPriorMixture
 __all__ = [
     "DirichletWeights",
     "FittedMixture",
+    "ImplicitPrior",
     "LearnedNormal",
     "LocationScaleMixture",
     "MixturePrior",
