@@ -136,12 +136,6 @@ def two_stage_vae(objective, seed):
     return vm.TwoStageVAE(*stages, objective=objective, seed=seed)
 
 
-def vae_iop(objective, seed):
-    """Returns a small VAE with an implicit prior."""
-    encoder, decoder = networks.gated_mlp(SHAPE, 2 * LATENT_DIM, (8,)), networks.gated_mlp((LATENT_DIM,), SHAPE, (8,))
-    return vm.VAEIOP(encoder, decoder, PRIORS["ImplicitPrior"](), vm.Bernoulli(), objective=objective, ratio_steps=2, seed=seed)
-
-
 MODELS = {
     "CPVAE": cp_vae,
     "CPVAE-straight-through": lambda *a: cp_vae(*a, estimator=vm.categories.StraightThrough(0.5), heads=vm.SharedHeads(LATENT_DIM, 4)),
@@ -152,7 +146,6 @@ MODELS = {
     "HierarchicalVAE-vamp": lambda *a: hierarchical_vae(*a, "VampPrior"),
     "GMVAE": gm_vae,
     "TwoStageVAE": two_stage_vae,
-    "VAEIOP": vae_iop,
 }
 COMBINATIONS |= {f"model-{name}": {"model": name} for name in MODELS}
 
@@ -202,6 +195,12 @@ def empirical_bayes_vae(prior="VampPriorMixture", seed=0):
     """Returns a small VAE whose prior takes its own steps."""
     encoder, decoder = networks.gated_mlp(SHAPE, 2 * LATENT_DIM, (8,)), networks.gated_mlp((LATENT_DIM,), SHAPE, (8,))
     return vm.EmpiricalBayesVAE(encoder, decoder, PRIORS[prior](), vm.Bernoulli(), seed=seed)
+
+
+def vae_iop():
+    """Returns a small VAE with an implicit prior."""
+    encoder, decoder = networks.gated_mlp(SHAPE, 2 * LATENT_DIM, (8,)), networks.gated_mlp((LATENT_DIM,), SHAPE, (8,))
+    return vm.VAEIOP(encoder, decoder, PRIORS["ImplicitPrior"](), vm.Bernoulli(), ratio_steps=2)
 
 
 def make(prior="StandardNormal", likelihood="Bernoulli", posterior="DiagonalNormal", objective="ELBO", kl=None, seed=0, model="VAE"):
@@ -275,6 +274,7 @@ EVERY_MODEL = {
     "GAMIXVAE": gamix_vae,
     "GAMIXVAE-fitted": functools.partial(gamix_vae, "FittedMixture"),
     "EmpiricalBayesVAE": empirical_bayes_vae,
+    "VAEIOP": vae_iop,
     "PixelVAE": functools.partial(pixel_vae, prior="VampPrior"),
     "PixelVAE-levels": functools.partial(pixel_vae, "DiscretizedLogistic"),
     "PixelHierarchicalVAE": pixel_hierarchical_vae,

@@ -36,7 +36,7 @@ def test_the_ratio_is_that_of_the_aggregate_posterior():
 
 
 def test_the_bound_does_not_move_the_ratio_nor_the_ratio_the_encoder():
-    model = catalogue.EVERY_MODEL["model-VAEIOP"]()
+    model = catalogue.EVERY_MODEL["VAEIOP"]()
     bound, ratio = model.updates()
     names = [{weight.path for own in update.variables.values() for weight in own} for update in (bound, ratio)]
     assert names[0].isdisjoint(names[1])
