@@ -68,6 +68,13 @@ def normals(size, rng):
     return np.concatenate([z.clip(-TAIL, TAIL), TAIL * rng.choice([-1, 1], (NUM_LATENTS // 4, size))]).astype("float32")
 
 
+def uniforms(size, rng):
+    """Returns uniform noise [N, size], or [N] for the size None, and as the first two its ends."""
+    u = rng.random((NUM_LATENTS + NUM_LATENTS // 4, size or 1)).astype("float32")
+    u[:2] = [[0.0], [np.nextafter(np.float32(1), np.float32(0))]]
+    return u[:, 0] if size is None else u
+
+
 def latents_of(sizes, num_components, rng):
     """Returns latents by name; a category takes all its values."""
     categories = np.arange(NUM_LATENTS + NUM_LATENTS // 4) % num_components
@@ -75,11 +82,9 @@ def latents_of(sizes, num_components, rng):
 
 
 def sampler_inputs(manifest, rng):
-    """Returns inputs of `sampler.onnx`: u at both ends, tails of the noise, and every component and -1 in turn."""
-    noise = {name: normals(noise["size"], rng) for name, noise in manifest["noise"].items() if name != "u"}
-    n = len(noise["eps"])
-    u = np.concatenate([[0.0, np.nextafter(np.float32(1), np.float32(0))], rng.random(n - 2)]).astype("float32")
-    return {"u": u, **noise, "component": np.arange(n) % (manifest["num_components"] + 1) - 1}
+    """Returns inputs of `sampler.onnx`: uniform noise at both ends, tails of the other, and every component and -1 in turn."""
+    noise = {name: (uniforms if one["family"] == "Uniform" else normals)(one["size"], rng) for name, one in manifest["noise"].items()}
+    return {**noise, "component": np.arange(len(noise["eps"])) % (manifest["num_components"] + 1) - 1}
 
 
 def unpruned(model, z):
