@@ -66,6 +66,7 @@ class LatentModel(GenerativeModel):
         return self.likelihood.support
 
     def fit_prior(self, x, verbose=0):
+        """Completes the prior, which gradients have trained; see `Prior.finish`."""
         self.prior.finish()
 
     def with_sampling_prior(self):
