@@ -85,6 +85,9 @@ class ReweightedPrior(Prior):
         log_z = self.smoothed_log_z() if training else tf.convert_to_tensor(self.log_z)
         return Reweighted(self.base.distribution(None, training), lambda z: self.log_ratio(z, log_z))
 
+    def penalty(self, encode=None):
+        return self.base.penalty()
+
     def smoothed_log_z(self):
         r"""Returns log Z of the moving average, which it updates, with the gradient :math:`\nabla \hat Z / Z` of a new estimate."""
         self.num_estimates.assign_add(1)

@@ -24,7 +24,7 @@ def test_saved_model_comes_back_whole(name, tmp_path):
     assert_same(model, loaded)
 
 
-@pytest.mark.parametrize("name", ["EmpiricalBayesVAE", pytest.param("mixture-iwae", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("name", ["EmpiricalBayesVAE", *(pytest.param(n, marks=pytest.mark.slow) for n in ("VAEIOP", "mixture-iwae"))])
 def test_training_goes_on_with_the_same_bits(name, tmp_path):
     model = catalogue.EVERY_MODEL[name]()
     x = catalogue.examples(model)
