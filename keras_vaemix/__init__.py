@@ -40,6 +40,7 @@ from keras_vaemix.models import (
     AdversarialAutoencoder,
     Autoencoder,
     EmpiricalBayesVAE,
+    FactorVAE,
     FlexAE,
     HierarchicalVAE,
     MaskAAE,
@@ -47,7 +48,7 @@ from keras_vaemix.models import (
     PixelVAE,
     TwoStageVAE,
 )
-from keras_vaemix.objectives import ELBO, DoublyReparameterized, Draws, ImportanceWeighted
+from keras_vaemix.objectives import ELBO, DoublyReparameterized, Draws, ImportanceWeighted, InfoObjective
 from keras_vaemix.posteriors import DiagonalNormal, NormalMixturePosterior, Posterior, SampledMixturePosterior
 from keras_vaemix.posteriors.inverse_autoregressive import InverseAutoregressive
 from keras_vaemix.priors import (
@@ -87,6 +88,7 @@ __all__ = [
     "Draws",
     "EmpiricalBayesVAE",
     "EncodedCategories",
+    "FactorVAE",
     "FittedMixture",
     "FlexAE",
     "GatedHeads",
@@ -95,6 +97,7 @@ __all__ = [
     "HierarchicalVAE",
     "ImplicitPrior",
     "ImportanceWeighted",
+    "InfoObjective",
     "InverseAutoregressive",
     "Laplace",
     "LearnedNormal",

@@ -6,10 +6,11 @@ import tensorflow as tf
 
 from keras_vaemix.core.part import Part, check_positive, register, require
 from keras_vaemix.divergences import ClosedForm
+from keras_vaemix.regularizers.discrepancies import MMD
 
 
 class Draws(NamedTuple):
-    """Weighted draws of the latents of a batch; all [S, B] and in nats.
+    """Weighted draws of the latents of a batch; all [S, B] and in nats unless it is said otherwise.
 
     `exp(log_weight)` sums to one over S for each example, and carries a gradient where it depends on x. `log_pz` and `log_qz` are
     densities of the same variables, those that `log_px` conditions on: mixing densities of (z, c) and of z does not give a bound.
@@ -22,6 +23,8 @@ class Draws(NamedTuple):
     kl: Any = None  # [B], exact or an upper bound
     path: Any = None  # a list in which a pathwise objective leaves the weights of the gradient through z
     distillation: Any = 0.0  # [B], added to the training loss, never to a bound
+    discrepancy: Any = None  # a scalar over the global batch, if the objective has one
+    z: Any = None  # the draws themselves, [S, B, D], of models with one level of latents
 
     def reconstruction(self):
         r"""Returns :math:`\sum_s \omega_s \log p(x|z_s)`, [B]."""
@@ -33,19 +36,28 @@ class Draws(NamedTuple):
 
 
 class Objective(Part):
-    """Abstract: a bound on log p(x), which also says how a model draws for it.
+    """Abstract: what training maximises, a bound on log p(x) unless it says otherwise, which also says how a model draws for it.
 
     Attributes:
         num_samples: Draws for each example (and stratum).
         beta: Weight of the KL divergence at the start; training reads the model's weight `beta`, which a warm-up may change.
         kl: How the KL divergence is computed.
         pathwise: Whether the gradient reaches the encoder only through z, with the parameters of log q held constant.
+        discrepancy: A `Discrepancy` between codes and draws of the prior, which is a part of the objective, or None.
+        is_bound: Whether its expectation is at most log p(x) at beta = 1.
     """
 
     num_samples = 1
     beta = 1.0
     kl = None
     pathwise = False
+    discrepancy = None
+    is_bound = True
+
+    @property
+    def needs_own_draws(self):
+        """Returns whether it takes draws from q(z|x) itself, of one level of latents and one stratum."""
+        return self.pathwise or self.discrepancy is not None
 
 
 @register
@@ -74,6 +86,44 @@ class ELBO(Objective):
     def __call__(self, d, beta=1.0):
         """Returns the bound for each example, [B]."""
         return d.reconstruction() - beta * d.divergence()
+
+
+@register
+class InfoObjective(Objective):
+    r"""InfoVAE's objective, :math:`E\,\log p(x|z) - (1 - \alpha) KL(q(z|x)\,\|\,p(z)) - (\alpha + \lambda - 1) MMD(q(z)\,\|\,p(z))`.
+
+    q(z) is the aggregate posterior, of which the first draw for each example of the global batch is a sample. With :math:`\alpha = 0` and
+    :math:`\lambda = 1` it is the ELBO; with :math:`\alpha = 1` nothing but q(z) is matched to the prior, as in a WAE. Except for the first
+    case it is **not** a bound on log p(x): models report it as the loss, and the ELBO beside it.
+
+    The weights of a mixture prior get no gradient from the MMD, since its draws are differentiable only within a component.
+
+    Args:
+        alpha: :math:`\alpha`, at most one.
+        scale: :math:`\lambda`.
+        kernel: The `Kernel` of the `MMD`; `InverseMultiquadratic()` by default.
+        num_samples: Draws for each example.
+        kl: A divergence from `keras_vaemix.divergences`; `ClosedForm()` by default.
+
+    Raises:
+        ValueError: A weight, :math:`1 - \alpha` or :math:`\alpha + \lambda - 1`, is negative.
+
+    Reference: S. Zhao, J. Song, S. Ermon, *InfoVAE: Balancing Learning and Inference in Variational Autoencoders*, 2019.
+    """
+
+    is_bound = False
+
+    def __init__(self, alpha=0.0, scale=10.0, kernel=None, num_samples=1, kl=None):
+        check_positive(num_samples=num_samples)
+        expected = "alpha <= 1 <= alpha + scale, so that neither divergence is rewarded"
+        require(alpha <= 1 <= alpha + scale, expected, alpha=alpha, scale=scale)
+        self.alpha, self.scale, self.kernel, self.num_samples = alpha, scale, kernel, num_samples
+        self.kl = ClosedForm() if kl is None else kl
+        self.discrepancy = MMD(kernel, alpha + scale - 1)
+
+    def __call__(self, d, beta=1.0):
+        """Returns the objective for each example, [B]; beta weighs the divergence further, in a warm-up."""
+        return d.reconstruction() - beta * (1 - self.alpha) * d.divergence() - d.discrepancy
 
 
 @register

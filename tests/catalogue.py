@@ -64,6 +64,7 @@ OBJECTIVES = {
     "ELBO": lambda: vm.ELBO(2),
     "ImportanceWeighted": lambda: vm.ImportanceWeighted(4),
     "DoublyReparameterized": lambda: vm.DoublyReparameterized(4),
+    "InfoObjective": lambda: vm.InfoObjective(0.5, 20.0),
 }
 COMBINATIONS = {
     **{f"prior-{name}": {"prior": name} for name in PRIORS},
@@ -203,6 +204,13 @@ def vae_iop():
     return vm.VAEIOP(encoder, decoder, PRIORS["ImplicitPrior"](), vm.Bernoulli(), ratio_steps=2)
 
 
+def factor_vae(seed=0, **settings):
+    """Returns a small FactorVAE."""
+    encoder, decoder = networks.mlp(SHAPE, 2 * LATENT_DIM, (8,)), networks.mlp((LATENT_DIM,), SHAPE, (8,))
+    prior, likelihood = vm.StandardNormal(LATENT_DIM), vm.Normal(0.5)
+    return vm.FactorVAE(encoder, decoder, critic(), prior, likelihood, seed=seed, **settings)
+
+
 def make(prior="StandardNormal", likelihood="Bernoulli", posterior="DiagonalNormal", objective="ELBO", kl=None, seed=0, model="VAE"):
     """Returns a small VAE with the named parts, or another small model with its own parts."""
     if model != "VAE":
@@ -257,7 +265,7 @@ def flex_ae(seed=0, **settings):
     return autoencoder(vm.FlexAE, critic(), generator, encoder=normalized_encoder(), prior=prior, seed=seed, **settings)
 
 
-PENALTIES = {"CodeNorm": vm.penalties.CodeNorm, "DecoderGradient": vm.penalties.DecoderGradient, "DecoderNorm": vm.penalties.DecoderNorm}
+PENALTIES = {name: getattr(vm.penalties, name) for name in ("CodeNorm", "DecoderGradient", "DecoderNorm", "LogVolume")}
 AUTOENCODERS = {
     "fitted": lambda seed=0: autoencoder(vm.Autoencoder, prior=PRIORS["FittedMixture"](), seed=seed),
     "penalties": lambda seed=0: autoencoder(vm.Autoencoder, penalties=[make() for make in PENALTIES.values()], seed=seed),
@@ -275,6 +283,7 @@ EVERY_MODEL = {
     "GAMIXVAE-fitted": functools.partial(gamix_vae, "FittedMixture"),
     "EmpiricalBayesVAE": empirical_bayes_vae,
     "VAEIOP": vae_iop,
+    "FactorVAE": factor_vae,
     "PixelVAE": functools.partial(pixel_vae, prior="VampPrior"),
     "PixelVAE-levels": functools.partial(pixel_vae, "DiscretizedLogistic"),
     "PixelHierarchicalVAE": pixel_hierarchical_vae,

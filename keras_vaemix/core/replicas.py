@@ -54,13 +54,26 @@ def global_mean(x, axis=None, weight=None):
 
 def reversed_rows(x):
     """Returns the partner of each example [B, D] of this replica: the rows of all replicas in reverse order."""
+    return own_rows(tf.reverse(gathered(x), [0]), tf.shape(x)[0])
+
+
+def shuffled_columns(x, seed):
+    """Returns this replica's rows of the examples [B, D] of all replicas, after a random permutation of each of their columns.
+
+    The permutations order uniform noise [B, D], a function of this replica's stateless seed [2], by columns over all replicas.
+    """
+    order = tf.argsort(gathered(tf.random.stateless_uniform(tf.shape(x), seed)), axis=0)
+    columns = tf.gather(tf.transpose(gathered(x)), tf.transpose(order), batch_dims=1)  # [D, B]
+    return own_rows(tf.transpose(columns), tf.shape(x)[0])
+
+
+def own_rows(everyone, count):
+    """Returns the `count` rows of this replica from those of all replicas, in the order of `gathered`."""
     context = tf.distribute.get_replica_context()
     if context is None or context.num_replicas_in_sync == 1:
-        return tf.reverse(x, [0])
-    sizes = context.all_gather(tf.shape(x)[:1], axis=0)
-    start = tf.cumsum(sizes, exclusive=True)[context.replica_id_in_sync_group]
-    everyone = tf.reverse(gathered(x), [0])
-    return everyone[start : start + tf.shape(x)[0]]
+        return everyone
+    start = tf.cumsum(context.all_gather(count[None], axis=0), exclusive=True)[context.replica_id_in_sync_group]
+    return everyone[start : start + count]
 
 
 @contextlib.contextmanager

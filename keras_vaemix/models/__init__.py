@@ -10,6 +10,7 @@ from keras_vaemix.models.base.pixel_decoding import PixelDecoding
 from keras_vaemix.models.base.step import SteppedModel, Update
 from keras_vaemix.models.cp_vae import CPVAE
 from keras_vaemix.models.empirical_bayes_vae import EmpiricalBayesVAE
+from keras_vaemix.models.factor_vae import FactorVAE
 from keras_vaemix.models.flex_ae import FlexAE
 from keras_vaemix.models.gamix_vae import GAMIXVAE
 from keras_vaemix.models.gm_vae import GMVAE
@@ -31,6 +32,7 @@ __all__ = [
     "Autoencoder",
     "AutoencodingModel",
     "EmpiricalBayesVAE",
+    "FactorVAE",
     "FlexAE",
     "GenerativeModel",
     "HierarchicalVAE",

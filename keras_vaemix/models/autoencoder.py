@@ -61,9 +61,8 @@ class Autoencoder(AutoencodingModel):
         return terms
 
     def check_batch_size(self, batch_size):
-        least = self.discrepancy.min_batch_size if self.discrepancy else 1
-        expected = f"a global batch of at least {least} codes, which the discrepancy needs: raise batch_size"
-        require(batch_size >= least, expected, batch_size=batch_size)
+        if self.discrepancy is not None:
+            self.discrepancy.check_batch_size(batch_size)
 
     def fit_prior(self, x, batch_size=None, verbose=0):
         """Fits a prior such as `FittedMixture` to the codes of the training examples x [N, *].

@@ -41,7 +41,8 @@ class TwoStageVAE(LatentModel):
         shape = (first.prior.latent_dim,)
         expected = f"a second VAE of examples of shape {shape}, the latents of the first"
         require(second.example_shape == shape, expected, shape=second.example_shape)
-        require(not self.objective.pathwise, "an objective that is not pathwise", objective=self.objective)
+        expected = "an objective that is not pathwise, and has no discrepancy"
+        require(not self.objective.needs_own_draws, expected, objective=self.objective)
         strata = (first.num_strata, second.num_strata)
         require(strata == (1, 1), "posteriors of one stratum", num_strata=strata)
         self.first, self.second = first, second

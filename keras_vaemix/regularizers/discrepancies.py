@@ -27,6 +27,11 @@ class Discrepancy(Part, abc.ABC):
         require(weight >= 0, "weight >= 0: it is the factor lambda of the discrepancy", weight=weight)
         self.weight = weight
 
+    def check_batch_size(self, batch_size):
+        """Raises `ValueError` unless the estimate exists for `batch_size` codes, over all replicas."""
+        expected = f"a global batch of at least {self.min_batch_size} codes, which the discrepancy needs: raise batch_size"
+        require(batch_size >= self.min_batch_size, expected, batch_size=batch_size)
+
     @abc.abstractmethod
     def __call__(self, codes, draws):
         """Returns the weighted discrepancy, a scalar over all replicas, for one replica's codes [N, D] and draws of the prior [N, D]."""

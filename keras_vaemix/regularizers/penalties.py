@@ -4,8 +4,10 @@ import abc
 
 import tensorflow as tf
 
-from keras_vaemix.core.part import Part, register, require
+from keras_vaemix.core.part import Part, check_positive, register, require
 from keras_vaemix.core.shapes import flat_sum
+
+TINY = 1e-12  # keeps the logarithm finite where a decoder does not depend on its input
 
 
 class Penalty(Part, abc.ABC):
@@ -76,3 +78,52 @@ class DecoderGradient(Penalty):
             v = tf.random.stateless_normal(tf.shape(x), seed)
             projected = tf.reduce_sum(x * v)
         return self.weight * tf.reduce_mean(flat_sum(tf.square(tape.gradient(projected, z))))
+
+
+@register
+class LogVolume(Penalty):
+    r"""Bound on the log-volume change of the decoder, :math:`\beta \frac{D}{2} E \log E_v \|J_D(z) v\|^2`, v uniform on the sphere.
+
+    With `CodeNorm(beta)` it is the regulariser of the injective flow, whose density at D(z) is
+    :math:`\log p(z) - \frac12 \log \det J^\top J`. By Jensen's inequality
+
+    .. math:: \tfrac12 \log \det J^\top J \le \tfrac{D}{2} E_v \log \|J v\|^2 \le \tfrac{D}{2} \log E_v \|J v\|^2,
+
+    with equality where the columns of J are orthogonal and of equal norms. The mean over `num_directions` draws of v in place of
+    :math:`E_v` has an expectation between the last two, the first of them for one draw: a bound too, and a tighter one than the paper's.
+    :math:`J v` costs two backward passes through the decoder, not one for each pixel.
+
+    Args:
+        weight: :math:`\beta`.
+        num_directions: Number of draws of v for each code.
+
+    Reference: A. Kumar, B. Poole, K. Murphy, *Regularized Autoencoders via Relaxed Injective Probability Flow*, 2020.
+    """
+
+    def __init__(self, weight=1e-2, num_directions=1):
+        super().__init__(weight)
+        check_positive(num_directions=num_directions)
+        self.num_directions = num_directions
+
+    def __call__(self, model, z, seed):
+        z = tf.repeat(z, self.num_directions, axis=0)
+        v = tf.math.l2_normalize(tf.random.stateless_normal(tf.shape(z), seed), axis=-1)
+        product = jacobian_vector_product(lambda z: model.cost.mean(model.decoder_params(z, training=True)), z, v)
+        squared = tf.reshape(flat_sum(tf.square(product)), [-1, self.num_directions])
+        return self.weight * 0.5 * z.shape[-1] * tf.reduce_mean(tf.math.log(tf.reduce_mean(squared, axis=-1) + TINY))
+
+
+def jacobian_vector_product(function, z, v):
+    r"""Returns :math:`J v` for the Jacobian of a function at z [N, D] and v [N, D]: the derivative of :math:`u^\top J v` by u.
+
+    XLA would compile `tf.autodiff.ForwardAccumulator` anew in every step, for v that is a function of the seed.
+    """
+    with tf.GradientTape() as by_u:
+        with tf.GradientTape() as by_z:
+            by_z.watch(z)
+            x = function(z)
+            u = tf.zeros_like(x)
+            by_u.watch(u)
+            projected = tf.reduce_sum(u * x)
+        gradient = by_z.gradient(projected, z)  # J^T u
+    return by_u.gradient(gradient, u, output_gradients=v)

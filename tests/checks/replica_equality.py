@@ -52,6 +52,7 @@ MODELS = {
     "gamix": lambda: gamix(networks.mlp(SHAPE, (2, 2, 1), (8,))),
     "gamix-mean-moments": lambda: gamix(moments=vm.moments.MeanMoments(), memory=0.5),
     "gamix-spectral": lambda: gamix(spectral_discriminator()),
+    "factor": catalogue.factor_vae,
     "pixel-vae": pixel_vae,
     "empirical-bayes": catalogue.empirical_bayes_vae,
 }

@@ -106,7 +106,7 @@ def test_terms_that_couple_examples_are_those_of_the_global_batch(make, x):
         np.testing.assert_allclose(one, other, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", ["autoencoder-adversarial", "autoencoder-mask", "autoencoder-flex-smooth", "GAMIXVAE"])
+@pytest.mark.parametrize("name", ["autoencoder-adversarial", "autoencoder-mask", "autoencoder-flex-smooth", "FactorVAE", "GAMIXVAE"])
 def test_optimizers_move_their_own_weights_as_often_as_they_are_to(name, x):
     model = catalogue.EVERY_MODEL[name]()
     optimizers = {optimizer: keras.optimizers.SGD(0.0) for optimizer in model.default_optimizers()}

@@ -104,14 +104,16 @@ def test_density_that_cannot_be_fitted_keeps_the_autoencoder(main, training_alon
     assert model.example_shape == (8, 8, 1)
 
 
-@pytest.mark.parametrize(
-    ("member", "shape"), [("synthetic", (128,)), ("mnist", (28, 28, 1)), ("cifar10", (32, 32, 3)), ("faces", (64, 64, 3))]
-)
-@pytest.mark.parametrize("system", ["ae_gmm", "rae", "wae_mmd", "wae_gan", "mask_aae", "flex_ae", "two_stage", "beta_vae"])
-def test_presets_build_for_their_data(system, member, shape):
+SHAPES = {"synthetic": (128,), "mnist": (28, 28, 1), "cifar10": (32, 32, 3), "faces": (64, 64, 3)}
+SYSTEMS = ("ae_gmm", "rae", "inj_flow_gmm", "wae_mmd", "wae_gan", "mask_aae", "flex_ae", "two_stage", "beta_vae")
+WIDTHS = ("hidden", "critic_units", "discriminator_units", "second_units")
+
+
+@pytest.mark.parametrize("name", [*(f"{system}_{member}" for system in SYSTEMS for member in SHAPES), "info_vae_mnist", "factor_vae_mnist"])
+def test_presets_build_for_their_data(name):
+    preset, shape = PRESETS[name], SHAPES[name.rpartition("_")[2]]
     x = Split(np.zeros((2, *shape), "float32"))
-    preset = PRESETS[f"{system}_{member}"]
-    widths = {flag.name: 8 for flag in preset.flags() if flag.name in ("hidden", "critic_units", "second_units")}
+    widths = {flag.name: 8 for flag in preset.flags() if flag.name in WIDTHS}
     model = preset.build(Data("fake", x, x, x, supports.UNIT_INTERVAL), **widths).model
     assert model.example_shape == shape
     means = model.reconstruct(x.x).numpy()

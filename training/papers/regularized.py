@@ -36,6 +36,8 @@ RAE_ROWS = (
     rae_row("wae_gan", "wae_gan_mnist", {"critic_units": 256, "latent_dim": 16, "regularization": 1.0, **NARROW}, 8.06, 13.30),
     rae_row("ae_gmm", "ae_gmm_mnist", SIXTEEN, 8.69, 12.14),
     rae_row("rae_gmm", "rae_mnist", SIXTEEN, 6.15, 7.30),
+    rae_row("inj_flow", "inj_flow_mnist", SIXTEEN, 7.40, 35.96),
+    rae_row("inj_flow_gmm", "inj_flow_gmm_mnist", SIXTEEN, 7.40, 9.93),
     rae_row("two_stage", "two_stage_mnist", {"first_epochs": 40, "second_units": 256, **QUICK}, 6.38, 7.41),
     rae_row("mask_aae", "mask_aae_mnist", {"critic_units": 256, **NARROW}, *MASK_FIDS),
     rae_row("mask_aae_r150", "mask_aae_mnist", {"critic_units": 256, **own_clocks(150), **NARROW}, *MASK_FIDS),

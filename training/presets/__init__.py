@@ -1,6 +1,7 @@
 """Presets: one function per experiment. Its typed keywords are its flags."""
 
 from training.presets import (  # noqa: F401  (they register)
+    aggregate_vae,
     baselines,
     cp_vae,
     flows,
@@ -8,6 +9,7 @@ from training.presets import (  # noqa: F401  (they register)
     gmmp_vae,
     grey_vae,
     hierarchical,
+    inj_flow,
     learned_priors,
     mog_vae,
     regularized,

@@ -19,12 +19,17 @@ PRIORS = {
 }
 
 
+def grey_parts(data, networks, latent_dim, hidden, likelihood):
+    """Returns encoder, decoder and likelihood of a VAE of values in [0, 1]."""
+    make, activation = choose("likelihood", LIKELIHOODS, likelihood)
+    return *pair(data, networks, latent_dim, hidden, 2 * latent_dim, activation), make()
+
+
 def grey_vae(data, networks, latent_dim, hidden, likelihood, prior, beta=1.0):
     """Returns a VAE of values in [0, 1]."""
-    make, activation = choose("likelihood", LIKELIHOODS, likelihood)
-    encoder, decoder = pair(data, networks, latent_dim, hidden, 2 * latent_dim, activation)
+    encoder, decoder, likelihood = grey_parts(data, networks, latent_dim, hidden, likelihood)
     kl = vm.divergences.ClosedForm() if isinstance(prior, vm.StandardNormal) else vm.divergences.MonteCarlo()
-    return vm.VAE(encoder, decoder, prior, make(), objective=vm.ELBO(beta=beta, kl=kl))
+    return vm.VAE(encoder, decoder, prior, likelihood, objective=vm.ELBO(beta=beta, kl=kl))
 
 
 def beta_vae(

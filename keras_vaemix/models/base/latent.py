@@ -20,7 +20,7 @@ class LatentModel(GenerativeModel):
 
     Args:
         likelihood: A `Likelihood`; the names of reported figures depend on whether it is a density.
-        objective: The bound that training maximises; `ELBO()` by default.
+        objective: The `Objective` that training maximises; `ELBO()` by default.
         seed: Every draw is a function of this integer, a counter kept as a weight, and the replica.
 
     Attributes:
@@ -32,7 +32,6 @@ class LatentModel(GenerativeModel):
         has_posterior_density: Whether `encode` gives the density of the posterior at any latents.
     """
 
-    couples_examples = False
     has_likelihood = True
     decoded_batch_size = 1000
     num_strata = 1
@@ -84,6 +83,14 @@ class LatentModel(GenerativeModel):
     def updates(self):
         return [Update({"model": self.trainable_variables}, self.losses)]
 
+    @property
+    def couples_examples(self):
+        return self.objective.discrepancy is not None
+
+    def check_batch_size(self, batch_size):
+        if self.objective.discrepancy is not None:
+            self.objective.discrepancy.check_batch_size(batch_size)
+
     # Training.
 
     def penalty(self):
@@ -97,12 +104,17 @@ class LatentModel(GenerativeModel):
 
         In validation beta is one, so that losses can be compared throughout a warm-up.
         """
-        d, penalty = self.draws(batch, self.objective, seed, training), self.penalty()
+        return {"model": self.bound_terms(batch, self.draws(batch, self.objective, seed, training), training)}
+
+    def bound_terms(self, batch, d, training):
+        """Returns the `Terms` of draws d; see `losses`."""
+        penalty = self.penalty()
         beta = tf.convert_to_tensor(self.beta) if training else tf.ones([])
         loss = (d.distillation if training else 0.0) - self.objective(d, beta)  # [B]
         figures = {} if penalty is None else {"prior_penalty": penalty}
         added = penalty if figures and training else 0.0
-        return {"model": Terms(batch.mean(loss) + added, {"loss": loss + added, "beta": beta, **figures, **self.parts(d)})}
+        figures |= {} if d.discrepancy is None else {"discrepancy": d.discrepancy}
+        return Terms(batch.mean(loss) + added, {"loss": loss + added, "beta": beta, **figures, **self.parts(d)})
 
     def parts(self, d):
         """Returns the named parts of the ELBO with beta = 1, each [B] in nats, and the gap of a bound on the divergence, if any."""
@@ -122,8 +134,8 @@ class LatentModel(GenerativeModel):
 
     def metric_names(self):
         parts = ["elbo", "reconstruction", "kl", *([] if self.has_unbiased_kl() else ["kl_gap"])]
-        penalty = [] if self.penalty() is None else ["prior_penalty"]
-        return ["loss", *map(self.figure_name, parts), "beta", *penalty]
+        further = {"prior_penalty": self.penalty(), "discrepancy": self.objective.discrepancy}
+        return ["loss", *map(self.figure_name, parts), "beta", *(name for name, value in further.items() if value is not None)]
 
     # Likelihoods.
 

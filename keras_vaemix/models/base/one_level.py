@@ -4,11 +4,14 @@ import tensorflow as tf
 
 from keras_vaemix.core.batch import Batch
 from keras_vaemix.core.part import require, require_kind
+from keras_vaemix.core.seeds import fold_in
 from keras_vaemix.core.shapes import fold, unfold
 from keras_vaemix.models.base.latent import LatentModel
 from keras_vaemix.objectives import Draws, weighted_path
 from keras_vaemix.posteriors import DiagonalNormal, Posterior
 from keras_vaemix.priors import Prior
+
+PRIOR = 1  # folded into the seed of draws from the prior, which posteriors do not use
 
 
 class OneLevelModel(LatentModel):
@@ -26,8 +29,10 @@ class OneLevelModel(LatentModel):
             ("decoder with input", decoder.input_shape, self.decoder_input_shape()),
         ):
             require(received == expected, f"{what} shape {expected} for latent_dim={prior.latent_dim}", shape=received)
-        expected = "posterior.num_strata == 1 for a pathwise objective, which needs draws from q itself: choose SampledMixturePosterior"
-        require(not self.objective.pathwise or self.posterior.num_strata == 1, expected, num_strata=self.posterior.num_strata)
+        expected = "posterior.num_strata == 1 for an objective that needs draws from q itself: choose SampledMixturePosterior"
+        require(not self.objective.needs_own_draws or self.posterior.num_strata == 1, expected, num_strata=self.posterior.num_strata)
+        is_given = self.objective.discrepancy is None or not prior.is_fitted_after_training
+        require(is_given, "a prior that is known before training, since the discrepancy compares codes with it", prior=type(prior).__name__)
         is_enough = self.posterior.has_density or not (prior.needs_encoder or self.objective.pathwise)
         expected = "a posterior with a density at any point, since the prior is made of posteriors or the objective is pathwise"
         require(is_enough, expected, posterior=self.posterior)
@@ -88,7 +93,19 @@ class OneLevelModel(LatentModel):
             log_qz=log_qz,
             kl=objective.kl(q, p) if objective.kl and q is not None else None,
             path=path,
+            discrepancy=self.discrepancy(objective, z, seed),
+            z=z,
         )
+
+    def discrepancy(self, objective, z, seed):
+        """Returns the discrepancy between the first draw of each code, z [S, B, D], and as many of the prior; None without one."""
+        if objective.discrepancy is None:
+            return None
+        return objective.discrepancy(z[0], self.prior_draws(tf.shape(z)[1], fold_in(seed, PRIOR)))
+
+    def prior_draws(self, n, seed):
+        """Returns n draws from the prior, [n, D]; `seed` is stateless, [2]."""
+        return self.draw(self.sampler(), n, -1, seed)[0][0]
 
     def decode_params(self, z, x=None, training=False):
         """Returns the likelihood's parameters [S, B, *] for z [S, B, D]; x [B, *] is for decoders that look at it."""

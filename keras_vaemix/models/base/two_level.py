@@ -38,7 +38,8 @@ class TwoLevelModel(LatentModel):
         self.check_shape("top_encoder with output", top_encoder.output_shape, self.posterior.params_size(prior.latent_dim))
         has_form = self.objective.kl is None or isinstance(self.objective.kl, ClosedForm | MonteCarlo)
         require(has_form, "kl to be ClosedForm() or MonteCarlo() for two levels", kl=self.objective.kl)
-        require(not self.objective.pathwise, "an objective that is not pathwise for two levels", objective=self.objective)
+        expected = "an objective that is not pathwise, and has no discrepancy, for two levels"
+        require(not self.objective.needs_own_draws, expected, objective=self.objective)
 
     def check_shape(self, what, received, size):
         """Raises `ValueError` unless a shape is [B, size]."""
