@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from export.shell import flags
 from training.presets import PRESETS
+from training.presets.likelihoods import Limits
 
 SPLITS = ("validation", "test")  # splits on which a run can be evaluated
 FEATURES = ("auto", "none", "lenet", "inception")  # auto: lenet for autoencoders of images with labels
@@ -125,10 +126,8 @@ def parse(argv):
     preset = PRESETS[name]
     own = parser.add_argument_group(f"flags of {preset.name}")
     for flag in preset.flags():
-        kind = {"action": argparse.BooleanOptionalAction} if flag.annotation is bool else {"type": type_of(flag)}
-        own.add_argument(
-            "--" + flag.name.replace("_", "-"), default=flag.default, help=f"(default: {flag.default})", dest="own_" + flag.name, **kind
-        )
+        shown = {"default": flag.default, "help": f"(default: {flag.default})"}
+        own.add_argument("--" + flag.name.replace("_", "-"), dest="own_" + flag.name, **shown, **kind_of(flag))
     args = parser.parse_args(argv)
     if args.preset != name:
         raise ValueError(f"Expected the preset before its flags. Received: {args.preset!r} after them")
@@ -136,7 +135,13 @@ def parse(argv):
     return Asked(preset, args, {flag.name: getattr(args, "own_" + flag.name) for flag in preset.flags()}, argv)
 
 
-def type_of(flag):
-    """Returns the type of a preset's flag: counts are not negative and rates are positive; the parts check other bounds."""
+def kind_of(flag):
+    """Returns how a preset's flag is read: counts are not negative and rates are positive; the parts check other bounds."""
     count = flags.at_least(-1 if flag.name in UNLIMITED else 0)
-    return {int: count, float: flags.positive if flag.name.endswith("rate") else flags.number, str: flags.text}[flag.annotation]
+    return {
+        bool: {"action": argparse.BooleanOptionalAction},
+        int: {"type": count},
+        float: {"type": flags.positive if flag.name.endswith("rate") else flags.number},
+        str: {"type": flags.text},
+        Limits: {"type": flags.number, "nargs": 2, "metavar": ("LOW", "HIGH")},
+    }[flag.annotation]

@@ -45,7 +45,12 @@ class Row(NamedTuple):
         """Returns the arguments of `training.train` for this row."""
         asked = {"--dataset": self.dataset, "--features": None if self.features == "auto" else self.features}
         asked |= {"--" + key.replace("_", "-"): value for key, value in {**self.settings, **self.flags}.items()}
-        return [self.preset, *(text for flag, value in asked.items() if value is not None for text in (flag, str(value)))]
+        return [self.preset, *(text for flag, value in asked.items() if value is not None for text in (flag, *texts(value)))]
+
+
+def texts(value):
+    """Returns the value of a flag as it stands on a command line: several texts for a list."""
+    return [str(one) for one in (value if isinstance(value, list | tuple) else (value,))]
 
 
 class Quoted(NamedTuple):

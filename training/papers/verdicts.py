@@ -5,6 +5,7 @@ import statistics
 
 from training.papers.figures import FIGURES
 from training.papers.result_rows import UNNAMED, is_finished, repeats
+from training.papers.row import texts
 from training.presets.arguments import as_run, filled
 
 OF_U = {"elbo": "paper_bound", "kl": "paper_bound_kl"}  # figures of the ELBO, and those of the GMMpVAE paper's own bound (eq. 23)
@@ -80,7 +81,7 @@ def variant(measured, row):
 def flag(name, value):
     """Returns a flag of the command line."""
     name = name.replace("_", "-")
-    return f"--{'' if value else 'no-'}{name}" if isinstance(value, bool) else f"--{name} {value}"
+    return f"--{'' if value else 'no-'}{name}" if isinstance(value, bool) else f"--{name} {' '.join(texts(value))}"
 
 
 def epochs_of(rows):

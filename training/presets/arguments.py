@@ -1,5 +1,6 @@
 """The arguments of presets in runs and tables, completed with present defaults, or with those of the time of the run."""
 
+from training.presets.likelihoods import CLIPPED, LIKELIHOODS
 from training.presets.registry import PRESETS
 
 EARLIER = {"init": "he", "discriminate_samples": True}  # what was done before there was a flag for it, where its default now differs
@@ -15,4 +16,10 @@ def filled(preset, arguments):
 def as_run(preset, arguments):
     """Returns the arguments with which a run or a measured row was made, which may be older than some of its preset's flags."""
     given = filled(preset, arguments)
-    return {name: EARLIER.get(name, value) if name not in arguments else value for name, value in given.items()}
+    earlier = EARLIER | ({"log_variance_limits": list(CLIPPED)} if learns_scale(given.get("likelihood")) else {})
+    return {name: earlier.get(name, value) if name not in arguments else value for name, value in given.items()}
+
+
+def learns_scale(likelihood):
+    """Returns whether the likelihood that a flag names learns its scale: its log-variances were clipped once, and now are open below."""
+    return likelihood in LIKELIHOODS and LIKELIHOODS[likelihood].learns_scale

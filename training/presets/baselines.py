@@ -4,18 +4,39 @@ Weights are initialised by Glorot, as in the paper; Tomczak & Welling's code, an
 """
 
 from training.presets.library import supports, vm
+from training.presets.likelihoods import AUTO, Limits, pseudo_inputs
 from training.presets.parts import SMALL, VAMP_PROTOCOL, gated_vae
 from training.presets.registry import family
 
 
-def vae(data, protocol=VAMP_PROTOCOL, *, latent_dim: int = 40, learning_rate: float = 5e-4, init: str = "glorot"):
+def vae(
+    data,
+    protocol=VAMP_PROTOCOL,
+    *,
+    latent_dim: int = 40,
+    learning_rate: float = 5e-4,
+    init: str = "glorot",
+    likelihood: str = AUTO,
+    log_variance_limits: Limits = AUTO,
+):
     """VAE with a standard normal prior."""
-    return protocol.experiment(gated_vae(data, vm.StandardNormal(latent_dim), protocol.hidden, init), learning_rate)
+    model = gated_vae(data, vm.StandardNormal(latent_dim), protocol.hidden, init, likelihood=likelihood, limits=log_variance_limits)
+    return protocol.experiment(model, learning_rate)
 
 
-def learned_prior(data, protocol=VAMP_PROTOCOL, *, latent_dim: int = 40, learning_rate: float = 5e-4, init: str = "glorot"):
+def learned_prior(
+    data,
+    protocol=VAMP_PROTOCOL,
+    *,
+    latent_dim: int = 40,
+    learning_rate: float = 5e-4,
+    init: str = "glorot",
+    likelihood: str = AUTO,
+    log_variance_limits: Limits = AUTO,
+):
     """VAE with one learned normal as prior."""
-    return protocol.experiment(gated_vae(data, vm.LearnedNormal(latent_dim), protocol.hidden, init), learning_rate)
+    model = gated_vae(data, vm.LearnedNormal(latent_dim), protocol.hidden, init, likelihood=likelihood, limits=log_variance_limits)
+    return protocol.experiment(model, learning_rate)
 
 
 def mog_prior(
@@ -28,6 +49,8 @@ def mog_prior(
     concentration: float = 0.0,
     learning_rate: float = 5e-4,
     init: str = "glorot",
+    likelihood: str = AUTO,
+    log_variance_limits: Limits = AUTO,
 ):
     """VAE with a learned mixture of diagonal normals as prior.
 
@@ -35,12 +58,13 @@ def mog_prior(
     """
     density = vm.DirichletWeights(concentration, len(data.train.x)) if concentration else None
     prior = vm.NormalMixture(latent_dim, num_components, learn_weights, weight_density=density)
-    return protocol.experiment(gated_vae(data, prior, protocol.hidden, init), learning_rate)
+    model = gated_vae(data, prior, protocol.hidden, init, likelihood=likelihood, limits=log_variance_limits)
+    return protocol.experiment(model, learning_rate)
 
 
 def vamp_prior(data, num_components, latent_dim, learn_weights, from_data):
     """Returns a VampPrior whose pseudo-inputs start from training examples, or from noise."""
-    prior = vm.VampPrior(latent_dim, num_components, data.shape, learn_weights)
+    prior = vm.VampPrior(latent_dim, num_components, data.shape, learn_weights, **pseudo_inputs(data))
     if from_data:
         prior.initialize_from_examples(data.arrays("train", supports.UNIT_INTERVAL))
     return prior
@@ -56,10 +80,13 @@ def vamp(
     learn_weights: bool = False,
     learning_rate: float = 5e-4,
     init: str = "glorot",
+    likelihood: str = AUTO,
+    log_variance_limits: Limits = AUTO,
 ):
     """VAE with a VampPrior."""
     prior = vamp_prior(data, num_components, latent_dim, learn_weights, from_data)
-    return protocol.experiment(gated_vae(data, prior, protocol.hidden, init), learning_rate)
+    model = gated_vae(data, prior, protocol.hidden, init, likelihood=likelihood, limits=log_variance_limits)
+    return protocol.experiment(model, learning_rate)
 
 
 FIFTY = {"num_components": 50}

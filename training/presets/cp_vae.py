@@ -4,10 +4,11 @@ import functools
 import math
 
 from training.presets.library import embeddings, part, vm
+from training.presets.likelihoods import AUTO, Limits, chosen, params_shape
 from training.presets.parts import DIGITS, SMALL, VAMP_PROTOCOL, MixtureStart, choose, gated_vae, start_of
 from training.presets.registry import family
 
-HEADS = {"gated": lambda latent_dim, k: vm.GatedHeads(latent_dim, k), "amortized": lambda latent_dim, k: vm.SharedHeads(latent_dim, k)}
+HEADS = {"gated": lambda *sizes: vm.GatedHeads(*sizes), "amortized": lambda *sizes: vm.SharedHeads(*sizes)}
 ESTIMATORS = {
     "auto": lambda: None,
     "enumerated": lambda: vm.categories.Enumerated(),
@@ -39,6 +40,8 @@ def cp_vae(
     hold_categories: int = 0,
     learning_rate: float = 5e-4,
     init: str = "glorot",
+    likelihood: str = AUTO,
+    log_variance_limits: Limits = AUTO,
 ):
     """CP-VAE: a category, and a latent whose prior depends on it.
 
@@ -47,19 +50,21 @@ def cp_vae(
     part.require(hold_categories >= -1, "--hold-categories of at least 0, or -1 for no limit", hold_categories=hold_categories)
     is_started = pretraining or (start == "mixture" and not hold_categories)
     part.require(is_started, "--pretraining of at least 1 with --start umap or --hold-categories", pretraining=pretraining)
-    embedding = choose("start", EMBEDDINGS, start)()
+    embedding, choice = choose("start", EMBEDDINGS, start)(), chosen(data, likelihood)
+    likelihood, limits = choice.make(), choice.limits(log_variance_limits)
     networks, (first, second), given = vm.networks, protocol.hidden, {"kernel_initializer": start_of(init)}
     weights, follow = choose("category-prior", CATEGORY_PRIORS, category_prior)
     prior = vm.NormalMixture(latent_dim, num_components, initial_stddev=SPREAD, **weights)
-    seen = networks.joint_gated_mlp([(latent_dim,), (num_components,)], data.shape, (first,), (second,), **given)
-    unseen = networks.gated_mlp((latent_dim,), data.shape, protocol.hidden, **given)
+    shape = params_shape(data, likelihood)
+    seen = networks.joint_gated_mlp([(latent_dim,), (num_components,)], shape, (first,), (second,), **given)
+    unseen = networks.gated_mlp((latent_dim,), shape, protocol.hidden, **given)
     encoder = networks.gated_mlp(data.shape, num_components + 2 * latent_dim, protocol.hidden, **given)
     model = vm.CPVAE(
         encoder=encoder,
         decoder=seen if decoder_sees_category else unseen,
         prior=prior,
-        likelihood=vm.Bernoulli(),
-        heads=choose("heads", HEADS, heads)(latent_dim, num_components),
+        likelihood=likelihood,
+        heads=choose("heads", HEADS, heads)(latent_dim, num_components, limits),
         estimator=choose("estimator", ESTIMATORS, estimator)(),
         category_posterior=vm.HeldCategories.of(encoder) if hold_categories else None,
         **follow,
@@ -79,13 +84,16 @@ def vade(
     start: str = "mixture",
     learning_rate: float = 5e-4,
     init: str = "he",
+    likelihood: str = AUTO,
+    log_variance_limits: Limits = AUTO,
 ):
     """VaDE: a VAE with a learned Gaussian mixture, initialised from one fitted to the latents of a trained VAE.
 
     The category is summed out under the exact q(c|x) = p(c|z).
     """
     embedding = choose("start", EMBEDDINGS, start)()
-    model = gated_vae(data, vm.NormalMixture(latent_dim, num_components, learn_weights=True), protocol.hidden, init)
+    prior = vm.NormalMixture(latent_dim, num_components, learn_weights=True)
+    model = gated_vae(data, prior, protocol.hidden, init, likelihood=likelihood, limits=log_variance_limits)
     return protocol.experiment(model, learning_rate, warm_up=0, start=MixtureStart(pretraining, embedding))
 
 
@@ -98,18 +106,23 @@ def gmvae(
     noise_dim: int = 20,
     learning_rate: float = 5e-4,
     init: str = "he",
+    likelihood: str = AUTO,
+    log_variance_limits: Limits = AUTO,
 ):
     """GMVAE: a mixture prior given by a second latent, with gated MLPs as q(w|x), q(z|x), p(z|w), p(x|z)."""
     gated_mlp, hidden = functools.partial(vm.networks.gated_mlp, kernel_initializer=start_of(init)), protocol.hidden
+    choice = chosen(data, likelihood)
+    likelihood = choice.make()
     part.check_positive(num_components=num_components, latent_dim=latent_dim, noise_dim=noise_dim)
     model = vm.GMVAE(
         top_encoder=gated_mlp(data.shape, 2 * noise_dim, hidden),
         encoder=gated_mlp(data.shape, 2 * latent_dim, hidden),
         conditional=gated_mlp((noise_dim,), num_components * 2 * latent_dim, hidden[:1]),
-        decoder=gated_mlp((latent_dim,), data.shape, hidden),
+        decoder=gated_mlp((latent_dim,), params_shape(data, likelihood), hidden),
         prior=vm.StandardNormal(noise_dim),
-        likelihood=vm.Bernoulli(),
+        likelihood=likelihood,
         num_components=num_components,
+        posterior=vm.DiagonalNormal(choice.limits(log_variance_limits)),
     )
     return protocol.experiment(model, learning_rate)
 

@@ -1,6 +1,7 @@
 """VAEs with a flow as prior or as posterior, by the VampPrior protocol, and the same on the bundled digits."""
 
 from training.presets.library import vm
+from training.presets.likelihoods import AUTO, Limits, chosen
 from training.presets.parts import SMALL, VAMP_PROTOCOL, gated_vae
 from training.presets.registry import family
 
@@ -14,11 +15,14 @@ def flow_prior(
     latent_dim: int = 40,
     learning_rate: float = 5e-4,
     init: str = "glorot",
+    likelihood: str = AUTO,
+    log_variance_limits: Limits = AUTO,
 ):
     """VAE with a RealNVP over a mixture of diagonal normals as prior."""
     base = vm.NormalMixture(latent_dim, num_components)
     prior = vm.RealNVP(base, num_couplings, protocol.hidden)
-    return protocol.experiment(gated_vae(data, prior, protocol.hidden, init), learning_rate)
+    model = gated_vae(data, prior, protocol.hidden, init, likelihood=likelihood, limits=log_variance_limits)
+    return protocol.experiment(model, learning_rate)
 
 
 def iaf(
@@ -30,10 +34,13 @@ def iaf(
     latent_dim: int = 40,
     learning_rate: float = 5e-4,
     init: str = "glorot",
+    likelihood: str = AUTO,
+    log_variance_limits: Limits = AUTO,
 ):
     """VAE with an inverse autoregressive flow as posterior and a standard normal prior."""
-    posterior = vm.InverseAutoregressive(latent_dim, num_flows, protocol.hidden, context_size)
-    model = gated_vae(data, vm.StandardNormal(latent_dim), protocol.hidden, init, posterior=posterior)
+    limits = chosen(data, likelihood).limits(log_variance_limits)
+    posterior = vm.InverseAutoregressive(latent_dim, num_flows, protocol.hidden, context_size, limits)
+    model = gated_vae(data, vm.StandardNormal(latent_dim), protocol.hidden, init, likelihood=likelihood, posterior=posterior)
     return protocol.experiment(model, learning_rate)
 
 

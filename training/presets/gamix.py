@@ -1,7 +1,8 @@
 """GAMIX-VAE on faces, and the arms of its ablation: with and without the moments, with and without the discriminator."""
 
 from training.presets.library import augment, keras, part, vm
-from training.presets.parts import choose, compilation
+from training.presets.likelihoods import AUTO, Limits, chosen, params_shape
+from training.presets.parts import check_images, choose, compilation
 from training.presets.registry import Experiment, family
 
 PRIORS = {  # to sample from
@@ -39,19 +40,29 @@ def gamix(
     discriminate_samples: bool = True,
     learning_rate: float = 2e-4,
     flip: bool = True,
+    likelihood: str = AUTO,
+    log_variance_limits: Limits = AUTO,
 ):
-    """GAMIX-VAE: only the moments of the aggregate posterior are matched to the prior; adversarial_weight 0 omits the discriminator."""
+    """GAMIX-VAE: only the moments of the aggregate posterior are matched to the prior; adversarial_weight 0 omits the discriminator.
+
+    Its own likelihood of values in [0, 1] is the Laplace. The discriminator of a small image has fewer layers, as many as fit.
+    """
+    check_images(data, "a family of perceptrons, such as vae_mnist, or beta_vae_mnist with --networks mlp,")
     networks, shape = vm.networks, data.shape
     part.check_positive(latent_dim=latent_dim, width=width, depth=depth)
     discriminator = None
     if adversarial_weight > 0:
-        settings = {"filters": discriminator_filters, "num_layers": discriminator_layers}
+        settings = {"filters": discriminator_filters, "num_layers": layers_for(shape, discriminator_layers)}
         discriminator = networks.patch_discriminator(shape, **settings, spectral_normalization=spectral_normalization)
+    choice = chosen(data, likelihood, own="laplace")
+    likelihood = choice.make(scale)
     model = vm.GAMIXVAE(
         networks.resnet_v2_encoder(shape, 2 * latent_dim, width=width, depth=depth),
-        networks.resnet_v2_decoder(latent_dim, shape, width=width, depth=depth, output_activation="sigmoid"),
+        networks.resnet_v2_decoder(
+            latent_dim, params_shape(data, likelihood), width=width, depth=depth, output_activation=choice.activation(data)
+        ),
         choose("sampler", PRIORS, sampler)(latent_dim, num_components),
-        vm.Laplace(scale),
+        likelihood,
         discriminator,
         moments=choose("moments", MOMENTS, moments)(target_variance),
         adversarial_loss=choose("adversarial_loss", LOSSES, adversarial_loss)(),
@@ -60,11 +71,17 @@ def gamix(
         adversarial_weight=adversarial_weight,
         memory=memory,
         discriminate_samples=discriminate_samples,
+        posterior=vm.DiagonalNormal(choice.limits(log_variance_limits)),
     )
     optimizer, second = (keras.optimizers.Adam(learning_rate, 0.5, 0.999) for _ in range(2))
     optimizers = {"discriminator": second} if discriminator is not None else None
     settings = {"warm_up": 0, "monitor": None, "jit_compile": compilation("resnet_v2"), "augment": augment.flipped if flip else None}
     return Experiment(model, optimizer, epochs=200, batch_size=64, optimizers=optimizers, **settings)
+
+
+def layers_for(shape, most):
+    """Returns the number of layers of a discriminator: `most`, or for a smaller image the number whose patches fit into it."""
+    return next((n for n in range(most, 1, -1) if vm.networks.receptive_field(n) <= min(shape[:2])), min(most, 1))
 
 
 LARGE = {"latent_dim": 256, "width": 64, "depth": 2, "discriminator_filters": 64, "discriminator_layers": 3}

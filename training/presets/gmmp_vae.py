@@ -6,7 +6,19 @@ Its protocol (Section V-A) initialises weights by He, warms up over 200 epochs, 
 import functools
 
 from training.presets.library import vm
-from training.presets.parts import GMMP_PROTOCOL, SMALL, choose, conv_networks, gated_vae, mlp_networks, pixel_networks, start_of, vae_of
+from training.presets.likelihoods import AUTO, Limits, chosen, pseudo_inputs
+from training.presets.parts import (
+    GMMP_PROTOCOL,
+    SMALL,
+    check_images,
+    choose,
+    conv_networks,
+    gated_vae,
+    mlp_networks,
+    pixel_networks,
+    start_of,
+    vae_of,
+)
 from training.presets.registry import family
 
 DIVERGENCES = {
@@ -31,8 +43,7 @@ def networks_of(hidden, start):
 def gmmp(
     data,
     protocol=GMMP_PROTOCOL,
-    likelihood=lambda: vm.Bernoulli(),
-    pseudo_inputs=None,
+    pseudo_input_start=None,
     *,
     num_posterior_components: int = 2,
     num_pseudo_inputs: int = 100,
@@ -41,12 +52,18 @@ def gmmp(
     latent_dim: int = 40,
     learning_rate: float = 5e-4,
     init: str = "he",
+    likelihood: str = AUTO,
+    log_variance_limits: Limits = AUTO,
 ):
     """VAE with a mixture of M normals as posterior, and as prior the mixture of the posteriors of K pseudo-inputs."""
     networks, model = choose("decoder", networks_of(protocol.hidden, start_of(init)), decoder)
-    prior = vm.VampPrior(latent_dim, num_pseudo_inputs, data.shape, **pseudo_inputs or {})
+    if decoder != "mlp":
+        check_images(data, "--decoder mlp")
+    choice = chosen(data, likelihood)
+    prior = vm.VampPrior(latent_dim, num_pseudo_inputs, data.shape, **(pseudo_input_start or {}) | pseudo_inputs(data))
+    posterior = vm.NormalMixturePosterior(num_posterior_components, log_variance_limits=choice.limits(log_variance_limits))
     objective = vm.ELBO(kl=choose("kl", DIVERGENCES, kl)())
-    vae = vae_of(data, networks, prior, objective, likelihood(), vm.NormalMixturePosterior(num_posterior_components), model)
+    vae = vae_of(data, networks, prior, objective, choice.make(), posterior, model)
     return protocol.experiment(vae, learning_rate)
 
 
@@ -59,6 +76,8 @@ def iwae(
     latent_dim: int = 40,
     learning_rate: float = 5e-4,
     init: str = "he",
+    likelihood: str = AUTO,
+    log_variance_limits: Limits = AUTO,
 ):
     """VAE with a standard normal prior, trained with the importance-weighted bound by its plain or doubly reparameterised gradient.
 
@@ -66,11 +85,11 @@ def iwae(
     figure is for two stochastic layers, while this model has one. Epochs and patience are those of the table's other rows.
     """
     objective = (vm.DoublyReparameterized if dreg else vm.ImportanceWeighted)(num_samples)
-    model = gated_vae(data, vm.StandardNormal(latent_dim), protocol.hidden, init, objective)
+    model = gated_vae(data, vm.StandardNormal(latent_dim), protocol.hidden, init, objective, likelihood, limits=log_variance_limits)
     return protocol.experiment(model, learning_rate, warm_up=0)
 
 
-FREY = {"likelihood": lambda: vm.DiscretizedLogistic(), "pseudo_inputs": {"initial_mean": 0.5, "initial_stddev": 0.02}}
+FREY = {"pseudo_input_start": {"initial_mean": 0.5, "initial_stddev": 0.02}}
 TABLE_1 = "GMMpVAE Table 1, K = 100: -ELBO 85.90 / 78.63 / 74.69 (MLPs), 83.82 / 76.15 / 71.10 (CNN) for M = 1 / 2 / 3"
 family(
     "gmmp",

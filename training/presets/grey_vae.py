@@ -1,35 +1,30 @@
-"""VAEs of grey values and colours: the beta-VAE, fixed and learned variances, VAE-IOP, and the two-stage VAE."""
+"""VAEs of grey values and colours, or of real values: the beta-VAE, fixed and learned variances, VAE-IOP, and the two-stage VAE."""
 
 from training.presets.coders import SYNTHETIC, pair
 from training.presets.library import keras, part, vm
+from training.presets.likelihoods import AUTO, LIKELIHOODS, Limits, chosen, params_shape, pseudo_inputs
 from training.presets.parts import FirstStage, choose, compilation
 from training.presets.registry import Experiment, family
 
-LIKELIHOODS = {  # of grey values and colours in [0, 1], with the output activation of the networks, None for logits
-    "cross_entropy": (lambda: vm.PseudoBernoulli(), None),
-    "continuous_bernoulli": (lambda: vm.ContinuousBernoulli(), None),
-    "normal": (lambda: vm.Normal(1.0), "sigmoid"),
-    "learned_normal": (lambda: vm.LearnedScaleNormal(1.0), "sigmoid"),
-    "optimal_normal": (lambda: vm.OptimalScaleNormal(), "sigmoid"),
-}
 PRIORS = {
-    "standard": lambda latent_dim, k, shape: vm.StandardNormal(latent_dim),
-    "mixture": lambda latent_dim, k, shape: vm.NormalMixture(latent_dim, k, learn_weights=True),
-    "vamp": lambda latent_dim, k, shape: vm.VampPrior(latent_dim, k, shape),
+    "standard": lambda latent_dim, k, data: vm.StandardNormal(latent_dim),
+    "mixture": lambda latent_dim, k, data: vm.NormalMixture(latent_dim, k, learn_weights=True),
+    "vamp": lambda latent_dim, k, data: vm.VampPrior(latent_dim, k, data.shape, **pseudo_inputs(data)),
 }
 
 
-def grey_parts(data, networks, latent_dim, hidden, likelihood):
-    """Returns encoder, decoder and likelihood of a VAE of values in [0, 1]."""
-    make, activation = choose("likelihood", LIKELIHOODS, likelihood)
-    return *pair(data, networks, latent_dim, hidden, 2 * latent_dim, activation), make()
+def grey_parts(data, networks, latent_dim, hidden, choice, limits=AUTO):
+    """Returns encoder and decoder, and the likelihood of a `Choice` with a posterior; means of values in [0, 1] stay there by a sigmoid."""
+    likelihood = choice.make()
+    coders = pair(data, networks, latent_dim, hidden, 2 * latent_dim, choice.activation(data), params_shape(data, likelihood))
+    return coders, {"likelihood": likelihood, "posterior": vm.DiagonalNormal(choice.limits(limits))}
 
 
-def grey_vae(data, networks, latent_dim, hidden, likelihood, prior, beta=1.0):
-    """Returns a VAE of values in [0, 1]."""
-    encoder, decoder, likelihood = grey_parts(data, networks, latent_dim, hidden, likelihood)
+def grey_vae(data, networks, latent_dim, hidden, choice, prior, limits=AUTO, beta=1.0):
+    """Returns a VAE of `grey_parts`."""
+    coders, parts = grey_parts(data, networks, latent_dim, hidden, choice, limits)
     kl = vm.divergences.ClosedForm() if isinstance(prior, vm.StandardNormal) else vm.divergences.MonteCarlo()
-    return vm.VAE(encoder, decoder, prior, likelihood, objective=vm.ELBO(beta=beta, kl=kl))
+    return vm.VAE(*coders, prior, **parts, objective=vm.ELBO(beta=beta, kl=kl))
 
 
 def beta_vae(
@@ -37,16 +32,20 @@ def beta_vae(
     *,
     latent_dim: int = 64,
     beta: float = 4.0,
-    likelihood: str = "normal",
+    likelihood: str = AUTO,
     prior: str = "standard",
     num_components: int = 500,
     networks: str = "info_gan",
     hidden: int = 1024,
     learning_rate: float = 1e-4,
+    log_variance_limits: Limits = AUTO,
 ):
-    """Beta-VAE of values in [0, 1]; with beta 1 the VAE with fixed or learned variance, or another prior."""
-    chosen = choose("prior", PRIORS, prior)(latent_dim, num_components, data.shape)
-    model = grey_vae(data, networks, latent_dim, hidden, likelihood, chosen, beta)
+    """Beta-VAE; with beta 1 the VAE with fixed or learned variance, or another prior.
+
+    Its own likelihood of values in [0, 1] is the normal with variance one.
+    """
+    choice, prior = chosen(data, likelihood, own="normal"), choose("prior", PRIORS, prior)(latent_dim, num_components, data)
+    model = grey_vae(data, networks, latent_dim, hidden, choice, prior, log_variance_limits, beta)
     optimizer = halving(learning_rate, 150, data)
     return Experiment(model, optimizer, epochs=400, batch_size=64, warm_up=0, patience=400, jit_compile=compilation(networks))
 
@@ -55,17 +54,21 @@ def iop(
     data,
     *,
     latent_dim: int = 64,
-    likelihood: str = "normal",
+    likelihood: str = AUTO,
     ratio_steps: int = 10,
     ratio_units: int = 500,
     networks: str = "info_gan",
     hidden: int = 1024,
     learning_rate: float = 1e-4,
+    log_variance_limits: Limits = AUTO,
 ):
-    """VAE-IOP of values in [0, 1], whose prior is the aggregate posterior by a learned density ratio."""
-    prior = vm.ImplicitPrior(latent_dim, (ratio_units,) * 3)
-    plain = grey_vae(data, networks, latent_dim, hidden, likelihood, prior)
-    model = vm.VAEIOP(plain.encoder, plain.decoder, prior, plain.likelihood, ratio_steps=ratio_steps)
+    """VAE-IOP, whose prior is the aggregate posterior by a learned density ratio.
+
+    Its own likelihood of values in [0, 1] is the normal with variance one.
+    """
+    choice, prior = chosen(data, likelihood, own="normal"), vm.ImplicitPrior(latent_dim, (ratio_units,) * 3)
+    coders, parts = grey_parts(data, networks, latent_dim, hidden, choice, log_variance_limits)
+    model = vm.VAEIOP(*coders, prior, **parts, ratio_steps=ratio_steps)
     settings = {"epochs": 500, "warm_up": 100, "patience": 100, "jit_compile": compilation(networks)}
     return Experiment(model, keras.optimizers.Adam(learning_rate), **settings)
 
@@ -79,16 +82,19 @@ def two_stage(
     hidden: int = 1024,
     second_units: int = 1024,
     learning_rate: float = 1e-4,
+    likelihood: str = "learned_normal",
+    log_variance_limits: Limits = AUTO,
 ):
     """Two-stage VAE: a second VAE on the latents of a first with learned variance."""
     part.check_positive(first_epochs=first_epochs, second_units=second_units)
-    first = grey_vae(data, networks, latent_dim, hidden, "learned_normal", vm.StandardNormal(latent_dim))
-    layers = (second_units,) * 3
+    choice, layers = chosen(data, likelihood), (second_units,) * 3
+    first = grey_vae(data, networks, latent_dim, hidden, choice, vm.StandardNormal(latent_dim), log_variance_limits)
     second = vm.VAE(
         vm.networks.mlp((latent_dim,), 2 * latent_dim, layers, "relu", skip=True),
         vm.networks.mlp((latent_dim,), (latent_dim,), layers, "relu", skip=True),
         vm.StandardNormal(latent_dim),
         vm.LearnedScaleNormal(1.0),
+        vm.DiagonalNormal(LIKELIHOODS["learned_normal"].limits(log_variance_limits)),
     )
     model, optimizer = vm.TwoStageVAE(first, second), keras.optimizers.Adam(learning_rate)
     settings = {"warm_up": 0, "patience": 800, "start": FirstStage(first_epochs), "jit_compile": compilation(networks)}

@@ -4,52 +4,70 @@ import functools
 
 from training.presets.baselines import FIFTY, SMALL_VAMP, vamp_prior
 from training.presets.library import vm
-from training.presets.parts import GMMP_PROTOCOL, SMALL, VAMP_PROTOCOL, choose, start_of
+from training.presets.likelihoods import AUTO, Limits, chosen, params_shape
+from training.presets.parts import GMMP_PROTOCOL, SMALL, VAMP_PROTOCOL, check_images, choose, start_of
 from training.presets.registry import family
 
 
-def mlp_levels(shape, size, start, hidden):
+def mlp_levels(shape, output_shape, size, start, hidden):
     """Returns the gated MLPs of Tomczak & Welling's HVAE, by the names of the model's arguments."""
     networks, (first, second), given = vm.networks, hidden, {"kernel_initializer": start}
     return {
         "top_encoder": networks.gated_mlp(shape, 2 * size, hidden, **given),
         "encoder": networks.joint_gated_mlp([shape, (size,)], 2 * size, (first,), (second,), **given),
         "conditional": networks.gated_mlp((size,), 2 * size, hidden, **given),
-        "decoder": networks.joint_gated_mlp([(size,), (size,)], shape, (first,), (second,), **given),
+        "decoder": networks.joint_gated_mlp([(size,), (size,)], output_shape, (first,), (second,), **given),
     }
 
 
-def conv_levels(shape, size, start):
+def conv_levels(shape, output_shape, size, start):
     """Returns the gated convolutions of their ConvHVAE."""
     networks, given = vm.networks, {"kernel_initializer": start}
     return {
         "top_encoder": networks.gated_conv_encoder(shape, 2 * size, **given),
         "encoder": networks.joint_conv_encoder(shape, size, 2 * size, **given),
         "conditional": networks.gated_mlp((size,), 2 * size, **given),
-        "decoder": networks.joint_conv_decoder((size, size), shape, **given),
+        "decoder": networks.joint_conv_decoder((size, size), output_shape, **given),
     }
 
 
-def pixel_levels(shape, size, start):
+def pixel_levels(shape, output_shape, size, start):
     """Returns the same with a PixelCNN as decoder: their PixelHVAE."""
-    decoder = vm.networks.PixelCNN(2 * size, shape, shape[-1], kernel_initializer=start)
-    return {**conv_levels(shape, size, start), "decoder": decoder}
+    decoder = vm.networks.PixelCNN(2 * size, shape, output_shape[-1], kernel_initializer=start)
+    return {**conv_levels(shape, output_shape, size, start), "decoder": decoder}
 
 
-def two_levels(data, prior, networks, hidden, init, objective=None):
-    """Returns a two-level VAE with the same number of latents in each level, and a Bernoulli likelihood."""
+def two_levels(data, prior, networks, hidden, init, objective=None, likelihood=AUTO, limits=AUTO):
+    """Returns a two-level VAE with the same number of latents in each level."""
     choices = {
         "mlp": (functools.partial(mlp_levels, hidden=hidden), vm.HierarchicalVAE),
         "conv": (conv_levels, vm.HierarchicalVAE),
         "pixel": (pixel_levels, vm.PixelHierarchicalVAE),
     }
     levels, model = choose("networks", choices, networks)
-    return model(**levels(data.shape, prior.latent_dim, start_of(init)), prior=prior, likelihood=vm.Bernoulli(), objective=objective)
+    if networks != "mlp":
+        check_images(data, "--networks mlp")
+    choice = chosen(data, likelihood)
+    likelihood, posterior = choice.make(), vm.DiagonalNormal(choice.limits(limits))
+    made = levels(data.shape, params_shape(data, likelihood), prior.latent_dim, start_of(init))
+    return model(**made, prior=prior, likelihood=likelihood, posterior=posterior, objective=objective)
 
 
-def hvae(data, protocol=VAMP_PROTOCOL, *, networks: str = "mlp", latent_dim: int = 40, learning_rate: float = 5e-4, init: str = "glorot"):
+def hvae(
+    data,
+    protocol=VAMP_PROTOCOL,
+    *,
+    networks: str = "mlp",
+    latent_dim: int = 40,
+    learning_rate: float = 5e-4,
+    init: str = "glorot",
+    likelihood: str = AUTO,
+    log_variance_limits: Limits = AUTO,
+):
     """Two-level VAE with a standard normal prior on the upper level."""
-    return protocol.experiment(two_levels(data, vm.StandardNormal(latent_dim), networks, protocol.hidden, init), learning_rate)
+    prior = vm.StandardNormal(latent_dim)
+    model = two_levels(data, prior, networks, protocol.hidden, init, likelihood=likelihood, limits=log_variance_limits)
+    return protocol.experiment(model, learning_rate)
 
 
 def hvamp(
@@ -63,10 +81,13 @@ def hvamp(
     networks: str = "mlp",
     learning_rate: float = 5e-4,
     init: str = "glorot",
+    likelihood: str = AUTO,
+    log_variance_limits: Limits = AUTO,
 ):
     """Two-level VAE with a VampPrior on the upper level."""
     prior = vamp_prior(data, num_components, latent_dim, learn_weights, from_data)
-    return protocol.experiment(two_levels(data, prior, networks, protocol.hidden, init), learning_rate)
+    model = two_levels(data, prior, networks, protocol.hidden, init, likelihood=likelihood, limits=log_variance_limits)
+    return protocol.experiment(model, learning_rate)
 
 
 def hlars(
@@ -93,13 +114,16 @@ def hiwae(
     latent_dim: int = 40,
     learning_rate: float = 5e-4,
     init: str = "he",
+    likelihood: str = AUTO,
+    log_variance_limits: Limits = AUTO,
 ):
     """Two-level VAE with a standard normal prior on the upper level, trained with the importance-weighted bound: IWAE with two layers.
 
     There is no warm-up, as in `iwae`; the networks are those of the table's other rows, wider than those of Burda et al. (2016).
     """
     prior, objective = vm.StandardNormal(latent_dim), vm.ImportanceWeighted(num_samples)
-    return protocol.experiment(two_levels(data, prior, networks, protocol.hidden, init, objective), learning_rate, warm_up=0)
+    model = two_levels(data, prior, networks, protocol.hidden, init, objective, likelihood, log_variance_limits)
+    return protocol.experiment(model, learning_rate, warm_up=0)
 
 
 family(

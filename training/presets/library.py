@@ -5,5 +5,5 @@ from export.shell.later import Later
 keras, tf, vm = Later("keras"), Later("tensorflow"), Later("keras_vaemix")
 part, supports = Later("keras_vaemix.core.part"), Later("keras_vaemix.core.supports")
 embeddings = Later("keras_vaemix.integrations.embeddings")
-augment, toys = Later("training.data.augment"), Later("training.data.toys")
+augment, toys, values = Later("training.data.augment"), Later("training.data.toys"), Later("training.data.values")
 cluster, strategy = Later("training.distributed.cluster"), Later("training.distributed.strategy")

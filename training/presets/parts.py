@@ -1,12 +1,12 @@
 """What presets share: networks around a prior, training protocols, and starts."""
 
-import difflib
 import functools
 from collections.abc import Callable
 from typing import NamedTuple
 
-from training.presets.library import cluster, keras, strategy, tf, vm
-from training.presets.registry import Experiment
+from training.presets.library import cluster, keras, part, strategy, tf, vm
+from training.presets.likelihoods import AUTO, chosen, params_shape
+from training.presets.registry import Experiment, choose
 
 START_SEED = 1_000_003  # added to the seed, so that pretraining sees different noise from the epochs after it
 
@@ -36,7 +36,7 @@ def pixel_networks(example_shape, num_outputs, latent_dim, output_shape, start):
 
 
 def vae_of(data, networks, prior, objective=None, likelihood=None, posterior=None, model=None):
-    """Returns a VAE built from the parts, by default with a Bernoulli likelihood and a normal posterior.
+    """Returns a VAE built from the parts, by default with the likelihood of the data's support and a normal posterior.
 
     Args:
         data: The `Data` that it is for.
@@ -45,17 +45,26 @@ def vae_of(data, networks, prior, objective=None, likelihood=None, posterior=Non
         prior, objective, likelihood, posterior: Parts.
         model: The class, `PixelVAE` for a decoder that sees the previous pixels; None is `VAE`.
     """
-    posterior, likelihood = posterior or vm.DiagonalNormal(), likelihood or vm.Bernoulli()
-    *size, num_channels = data.shape
-    output_shape = (*size, likelihood.params_size(num_channels))
-    encoder, decoder = networks(data.shape, posterior.params_size(prior.latent_dim), prior.latent_dim, output_shape)
+    posterior, likelihood = posterior or vm.DiagonalNormal(), likelihood or chosen(data).make()
+    shape = params_shape(data, likelihood)
+    encoder, decoder = networks(data.shape, posterior.params_size(prior.latent_dim), prior.latent_dim, shape)
     return (model or vm.VAE)(encoder, decoder, prior, likelihood, posterior, objective)
 
 
-def gated_vae(data, prior, hidden, init, objective=None, likelihood=None, posterior=None):
-    """Returns a VAE of gated MLPs with `hidden` units, whose weights are initialised as `--init` says."""
+def gated_vae(data, prior, hidden, init, objective=None, likelihood=AUTO, posterior=None, limits=AUTO):
+    """Returns a VAE of gated MLPs with `hidden` units, by the flags `--init`, `--likelihood` and `--log-variance-limits`.
+
+    A `posterior` that is given, instead of a normal, has its own limits.
+    """
+    choice = chosen(data, likelihood)
     networks = functools.partial(mlp_networks, hidden=hidden, start=start_of(init))
-    return vae_of(data, networks, prior, objective, likelihood, posterior)
+    posterior = posterior or vm.DiagonalNormal(choice.limits(limits))
+    return vae_of(data, networks, prior, objective, choice.make(), posterior)
+
+
+def check_images(data, remedy):
+    """Raises `ValueError` unless the examples are images [H, W, C]; the remedy is what takes others."""
+    part.require(len(data.shape) == 3, f"{remedy} for data that are not images", shape=data.shape)
 
 
 class Protocol(NamedTuple):
@@ -80,14 +89,6 @@ GMMP_PROTOCOL = Protocol((300, 300), {"epochs": 5000, "warm_up": 200, "patience"
 DIGITS = Protocol((128, 128), {"epochs": 400, "batch_size": 57, "warm_up": 50, "patience": 100})  # for 1,197 digits: a minute, not an hour
 SMALL = {"protocol": DIGITS, "latent_dim": 16, "learning_rate": 1e-3, "init": "he"}
 STARTS = {"he": "he_normal", "glorot": "glorot_uniform"}  # initializers of kernels, by their names in `--init`
-
-
-def choose(flag, choices, received):
-    """Returns the choice that a flag of the command line names; raises `ValueError` for an unknown one."""
-    if received not in choices:
-        close = difflib.get_close_matches(received, choices, 1) or sorted(choices)
-        raise ValueError(f"Expected --{flag}: did you mean {' or '.join(close)}? One of {', '.join(choices)}. Received: {received!r}")
-    return choices[received]
 
 
 def start_of(init):

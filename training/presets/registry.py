@@ -1,5 +1,6 @@
 """Presets: one function per experiment. Its typed keywords are its flags."""
 
+import difflib
 import functools
 import inspect
 from collections.abc import Callable
@@ -60,6 +61,14 @@ class Preset(NamedTuple):
         """Returns the keywords of the preset's function, as parameters with the preset's defaults."""
         own = inspect.signature(getattr(self.build, "func", self.build)).parameters
         return [p for p in inspect.signature(self.build).parameters.values() if own[p.name].kind is p.KEYWORD_ONLY]
+
+
+def choose(flag, choices, received):
+    """Returns the choice that a flag of the command line names; raises `ValueError` for an unknown one."""
+    if received not in choices:
+        close = difflib.get_close_matches(received, choices, 1) or sorted(choices)
+        raise ValueError(f"Expected --{flag}: did you mean {' or '.join(close)}? One of {', '.join(choices)}. Received: {received!r}")
+    return choices[received]
 
 
 def preset(dataset, paper):

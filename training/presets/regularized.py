@@ -1,11 +1,11 @@
 """The family of regularised autoencoders: networks, cost, discrepancy and prior of each paper, for synthetic data, digits and photos."""
 
-from training.presets.coders import SYNTHETIC, critic_of, image_critic, pair
+from training.presets.coders import SYNTHETIC, cost_of, critic_of, image_critic, pair
 from training.presets.library import keras, part, vm
 from training.presets.parts import choose, compilation
 from training.presets.registry import Experiment, family
 
-COSTS = {"squared_error": lambda: vm.costs.SquaredError(), "cross_entropy": lambda: vm.costs.CrossEntropy()}
+COSTS = {"squared_error": lambda data: cost_of(data, vm.costs.SquaredError), "cross_entropy": lambda data: vm.costs.CrossEntropy()}
 KERNELS = {"imq": lambda: vm.discrepancies.InverseMultiquadratic(), "rbf": lambda: vm.discrepancies.RadialBasis()}
 
 
@@ -27,7 +27,7 @@ def autoencoder(
     model = vm.Autoencoder(
         *pair(data, networks, latent_dim, hidden),
         vm.FittedMixture(latent_dim, num_components),
-        choose("cost", COSTS, cost)(),
+        choose("cost", COSTS, cost)(data),
         penalties=[penalty(weight) for penalty, weight in weights.items() if weight != 0],
     )
     optimizer = keras.optimizers.Adam(learning_rate)
@@ -48,7 +48,7 @@ def wae_mmd(
     """WAE-MMD: codes are matched to the prior by their maximum mean discrepancy."""
     discrepancy = vm.discrepancies.MMD(choose("kernel", KERNELS, kernel)(), regularization)
     coders = pair(data, networks, latent_dim, hidden)
-    model = vm.Autoencoder(*coders, vm.StandardNormal(latent_dim), vm.costs.SquaredError(cost_weight), discrepancy)
+    model = vm.Autoencoder(*coders, vm.StandardNormal(latent_dim), cost_of(data, vm.costs.SquaredError, cost_weight), discrepancy)
     optimizer = keras.optimizers.Adam(learning_rate, beta_1=0.5)
     return Experiment(model, optimizer, epochs=100, batch_size=100, warm_up=0, patience=100, jit_compile=compilation(networks))
 
@@ -70,7 +70,7 @@ def wae_gan(
         *pair(data, networks, latent_dim, hidden),
         critic_of(latent_dim, critic_units),
         vm.StandardNormal(latent_dim),
-        vm.costs.SquaredError(cost_weight),
+        cost_of(data, vm.costs.SquaredError, cost_weight),
         weight=regularization,
     )
     return last_weights(model, keras.optimizers.Adam(learning_rate, beta_1=0.5), networks, epochs=100, batch_size=100)
@@ -101,7 +101,7 @@ def mask_aae(
         *pair(data, networks, latent_dim, hidden),
         critic_of(latent_dim, critic_units),
         vm.StandardNormal(latent_dim),
-        vm.costs.CrossEntropy(1 / num_values),
+        cost_of(data, vm.costs.CrossEntropy, 1 / num_values),
         growth_steps=growth_steps or None,
         decay_steps=decay_steps or None,
         fidelity=fidelity,
@@ -135,7 +135,7 @@ def flex_ae(
         critic_of(latent_dim, critic_units),
         vm.networks.mlp((latent_dim,), latent_dim, (critic_units,) * 4, "relu"),
         vm.StandardNormal(latent_dim),
-        vm.costs.SquaredError(),
+        cost_of(data, vm.costs.SquaredError),
         image_critic=image_critic(data, networks, hidden) if smooth else None,
         critic_steps=critic_steps,
     )
