@@ -42,6 +42,7 @@ class GAMIXVAE(OneLevelModel):
             sees only reconstructions (Section 3.2), and so does not constrain latents between those of examples.
         memory: Weight m of earlier batches in the moments, in [0, 1), for small batches; gradients are those of the current batch alone.
         seed: Every draw is a function of this integer and of a counter kept as a weight.
+        posterior: A `DiagonalNormal`, the default, whose limits apply to the log-variances.
 
     Raises:
         ValueError: A network does not fit, a weight is negative, or the memory is not in [0, 1).
@@ -66,9 +67,11 @@ class GAMIXVAE(OneLevelModel):
         memory=0.0,
         discriminate_samples=True,
         seed=0,
+        posterior=None,
         **kwargs,
     ):
-        super().__init__(encoder, decoder, prior, likelihood, DiagonalNormal(), seed=seed, **kwargs)
+        super().__init__(encoder, decoder, prior, likelihood, posterior, seed=seed, **kwargs)
+        require_kind("posterior", self.posterior, DiagonalNormal)
         self.discriminator, self.moments = discriminator, TotalMoments() if moments is None else moments
         self.adversarial_loss = LeastSquares() if adversarial_loss is None else adversarial_loss
         self.moment_weight, self.variance_weight, self.adversarial_weight = moment_weight, variance_weight, adversarial_weight

@@ -126,13 +126,13 @@ def parse(argv):
     preset = PRESETS[name]
     own = parser.add_argument_group(f"flags of {preset.name}")
     for flag in preset.flags():
-        shown = {"default": flag.default, "help": f"(default: {flag.default})"}
+        shown = {"default": argparse.SUPPRESS, "help": f"(default: {flag.default})"}
         own.add_argument("--" + flag.name.replace("_", "-"), dest="own_" + flag.name, **shown, **kind_of(flag))
     args = parser.parse_args(argv)
     if args.preset != name:
         raise ValueError(f"Expected the preset before its flags. Received: {args.preset!r} after them")
     args.image_size = args.image_size or preset.image_size
-    return Asked(preset, args, {flag.name: getattr(args, "own_" + flag.name) for flag in preset.flags()}, argv)
+    return Asked(preset, args, {flag.name: getattr(args, "own_" + flag.name, flag.default) for flag in preset.flags()}, argv)
 
 
 def kind_of(flag):
