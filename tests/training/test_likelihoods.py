@@ -1,5 +1,7 @@
 """The likelihood of every preset family follows the support of the data, and its flag overrides it."""
 
+import inspect
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -14,9 +16,18 @@ from training.papers.registry import TABLES
 from training.presets import PRESETS
 from training.presets.arguments import as_run
 from training.presets.likelihoods import CLIPPED, LIKELIHOODS, OPEN, chosen
+from training.presets.parts import Protocol
 
 SIZES = {"latent_dim": 2, "num_components": 2, "hidden": 16, "num_pseudo_inputs": 2, "noise_dim": 2, "num_samples": 2, "width": 2}
-SIZES |= {"critic_units": 4, "second_units": 4, "discriminator_filters": 2, "num_couplings": 1, "num_flows": 1, "context_size": 2}
+SIZES |= {
+    "protocol": Protocol((8, 8), {}),
+    "critic_units": 4,
+    "second_units": 4,
+    "discriminator_filters": 2,
+    "num_couplings": 1,
+    "num_flows": 1,
+    "context_size": 2,
+}
 
 
 def data_in(support, shape, draw, **kwargs):
@@ -43,7 +54,7 @@ BY_SUPPORT = {"levels": vm.DiscretizedLogistic, "unit": vm.ContinuousBernoulli, 
 OWN = {  # of the families that have their own
     "beta_vae": {**BY_SUPPORT, "levels": vm.Normal, "unit": vm.Normal},
     "gamix": {**BY_SUPPORT, "levels": vm.Laplace, "unit": vm.Laplace},
-    "two_stage": dict.fromkeys(DATA, vm.LearnedScaleNormal),
+    **dict.fromkeys(("two_stage", "vmm"), dict.fromkeys(DATA, vm.LearnedScaleNormal)),
 }
 SQUARED = {"levels": vm.costs.SquaredError, "unit": vm.costs.SquaredError, "real": vm.costs.RealSquaredError}
 COSTS = {
@@ -57,9 +68,9 @@ CASES = [(family, values) for family in FAMILIES for values in DATA if (family, 
 
 def built(preset, data, **given):
     """The small model of a preset."""
-    names = {flag.name for flag in preset.flags()}
-    needs_mlp = "networks" in names and not data.is_images()
-    small = {name: size for name, size in SIZES.items() if name in names} | ({"networks": "mlp"} if needs_mlp else {})
+    names = set(inspect.signature(preset.build).parameters)
+    small = {name: size for name, size in SIZES.items() if name in names}
+    small |= {"networks": "mlp"} if "networks" in names and not data.is_images() else {}
     return preset.build(data, **small | given).model
 
 
@@ -78,29 +89,31 @@ def losses_of(model, data):
 @pytest.mark.parametrize(("family", "values"), CASES)
 def test_every_family_takes_every_support(family, values):
     preset, data = FAMILIES[family], DATA[values]
-    names = {flag.name for flag in preset.flags()}
-    model = built(preset, data)
-    assert {"likelihood", "log_variance_limits"} & names == (set() if family in COSTS else {"likelihood", "log_variance_limits"})
     if family in COSTS:
+        model = built(preset, data)
         assert type(model.cost) is COSTS[family][values]
     else:
-        expected = OWN.get(family, BY_SUPPORT)[values]
+        given = {"log_variance_limits": [-9.0, 1.0]} if values == "levels" else {}
+        model, expected = built(preset, data, **given), OWN.get(family, BY_SUPPORT)[values]
         assert type(model.likelihood) is expected
-        assert limits_of(model) == {OPEN if expected is vm.LearnedScaleNormal else CLIPPED}
+        assert limits_of(model) == {(-9.0, 1.0) if given else OPEN if expected is vm.LearnedScaleNormal else CLIPPED}
+        with pytest.raises(ValueError, match=r"Expected --likelihood for values in .* Received: 'bernoulli'"):
+            built(preset, data, likelihood="bernoulli")
     assert np.all(np.isfinite(losses_of(model, data)))
 
 
-@pytest.mark.parametrize(
-    ("family", "flags"),
-    [(family, {}) for family in FAMILIES if family not in COSTS] + [("hvae", {"networks": "pixel"}), ("gmmp", {"decoder": "pixel"})],
-)
-def test_flags_override_the_likelihood_and_the_limits(family, flags):
-    model = built(FAMILIES[family], LEVELS, **flags, likelihood="discretized_logistic", log_variance_limits=[-9.0, 1.0])
-    assert type(model.likelihood) is vm.DiscretizedLogistic
-    assert limits_of(model) == {(-9.0, 1.0)}
-    if flags:  # a PixelCNN, whose outputs follow the likelihood too
-        assert model.decoder.num_params == 6
-        assert np.all(np.isfinite(losses_of(model, LEVELS)))
+@pytest.mark.parametrize(("family", "flags"), [("hvae", {"networks": "pixel"}), ("gmmp", {"decoder": "pixel"})])
+def test_outputs_of_a_pixel_cnn_follow_the_likelihood(family, flags):
+    model = built(FAMILIES[family], LEVELS, **flags)
+    assert model.decoder.num_params == 6
+    assert np.all(np.isfinite(losses_of(model, LEVELS)))
+
+
+def test_a_family_s_own_likelihood_can_be_overridden():
+    for family in OWN:
+        model = built(FAMILIES[family], UNIT, likelihood="continuous_bernoulli")
+        assert type(model.likelihood) is vm.ContinuousBernoulli
+        assert CLIPPED in limits_of(model)
 
 
 def test_what_is_binary_or_binarised_is_bernoulli(digits):
@@ -122,7 +135,7 @@ def test_means_of_real_values_are_not_bounded(family, data):
         assert 0 <= x.min() <= x.max() <= 1
 
 
-@pytest.mark.parametrize("family", ["vamp", "hvamp", "gmmp", "beta_vae"])
+@pytest.mark.parametrize("family", ["vamp", "hvamp", "gmmp", "beta_vae", "vmm"])
 def test_pseudo_inputs_have_the_range_of_real_values(family):
     prior = built(FAMILIES[family], TABLE, **({"prior": "vamp"} if family == "beta_vae" else {})).prior
     assert prior.value_range == (TABLE.train.x.min(), TABLE.train.x.max())
