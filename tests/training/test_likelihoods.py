@@ -53,12 +53,14 @@ DATA = {"levels": LEVELS, "unit": UNIT, "real": TABLE}
 BY_SUPPORT = {"levels": vm.DiscretizedLogistic, "unit": vm.ContinuousBernoulli, "real": vm.LearnedScaleNormal}
 OWN = {  # of the families that have their own
     "beta_vae": {**BY_SUPPORT, "levels": vm.Normal, "unit": vm.Normal},
+    "iop": {**BY_SUPPORT, "levels": vm.Normal, "unit": vm.Normal},
+    **{family: {**BY_SUPPORT, "levels": vm.ContinuousBernoulli} for family in ("info_vae", "factor_vae")},
     "gamix": {**BY_SUPPORT, "levels": vm.Laplace, "unit": vm.Laplace},
     **dict.fromkeys(("two_stage", "vmm"), dict.fromkeys(DATA, vm.LearnedScaleNormal)),
 }
 SQUARED = {"levels": vm.costs.SquaredError, "unit": vm.costs.SquaredError, "real": vm.costs.RealSquaredError}
 COSTS = {
-    **dict.fromkeys(("autoencoder", "wae_mmd", "wae_gan", "flex_ae"), SQUARED),
+    **dict.fromkeys(("autoencoder", "inj_flow", "wae_mmd", "wae_gan", "flex_ae"), SQUARED),
     "mask_aae": {**SQUARED, "levels": vm.costs.CrossEntropy, "unit": vm.costs.CrossEntropy},
 }
 # A preset for each function that makes models for any data, by the function's name; toys have the data that they are made for.

@@ -99,10 +99,13 @@ def hlars(
     latent_dim: int = 40,
     learning_rate: float = 5e-4,
     init: str = "glorot",
+    likelihood: str = AUTO,
+    log_variance_limits: Limits = AUTO,
 ):
     """Two-level VAE of convolutions with a resampled prior, LARS, on the upper level."""
     prior = vm.ResampledPrior(latent_dim, num_tries)
-    return protocol.experiment(two_levels(data, prior, networks, protocol.hidden, init), learning_rate)
+    model = two_levels(data, prior, networks, protocol.hidden, init, likelihood=likelihood, limits=log_variance_limits)
+    return protocol.experiment(model, learning_rate)
 
 
 def hiwae(

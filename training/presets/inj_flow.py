@@ -1,6 +1,6 @@
 """InjFlow: a deterministic autoencoder whose decoder is an injective flow, with a normal prior or a mixture fitted to its codes."""
 
-from training.presets.coders import SYNTHETIC, pair
+from training.presets.coders import SYNTHETIC, cost_of, pair
 from training.presets.library import keras, vm
 from training.presets.parts import compilation
 from training.presets.registry import Experiment, family
@@ -24,7 +24,7 @@ def inj_flow(
     model = vm.Autoencoder(
         *pair(data, networks, latent_dim, hidden),
         vm.FittedMixture(latent_dim, num_components) if num_components else vm.StandardNormal(latent_dim),
-        vm.costs.SquaredError(),
+        cost_of(data, vm.costs.SquaredError),
         penalties=[vm.penalties.CodeNorm(beta), vm.penalties.LogVolume(beta, num_directions)],
     )
     optimizer = keras.optimizers.Adam(learning_rate)
