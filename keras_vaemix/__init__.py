@@ -49,13 +49,22 @@ from keras_vaemix.models import (
     TwoStageVAE,
 )
 from keras_vaemix.objectives import ELBO, DoublyReparameterized, Draws, ImportanceWeighted, InfoObjective
-from keras_vaemix.posteriors import DiagonalNormal, NormalMixturePosterior, Posterior, SampledMixturePosterior
-from keras_vaemix.posteriors.inverse_autoregressive import InverseAutoregressive
+from keras_vaemix.posteriors import (
+    AdditiveCoupling,
+    DiagonalNormal,
+    HouseholderFlow,
+    InverseAutoregressive,
+    NormalMixturePosterior,
+    PlanarFlow,
+    Posterior,
+    SampledMixturePosterior,
+)
 from keras_vaemix.priors import (
     DirichletWeights,
     FittedMixture,
     ImplicitPrior,
     LearnedNormal,
+    MaskedAutoregressive,
     MixturePrior,
     NormalMixture,
     Prior,
@@ -75,6 +84,7 @@ __all__ = [
     "GMVAE",
     "VAE",
     "VAEIOP",
+    "AdditiveCoupling",
     "AdversarialAutoencoder",
     "Autoencoder",
     "Batch",
@@ -95,6 +105,7 @@ __all__ = [
     "Heads",
     "HeldCategories",
     "HierarchicalVAE",
+    "HouseholderFlow",
     "ImplicitPrior",
     "ImportanceWeighted",
     "InfoObjective",
@@ -103,6 +114,7 @@ __all__ = [
     "LearnedNormal",
     "LearnedScaleNormal",
     "MaskAAE",
+    "MaskedAutoregressive",
     "MixturePrior",
     "Normal",
     "NormalMixture",
@@ -110,6 +122,7 @@ __all__ = [
     "OptimalScaleNormal",
     "PixelHierarchicalVAE",
     "PixelVAE",
+    "PlanarFlow",
     "Posterior",
     "Prior",
     "PseudoBernoulli",

@@ -31,6 +31,7 @@ PRIORS = {
     "NormalMixture": lambda: vm.NormalMixture(LATENT_DIM, 4, learn_weights=True),
     "VampPrior": lambda: vm.VampPrior(LATENT_DIM, 5, SHAPE, learn_weights=True),
     "VampPriorMixture": lambda: vm.VampPriorMixture(LATENT_DIM, 5, SHAPE),
+    "MaskedAutoregressive": lambda: vm.MaskedAutoregressive(vm.NormalMixture(LATENT_DIM, 4, learn_weights=True), 2, (8,)),
     "RealNVP": lambda: vm.RealNVP(vm.NormalMixture(LATENT_DIM, 4, learn_weights=True), 2, (8,)),
     "ImplicitPrior": lambda: vm.ImplicitPrior(LATENT_DIM, (8,), num_candidates=5, num_samples=64),
     "ResampledPrior": lambda: vm.ResampledPrior(LATENT_DIM, 5, (8,), num_samples=64),
@@ -48,6 +49,9 @@ LIKELIHOODS = {
 POSTERIORS = {
     "DiagonalNormal": vm.DiagonalNormal,
     "NormalMixturePosterior": lambda: vm.NormalMixturePosterior(3, learn_weights=True),
+    "AdditiveCoupling": lambda: vm.AdditiveCoupling(LATENT_DIM, 2, (8,), context_size=4),
+    "HouseholderFlow": lambda: vm.HouseholderFlow(LATENT_DIM, 2),
+    "PlanarFlow": lambda: vm.PlanarFlow(LATENT_DIM, 2),
     "InverseAutoregressive": lambda: vm.InverseAutoregressive(LATENT_DIM, hidden=(8,), context_size=4),
     "SampledMixturePosterior": lambda: vm.SampledMixturePosterior(3, fixed_weights=(0.2, 0.3, 0.5)),
 }

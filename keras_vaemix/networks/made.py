@@ -20,7 +20,7 @@ class MaskedDense(keras.layers.Dense):
 
     def __init__(self, units, mask, **kwargs):
         super().__init__(units, **kwargs)
-        self.mask = np.asarray(mask, "float32").tolist()
+        self.mask = np.asarray(mask, "float32")
 
     def call(self, inputs):
         kernel = self.kernel * keras.ops.cast(keras.ops.convert_to_tensor(self.mask), self.kernel.dtype)
@@ -28,7 +28,7 @@ class MaskedDense(keras.layers.Dense):
         return outputs if self.activation is None else self.activation(outputs)
 
     def get_config(self):
-        return {**super().get_config(), "mask": self.mask}
+        return {**super().get_config(), "mask": self.mask.tolist()}
 
 
 def made(size, num_outputs=2, hidden=(64, 64), context_size=0, activation="elu", name=None):

@@ -26,3 +26,10 @@ def mlp(input_shape, output_shape, hidden=(64, 64), activation="tanh", skip=Fals
         h = keras.layers.Dense(units, activation)(h)
     h = keras.layers.Dense(math.prod(output_shape))(keras.layers.Concatenate()([flat, h]) if skip else h)
     return keras.Model(inputs, keras.layers.Reshape(output_shape)(h) if len(output_shape) > 1 else h, name=name)
+
+
+def start_near_zero(network):
+    """Multiplies the weights of a network's last layer by 0.01, and returns the network: a flow's step then starts near the identity."""
+    last = [layer for layer in network.layers if layer.weights][-1]
+    last.set_weights([0.01 * weight for weight in last.get_weights()])
+    return network

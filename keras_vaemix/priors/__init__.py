@@ -7,6 +7,7 @@ from keras_vaemix.priors.dirichlet_weights import DirichletWeights
 from keras_vaemix.priors.fitted_mixture import FittedMixture
 from keras_vaemix.priors.implicit import ImplicitPrior
 from keras_vaemix.priors.learned_normal import LearnedNormal
+from keras_vaemix.priors.masked_autoregressive import MaskedAutoregressive
 from keras_vaemix.priors.mixture import MixturePrior
 from keras_vaemix.priors.normal_mixture import NormalMixture
 from keras_vaemix.priors.pseudo_inputs import PseudoInputPrior
@@ -22,6 +23,7 @@ __all__ = [
     "ImplicitPrior",
     "LearnedNormal",
     "LocationScaleMixture",
+    "MaskedAutoregressive",
     "MixturePrior",
     "Noise",
     "NormalMixture",

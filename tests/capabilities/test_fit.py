@@ -29,6 +29,10 @@ SLOW = {
     *(f"likelihood-{name}" for name in catalogue.LIKELIHOODS if name != "OptimalScaleNormal"),
     *(f"kl-{name}" for name in catalogue.DIVERGENCES if name != "Variational"),
     *(
+        "posterior-AdditiveCoupling",
+        "posterior-HouseholderFlow",
+        "posterior-PlanarFlow",
+        "prior-MaskedAutoregressive",
         "prior-LearnedNormal",
         "prior-FittedMixture",
         "prior-VampPriorMixture",

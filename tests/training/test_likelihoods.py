@@ -26,6 +26,8 @@ SIZES |= {
     "discriminator_filters": 2,
     "num_couplings": 1,
     "num_flows": 1,
+    "flow_units": 4,
+    "coupling_units": 4,
     "context_size": 2,
 }
 
@@ -53,7 +55,7 @@ DATA = {"levels": LEVELS, "unit": UNIT, "real": TABLE}
 BY_SUPPORT = {"levels": vm.DiscretizedLogistic, "unit": vm.ContinuousBernoulli, "real": vm.LearnedScaleNormal}
 OWN = {  # of the families that have their own
     "beta_vae": {**BY_SUPPORT, "levels": vm.Normal, "unit": vm.Normal},
-    "iop": {**BY_SUPPORT, "levels": vm.Normal, "unit": vm.Normal},
+    **{family: {**BY_SUPPORT, "levels": vm.Normal, "unit": vm.Normal} for family in ("flow_vae", "iop")},
     **{family: {**BY_SUPPORT, "levels": vm.ContinuousBernoulli} for family in ("info_vae", "factor_vae")},
     "gamix": {**BY_SUPPORT, "levels": vm.Laplace, "unit": vm.Laplace},
     **dict.fromkeys(("two_stage", "vmm"), dict.fromkeys(DATA, vm.LearnedScaleNormal)),

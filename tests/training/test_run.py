@@ -384,6 +384,7 @@ def test_a_run_older_than_the_start_of_its_weights_started_by_he():
         ("gmmp_omniglot", (5000, 100, 200, 100)),
         ("gmmp_frey_faces", (5000, 100, 200, 100)),
         ("iwae_mnist", (5000, 100, 0, 100)),
+        *((name, (2000, 100, 100, 50)) for name in ("planar_mnist", "householder_mnist", "nice_mnist", "maf_prior_mnist")),
         ("gmmp_digits", (400, 57, 50, 100)),
     ],
 )

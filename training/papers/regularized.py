@@ -33,6 +33,7 @@ RAE_ROWS = (
     rae_row("beta_vae", "beta_vae_mnist", {"beta": 0.1, **FIXED, **QUICK}, 7.91, 24.31),
     rae_row("vamp", "beta_vae_mnist", {"beta": 1.0, "prior": "vamp", "num_components": 100, **FIXED, **QUICK}, 11.01, 49.75),
     rae_row("iop", "iop_mnist", {"ratio_units": 256, **QUICK}, 8.01, 32.61),
+    rae_row("vae_flow", "flow_vae_mnist", QUICK, 8.62, 20.17),
     rae_row("wae_mmd", "wae_mmd_mnist", {"latent_dim": 16, **NARROW}, None, 115.0),
     rae_row("wae_gan", "wae_gan_mnist", {"critic_units": 256, "latent_dim": 16, "regularization": 1.0, **NARROW}, 8.06, 13.30),
     rae_row("ae_gmm", "ae_gmm_mnist", SIXTEEN, 8.69, 12.14),
