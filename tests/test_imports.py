@@ -13,7 +13,6 @@ ROOT = Path(__file__).parents[1]
 ROOMS = {
     "keras_vaemix.core": "",
     "keras_vaemix.version": "",
-    "keras_vaemix.integrations": "keras_vaemix.core",
     "keras_vaemix.likelihoods": "keras_vaemix.core",
     "keras_vaemix.mixtures": "keras_vaemix.core",
     "keras_vaemix.networks": "keras_vaemix.core",
@@ -42,6 +41,10 @@ ROOMS = {
     "keras_vaemix.visualization": "keras_vaemix.core keras_vaemix.priors keras_vaemix.models keras_vaemix.evaluation",
     "keras_vaemix.verify": ("keras_vaemix.core keras_vaemix.divergences keras_vaemix.objectives keras_vaemix.evaluation"),
     "keras_vaemix.callbacks": "keras_vaemix.core keras_vaemix.models.base keras_vaemix.evaluation keras_vaemix.visualization",
+    "keras_vaemix.integrations": (
+        "keras_vaemix.core keras_vaemix.networks keras_vaemix.likelihoods keras_vaemix.posteriors keras_vaemix.priors keras_vaemix.models "
+        "keras_vaemix.pretraining keras_vaemix.callbacks"
+    ),
     "keras_vaemix": (
         "keras_vaemix.core keras_vaemix.version keras_vaemix.likelihoods "
         "keras_vaemix.networks keras_vaemix.divergences keras_vaemix.objectives keras_vaemix.posteriors "
