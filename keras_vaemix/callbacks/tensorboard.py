@@ -9,18 +9,19 @@ from keras_vaemix.evaluation import category_table, cluster_report, has_kl_ladde
 from keras_vaemix.evaluation.clustering import check_indices, check_labels
 from keras_vaemix.visualization import plots
 from keras_vaemix.visualization.by_kind import latent_pictures, prior_pictures, sampled_with
+from keras_vaemix.visualization.scalar_layout import scalar_layout, write_scalar_layout
 
 
 class TensorBoard(keras.callbacks.TensorBoard):
     """Keras's TensorBoard, with pictures and the components of the prior.
 
-    Every part of the loss is plotted for training and validation on the same axes. Pictures show reconstructions, samples from the
-    model's actual prior (a row for each component) and pseudo-inputs; the use of the components is a histogram, with its perplexity and
-    the number of dead ones. With labels, there is a picture of components against labels, and the accuracy of the components after
-    matching them one to one with the labels of these same examples. All are drawn with fixed seeds and do not affect training. If
-    posterior or prior are mixtures, every bound on the divergence is shown as its gap to the Monte Carlo estimate (`kl_gap/*`). For a
-    deterministic autoencoder there is a picture of the covariance of its codes, and a histogram of the mask, if it has one; for a
-    GAMIX-VAE, pictures of the effects of its latents, of variants and of transitions.
+    Every part of the loss is plotted for training and validation on the same axes, also arranged in the tab of custom scalars. Pictures
+    show reconstructions, samples from the model's actual prior (a row for each component) and pseudo-inputs; the use of the components is
+    a histogram, with its perplexity and the number of dead ones. With labels, there is a picture of components against labels, and the
+    accuracy of the components after matching them one to one with the labels of these same examples. All are drawn with fixed seeds and do
+    not affect training. If posterior or prior are mixtures, every bound on the divergence is shown as its gap to the Monte Carlo estimate
+    (`kl_gap/*`). For a deterministic autoencoder there is a picture of the covariance of its codes, and a histogram of the mask, if it has
+    one; for a GAMIX-VAE, pictures of the effects of its latents, of variants and of transitions.
 
     Args:
         log_dir: Folder for the logs.
@@ -43,6 +44,11 @@ class TensorBoard(keras.callbacks.TensorBoard):
     def _collect_learning_rate(self, logs):
         rate = keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)
         return {**super()._collect_learning_rate(logs), "learning_rate": float(rate)}
+
+    def on_train_begin(self, logs=None):
+        super().on_train_begin(logs)
+        with self._train_writer.as_default():
+            write_scalar_layout(scalar_layout(self.model, self.labels is not None))
 
     def on_epoch_end(self, epoch, logs=None):
         super().on_epoch_end(epoch, logs)

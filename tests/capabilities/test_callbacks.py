@@ -1,10 +1,14 @@
 """Callbacks: warm-up, early stopping that waits for it, no training on NaN, and what TensorBoard is shown."""
 
+import re
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.plugins.custom_scalar import layout_pb2
+from tensorboard.plugins.custom_scalar.metadata import CONFIG_SUMMARY_TAG
 
 from keras_vaemix import callbacks
 from tests import catalogue
@@ -80,6 +84,15 @@ def test_stop_on_nan(logs):
         callbacks.StopOnNaN().on_epoch_end(3, {"loss": 1.0, "val_loss": float("nan")})
 
 
+def lines_of_charts(log_dir, tags):
+    """Returns for each chart of the layout in a folder which of the tags it shows."""
+    events = EventAccumulator(str(log_dir), size_guidance={"tensors": 0}).Reload()
+    (written,) = events.Tensors(CONFIG_SUMMARY_TAG)
+    layout = layout_pb2.Layout.FromString(tf.make_ndarray(written.tensor_proto).item())
+    assert {"Objective and its parts", "Schedules"} <= {category.title for category in layout.category}
+    return [[re.match(chart.multiline.tag[0], tag) for tag in tags] for category in layout.category for chart in category.chart]
+
+
 @pytest.mark.parametrize("prior", ["StandardNormal", "VampPrior"])
 def test_tensorboard_shows_parts_pictures_and_components(prior, binary, tmp_path):
     model = catalogue.make(prior)
@@ -108,6 +121,7 @@ def test_tensorboard_shows_parts_pictures_and_components(prior, binary, tmp_path
         "kl_gap/variational": "scalars",
     }
     assert (mixture.items() <= tags["train"].items()) == (prior == "VampPrior")
+    assert all(map(any, lines_of_charts(tmp_path / "train", [*tags["train"], *tags["validation"]])))
 
 
 def test_tensorboard_refuses_labels_of_other_examples(binary, tmp_path):

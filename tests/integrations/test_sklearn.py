@@ -116,7 +116,7 @@ def test_arguments_out_of_range_are_refused(table, arguments, message):
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Even though the `tf.config")
-@parametrize_with_checks([MixtureVAE(3, **TINY, max_iter=2, n_draws=5)])
+@parametrize_with_checks([MixtureVAE(3, **TINY, max_iter=1, n_draws=5)])
 def test_scikit_learn_accepts_it(estimator, check, eagerly):
     """No check is left out. With hidden layers one may fail, `check_clustering`: it asks for rows in every component."""
     check(estimator)

@@ -26,7 +26,7 @@ from training.data.splits import ALL, in_order
 from training.distributed import cluster
 from training.distributed.strategy import make_strategy, steps_per_execution
 from training.features.choice import resolve_features
-from training.jobs import evaluate, pictures
+from training.jobs import dashboards, evaluate, pictures
 from training.jobs.flags import PAPERS_SAMPLES, parse
 from training.runs.checkpointing import Recorder
 from training.runs.rescue import save_on_exit
@@ -224,6 +224,7 @@ def finish(run, data, model, args):
     report = evaluate.evaluate(folder, model, data, args.split, *likelihood_counts(run, data, args), args.features, verbose=1)
     made = {"model": folder / "model.keras", "evaluation": folder / "evaluation.json"}
     made |= pictures.draw(folder, model, data, args.split)
+    made["settings, figures, latents in TensorBoard"] = dashboards.write(run, model, data, args.split, report)
     made["exported decoder and sampler"] = artifact = export_model(model, folder / "export")
     made["samples by ONNX Runtime"] = sampled = folder / ("exported_samples.png" if data.is_images() else "exported_samples.npy")
     x, _ = export.sample.sample(artifact)
