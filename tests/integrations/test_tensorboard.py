@@ -1,5 +1,8 @@
 """What TensorBoard reads of a run that has ended: settings with final figures, and latents with labels and thumbnails."""
 
+import sys
+from unittest.mock import MagicMock, call
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -9,10 +12,12 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.plugins.hparams import metadata
 from tensorboard.plugins.projector import ProjectorConfig
 
+from export.storage.files import write_history, write_json
 from keras_vaemix.evaluation import posterior_means
 from keras_vaemix.visualization.hparams import write_hparams
 from keras_vaemix.visualization.projector import thumbnails, write_projector
 from tests import catalogue
+from tests.test_docs import PAGES, blocks
 
 
 def test_settings_and_figures_come_back(tmp_path):
@@ -60,3 +65,28 @@ def test_thumbnails_of_large_images_are_their_block_means():
     small = thumbnails(x)
     assert small.shape == (2, 43, 21, 3)
     np.testing.assert_allclose(small[1, 42, 20, 2], x[1, 126:129, 60:63, 2].mean(), rtol=1e-5)
+
+
+def test_trackers_are_given_a_whole_run(tmp_path, monkeypatch):
+    """The recipes of the guide, with stand-ins for MLflow and Weights & Biases."""
+    mlflow, wandb, names = MagicMock(), MagicMock(), {}
+    monkeypatch.setitem(sys.modules, "mlflow", mlflow)
+    monkeypatch.setitem(sys.modules, "wandb", wandb)
+    write_json(tmp_path / "config.json", {"preset": "vae_digits", "arguments": {"latent_dim": 4}})
+    write_json(tmp_path / "evaluation.json", {"elbo": -20.5, "split": "test"})
+    write_history(tmp_path / "history.csv", [{"epoch": 0, "loss": 3.0}, {"epoch": 1, "loss": 2.0}])
+    (recipes,) = [block for block in blocks(PAGES["docs/guides/tensorboard.md"]) if "def read_run" in block]
+    exec(recipes, names)
+    names["log_to_mlflow"](tmp_path)
+    (settings,) = mlflow.log_params.call_args.args
+    assert {"preset": "vae_digits", "latent_dim": 4}.items() <= settings.items()
+    assert mlflow.log_metrics.call_args_list == [
+        call({"epoch": 0.0, "loss": 3.0}, step=0),
+        call({"epoch": 1.0, "loss": 2.0}, step=1),
+        call({"final/elbo": -20.5}),
+    ]
+    names["log_to_wandb"](tmp_path)
+    run = wandb.init.return_value.__enter__.return_value
+    assert wandb.init.call_args.kwargs["config"] == settings
+    assert run.log.call_args_list == [call({"epoch": 0.0, "loss": 3.0}, step=0), call({"epoch": 1.0, "loss": 2.0}, step=1)]
+    run.summary.update.assert_called_once_with({"final/elbo": -20.5})
