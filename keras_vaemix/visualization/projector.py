@@ -26,12 +26,12 @@ def write_projector(log_dir, model, x, labels=None):
     log_dir = Path(log_dir)
     log_dir.mkdir(parents=True, exist_ok=True)
     z = posterior_means(model, x)
+    z = np.pad(z, ((0, 0), (0, max(0, 3 - z.shape[1]))))  # the projector draws nothing of points in fewer dimensions
     np.savetxt(log_dir / "latents.tsv", z, "%.6g", "\t")
-    columns = {"example": range(len(x))}
-    if labels is not None:
-        columns["label"] = np.asarray(labels).tolist()
+    columns = {} if labels is None else {"label": np.asarray(labels).tolist()}
     if model.num_components > 1 and model.can_sample():
         columns["component"] = model.cluster(x).tolist()
+    columns["example"] = range(len(x))
     embedding = EmbeddingInfo(tensor_name="latents", tensor_path="latents.tsv", tensor_shape=z.shape, metadata_path="metadata.tsv")
     (log_dir / "metadata.tsv").write_text(table(columns))
     if len(x.shape) == 4 and x.shape[-1] in (1, 3):

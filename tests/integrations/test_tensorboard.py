@@ -47,11 +47,13 @@ def test_the_projector_shows_each_example_at_its_latents(binary, tmp_path, label
     model = catalogue.make("VampPrior" if labels is not None else "StandardNormal")
     write_projector(tmp_path, model, binary, labels)
     (embedding,) = text_format.Parse((tmp_path / "projector_config.pbtxt").read_text(), ProjectorConfig()).embeddings
-    np.testing.assert_allclose(np.loadtxt(tmp_path / embedding.tensor_path), posterior_means(model, binary), rtol=1e-4, atol=1e-6)
+    points, z = np.loadtxt(tmp_path / embedding.tensor_path), posterior_means(model, binary)
+    assert list(points.shape) == list(embedding.tensor_shape) == [30, max(3, z.shape[1])]
+    np.testing.assert_allclose(points[:, : z.shape[1]], z, rtol=1e-4, atol=1e-6)
     rows = [line.split("\t") for line in (tmp_path / embedding.metadata_path).read_text().splitlines()]
     components = [] if labels is None else model.cluster(binary)
-    expected = [[str(i)] for i in range(30)] if labels is None else [["example", "label", "component"]]
-    expected += [list(map(str, row)) for row in zip(range(30), labels, components, strict=True)] if labels is not None else []
+    expected = [[str(i)] for i in range(30)] if labels is None else [["label", "component", "example"]]
+    expected += [list(map(str, row)) for row in zip(labels, components, range(30), strict=True)] if labels is not None else []
     assert rows == expected
     picture, (width, height) = np.asarray(Image.open(tmp_path / embedding.sprite.image_path)), embedding.sprite.single_image_dim
     for i in range(30):
