@@ -5,7 +5,7 @@ import sys
 from export.shell import flags
 from export.shell.command import Command
 from export.shell.later import Later
-from training.jobs.flags import FEATURES, PAPERS_SAMPLES, SPLITS, add_data_dir
+from training.jobs.flags import PAPERS_SAMPLES, SPLITS, add_data_dir, add_features
 
 evaluate = Later("training.jobs.evaluate")
 
@@ -17,7 +17,7 @@ def parse(argv):
     parser.add_argument("--split", default="test", choices=SPLITS)
     parser.add_argument("--num-samples", type=flags.at_least(1), default=PAPERS_SAMPLES, help="importance samples for each example")
     parser.add_argument("--likelihood-examples", type=flags.at_least(1), help="number of examples, from the first, for the log-likelihood")
-    parser.add_argument("--features", default="auto", choices=FEATURES, help="feature network for evaluating images (default: %(default)s)")
+    add_features(parser)
     parser.add_argument("--check", action="store_true", help="check every bound against log p(x) on the first 200 examples, and exit")
     add_data_dir(parser)
     return parser.parse_args(argv)

@@ -47,7 +47,8 @@ def likelihood_report(model, x, num_samples=5000, batch_size=None, seed=0, num_l
     Returns:
         A dict of figures: means over examples in nats, each with the standard error of the mean as `*_se`; names begin with `pseudo_` if
         the likelihood is not a density. `paper_bound` is the GMMpVAE paper's, `reconstruction` minus `paper_bound_kl` (Eq. 23), for its
-        models and others that are trained with a bound on the divergence. `bits_per_dim` is for 8-bit data; `kl_ladder`, over the
+        models and others that are trained with a bound on the divergence. `log_likelihood_histogram` has the `counts` of examples
+        between `edges`. `bits_per_dim` is for 8-bit data; `kl_ladder`, over the
         examples of the log-likelihood, for mixture posteriors or priors. `num_left_out` gives for each mean that leaves out examples,
         because their figure is not finite, how many they are. Where the prior's normaliser is estimated, `log_normalizer` is an estimate
         of its logarithm, with its error, and `log_normalizer_off` the difference of the one in use, by which all bounds are off.
@@ -68,6 +69,7 @@ def likelihood_report(model, x, num_samples=5000, batch_size=None, seed=0, num_l
     report["log_likelihood_sampling_error"] = float(np.sqrt(np.sum(errors**2)) / len(errors)) if len(errors) else math.nan
     report["effective_sample_size"] = float(np.median(sizes)) if len(sizes) else math.nan
     figures |= {"log_likelihood_sampling_error": estimate.standard_error, "effective_sample_size": estimate.effective_sample_size}
+    report[name("log_likelihood_histogram")] = histogram(estimate.log_likelihood)
     if model.likelihood.num_levels:
         report["bits_per_dim"] = -report["log_likelihood"] / (math.prod(x.shape[1:]) * math.log(2))
     if has_kl_ladder(model):
@@ -86,6 +88,12 @@ def likelihood_report(model, x, num_samples=5000, batch_size=None, seed=0, num_l
         "num_examples": len(x),
         "num_likelihood_examples": len(some),
     }
+
+
+def histogram(values, num_bins=40):
+    """Returns the histogram of the finite ones of `values` [N], a dict of `edges` and `counts`."""
+    counts, edges = np.histogram(finite(values), num_bins)
+    return {"edges": [round(float(edge), 3) for edge in edges], "counts": counts.tolist()}
 
 
 def finite(values):

@@ -10,8 +10,9 @@ from keras_vaemix.core import supports
 from keras_vaemix.core.blocks import blocks
 from keras_vaemix.core.part import require
 from keras_vaemix.core.seeds import fold_in
+from keras_vaemix.evaluation import sample_of
 from training.data.binarization import binarize, random_bits
-from training.data.rows import gatherer, scale, scaled
+from training.data.rows import gatherer, scale, scaled, take
 from training.data.service import check_served, serve
 from training.distributed.cluster import ReplicaSlice
 
@@ -35,6 +36,7 @@ class Data(NamedTuple):
         support: The set in which its scaled values lie.
         is_intensity: Whether grey values may be read as probabilities of a one and binarised at random, as in the papers.
         intrinsic_dim: Number of dimensions that the examples are known to have, or a lower bound: that of the manifold they lie on.
+        whole: The data of which these have a part of the training examples; None if they have all.
     """
 
     name: str
@@ -44,6 +46,7 @@ class Data(NamedTuple):
     support: supports.Support
     is_intensity: bool = False
     intrinsic_dim: int = 1
+    whole: Any = None
 
     @property
     def shape(self):
@@ -52,6 +55,15 @@ class Data(NamedTuple):
     def is_images(self):
         """Returns whether the examples can be drawn: [H, W, C] with one or three channels."""
         return len(self.shape) == 3 and self.shape[-1] in (1, 3)
+
+    def limited(self, num_examples):
+        """Returns the data with `num_examples` of the training examples, chosen at random, always the same; None for all of them."""
+        if num_examples is None:
+            return self
+        x, y = self.train
+        require(num_examples <= len(x), f"at most the {len(x)} training examples of {self.name}", train_examples=num_examples)
+        index = sample_of(len(x), num_examples)
+        return self._replace(train=Split(take(x, index), None if y is None else y[index]), whole=self)
 
     def sha256(self):
         """Returns the hash of all arrays of examples, in the order of the splits."""

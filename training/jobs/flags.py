@@ -10,7 +10,7 @@ from training.presets import PRESETS
 from training.presets.likelihoods import Limits
 
 SPLITS = ("validation", "test")  # splits on which a run can be evaluated
-FEATURES = ("auto", "none", "lenet", "inception")  # auto: lenet for autoencoders of images with labels
+FEATURES = ("auto", "none", "lenet", "inception", "values")  # auto, of autoencoders: lenet for images with labels, values for vectors
 PAPERS_SAMPLES = 5000  # importance samples, as in the papers
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 MAIN_JOB = "cp_vae_digits"
@@ -40,6 +40,19 @@ def add_data_dir(parser):
     parser.add_argument("--data-dir", default=given, type=flags.text, help="folder with NAME.npz (default: $VAEMIX_DATA)")
 
 
+def add_features(parser):
+    """Adds the flag for the features in which examples are compared."""
+    says = f"features for evaluating samples: {', '.join(FEATURES)}, or a network in FILE.keras (default: %(default)s)"
+    parser.add_argument("--features", default="auto", type=features, help=says)
+
+
+def features(name):
+    """Returns the name of features, or a file with a network."""
+    if name in FEATURES or name.endswith(".keras"):
+        return name
+    raise argparse.ArgumentTypeError(f"Expected one of {', '.join(FEATURES)}, or FILE.keras. Received: {name!r}")
+
+
 def common_flags():
     """Returns the parser of the flags that every preset has."""
     parser = flags.Parser(prog="python -m training.train", description=DESCRIPTION)
@@ -54,6 +67,9 @@ def add_data_flags(parser):
     """Adds the flags that choose and read the data."""
     parser.add_argument("--dataset", type=flags.text, help="data set instead of the preset's: a name, npz:PATH or folder:PATH")
     add_data_dir(parser)
+    parser.add_argument(
+        "--train-examples", type=flags.at_least(1), metavar="N", help="train on N of the training examples, chosen at random (default: all)"
+    )
     parser.add_argument(
         "--image-size",
         type=flags.at_least(1),
@@ -109,7 +125,7 @@ def add_evaluation_flags(parser):
     parser.add_argument("--likelihood-samples", type=flags.at_least(1), help="importance samples for each log-likelihood")
     parser.add_argument("--likelihood-examples", type=flags.at_least(1), help="number of examples, from the first, for the log-likelihood")
     parser.add_argument("--split", default="test", choices=SPLITS, help="split to evaluate on; use validation while choosing settings")
-    parser.add_argument("--features", default="auto", choices=FEATURES, help="feature network for evaluating images (default: %(default)s)")
+    add_features(parser)
 
 
 def parse(argv):

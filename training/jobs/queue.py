@@ -6,7 +6,6 @@ import math
 from export.storage.files import read_history, runs_root
 from training.papers.registry import TABLES
 from training.papers.result_rows import has_likelihood, is_finished, known_rows
-from training.presets.arguments import as_run
 
 
 def choose(kind, names, received):
@@ -35,7 +34,7 @@ def is_measured(rows, row, seed, args):
     Its log-likelihood must cover at least the requested numbers of test examples and samples.
     """
     asked = row.name, seed, args.dataset or row.own_dataset()
-    is_same = lambda r: (r.get("row"), r["seed"], r["dataset"]) == asked and as_run(r["preset"], r["arguments"]) == row.arguments()  # noqa: E731
+    is_same = lambda r: (r.get("row"), r["seed"], r["dataset"]) == asked and row.is_of(r)  # noqa: E731
     same = [r for r in rows if is_same(r) and has_likelihood(r, args.likelihood_samples, args.likelihood_examples)]
     return any(is_finished(r) or r["epochs"] >= (args.epochs or math.inf) for r in same)
 

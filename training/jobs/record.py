@@ -1,6 +1,7 @@
 """Record a run as a row of a table of measured results; its verdict on the paper's figures is computed."""
 
 import datetime
+import math
 
 from export.storage.contents import EVALUATION
 from export.storage.files import read_config, read_history, read_json
@@ -9,6 +10,8 @@ from training.papers.registry import row_named
 from training.papers.result_rows import UNNAMED, portable
 from training.presets import PRESETS
 from training.runs.run import best_epoch, stopped
+
+POINTS = 40  # of the curve of a run
 
 
 def row_of(run, table):
@@ -34,7 +37,7 @@ def row_of(run, table):
     same = ("preset", "arguments", "dataset", "data_sha256", "seed", "versions")
     return {
         **{key: config[key] for key in same},
-        **{key: config[key] for key in ("labels_sha256", "route", "device") if key in config},
+        **{key: config[key] for key in ("labels_sha256", "train_examples", "route", "device") if key in config},
         "command": portable(config["command"]),
         "epochs": len(history),
         "max_epochs": config["epochs"],
@@ -42,10 +45,18 @@ def row_of(run, table):
         "stopped": stopped(config, history, protocol),
         "best_epoch": best_epoch(history, monitor) + 1,
         "date": datetime.date.today().isoformat(),
+        "curve": curve(history, monitor or "loss"),
         "seconds": round(sum(row["seconds"] for row in read_history(run / "timing.csv", "seconds"))),
         **evaluation,
         "paper": PRESETS[config["preset"]].paper,
     }
+
+
+def curve(history, figure):
+    """Returns the values of a figure over the epochs of a history, at most `POINTS` of them, evenly spaced and with the last."""
+    chosen = [history[i * (len(history) - 1) // max(POINTS - 1, 1)] for i in range(POINTS)] if len(history) > POINTS else history
+    chosen = [row for row in chosen if math.isfinite(row.get(figure, math.nan))]
+    return {"figure": figure, "epochs": [row["epoch"] + 1 for row in chosen], "values": [round(row[figure], 4) for row in chosen]}
 
 
 def run(args):

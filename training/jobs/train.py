@@ -59,6 +59,7 @@ def prepare(asked):
     keras.config.set_dtype_policy(args.precision)
     strategy = make_strategy(args.strategy)
     data = data_module.load(args.dataset or preset.dataset, args.data_dir, args.image_size, args.value_range)
+    data = data.limited(args.train_examples)
     keras.utils.set_random_seed(args.seed)
     with strategy.scope():
         experiment = preset.build(data, **own)
@@ -112,6 +113,7 @@ def config_of(preset, own, args, experiment, data):
         "dataset": args.dataset or preset.dataset,
         "image_size": args.image_size,
         "value_range": args.value_range,
+        **({} if args.train_examples is None else {"train_examples": args.train_examples}),
         "data_sha256": data.sha256(),
         "labels_sha256": data.labels_sha256(),
         "seed": args.seed,

@@ -2,10 +2,13 @@
 
 from types import MappingProxyType
 
+from export.shell.later import Later
 from training.papers.cp_vae import IWAE_LIKELIHOOD, OTHER_SPLIT, VAMP_LIKELIHOOD
 from training.papers.figures import BOUNDS, FURTHER, PARTS
 from training.papers.row import Quoted, Row
 from training.papers.table import Headline, Table
+
+charts = Later("training.papers.charts")
 
 NO_BOUND = "not a valid bound: the paper's figure, as far as can be told (`training.findings.averaged_samples`)"
 OTHER_NETWORKS = "not comparable: the quoted figure is of other networks"
@@ -21,6 +24,7 @@ GMMP = {  # -ELBO, RE and KL for K = 100, 500 and 1,000
     ("conv", 3): ((71.10, 45.74, 25.36), (70.61, 45.15, 25.46), (70.79, 45.28, 25.51)),
     ("pixel", 3): ((67.88, 41.31, 26.57), (67.46, 40.83, 26.63), (67.58, 40.93, 26.65)),
 }
+THIRDS = ",".join(["0.3333333333333333"] * 3)
 PROTOCOL = {"warm_up": 200, "patience": 100, "epochs": 5000}  # for baselines whose presets have another paper's protocol
 
 
@@ -50,6 +54,37 @@ def table1_rows():
         for k, (nll, re, kl) in zip((100, 500, 1000), figures, strict=True):
             rows += gmmp_rows("gmmp_mnist", decoder, m, k, -nll, {"reconstruction": -re, "kl": kl})
     return tuple(rows)
+
+
+def panel(row):
+    """Returns the decoder of a measured row, or its preset if it has no choice of decoders, and its number of posterior components."""
+    flags = row["arguments"]
+    return f"{flags.get('decoder', row['preset'])}, M = {flags.get('num_posterior_components', 1)}"
+
+
+def by_bound(row):
+    """Returns how the divergence of a measured row was computed in training."""
+    return {"mean": "the paper's bound", "mc": "Monte Carlo"}.get(row["arguments"].get("kl"), "ELBO")
+
+
+# Figures 2, 3 and 10: the bound over the epochs, the bound against K, and the log-likelihoods of test examples.
+CHARTS = {
+    "histories": lambda rows: charts.histories(rows, lambda row: row["arguments"].get("decoder", "mlp"), lambda row: row.get("row", "")),
+    "pseudo_inputs": lambda rows: charts.curves(
+        [row for row in rows if "num_pseudo_inputs" in row["arguments"]],
+        *(panel, by_bound, ("pseudo-inputs K", "num_pseudo_inputs"), ("elbo",)),
+    ),
+    "log_likelihoods": lambda rows: charts.histograms(rows, lambda row: row.get("row", "")),
+}
+
+
+def weight_rows():
+    """Returns the mixture posteriors with fixed weights of Section V-B, of two components and of three."""
+    twos = ("0.1,0.9", "0.2,0.8", "0.3,0.7", "0.4,0.6", "0.5,0.5")
+    threes = ("0.1,0.1,0.8", "0.1,0.2,0.7", "0.2,0.2,0.6", "0.3,0.2,0.5", "0.3,0.3,0.4", THIRDS)
+    named = {"thirds" if weights == THIRDS else weights.replace("0.", "").replace(",", "_"): weights for weights in (*twos, *threes)}
+    flags = lambda weights: {"num_posterior_components": weights.count(",") + 1, "posterior_weights": weights}  # noqa: E731
+    return tuple(Row(f"w_{name}", "gmmp_mnist", {**flags(weights), "num_pseudo_inputs": 100}) for name, weights in named.items())
 
 
 def frey_faces_rows():
@@ -84,5 +119,22 @@ TABLE1 = Table(
     columns=(*BOUNDS, *PARTS, *FURTHER),
     headlines=(Headline("GMMpVAE, M = 3, MNIST", "mlp_m3_k100_mc", ("elbo",)),),
     quoted=QUOTED,
+    charts=CHARTS,
+)
+
+# Figure 4, which the text gives no numbers for. The bound is of the whole mixture: weights change how well q fits, not what it may cost.
+WEIGHTS = Table(
+    "gmmp_weights",
+    weight_rows(),
+    settings=("posterior_weights",),
+    charts={
+        "bounds": lambda rows: charts.curves(
+            rows,
+            lambda row: f"M = {row['arguments']['num_posterior_components']}",
+            lambda row: "fixed weights",
+            ("largest weight", lambda row: max(map(float, row["arguments"]["posterior_weights"].split(",")))),
+            ("elbo", "log_likelihood"),
+        )
+    },
 )
 FREY_FACES = Table("gmmp_frey_faces", frey_faces_rows(), settings=SETTINGS)

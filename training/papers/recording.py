@@ -1,5 +1,6 @@
-"""Adds measured rows to the tables."""
+"""Adds measured rows to the tables, and draws their charts."""
 
+from export.shell.later import Later
 from export.storage.files import write_json
 from export.storage.locks import locked
 from training.papers.registry import table_named, with_paper
@@ -7,11 +8,18 @@ from training.papers.result_rows import known_rows, place, writable
 from training.papers.tables import write_full
 from training.papers.verdicts import judged
 
+charts = Later("training.papers.charts")
+
 
 def record(row, name, out=None):
-    """Adds a row to a table, or replaces an earlier one of the same experiment, and writes NAME.json and NAME.md with verdicts."""
+    """Adds a row to a table, or replaces an earlier one of the same experiment.
+
+    Writes NAME.json, NAME.md with verdicts, and NAME_CHART.png for each of the table's charts.
+    """
     out, table = writable(out), table_named(name)
     with locked(out, waits=True):
         rows = judged(table, place(known_rows(name, out), with_paper(row, name)))
         write_json(out / f"{name}.json", rows)
         write_full(table, rows, out / f"{name}.md")
+        for title, draw in table.charts.items():
+            charts.write(draw(rows), out / f"{name}_{title}.png")

@@ -1,16 +1,16 @@
 """The papers' tables by name, and the rows that measured ones reproduce."""
 
-from training.papers import cp_vae, gamix, gmmp_vae, mog_vae, regularized
+from training.papers import cp_vae, gamix, gmmp_vae, mog_vae, regularized, sweeps
 from training.papers.table import Table
-from training.presets.arguments import as_run
 
 TABLES = {
     table.name: table
     for table in (
         *(cp_vae.TABLE1, cp_vae.CLUSTERING, cp_vae.TOY),
         mog_vae.TOY,
-        *(gmmp_vae.TABLE1, gmmp_vae.FREY_FACES),
+        *(gmmp_vae.TABLE1, gmmp_vae.WEIGHTS, gmmp_vae.FREY_FACES),
         *(regularized.RAE_TABLE, regularized.MASK_TABLE),
+        *(sweeps.LATENT_SIZES, sweeps.GENERATOR_SIZES),
         gamix.ABLATION,
     )
 }
@@ -23,9 +23,7 @@ def table_named(name):
 
 def row_named(table, measured):
     """Returns the row of a table that a measured row, with `preset` and `arguments`, reproduces on any data, or None."""
-    settings = measured["preset"], as_run(measured["preset"], measured["arguments"])
-    same = [row for row in table_named(table).rows if (row.preset, row.arguments()) == settings]
-    return same[0] if same else None
+    return next((row for row in table_named(table).rows if row.is_of(measured)), None)
 
 
 def with_paper(measured, table):

@@ -21,7 +21,7 @@ def portable(command):
 
 def experiment(row):
     """Returns what rows of one experiment share, whatever their seed; a row may be older than some of its preset's flags."""
-    return row["preset"], sorted(as_run(row["preset"], row["arguments"]).items()), row["dataset"]
+    return row["preset"], sorted(as_run(row["preset"], row["arguments"]).items()), row["dataset"], row.get("train_examples")
 
 
 def is_finished(row):

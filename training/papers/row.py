@@ -5,7 +5,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from training.presets import PRESETS
-from training.presets.arguments import filled
+from training.presets.arguments import as_run, filled
 
 
 class Row(NamedTuple):
@@ -21,6 +21,7 @@ class Row(NamedTuple):
         stated: Other figures that are stated for the row, under the names of ours.
         features: Feature network for evaluating images, as the flag of `training.train`.
         settings: Its protocol, if it is not the preset's, `epochs`, `warm_up` and `patience`: its paper's, or our own choice.
+        train_examples: Number of training examples, or None for all.
     """
 
     name: str
@@ -32,10 +33,16 @@ class Row(NamedTuple):
     stated: Mapping = MappingProxyType({})
     features: str = "auto"
     settings: Mapping = MappingProxyType({})
+    train_examples: int | None = None
 
     def arguments(self):
         """Returns all keywords of the preset, with their values in this row."""
         return filled(self.preset, self.flags)
+
+    def is_of(self, measured):
+        """Returns whether a run or a measured row has the preset, the arguments and the number of training examples of this row."""
+        settings = measured["preset"], as_run(measured["preset"], measured["arguments"]), measured.get("train_examples")
+        return settings == (self.preset, self.arguments(), self.train_examples)
 
     def own_dataset(self):
         """Returns the data set of the paper's row."""
@@ -44,6 +51,7 @@ class Row(NamedTuple):
     def command_line(self):
         """Returns the arguments of `training.train` for this row."""
         asked = {"--dataset": self.dataset, "--features": None if self.features == "auto" else self.features}
+        asked |= {"--train-examples": self.train_examples}
         asked |= {"--" + key.replace("_", "-"): value for key, value in {**self.settings, **self.flags}.items()}
         return [self.preset, *(text for flag, value in asked.items() if value is not None for text in (flag, *texts(value)))]
 

@@ -1,6 +1,7 @@
 """A table of a paper: its rows, how they are measured, their verdicts, and what is shown."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 from training.papers import verdicts
@@ -41,6 +42,7 @@ class Table(NamedTuple):
         is_of_one_dataset: Whether its figures are for one data set alone.
         headlines: Its lines in the README.
         quoted: Systems that the paper quotes beside its rows.
+        charts: The paper's figures that it draws: a function from its measured rows on one data set to a Matplotlib figure, by name.
     """
 
     name: str
@@ -53,6 +55,7 @@ class Table(NamedTuple):
     is_of_one_dataset: bool = False
     headlines: tuple[Headline, ...] = ()
     quoted: tuple[Quoted, ...] = ()
+    charts: Mapping[str, Callable] = MappingProxyType({})
 
     def by_name(self):
         """Returns its rows by name."""

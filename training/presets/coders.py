@@ -1,5 +1,7 @@
 """Encoders, decoders and critics of the regularised autoencoders' papers, by their names in flags."""
 
+import warnings
+
 from training.presets.library import keras, part, supports, vm
 from training.presets.parts import choose
 
@@ -35,11 +37,12 @@ NETWORKS = {"mlp": mlp_pair, "info_gan": info_gan_pair, "dcgan": dcgan_pair}
 def pair(data, networks, latent_dim, hidden, num_outputs=None, activation=None, output_shape=None):
     """Returns encoder and decoder, whose outputs by default have the data's shape.
 
-    Raises `ValueError` for impossible sizes, or fewer latents than the data's known dimension.
+    Raises `ValueError` for impossible sizes, and warns of fewer latents than the data's known dimension.
     """
     part.check_positive(latent_dim=latent_dim, hidden=hidden)
-    least = data.intrinsic_dim
-    part.require(latent_dim >= least, f"latent_dim of at least {least}, the dimension of {data.name}", latent_dim=latent_dim)
+    if latent_dim < data.intrinsic_dim:
+        expected = f"Expected latent_dim of at least {data.intrinsic_dim}, the dimension of {data.name}, for exact reconstructions."
+        warnings.warn(f"{expected} Received: latent_dim={latent_dim}", stacklevel=2)
     is_possible = networks == "mlp" or data.is_images()
     part.require(is_possible, "--networks mlp for data that are not images", networks=networks)
     return choose("networks", NETWORKS, networks)(

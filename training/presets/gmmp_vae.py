@@ -15,6 +15,7 @@ from training.presets.parts import (
     conv_networks,
     gated_vae,
     mlp_networks,
+    numbers,
     pixel_networks,
     start_of,
     vae_of,
@@ -47,6 +48,7 @@ def gmmp(
     *,
     num_posterior_components: int = 2,
     num_pseudo_inputs: int = 100,
+    posterior_weights: str = "",
     kl: str = "mc",
     decoder: str = "mlp",
     latent_dim: int = 40,
@@ -55,13 +57,17 @@ def gmmp(
     likelihood: str = AUTO,
     log_variance_limits: Limits = AUTO,
 ):
-    """VAE with a mixture of M normals as posterior, and as prior the mixture of the posteriors of K pseudo-inputs."""
+    """VAE with a mixture of M normals as posterior, and as prior the mixture of the posteriors of K pseudo-inputs.
+
+    `posterior_weights` are fixed, M numbers with commas between them that sum to one, or uniform without any.
+    """
     networks, model = choose("decoder", networks_of(protocol.hidden, start_of(init)), decoder)
     if decoder != "mlp":
         check_images(data, "--decoder mlp")
     choice = chosen(data, likelihood)
     prior = vm.VampPrior(latent_dim, num_pseudo_inputs, data.shape, **(pseudo_input_start or {}) | pseudo_inputs(data))
-    posterior = vm.NormalMixturePosterior(num_posterior_components, log_variance_limits=choice.limits(log_variance_limits))
+    weights = numbers("posterior-weights", posterior_weights)
+    posterior = vm.NormalMixturePosterior(num_posterior_components, weights, log_variance_limits=choice.limits(log_variance_limits))
     objective = vm.ELBO(kl=choose("kl", DIVERGENCES, kl)())
     vae = vae_of(data, networks, prior, objective, choice.make(), posterior, model)
     return protocol.experiment(vae, learning_rate)

@@ -94,6 +94,14 @@ SMALL = {"protocol": DIGITS, "latent_dim": 16, "learning_rate": 1e-3, "init": "h
 STARTS = {"he": "he_normal", "glorot": "glorot_uniform"}  # initializers of kernels, by their names in `--init`
 
 
+def numbers(flag, received):
+    """Returns the numbers between the commas of a flag, or None if there are none; raises `ValueError` for anything else."""
+    try:
+        return [float(number) for number in received.split(",")] if received else None
+    except ValueError:
+        raise ValueError(f"Expected --{flag}: numbers with commas between them, such as 0.1,0.9. Received: {received!r}") from None
+
+
 def start_of(init):
     """Returns the initializer of kernels that `--init` names."""
     return choose("init", STARTS, init)

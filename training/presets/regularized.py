@@ -125,15 +125,21 @@ def flex_ae(
     hidden: int = 1024,
     critic_units: int = 1024,
     critic_steps: int = 5,
+    generator_units: int = 0,
+    generator_layers: int = 4,
     smooth: bool = False,
     learning_rate: float = 2e-4,
 ):
-    """FlexAE: an autoencoder and a generator of latents, matched by a critic; `--smooth` adds the published code's image critic."""
+    """FlexAE: an autoencoder and a generator of latents, matched by a critic; `--smooth` adds the published code's image critic.
+
+    `generator_units` of 0 are the critic's; a generator without hidden layers is an affine map.
+    """
     part.check_positive(critic_units=critic_units)
+    units = generator_units or critic_units
     model = vm.FlexAE(
         *pair(data, networks, latent_dim, hidden),
         critic_of(latent_dim, critic_units),
-        vm.networks.mlp((latent_dim,), latent_dim, (critic_units,) * 4, "relu"),
+        vm.networks.mlp((latent_dim,), latent_dim, (units,) * generator_layers, "relu"),
         vm.StandardNormal(latent_dim),
         cost_of(data, vm.costs.SquaredError),
         image_critic=image_critic(data, networks, hidden) if smooth else None,

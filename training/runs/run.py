@@ -30,6 +30,7 @@ def open_run(folder, data_dir):
     config = read_config(Path(folder) / "config.json")
     model = load_model(Path(folder) / "model.keras")
     data = data_module.load(config["dataset"], data_dir, config["image_size"], config.get("value_range"))
+    data = data.limited(config.get("train_examples"))
     if data.sha256() != config["data_sha256"]:
         raise ValueError(f"Expected the data that the run was trained on, sha256 {config['data_sha256']}. Received: {data.sha256()}")
     labels = data.labels_sha256()

@@ -1,0 +1,82 @@
+"""The papers' figures that show how a figure changes, drawn from the measured rows of a table."""
+
+import statistics
+
+from matplotlib.figure import Figure
+
+from export.storage.files import atomically
+from training.papers.figures import FIGURES
+from training.papers.result_rows import repeats
+
+SIZE = (4.6, 3.4)  # inches of one panel
+DPI = 90
+STYLES = ("o-", "s--", "^:")
+
+
+def panels(count):
+    """Returns a figure and its panels side by side."""
+    figure = Figure((SIZE[0] * count, SIZE[1]), dpi=DPI, layout="constrained")
+    return figure, figure.subplots(1, count, squeeze=False)[0]
+
+
+def curves(rows, panel, line, x, ys, log=False):
+    """Returns a figure of measured figures against a setting, averaged over seeds.
+
+    Args:
+        rows: Measured rows.
+        panel, line: Functions from a measured row to the title of its panel and to the label of its line.
+        x: Title of the axis, and a function from a measured row to its place there, or the name of a flag.
+        ys: Names of the figures that are drawn, each with its own style.
+        log: Whether the axis is logarithmic.
+    """
+    title, place = x
+    place = place if callable(place) else lambda row: row["arguments"][x[1]]
+    points = {}
+    for group in repeats(rows):
+        for y, style in zip(ys, STYLES, strict=False):
+            values = [row[y] for row in group if y in row]
+            if values:
+                key = line(group[0]), y, style
+                points.setdefault(panel(group[0]), {}).setdefault(key, {})[place(group[0])] = statistics.mean(values)
+    figure, axes = panels(max(len(points), 1))
+    for axis, (name, lines) in zip(axes, points.items(), strict=False):
+        colors = {label: f"C{i}" for i, label in enumerate(dict.fromkeys(label for label, _, _ in lines))}
+        for (label, y, style), values in lines.items():
+            axis.plot(*zip(*sorted(values.items()), strict=True), style, color=colors[label], label=f"{label}, {FIGURES[y].column}")
+        axis.set(title=name, xlabel=title, **({"xscale": "log"} if log else {}))
+        axis.legend(fontsize=7)
+    return figure
+
+
+def histories(rows, panel, line):
+    """Returns a figure of the figure that stopped each run, over its epochs, without the warm-up, during which it is of another beta."""
+    shown = [row for row in rows if "curve" in row]
+    titles = list(dict.fromkeys(map(panel, shown)))
+    figure, axes = panels(max(len(titles), 1))
+    for row in shown:
+        axis, curve, first = axes[titles.index(panel(row))], row["curve"], row.get("protocol", {}).get("warm_up", 0)
+        points = [(epoch, value) for epoch, value in zip(curve["epochs"], curve["values"], strict=True) if epoch >= first]
+        if points:
+            axis.plot(*zip(*points, strict=True), label=line(row))
+        axis.set(title=panel(row), xlabel="epoch", ylabel=curve["figure"])
+    for axis in axes:
+        if axis.lines:
+            axis.legend(fontsize=7)
+    return figure
+
+
+def histograms(rows, line):
+    """Returns a figure of the log-likelihoods of test examples, a panel for each measured row."""
+    shown = [row for row in rows if "log_likelihood_histogram" in row]
+    figure, axes = panels(max(len(shown), 1))
+    for axis, row in zip(axes, shown, strict=False):
+        counts, edges = (row["log_likelihood_histogram"][name] for name in ("counts", "edges"))
+        axis.stairs([count / sum(counts) for count in counts], edges, fill=True)
+        axis.set(title=line(row), xlabel="log p(x) in nats", ylabel="share of test examples")
+    return figure
+
+
+def write(figure, path):
+    """Writes a figure as PNG."""
+    with atomically(path) as temporary:
+        figure.savefig(temporary, format="png")
