@@ -81,16 +81,21 @@ def verdict_on_two_modes(rows, row, beside):
     return two_modes.verdict(rows)
 
 
-# The models of the paper's two modes.
+PAPER_SIZE = {"latent_dim": 40, "networks": "gated"}
+# The models of the paper's two modes: with one latent, for which densities are exact, and with its networks and number of latents.
 TOY = Table(
     "cp_vae_toy",
     (
         Row("vae", "vae_two_modes"),
         *(Row(f"mg{k}", "mog_prior_two_modes", {"num_components": k}) for k in (2, 150)),
         *(Row(f"cp{k}", "cp_vae_two_modes", {"num_components": k}) for k in (2, 150)),
+        Row("vae_d40", "vae_two_modes", PAPER_SIZE),
+        *(Row(f"mg{k}_d40", "mog_prior_two_modes", {"num_components": k, **PAPER_SIZE}) for k in (2, 150)),
+        *(Row(f"cp{k}_d40", "cp_vae_two_modes", {"num_components": k, **PAPER_SIZE}) for k in (2, 150)),
     ),
     measure_two_modes,
     verdict_on_two_modes,
+    settings=("latent_dim", "networks"),
     digits=4,
     is_of_one_dataset=True,
 )
