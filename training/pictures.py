@@ -28,7 +28,7 @@ def parse(argv):
     parser = flags.Parser(prog="python -m training.pictures", description=__doc__)
     parser.add_argument("run", type=flags.path, help="run folder")
     parser.add_argument("--what", required=True, choices=KINDS, help="picture to draw")
-    parser.add_argument("--attribute", type=flags.text, help="label that --what attribute adds to examples, and removes")
+    parser.add_argument("--attribute", type=flags.text, help="attribute or label that --what attribute adds to examples, and removes")
     parser.add_argument(
         "--latents", type=flags.at_least(0), nargs=2, metavar="J", help="latents that --what variants varies (default: by effect)"
     )

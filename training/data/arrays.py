@@ -8,7 +8,7 @@ from keras_vaemix.core import supports
 from keras_vaemix.core.blocks import blocks
 from keras_vaemix.core.part import require
 from training.data.labels import classified
-from training.data.rows import scale, take
+from training.data.rows import scale
 from training.data.sources import split_of
 from training.data.splits import BINARIZATION_SEED, SPLITS, Data, Split
 from training.data.values import as_grey
@@ -29,6 +29,8 @@ def with_split_names(name, arrays):
 def from_arrays(name, arrays, rescale=as_grey):
     """Returns a set from arrays `x_train`, `x_validation`, `x_test` with labels `y_*`, or from one array `x`, split 80 / 10 / 10.
 
+    `attributes_*`, booleans [N, A], with their `attribute_names` [A], are attributes of the examples, as CelebA has forty.
+
     Prints one line about what was read and what was done.
 
     Args:
@@ -47,7 +49,9 @@ def from_arrays(name, arrays, rescale=as_grey):
     require(not flat, f"examples [N, ...] of at least one value each in {name}", shapes=flat)
     x, values = rescale(name, x)
     splits = {"train": "x"} if "x" in x else {split: f"x_{split}" for split in SPLITS if f"x_{split}" in x}
-    whole = {split: Split(channels(x[key]), arrays.get(key.replace("x", "y"))) for split, key in splits.items()}
+    beside = lambda key, name: arrays.get(key.replace("x", name, 1))  # noqa: E731
+    whole = {split: Split(channels(x[key]), beside(key, "y"), beside(key, "attributes")) for split, key in splits.items()}
+    names = attribute_names(name, arrays, whole)
     for split, examples in whole.items():
         check_labels(examples, f"{name} {split}")
     missing = [split for split in SPLITS if split not in whole]
@@ -58,13 +62,29 @@ def from_arrays(name, arrays, rescale=as_grey):
     sizes = ", ".join(f"{split} {len(whole[split].x)}{' held out of train' if split in missing else ''}" for split in SPLITS)
     rest = f"; not used: {', '.join(left_out)}" if left_out else ""
     print(f"read {name}: {sizes}, each {whole['train'].x.shape[1:]}; {values}; {labels}{rest}")
-    return Data(name, *(whole[split] for split in SPLITS), support_of(whole["train"].x))
+    return Data(name, *(whole[split] for split in SPLITS), support_of(whole["train"].x), attribute_names=names)
+
+
+def attribute_names(name, arrays, splits):
+    """Returns the names of attributes, none if there are none; raises `ValueError` unless each split has booleans [N, A] for them."""
+    given = {split: part.attributes for split, part in splits.items() if part.attributes is not None}
+    if not given and "attribute_names" not in arrays:
+        return ()
+    names = tuple(map(str, arrays.get("attribute_names", ())))
+    fit = {split: np.shape(value) == (len(splits[split].x), len(names)) and np.isin(value, (0, 1)).all() for split, value in given.items()}
+    expected = f"attribute_names and booleans [N, {len(names)}], attributes of every split, in {name}"
+    shapes = {split: np.shape(value) for split, value in given.items()}
+    require(names and set(fit) == set(splits) and all(fit.values()), expected, names=len(names), attributes=shapes)
+    for split, value in given.items():
+        splits[split] = splits[split]._replace(attributes=np.asarray(value, bool))
+    return names
 
 
 def check_used(name, arrays):
     """Returns the names of arrays that are not used; raises `ValueError` if one of them looks like examples or labels of a split."""
     examples = ["x"] if "x" in arrays else [f"x_{split}" for split in SPLITS if f"x_{split}" in arrays]
-    left_out = sorted(set(arrays) - {*examples, *(key.replace("x", "y") for key in examples)})
+    beside = {key.replace("x", name, 1) for key in examples for name in ("y", "attributes")}
+    left_out = sorted(set(arrays) - {*examples, *beside, "attribute_names"})
     words = {key: [word.strip("xyXY") for word in re.split("[^A-Za-z0-9]+", key)] for key in left_out}
     like_splits = [key for key in left_out if key in ("x", "y") or any(map(split_of, words[key]))]
     expected = f"x with y, or x_train, x_validation and x_test with y_train, y_validation and y_test, in {name}: rename or leave out others"
@@ -75,8 +95,7 @@ def check_used(name, arrays):
 def hold_out(split, n):
     """Returns a split without n randomly chosen examples, and the split of those."""
     order = np.random.default_rng(BINARIZATION_SEED).permutation(len(split.x))
-    pick = lambda index: Split(take(split.x, index), None if split.y is None else split.y[index])  # noqa: E731
-    return pick(np.sort(order[n:])), pick(np.sort(order[:n]))
+    return split.take(np.sort(order[n:])), split.take(np.sort(order[:n]))
 
 
 def support_of(x):

@@ -23,10 +23,21 @@ AUGMENTATION = 1  # folded into the seed of a step, which itself is used for bin
 
 
 class Split(NamedTuple):
-    """Examples x [N, *shape], 8-bit or in [0, 1], an array or `Rows` of a large one, and labels y [N] or None."""
+    """Examples of a split.
+
+    Attributes:
+        x: Examples [N, *shape], 8-bit or in [0, 1], an array or `Rows` of a large one.
+        y: Labels [N], or None.
+        attributes: Whether each example has each attribute, booleans [N, A], or None.
+    """
 
     x: Any
     y: Any = None
+    attributes: Any = None
+
+    def take(self, index):
+        """Returns the examples at an index [N]."""
+        return Split(take(self.x, index), *(None if one is None else one[index] for one in (self.y, self.attributes)))
 
 
 class Data(NamedTuple):
@@ -36,6 +47,7 @@ class Data(NamedTuple):
         support: The set in which its scaled values lie.
         is_intensity: Whether grey values may be read as probabilities of a one and binarised at random, as in the papers.
         intrinsic_dim: Number of dimensions that the examples are known to have, or a lower bound: that of the manifold they lie on.
+        attribute_names: Names of the attributes of examples, if they have any.
         whole: The data of which these have a part of the training examples; None if they have all.
     """
 
@@ -46,6 +58,7 @@ class Data(NamedTuple):
     support: supports.Support
     is_intensity: bool = False
     intrinsic_dim: int = 1
+    attribute_names: tuple = ()
     whole: Any = None
 
     @property
@@ -60,10 +73,9 @@ class Data(NamedTuple):
         """Returns the data with `num_examples` of the training examples, chosen at random, always the same; None for all of them."""
         if num_examples is None:
             return self
-        x, y = self.train
-        require(num_examples <= len(x), f"at most the {len(x)} training examples of {self.name}", train_examples=num_examples)
-        index = sample_of(len(x), num_examples)
-        return self._replace(train=Split(take(x, index), None if y is None else y[index]), whole=self)
+        n = len(self.train.x)
+        require(num_examples <= n, f"at most the {n} training examples of {self.name}", train_examples=num_examples)
+        return self._replace(train=self.train.take(sample_of(n, num_examples)), whole=self)
 
     def sha256(self):
         """Returns the hash of all arrays of examples, in the order of the splits."""
@@ -77,10 +89,11 @@ class Data(NamedTuple):
         """Returns the hash of what `sha256` leaves out: labels, and the shapes and dtypes of all arrays, in the order of the splits."""
         digest = hashlib.sha256()
         for name in SPLITS:
-            x, y = getattr(self, name)
+            x, y, attributes = getattr(self, name)
             y = None if y is None else np.ascontiguousarray(y)
             digest.update(repr((tuple(x.shape), str(x.dtype), None if y is None else (y.shape, str(y.dtype)))).encode())
             digest.update(b"" if y is None else y)
+            digest.update(b"" if attributes is None else np.packbits(attributes))
         return digest.hexdigest()
 
     def arrays(self, split, support):

@@ -36,6 +36,13 @@ class Subject(NamedTuple):
         """Returns the labels of the examples, or None."""
         return self.data.labels(self.split)
 
+    def attributes(self):
+        """Returns whether each example has each attribute, booleans [N] by name; a label is an attribute if there are no others."""
+        matrix, labels = getattr(self.data, self.split).attributes, self.labels()
+        if matrix is not None:
+            return dict(zip(self.data.attribute_names, matrix.T, strict=True))
+        return {} if labels is None else {str(label): labels == label for label in np.unique(labels)}
+
     def masks(self):
         """Returns the mask after each epoch of the run, [T, D], with D = 0 if its history has none."""
         history = read_history(self.folder / "history.csv")
@@ -81,13 +88,14 @@ def mask(subject):
 
 
 def attribute(subject):
-    """Returns examples with a label removed on the left and added on the right."""
-    require(subject.attribute is not None, "--attribute with the label to add and to remove", attribute=None)
-    x, labels = subject.examples(), subject.labels()
-    require(labels is not None, "data with a label for each example", dataset=subject.data.name)
-    known = sorted({str(label) for label in labels}, key=int)
-    require(subject.attribute in known, f"--attribute to be one of the labels {', '.join(known)}", attribute=subject.attribute)
-    return pictures.attribute_line(subject.model, x, labels == int(subject.attribute), x[:NUM_ROWS])
+    """Returns examples with an attribute or a label removed on the left and added on the right: half have it, half have not."""
+    require(subject.attribute is not None, "--attribute with the attribute or label to add and to remove", attribute=None)
+    x, known = subject.examples(), subject.attributes()
+    require(known, "data with attributes, or with a label for each example", dataset=subject.data.name)
+    require(subject.attribute in known, f"--attribute to be one of {', '.join(known)}", attribute=subject.attribute)
+    has_it = known[subject.attribute]
+    shown = np.concatenate([np.flatnonzero(which)[: NUM_ROWS // 2] for which in (~has_it, has_it)])
+    return pictures.attribute_line(subject.model, x, has_it, x[shown])
 
 
 def effects(subject):

@@ -1,4 +1,4 @@
-"""The CP-VAE paper's synthetic data, two modes in one dimension: with one latent, so that densities are exact by quadrature, or its size."""
+"""The CP-VAE paper's two modes in one dimension: with one latent, so that densities are exact by quadrature, or its own forty."""
 
 import functools
 

@@ -1,0 +1,110 @@
+"""The papers' figures that are drawn from measured rows."""
+
+import numpy as np
+import pytest
+
+from export.storage.files import read_rows
+from training.jobs.record import POINTS, curve
+from training.papers import charts, gmmp_vae, sweeps
+from training.papers.recording import record
+from training.papers.registry import TABLES, row_named
+from training.presets import PRESETS
+
+
+def measured(row, seed=0, **figures):
+    """A measured row of a table, with made-up figures."""
+    return {
+        "row": row.name,
+        "preset": row.preset,
+        "arguments": row.arguments(),
+        "dataset": row.own_dataset(),
+        "seed": seed,
+        "epochs": 3,
+        "seconds": 9,
+        "command": "python -m training.reproduce",
+        "stopped": "maximum",
+        "versions": {},
+        "paper": "",
+        **({} if row.train_examples is None else {"train_examples": row.train_examples}),
+        **figures,
+    }
+
+
+def lines(axis):
+    """The points of each line of a panel, by its label."""
+    return {line.get_label(): list(zip(*map(list, line.get_data()), strict=True)) for line in axis.lines}
+
+
+def test_distances_against_the_number_of_latents(tmp_path):
+    by_name = sweeps.LATENT_SIZES.by_name()
+    rows = [
+        *(measured(by_name[f"wae_manifold8_m{m}"], s, fd_generation=m + s) for m in (16, 4) for s in (0, 2)),
+        measured(by_name["mask_manifold8_m8"], fd_generation=5.0),
+        measured(by_name["wae_mnist_m32"], fd_generation=7.0),
+    ]
+    axes = sweeps.LATENT_SIZES.charts["distance"](rows).axes
+    assert [axis.get_title() for axis in axes] == ["manifold8", "mnist"]
+    assert lines(axes[0]) == {"WAE, FD of samples": [(4, 5), (16, 17)], "MaskAAE, FD of samples": [(8, 5)]}  # means over seeds
+    assert lines(axes[1]) == {"WAE, FD of samples": [(32, 7)]}
+
+
+def test_a_recorded_row_draws_its_charts(tmp_path):
+    row = sweeps.GENERATOR_SIZES.by_name()["model2"]
+    own = measured(row, fd_generation=3.0, fd_reconstruction=2.0, feature_network="lenet")
+    assert row_named("generator_sizes", own) is row
+    assert row_named("generator_sizes", {**own, "train_examples": 6000}) is None
+    record(own, "generator_sizes", tmp_path)
+    assert (tmp_path / "generator_sizes_distances.png").read_bytes().startswith(b"\x89PNG")
+    assert read_rows(tmp_path / "generator_sizes.json")[0]["row"] == "model2"
+    assert sweeps.weights(own) == 32 * 64 + 64**2 + 64 * 32
+
+
+def test_histories_leave_out_the_warm_up():
+    row = gmmp_vae.TABLE1.by_name()["mlp_m2_k100"]
+    own = measured(row, protocol={"warm_up": 2}, curve={"figure": "val_loss", "epochs": [1, 2, 3], "values": [9.0, 8.0, 7.0]})
+    (axis,) = gmmp_vae.CHARTS["histories"]([own]).axes
+    assert lines(axis) == {"mlp_m2_k100": [(2, 8), (3, 7)]}
+
+
+def test_histograms_are_shares_of_examples():
+    own = measured(gmmp_vae.TABLE1.rows[0], log_likelihood_histogram={"edges": [-3.0, -2.0, -1.0], "counts": [1, 3]})
+    (axis,) = gmmp_vae.CHARTS["log_likelihoods"]([own]).axes
+    np.testing.assert_allclose(axis.patches[0].get_data().values, [0.25, 0.75])
+
+
+@pytest.mark.parametrize("name", [name for name, table in TABLES.items() if table.charts])
+def test_charts_of_no_rows_are_empty(name):
+    for draw in TABLES[name].charts.values():
+        assert not any(axis.lines or axis.patches for axis in draw([]).axes)
+
+
+def test_a_curve_has_few_points_and_the_last():
+    history = [{"epoch": i, "val_loss": 100.0 - i} for i in range(1000)]
+    kept = curve(history, "val_loss")
+    assert len(kept["epochs"]) == POINTS
+    assert (kept["epochs"][0], kept["epochs"][-1], kept["values"][-1]) == (1, 1000, -899.0)
+    assert curve(history[:3], "val_loss") == {"figure": "val_loss", "epochs": [1, 2, 3], "values": [100.0, 99.0, 98.0]}
+    assert curve([{"epoch": 0, "val_loss": float("nan")}], "val_loss")["epochs"] == []
+
+
+def test_the_generator_has_a_size_of_its_own(digits):
+    rows = {(0, 4): 4 * 32, (8, 2): 2 * 8, (8, 0): 0}
+    for (units, layers), hidden in rows.items():
+        flags = {"generator_units": units, "generator_layers": layers, "critic_units": 32, "hidden": 16, "latent_dim": 3}
+        model = PRESETS["flex_ae_mnist"].build(digits, **flags).model
+        assert sum(weight.shape[0] for weight in model.generator.weights if len(weight.shape) == 1) == hidden + 3
+
+
+def test_fixed_weights_of_a_posterior(digits):
+    flags = {"num_posterior_components": 2, "latent_dim": 3, "num_pseudo_inputs": 4}
+    model = PRESETS["gmmp_digits"].build(digits, posterior_weights="0.1,0.9", **flags).model
+    assert model.posterior.fixed_weights == [0.1, 0.9]
+    with pytest.raises(ValueError, match=r"Expected --posterior-weights: numbers with commas between them.*Received: '0.1;0.9'"):
+        PRESETS["gmmp_digits"].build(digits, posterior_weights="0.1;0.9", **flags)
+    with pytest.raises(ValueError, match=r"2 positive weights that sum to one"):
+        PRESETS["gmmp_digits"].build(digits, posterior_weights="0.1,0.8", **flags)
+
+
+def test_a_chart_is_written_whole(tmp_path):
+    charts.write(charts.histograms([], str), tmp_path / "empty.png")
+    assert [path.name for path in tmp_path.iterdir()] == ["empty.png"]
