@@ -1,13 +1,18 @@
 """The papers' figures that are drawn from measured rows."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from export.storage.files import read_rows
+from tests import catalogue
+from training.findings import latent_spaces
 from training.jobs.record import POINTS, curve
 from training.papers import charts, gmmp_vae, sweeps
 from training.papers.recording import record
 from training.papers.registry import TABLES, row_named
+from training.papers.table import with_pictures
 from training.presets import PRESETS
 
 
@@ -108,3 +113,29 @@ def test_fixed_weights_of_a_posterior(digits):
 def test_a_chart_is_written_whole(tmp_path):
     charts.write(charts.histograms([], str), tmp_path / "empty.png")
     assert [path.name for path in tmp_path.iterdir()] == ["empty.png"]
+
+
+def test_latents_of_a_prior_are_told_from_codes(tmp_path):
+    model = catalogue.AUTOENCODERS["flex"]()
+    codes, draws = latent_spaces.codes_and_draws(model, catalogue.examples(model))
+    assert codes.shape == draws.shape == (30, catalogue.LATENT_DIM)
+    noise = model.prior.sample(30, seed=0)
+    assert draws.shape != noise.shape  # they have passed the generator
+    rng = np.random.default_rng(0)
+    apart = latent_spaces.embedded(np.concatenate([rng.normal(0, 0.1, (40, 5)), rng.normal(9, 0.1, (40, 5))]))
+    centers = apart[:40].mean(axis=0), apart[40:].mean(axis=0)
+    nearer = np.linalg.norm(apart[:, None] - centers, axis=-1).argmin(axis=1)
+    np.testing.assert_array_equal(nearer, np.arange(80) // 40)
+    latent_spaces.draw("flex_ae", model, catalogue.examples(model, 60), tmp_path / "latents.png")
+    assert (tmp_path / "latents.png").stat().st_size > 5000
+
+
+def test_pictures_of_seed_zero_are_kept_beside_a_table(tmp_path):
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / "samples.png").write_bytes(b"picture")
+    args = SimpleNamespace(out=tmp_path / "out", table="cp_vae_table1")
+    args.out.mkdir()
+    for seed, kept in ((1, []), (0, ["cp_vae_table1_vae_samples.png"])):
+        assert with_pictures(lambda: (run, {"elbo": -1.0}), SimpleNamespace(name="vae"), seed, args) == {"elbo": -1.0}
+        assert [path.name for path in args.out.iterdir()] == kept

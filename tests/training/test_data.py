@@ -615,7 +615,7 @@ def test_labels_of_another_kind_in_each_split(y_test, tmp_path):
 
 
 def test_hashes_cover_labels_shapes_and_dtypes(digits):
-    x, y = digits.train
+    x, y = digits.train[:2]
     others = [(x, y * 0), (x, None), (x, y.astype("uint8")), (x.reshape(-1, 64), y), (x.view("int32"), y), (x, y[:, None])]
     hashes = {digits._replace(train=data.splits.Split(*other)).labels_sha256() for other in [*others, (x, y)]}
     assert len(hashes) == 7
@@ -688,3 +688,33 @@ def test_range_and_labels_are_settings_of_a_run(tmp_path):
         run.check_same_settings({**config, "labels_sha256": "0"}, config)
     with pytest.raises(ValueError, match=r"value_range was None, now 1\.0"):
         run.check_same_settings({**config, "value_range": None}, config)
+
+
+def test_some_of_the_training_examples(digits):
+    few = digits.limited(100)
+    assert (len(few.train.x), len(few.validation.x), len(few.test.x)) == (100, 200, 400)
+    assert few.whole is digits
+    assert few.sha256() != digits.sha256()
+    assert few.sha256() == digits.limited(100).sha256()
+    assert len(np.unique(few.train.y)) == 10
+    places = [np.flatnonzero((digits.train.x == x).all(axis=(1, 2, 3))) for x in few.train.x]
+    assert all(y in digits.train.y[place] for y, place in zip(few.train.y, places, strict=True))
+    with pytest.raises(ValueError, match=r"at most the 1197 training examples of digits\. Received: train_examples=1198"):
+        digits.limited(1198)
+
+
+def test_attributes_stay_with_their_examples(tmp_path):
+    rng = np.random.default_rng(0)
+    x, has = rng.integers(0, 256, (40, 4, 4, 3), "uint8"), rng.random((40, 3)) < 0.5
+    x[:, 0, 0] = 100 * has
+    np.savez(tmp_path / "faces.npz", x=x, attributes=has, attribute_names=["Male", "Smiling", "Young"])
+    loaded = data.load(f"npz:{tmp_path / 'faces.npz'}")
+    assert loaded.attribute_names == ("Male", "Smiling", "Young")
+    for split in (loaded.train, loaded.validation, loaded.test, loaded.limited(7).train):
+        np.testing.assert_array_equal(split.x[:, 0, 0] > 0, split.attributes)
+    changed = loaded._replace(train=loaded.train._replace(attributes=~loaded.train.attributes))
+    assert changed.labels_sha256() != loaded.labels_sha256()
+    for wrong in ({"attributes": has[:, :2]}, {"attributes": 2 * has}, {}):
+        np.savez(tmp_path / "faces.npz", x=x, attribute_names=["Male", "Smiling", "Young"], **wrong)
+        with pytest.raises(ValueError, match=r"attribute_names and booleans \[N, 3\], attributes of every split"):
+            data.load(f"npz:{tmp_path / 'faces.npz'}")

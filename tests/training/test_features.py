@@ -1,5 +1,6 @@
 """Networks that judge images: trained once, kept, and refused where they cannot be had."""
 
+import keras
 import numpy as np
 import pytest
 
@@ -96,14 +97,54 @@ def test_damaged_network_is_not_used(digits, tmp_path):
 
 
 def test_images_of_another_shape_are_refused(features):
-    with pytest.raises(ValueError, match=r"images \[N, 8, 8, 1\]\. Received: shape=\(2, 9, 8, 1\)"):
+    with pytest.raises(ValueError, match=r"examples \[N, 8, 8, 1\] for lenet\. Received: shape=\(9, 8, 1\)"):
         features(np.zeros((2, 9, 8, 1)))
-    with pytest.raises(ValueError, match=r"images \[N, 8, 8, 1\]"):
+    with pytest.raises(ValueError, match=r"examples \[N, 8, 8, 1\]"):
         features(np.zeros((2, 64)))
 
 
+def test_vectors_are_compared_by_their_values(digits):
+    """As draws of two normals, whose distance is known."""
+    rng = np.random.default_rng(0)
+    x, y = rng.standard_normal((500, 3)), 2 * rng.standard_normal((400, 3)) + 1
+    values = load_features("values", digits)
+    data = Data("vectors", *[Split(x)] * 3, UNIT_INTERVAL)
+    autoencoder = catalogue.AUTOENCODERS["mmd"]()
+    assert choice.resolve_features("auto", autoencoder, data) == "values"
+    assert choice.resolve_features("auto", autoencoder, data._replace(test=Split(x[:3]))) == "none"
+    apart = evaluation.frechet_distance(FeatureMoments.of(values(x)), FeatureMoments.of(values(y)))
+    means = float(np.sum((x.mean(axis=0) - y.mean(axis=0)) ** 2))
+    assert means + 3 * 0.85 < apart < means + 3 * 1.15  # of standard deviations 1 and 2
+
+
+def test_a_network_of_the_user_s_own(digits, tmp_path):
+    layers = keras.layers
+    network = keras.Sequential([keras.Input((8, 8, 1)), layers.Flatten(), layers.Dense(5, kernel_initializer="ones")])
+    network.save(tmp_path / "sums.keras")
+    own = load_features(str(tmp_path / "sums.keras"), digits)
+    assert own.name == "sums"
+    np.testing.assert_allclose(own(digits.test.x[:3]), np.repeat(digits.test.x[:3].sum(axis=(1, 2)), 5, axis=1), rtol=1e-5)
+    model = catalogue.AUTOENCODERS["mmd"]()
+    assert choice.resolve_features(str(tmp_path / "sums.keras"), model, digits) == str(tmp_path / "sums.keras")
+    flat = Data("flat", *[Split(np.zeros((9, 4)))] * 3, UNIT_INTERVAL)
+    with pytest.raises(ValueError, match=r"examples \[N, 8, 8, 1\] for sums\. Received: shape=\(4,\)"):
+        choice.resolve_features(str(tmp_path / "sums.keras"), model, flat)
+    with pytest.raises(FileNotFoundError, match=r"a Keras model, FILE\.keras, for --features\. Received: .*absent\.keras"):
+        load_features(str(tmp_path / "absent.keras"), digits)
+    (tmp_path / "text.keras").write_text("no model")
+    with pytest.raises(ValueError, match=r"a Keras model for --features in .*text\.keras"):
+        load_features(str(tmp_path / "text.keras"), digits)
+
+
+@pytest.mark.usefixtures("untrained")
+def test_networks_learn_from_all_examples_even_if_a_model_has_few(digits, cache):
+    assert load_features("lenet", digits.limited(100), cache, seed=2).key == load_features("lenet", digits, cache, seed=2).key
+
+
 def test_unknown_features_are_refused(digits):
-    with pytest.raises(ValueError, match=r"features to be one of lenet, inception\. Received: features='fid'"):
+    with pytest.raises(
+        ValueError, match=r"features to be one of lenet, inception, values, or a file NAME\.keras\. Received: features='fid'"
+    ):
         load_features("fid", digits)
 
 

@@ -156,7 +156,7 @@ def test_list_shows_rows_with_their_figures(capsys):
 def test_rows_stand_for_presets_with_their_flags(table):
     rows = table.rows
     assert len({row.name for row in rows}) == len(rows)
-    assert len({(row.preset, str(sorted(row.arguments().items()))) for row in rows}) == len(rows)
+    assert len({(row.preset, row.own_dataset(), str(sorted(row.arguments().items()))) for row in rows}) == len(rows)
     for row in rows:
         flags = {flag.name for flag in PRESETS[row.preset].flags()} | ({"decoder"} if row.name.endswith("_true_decoder") else set())
         assert set(row.flags) <= flags

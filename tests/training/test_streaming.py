@@ -100,8 +100,11 @@ def test_prepared_faces_are_the_same_from_disk(tmp_path, monkeypatch, streamed):
     monkeypatch.setenv("VAEMIX_CACHE", str(tmp_path / "cache"))
     examples = {"image": np.random.default_rng(0).integers(0, 256, (5, 10, 8, 3), "uint8"), "image/filename": list("edcba")}
     builder = SimpleNamespace(data_dir=str(tmp_path / "hq"), as_dataset=lambda split: tf.data.Dataset.from_tensor_slices(examples))
-    builder.info = SimpleNamespace(features={})
-    x, names, _ = faces.squares(builder, "train", 6)
+    builder.info = SimpleNamespace(features={"attributes": {"Smiling": bool, "Male": bool}})
+    given = {name: np.random.default_rng(i).random(5) < 0.5 for i, name in enumerate(("Male", "Smiling"))}
+    examples["attributes"] = given
+    x, names, attributes = faces.squares(builder, "train", 6)
+    np.testing.assert_array_equal(attributes, np.stack(list(given.values()), axis=1))
     assert (x.shape, names.tolist()) == ((5, 6, 6, 3), list("edcba"))
     streamed()
     with pytest.raises(ValueError, match=r"files of a large set on this machine"):
@@ -109,7 +112,8 @@ def test_prepared_faces_are_the_same_from_disk(tmp_path, monkeypatch, streamed):
     (tmp_path / "hq").mkdir()
     (tmp_path / "hq" / "hq-train.tfrecord-0-of-1").write_bytes(b"")
     for _ in range(2):
-        mapped, again, _ = faces.squares(builder, "train", 6)
+        mapped, again, kept = faces.squares(builder, "train", 6)
+        np.testing.assert_array_equal(kept, attributes)
         assert isinstance(mapped, np.memmap)
         np.testing.assert_array_equal(mapped, x)
         np.testing.assert_array_equal(again, names)

@@ -52,7 +52,8 @@ def prepared(names, local):
 
 def names_of(builder):
     """Returns the names of the attributes of a builder's images, sorted."""
-    return sorted(builder.info.features.get("attributes", ()))
+    features = builder.info.features
+    return sorted(features["attributes"].keys()) if "attributes" in features else []
 
 
 def squares(builder, split, image_size):
@@ -81,7 +82,7 @@ def squares(builder, split, image_size):
         for image, name, has in tfds.as_numpy(dataset):
             images[len(names)] = image
             names.append(name.decode())
-            attributes.append("".join("01"[one] for one in has))
+            attributes.append("".join("1" if one else "0" for one in has))
         return {"names": names, "attributes": attributes}
 
     folder = Path(builder.data_dir)

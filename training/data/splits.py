@@ -10,7 +10,6 @@ from keras_vaemix.core import supports
 from keras_vaemix.core.blocks import blocks
 from keras_vaemix.core.part import require
 from keras_vaemix.core.seeds import fold_in
-from keras_vaemix.evaluation import sample_of
 from training.data.binarization import binarize, random_bits
 from training.data.rows import gatherer, scale, scaled, take
 from training.data.service import check_served, serve
@@ -75,7 +74,7 @@ class Data(NamedTuple):
             return self
         n = len(self.train.x)
         require(num_examples <= n, f"at most the {n} training examples of {self.name}", train_examples=num_examples)
-        return self._replace(train=self.train.take(sample_of(n, num_examples)), whole=self)
+        return self._replace(train=self.train.take(np.sort(np.random.default_rng(0).permutation(n)[:num_examples])), whole=self)
 
     def sha256(self):
         """Returns the hash of all arrays of examples, in the order of the splits."""

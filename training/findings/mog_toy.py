@@ -155,6 +155,26 @@ def draw(preset, model, data, path):
     figure.savefig(path, dpi=70)
 
 
+def draw_truth(data, path):
+    """Writes the paper's Figure 1: the process with its draws, and posteriors p(z | y) with several modes inside the data."""
+    import matplotlib.figure
+
+    figure = matplotlib.figure.Figure((8, 3), layout="constrained")
+    curve, posteriors = figure.subplots(1, 2)
+    z, y = np.linspace(0, 1, 400), data.train.x[:1000, 0]
+    curve.hist(y, 60, density=True, orientation="horizontal", color="0.85", label="draws of y")
+    curve.plot(z, toys.curve(z), "k", label="mean of y given z")
+    curve.set(title="process", xlabel="z, uniform", ylabel="y")
+    curve.legend(fontsize=8)
+    grid = quadrature.points()
+    inside = np.abs(grid) < 3.5
+    for value in INSIDE:
+        posteriors.plot(grid[inside], toys.true_posterior(np.array([value]), grid)[0, inside], label=f"y = {value:g}")
+    posteriors.set(title="p(z | y), z standard normal", xlabel="z")
+    posteriors.legend(fontsize=8)
+    figure.savefig(path, dpi=70)
+
+
 def measure(row, seed, epochs, out):
     """Trains a row of `mog_toy` and returns it measured, without its verdict; the figure of seed 0 goes to `out`."""
     data, is_given = load("mog_toy"), "decoder" in row.flags
@@ -168,4 +188,5 @@ def measure(row, seed, epochs, out):
     if seed == 0 and not is_given:
         out.mkdir(parents=True, exist_ok=True)
         draw(row.preset, model, data, out / f"{row.preset}.png")
+        draw_truth(data, out / "mog_toy_truth.png")
     return measured

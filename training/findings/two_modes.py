@@ -9,7 +9,6 @@ p(c), as in the paper's Figure 4.
 """
 
 import statistics
-import warnings
 
 import numpy as np
 from scipy.stats import wasserstein_distance
@@ -17,7 +16,6 @@ from scipy.stats import wasserstein_distance
 from keras_vaemix import CPVAE
 from keras_vaemix.evaluation import exact_log_likelihood, exact_parts
 from keras_vaemix.evaluation.likelihood import standard_error
-from keras_vaemix.importance import FewEffectiveSamples
 from keras_vaemix.storage.loading import load_model
 from training.data import load
 from training.data.toys import TWO_MODES, two_modes_expectation, two_modes_expected_log_density, two_modes_log_density
@@ -46,9 +44,7 @@ def log_density(model, x):
     x = np.reshape(x, (-1, 1)).astype("float32")
     if model.prior.latent_dim == 1:
         return exact_log_likelihood(model, x, np.linspace(*GRID))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FewEffectiveSamples)  # far from both modes, which the true density gives no weight
-        return model.log_likelihood(x, NUM_SAMPLES)
+    return model.log_likelihood(x, NUM_SAMPLES)
 
 
 def figures_of(model):

@@ -3,7 +3,7 @@
 from export.shell.later import Later
 from training.papers.figures import BOUNDS, FURTHER, PARTS
 from training.papers.row import Quoted, Row, by_components
-from training.papers.table import Headline, Table
+from training.papers.table import Headline, Table, with_pictures
 
 two_modes = Later("training.findings.two_modes")
 
@@ -28,6 +28,7 @@ TABLE1 = Table(
     "cp_vae_table1",
     (
         Row("vae", "vae_mnist", {}, -88.75),
+        Row("cp1", "learned_prior_mnist"),
         *by_components("mg", "mog_prior_mnist", {10: 89.43, 150: 88.96, 500: 88.85}),
         *by_components("vp", "vamp_mnist", {10: 87.94, 150: 86.55, 500: 86.07}, stated={500: VAMP_LIKELIHOOD}),
         Row("hvae", "hvae_mnist", {}, -86.7),
@@ -45,6 +46,7 @@ TABLE1 = Table(
         *by_components("omniglot_cp", "cp_vae_omniglot", CP_OMNIGLOT, OTHER_SPLIT, category_prior="paper"),
         *by_components("omniglot_cp_uniform", "cp_vae_omniglot", CP_OMNIGLOT, OTHER_SPLIT, category_prior="uniform"),
     ),
+    with_pictures,  # Figures 5, 6, 8 and 9
     settings=("start", "hold_categories"),
     columns=(*BOUNDS, *PARTS, *FURTHER),
     headlines=(

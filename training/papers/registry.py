@@ -10,7 +10,7 @@ TABLES = {
         mog_vae.TOY,
         *(gmmp_vae.TABLE1, gmmp_vae.WEIGHTS, gmmp_vae.FREY_FACES),
         *(regularized.RAE_TABLE, regularized.MASK_TABLE),
-        *(sweeps.LATENT_SIZES, sweeps.GENERATOR_SIZES),
+        *(sweeps.LATENT_SIZES, sweeps.LATENT_SPACES, sweeps.GENERATOR_SIZES),
         gamix.ABLATION,
     )
 }
@@ -22,8 +22,9 @@ def table_named(name):
 
 
 def row_named(table, measured):
-    """Returns the row of a table that a measured row, with `preset` and `arguments`, reproduces on any data, or None."""
-    return next((row for row in table_named(table).rows if row.is_of(measured)), None)
+    """Returns the row of a table that a measured row, with `preset` and `arguments`, reproduces on its own data or else on any, or None."""
+    same = [row for row in table_named(table).rows if row.is_of(measured)]
+    return min(same, key=lambda row: row.own_dataset() != measured["dataset"], default=None)
 
 
 def with_paper(measured, table):

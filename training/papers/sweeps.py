@@ -1,11 +1,15 @@
-"""The slides' experiments that vary one size: the number of latents of a WAE and a MaskAAE, and the generator of a FlexAE."""
+"""The slides' experiments beside their tables: more and fewer latents, larger and smaller generators, and the shapes of latents."""
+
+import statistics
 
 from export.shell.later import Later
+from training.papers.figures import FIGURES
 from training.papers.regularized import NARROW, own_clocks
 from training.papers.row import Row
 from training.papers.table import Table
+from training.papers.verdicts import what
 
-charts = Later("training.papers.charts")
+charts, latent_spaces = Later("training.papers.charts"), Later("training.findings.latent_spaces")
 
 SIZES = {"manifold8": (4, 8, 12, 16, 32), "manifold16": (8, 16, 24, 32, 64), "mnist": (4, 8, 16, 32, 64, 110)}
 IN_USE = {32: 11, 64: 13, 110: 11}  # of MaskAAE's latents on MNIST, beside Figure 6
@@ -69,6 +73,32 @@ def capacity_rows():
     return tuple(rows)
 
 
+def measure_latents(train, row, seed, args):
+    """Trains a row, draws its latents by seed 0, and returns it as its run was evaluated."""
+    run, measured = train()
+    return latent_spaces.measure(run, measured, row, args.out)
+
+
+# Figures 8 and 9, whose synthetic data are not stated: ours are the manifold of eight dimensions.
+LATENT_SPACES = Table(
+    "latent_spaces",
+    tuple(
+        Row(name, f"{name}_synthetic", settings={"epochs": EPOCHS["manifold8"]})
+        for name in ("ae_gmm", "rae", "wae_mmd", "wae_gan", "mask_aae", "two_stage", "flex_ae")
+    ),
+    measure_latents,
+    columns=("fd_generation", "fd_reconstruction", "mmd", "nac"),
+    is_of_one_dataset=True,
+)
+
+
+def verdict(rows, row, beside):
+    """Returns the verdict on a capacity: FIDs of other features and generators are not compared, but they are named."""
+    ours = {key: statistics.mean(r[key] for r in rows) for key in ("fd_reconstruction", "fd_generation")}
+    says = [f"{FIGURES[key].column} {value:.2f}, FID {row.stated[key]:g}" for key, value in ours.items()]
+    return f"{OTHERS}; ours, {what(rows, row)}: {'; '.join(says)}"
+
+
 def weights(row):
     """Returns the number of weights of a row's generator, which has as many inputs as outputs."""
     flags = row["arguments"]
@@ -79,6 +109,7 @@ def weights(row):
 GENERATOR_SIZES = Table(
     "generator_sizes",
     capacity_rows(),
+    verdict=verdict,
     settings=("generator_units", "generator_layers"),
     columns=("fd_reconstruction", "fd_generation", "precision", "recall"),
     charts={

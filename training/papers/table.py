@@ -1,9 +1,11 @@
 """A table of a paper: its rows, how they are measured, their verdicts, and what is shown."""
 
+import shutil
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
+from export.storage.files import atomically
 from training.papers import verdicts
 from training.papers.figures import DIGITS, FIGURES, PARTS
 from training.papers.row import Quoted, Row
@@ -22,6 +24,16 @@ class Headline(NamedTuple):
 def from_run(train, row, seed, args):
     """Trains a row and returns it as its run was evaluated."""
     _, measured = train()
+    return measured
+
+
+def with_pictures(train, row, seed, args):
+    """Trains a row and returns it as its run was evaluated; its samples and reconstructions by seed 0 are kept beside the table."""
+    run, measured = train()
+    for kind in ("samples", "reconstructions"):
+        if seed == 0 and (run / f"{kind}.png").exists():
+            with atomically(args.out / f"{args.table}_{row.name}_{kind}.png") as temporary:
+                shutil.copyfile(run / f"{kind}.png", temporary)
     return measured
 
 
