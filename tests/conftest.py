@@ -13,23 +13,40 @@ import pytest
 import tensorflow as tf
 
 import keras_vaemix as vm
+from keras_vaemix.core.xla import Compiled
 from keras_vaemix.models import LatentModel
 from keras_vaemix.models.base.compiled import CompiledModel
 
 tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2)
+gc.disable()  # a graph is many objects, which the collector would walk through again and again: `_forget` collects them
+gc.freeze()
 
 
 @pytest.fixture(scope="module", autouse=True)
 def _forget():
-    """Frees the graphs of a file's models, which would fill the memory and slow down the garbage collector."""
+    """Frees the graphs of a file's models, which would fill the memory."""
     yield
-    keras.backend.clear_session()
+    keras.backend.clear_session()  # collects garbage too
     gc.freeze()  # what is left stays: no later collection walks through it
 
 
 @pytest.fixture(autouse=True)
 def _same_start():
     keras.utils.set_random_seed(0)
+
+
+@pytest.fixture
+def by_xla():
+    """Lets XLA compile estimates of log p(x) and draws of pixels, as it does outside of the tests."""
+
+
+@pytest.fixture(autouse=True)
+def _estimates_without_xla(request, monkeypatch):
+    """XLA takes longer to compile these than a test takes to run them, and what it refuses runs without it anyway."""
+    if "by_xla" not in request.fixturenames and request.node.get_closest_marker("slow") is None:
+        monkeypatch.setattr(
+            Compiled, "__init__", lambda self, function: vars(self).update(function=function, compiled=tf.function(function))
+        )
 
 
 class Noiseless(vm.DiagonalNormal):

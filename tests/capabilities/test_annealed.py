@@ -73,7 +73,7 @@ def test_categories_are_summed_over():
     assert np.max(estimate.standard_error) < 0.1
 
 
-@pytest.mark.parametrize("name", ["posterior-NormalMixturePosterior", "model-CPVAE", "model-HierarchicalVAE"])
+@pytest.mark.parametrize("name", ["posterior-NormalMixturePosterior", "model-HierarchicalVAE"])
 @pytest.mark.filterwarnings("ignore::keras_vaemix.importance.FewEffectiveSamples")
 def test_models_of_the_catalogue(name):
     model = catalogue.EVERY_MODEL[name]()

@@ -19,7 +19,7 @@ from tests import catalogue
 from training.data.splits import Data, Split
 from training.jobs.evaluate import describe, evaluate
 
-MIXTURES = ["model-CPVAE", "model-HierarchicalVAE-vamp", "model-GMVAE", "prior-VampPrior", "kl-Variational"]
+MIXTURES = ["model-CPVAE", "model-HierarchicalVAE-vamp", "model-GMVAE", "kl-Variational"]
 
 
 def shares_of(categories, num_categories):

@@ -40,6 +40,7 @@ def trained(strategy, prior, likelihood, posterior, weights, x):
     ],
 )
 def test_one_step_on_two_replicas_equals_one_step_on_one(prior, likelihood, noiseless, binary):
+    binary = binary[:29]  # of which the replicas have 15 and 14
     weights, one, loss, figures = trained(make_strategy("none"), prior, likelihood, noiseless, None, binary)
     mirrored = make_strategy("mirrored")
     assert mirrored.num_replicas_in_sync == 2
@@ -50,7 +51,7 @@ def test_one_step_on_two_replicas_equals_one_step_on_one(prior, likelihood, nois
         np.testing.assert_allclose(a, b, atol=1e-5, err_msg=a.path)
 
 
-@pytest.mark.parametrize("name", ["HierarchicalVAE-vamp", "GMVAE"])
+@pytest.mark.parametrize("name", [pytest.param("HierarchicalVAE-vamp", marks=pytest.mark.slow), "GMVAE"])
 def test_two_levels_on_two_replicas_equal_one(name, monkeypatch, binary):
     """Every draw of a normal is its mean here, so that both have the same draws."""
     mean = lambda q, n, seed=None: tf.repeat((q.loc + tf.zeros_like(q.scale))[None], n, axis=0)  # noqa: E731
@@ -69,7 +70,7 @@ def test_two_levels_on_two_replicas_equal_one(name, monkeypatch, binary):
         np.testing.assert_allclose(a, b, atol=1e-5)
 
 
-@pytest.mark.parametrize("held", [False, True])
+@pytest.mark.parametrize("held", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_categories_on_two_replicas_equal_one(binary, held):
     """Enumerated categories and a posterior of no width have no noise; the aggregate posterior is that of the global batch."""
     weights, results = None, []
@@ -139,7 +140,7 @@ def test_mean_loss_with_noise_is_that_of_one_replica(binary):
             model = catalogue.make()
             weights = weights or model.get_weights()
             model.set_weights(weights)
-            model.compile(keras.optimizers.SGD(0.0), jit_compile=False)
+            model.compile(keras.optimizers.SGD(0.0), jit_compile=False, run_eagerly=strategy == "none")
         x = np.tile(binary, (10, 1, 1, 1))
         losses = model.fit(x, batch_size=len(x), epochs=10, verbose=0).history["loss"]
         means.append(np.mean(losses))

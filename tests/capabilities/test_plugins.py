@@ -114,7 +114,7 @@ def test_samples_and_clusters_are_those_of_the_prior(trained, data):
 
 
 def test_bounds_are_bounds(trained, data):
-    report = vm.verify.check_bound(trained, data.test.x[:50], num_samples=1000, repetitions=5)
+    report = vm.verify.check_bound(trained, data.test.x[:20], num_samples=500, repetitions=3)
     assert {"objective", "elbo", "importance_weighted, 5", "importance_weighted, 50"} <= {bound.name for bound in report.bounds}
     vm.verify.check_standard_error(trained, data.test.x[:20], repeats=10, num_samples=500)
 

@@ -66,7 +66,7 @@ def test_what_xla_refuses_is_named_with_the_remedy(operation):
         np.testing.assert_array_equal(one, other)
 
 
-def test_the_remedy_of_what_xla_refuses_is_one():
+def test_the_remedy_of_what_xla_refuses_is_one(by_xla):
     model, x = refused_by_xla(LAYERS["ResizeBicubic"]())
     model.compile("adam")
     for call in (model.evaluate, model.predict):
@@ -77,7 +77,7 @@ def test_the_remedy_of_what_xla_refuses_is_one():
     assert np.isfinite(model.log_likelihood(x, 20)).all()
 
 
-def test_other_errors_are_as_they_were():
+def test_other_errors_are_as_they_were(by_xla):
     def fails(x):
         raise tf.errors.InvalidArgumentError(None, None, "another")
 

@@ -9,9 +9,7 @@ from tests.checks import parity
 KINDS = (
     "posterior-NormalMixturePosterior",
     "model-CPVAE",
-    "model-CPVAE-held",
     "model-HierarchicalVAE-vamp",
-    "autoencoder-fitted",
     "autoencoder-mask",
     "EmpiricalBayesVAE",
 )

@@ -32,18 +32,19 @@ def test_gradients_of_gradients_train_under_xla(name, x):
     model = catalogue.AUTOENCODERS[name]()
     model.compile(keras.optimizers.Adam(0.02))
     assert model.jit_compile
-    cost = model.fit(x, batch_size=10, epochs=15, verbose=0).history["cost"]
+    cost = model.fit(np.tile(x, (5, 1, 1, 1)), batch_size=10, epochs=2, verbose=0).history["cost"]
     assert cost[-1] < cost[0]
 
 
+# The critic of "mask" takes its steps in a loop of the graph; the tests of XLA and of replicas trace other autoencoders.
 # FlexAE without a critic of images does less than with it, and the autoencoder alone less than with a penalty.
 @pytest.mark.parametrize(
     "name", [pytest.param(n, marks=pytest.mark.slow if n in ("flex", "fitted") else []) for n in catalogue.AUTOENCODERS]
 )
 def test_training_lowers_the_cost_and_goes_on_in_a_saved_model_with_the_same_bits(name, x, tmp_path):
     model = catalogue.AUTOENCODERS[name]()
-    model.compile(keras.optimizers.Adam(0.02), jit_compile=False)
-    history = model.fit(x, batch_size=10, epochs=15, verbose=0, validation_data=x[:10]).history
+    model.compile(keras.optimizers.Adam(0.02), jit_compile=False, run_eagerly=name != "mask")
+    history = model.fit(x, batch_size=30, epochs=3, verbose=0, validation_data=x[:10]).history
     assert history["cost"][-1] < history["cost"][0]
     assert all(f"val_{name}" in history for name in model.metric_names())
     assert all(np.isfinite(values).all() for values in history.values())
@@ -51,7 +52,8 @@ def test_training_lowers_the_cost_and_goes_on_in_a_saved_model_with_the_same_bit
     loaded = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
     np.testing.assert_array_equal(loaded.sample(5, seed=1), model.sample(5, seed=1))
     for each in (model, loaded):
-        each.fit(x, batch_size=10, epochs=2, verbose=0, shuffle=False)
+        each.run_eagerly, each.train_function = True, None
+        each.fit(x, batch_size=30, epochs=1, verbose=0, shuffle=False)
     for one, other in zip(model.get_weights(), loaded.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
     for name, optimizer in model.optimizers.items():
@@ -65,7 +67,7 @@ def test_seeds_and_clusters(model, x):
     np.testing.assert_allclose(model.reconstruct(x), model.predict(x, verbose=0), atol=1e-6)
 
 
-@pytest.mark.parametrize("name", ["mmd", "adversarial", pytest.param("flex-smooth", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("name", ["adversarial", pytest.param("flex-smooth", marks=pytest.mark.slow)])
 def test_trains_on_two_replicas(name, x):
     with make_strategy("mirrored").scope():
         model = catalogue.AUTOENCODERS[name]()
@@ -115,11 +117,11 @@ def test_optimizers_move_their_own_weights_as_often_as_they_are_to(name, x):
     moved = {id(w) for w in own["model"]}
     resting = [w for variables in own.values() for w in variables if id(w) not in moved]
     before = [w.numpy() for w in resting]
-    model.fit(x, batch_size=10, epochs=1, verbose=0)
+    model.fit(x, batch_size=15, epochs=1, verbose=0)
     for weight, value in zip(resting, before, strict=True):
         np.testing.assert_array_equal(weight, value)
     for update in model.updates():
-        assert {int(model.optimizer_of(name).iterations) for name in update.variables} == {3 * update.steps}
+        assert {int(model.optimizer_of(name).iterations) for name in update.variables} == {2 * update.steps}
 
 
 def test_signs_of_the_game():

@@ -149,15 +149,16 @@ def test_fakes_are_reconstructions_and_decoded_draws_of_what_is_sampled(prior, l
 def test_each_optimizer_moves_its_own_weights_once_in_a_step(rates, moved, x):
     judged = Judged(rates=rates)
     before = judged.values()
-    judged.model.fit(x, batch_size=5, epochs=1, verbose=0)
+    judged.model.fit(x, batch_size=10, epochs=1, verbose=0)
     assert {name for name, value in judged.values().items() if np.any(value != before[name])} == moved
-    assert len(judged.shown) == 4
-    assert [int(judged.model.optimizer_of(name).iterations) for name in ("model", "discriminator")] == [4, 4]
+    assert len(judged.shown) == 2
+    assert [int(judged.model.optimizer_of(name).iterations) for name in ("model", "discriminator")] == [2, 2]
 
 
-@pytest.mark.parametrize("discriminate_samples", [True, False])
-@pytest.mark.parametrize("adversarial_loss", LOSSES)
-@pytest.mark.parametrize("prior", PRIORS)
+@pytest.mark.parametrize(  # every pair of two of the three
+    ("prior", "adversarial_loss", "discriminate_samples"),
+    [("standard", "hinge", True), ("standard", "least squares", False), ("moments", "hinge", False), ("moments", "least squares", True)],
+)
 def test_gradients_reach_encoder_and_decoder(prior, adversarial_loss, discriminate_samples, x):
     """The decoder by all images, the encoder by reconstructions alone: draws of what is sampled are constants."""
     adversarial_loss, _, _, slopes = LOSSES[adversarial_loss]

@@ -108,10 +108,12 @@ def test_moments_and_their_gradients_are_those_of_the_global_batch(kind):
 )
 def test_training_lowers_the_objective(settings, x):
     model = gamix(**settings)
-    model.compile(keras.optimizers.Adam(0.01), jit_compile=False if settings else "auto")
+    model.compile(keras.optimizers.Adam(0.01), jit_compile="auto", run_eagerly=bool(settings))
     assert model.jit_compile is not bool(settings)
-    history = model.fit(x, batch_size=10, epochs=15, verbose=0, validation_data=x[:10]).history
-    assert history["val_loss"][-1] < history["val_loss"][0]
+    validated = {"validation_data": x} if settings else {}
+    history = model.fit(np.tile(x, (1 if settings else 5, 1, 1, 1)), batch_size=10, epochs=3, verbose=0, **validated).history
+    loss = history["val_loss" if settings else "loss"]
+    assert loss[-1] < loss[0]
     assert "elbo" not in history
     assert ("discriminator_loss" in history) is (model.discriminator is not None)
 
@@ -147,8 +149,8 @@ def test_objective_is_what_it_says(x):
 
 def test_objective_is_no_bound_and_an_honest_one_stands_beside_it(x):
     model = gamix(discriminator=False, prior=vm.FittedMixture(D, 2))
-    model.compile(keras.optimizers.Adam(0.01), jit_compile=False)
-    model.fit(x, epochs=30, verbose=0)
+    model.compile(keras.optimizers.Adam(0.05), run_eagerly=True)
+    model.fit(x, epochs=5, verbose=0)
     model.fit_prior(x)
     report = vm.evaluation.likelihood_report(model, x, 500)
     assert report["elbo"] < report["log_likelihood"] + 4 * report["log_likelihood_se"]

@@ -225,7 +225,7 @@ def test_an_interruption_in_mid_epoch_keeps_the_last_whole_one_to_the_bit(binary
     def fitted(folder, epochs, *callbacks, resume=False):
         keras.utils.set_random_seed(0)
         model = catalogue.make("VampPrior", seed=3)
-        model.compile("adam", jit_compile=False)
+        model.compile("adam", run_eagerly=True)
         kept = Run(folder, CONFIG, resume)
         recorder = Recorder(kept, 1e9)
         recorder.saved_at = 1e9  # no checkpoint before the end
