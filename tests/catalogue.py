@@ -293,6 +293,14 @@ EVERY_MODEL = {
     "PixelHierarchicalVAE": pixel_hierarchical_vae,
 }
 
+NUM_PAIRS = max(len(PRIORS), len(LIKELIHOODS))
+PAIRS = [(list(PRIORS)[(i - 1) % len(PRIORS)], list(LIKELIHOODS)[i % len(LIKELIHOODS)]) for i in range(NUM_PAIRS)]
+# Fewer models that have all parts together, but for divergences and further objectives: each prior with a likelihood.
+COVERING = {
+    **{"-".join(pair): functools.partial(make, *pair) for pair in PAIRS},
+    **{name: make for name, make in EVERY_MODEL.items() if not name.startswith(("prior-", "likelihood-", "objective-", "kl-"))},
+}
+
 
 def of(*classes):
     """Returns classes that take no arguments, by name."""

@@ -39,12 +39,18 @@ def evaluated(make, x, weights=None):
 
 
 CASES = [("mixed_bfloat16", model) for model in QUICK]
-CASES += [pytest.param("mixed_float16", model, marks=pytest.mark.slow) for model in catalogue.EVERY_MODEL]
+# What these compute in float32 is computed by others too.
+ALIKE = {
+    *("posterior-InverseAutoregressive", "mixture-iwae", "vamp-dreg", "GAMIXVAE-fitted", "PixelVAE-levels"),
+    *(f"model-{name}" for name in ("CPVAE", "CPVAE-aggregate", "CPVAE-paper", "HierarchicalVAE")),
+    *(f"autoencoder-{name}" for name in ("fitted", "mmd", "adversarial", "flex")),
+}
+CASES += [pytest.param("mixed_float16", model, marks=pytest.mark.slow) for model in catalogue.COVERING if model not in ALIKE]
 
 
 @pytest.mark.parametrize(("name", "model"), CASES)
 def test_figures_are_near_those_of_float32(name, model, policy):
-    make = catalogue.EVERY_MODEL[model]
+    make = (catalogue.EVERY_MODEL | catalogue.COVERING)[model]
     x = catalogue.examples(make())
     _, weights, expected = evaluated(make, x)
     policy(name)
@@ -56,21 +62,21 @@ def test_figures_are_near_those_of_float32(name, model, policy):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["mixed_bfloat16", "mixed_float16"])
-def test_adversarial_training_is_near_that_of_float32(name, policy):
-    x = np.random.default_rng(0).random((24, 16, 16, 3), "float32")
+def test_adversarial_training_is_near_that_of_float32(policy):
+    x = np.random.default_rng(0).random((16, 16, 16, 3), "float32")
     model, weights, expected = evaluated(gamix, x)
     history = model.fit(x, batch_size=8, epochs=5, verbose=0, shuffle=False).history
-    policy(name)
-    mixed, _, received = evaluated(gamix, x, weights)
-    for key in ("loss", "moment_kl", "variance_kl"):
-        assert received[key] == pytest.approx(expected[key], rel=0.02)
-    mixed_history = mixed.fit(x, batch_size=8, epochs=5, verbose=0, shuffle=False).history
-    assert mixed_history["loss"][-1] == pytest.approx(history["loss"][-1], rel=0.05)
-    assert mixed_history["discriminator_loss"][-1] == pytest.approx(history["discriminator_loss"][-1], rel=0.2)
-    assert all(np.isfinite(weight).all() for weight in mixed.get_weights())
-    scale_losses = [isinstance(o, keras.optimizers.LossScaleOptimizer) for o in (mixed.optimizer, mixed.optimizers["discriminator"])]
-    assert scale_losses == [name == "mixed_float16"] * 2
+    for name in ("mixed_bfloat16", "mixed_float16"):
+        policy(name)
+        mixed, _, received = evaluated(gamix, x, weights)
+        for key in ("loss", "moment_kl", "variance_kl"):
+            assert received[key] == pytest.approx(expected[key], rel=0.02)
+        mixed_history = mixed.fit(x, batch_size=8, epochs=5, verbose=0, shuffle=False).history
+        assert mixed_history["loss"][-1] == pytest.approx(history["loss"][-1], rel=0.05)
+        assert mixed_history["discriminator_loss"][-1] == pytest.approx(history["discriminator_loss"][-1], rel=0.2)
+        assert all(np.isfinite(weight).all() for weight in mixed.get_weights())
+        optimizers = mixed.optimizer, mixed.optimizers["discriminator"]
+        assert [isinstance(one, keras.optimizers.LossScaleOptimizer) for one in optimizers] == [name == "mixed_float16"] * 2
 
 
 def test_mixed_models_come_back(policy, tmp_path):
@@ -86,7 +92,7 @@ def test_mixed_models_come_back(policy, tmp_path):
 
 
 @pytest.mark.slow
-def test_whole_command_in_mixed_precision(policy, main, tmp_path):
+def test_whole_command_in_mixed_precision(policy, main, without_xla, tmp_path):
     """The first losses overflow: the optimizer has done fewer steps than its epochs have. What is exported is float32."""
     flags = ["wae_gan_mnist", *RUNS["wae_gan_mnist"], "--regularization", 1e5, "--features", "none", "--precision", "mixed_float16"]
     for folder, epochs in (("whole", 3), ("parts", 1), ("parts", 3)):

@@ -176,7 +176,7 @@ def test_a_row_is_measured_and_judged(measured):
 
 
 @pytest.mark.slow
-def test_a_command_line_resumes_it_to_the_same_bits(measured, main, tmp_path):
+def test_a_command_line_resumes_it_to_the_same_bits(measured, main, training_alone, tmp_path):
     command = "flow_rings", "--num-components", 5, *LIKELIHOOD, "--run-dir", tmp_path / "run"
     assert main(*command, "--epochs", 1) == (0, "")
     assert main(*command, "--epochs", 2, "--resume") == (0, "")

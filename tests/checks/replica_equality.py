@@ -1,12 +1,13 @@
 """Prints, as JSON, how far every model's training on two and four replicas is from that on one: run in a separate process.
 
-python -m tests.checks.replica_equality [MODEL ...]
+python -m tests.checks.replica_equality [MODEL ...] [--replicas N ...]
 
 The output is {model: {replicas: difference}}: the largest difference of a figure or a weight, relative to one or to the largest value if
 that is larger, after three steps on the same global batches, which do not divide by four, and an evaluation. Noise stays on: each replica
 takes its rows of the noise of the global batch.
 """
 
+import argparse
 import contextlib
 import json
 import sys
@@ -23,7 +24,7 @@ from keras_vaemix.models.base.generative import EVALUATION, GenerativeModel
 from tests import catalogue
 from tests.checks.worker_equality import relative
 
-BATCH, STEPS, REPLICAS = 26, 3, (1, 2, 4)  # no other axis of noise is a multiple of 13, 7 or 6
+BATCH, STEPS = 26, 3  # no other axis of noise is a multiple of 13, 7 or 6
 DRAWS = ("stateless_normal", "stateless_uniform", "stateless_truncated_normal")
 SHAPE, D = catalogue.SHAPE, catalogue.LATENT_DIM
 
@@ -58,25 +59,29 @@ MODELS = {
 }
 
 
-def main(names):
+def main(argv=None):
     """Computes and prints."""
+    parser = argparse.ArgumentParser(prog="python -m tests.checks.replica_equality", description=__doc__.splitlines()[0])
+    parser.add_argument("models", nargs="*", metavar="MODEL", help="names of models (default: all)")
+    parser.add_argument("--replicas", nargs="+", type=int, default=[2, 4], metavar="N", help="numbers of replicas (default: 2 and 4)")
+    args = parser.parse_args(argv)
     cpu = tf.config.list_physical_devices("CPU")[0]
-    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * max(REPLICAS))
+    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * max(args.replicas))
     found = {}
-    for name in names or MODELS:
-        found[name] = differences(MODELS[name])
+    for name in args.models or MODELS:
+        found[name] = differences(MODELS[name], args.replicas)
         print(name, found[name], file=sys.stderr, flush=True)
     print(json.dumps(found))
 
 
-def differences(make):
+def differences(make, numbers):
     """Returns the largest relative difference from one replica, for each number of replicas."""
     results, weights = {}, None
-    for replicas in REPLICAS:
+    for replicas in (1, *numbers):
         keras.backend.clear_session()
         keras.utils.set_random_seed(0)
         weights, results[replicas] = trained(make, replicas, weights)
-    return {n: max(map(relative, results[n], results[1])) for n in REPLICAS[1:]}
+    return {n: max(map(relative, results[n], results[1])) for n in numbers}
 
 
 def trained(make, replicas, weights):
@@ -150,4 +155,4 @@ def rows_of_noise(size, replicas):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

@@ -222,7 +222,7 @@ def test_spectral_normalization_holds_in_a_critics_step(tmp_path):
 
 @pytest.mark.slow
 def test_the_preset_of_256_pixels_goes_all_the_way_to_an_image():
-    report = full_size.through(("onnx",), width=4, latent_dim=8, discriminator_filters=4)  # depth and layers are the preset's
+    report = full_size.through(("onnx",), width=4, depth=1, latent_dim=8, discriminator_filters=4)  # the stages are the preset's
     assert list(report["phases"]) == ["build", "step", "save", "export", "decode"]
     assert report["shape"] == (1, 256, 256, 3)
     assert np.isfinite(list(report["losses"].values())).all()

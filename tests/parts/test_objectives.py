@@ -139,16 +139,11 @@ def test_doubly_reparameterised_gradient_is_unbiased_and_less_noisy(binary):
 
 
 @pytest.mark.slow
-def test_learned_and_standard_normal_prior_reach_the_same_bound(digits):
-    """The learned normal adds no capacity: what it learns, the encoder's head and the decoder's first layer absorb."""
-    bounds = trained_bounds(digits, vm.StandardNormal(4), vm.LearnedNormal(4))
-    assert bounds[0] == pytest.approx(bounds[1], abs=0.4)
-
-
-@pytest.mark.slow
-def test_a_mixture_is_no_worse_than_the_normal_that_it_contains(digits):
-    bounds = trained_bounds(digits, vm.StandardNormal(4), vm.NormalMixture(4, 10))
-    assert bounds[1] > bounds[0] - 0.2
+def test_priors_reach_the_bounds_that_their_capacities_allow(digits):
+    """What a learned normal learns, the encoder's head and the decoder's first layer absorb; a mixture contains the normal."""
+    standard, learned, mixture = trained_bounds(digits, vm.StandardNormal(4), vm.LearnedNormal(4), vm.NormalMixture(4, 10))
+    assert standard == pytest.approx(learned, abs=0.4)
+    assert mixture > standard - 0.2
 
 
 def trained_bounds(digits, *priors):
@@ -159,7 +154,7 @@ def trained_bounds(digits, *priors):
             vm.networks.gated_mlp(digits.shape, 8, (64,)), vm.networks.gated_mlp((4,), digits.shape, (64,)), prior, vm.Bernoulli()
         )
         model.compile(keras.optimizers.Adam(3e-3), steps_per_execution=19)
-        model.fit(digits.batches(63, support, 0), epochs=100, steps_per_epoch=19, verbose=0, shuffle=False)
+        model.fit(digits.batches(63, support, 0), epochs=10, steps_per_epoch=190, verbose=0, shuffle=False)
         x = digits.arrays("test", support)
         bounds.append(np.mean([bound_parts(model, x, seed=seed)["elbo"].mean() for seed in range(5)]))
     return bounds

@@ -21,7 +21,7 @@ FLEX = ["flex_ae_mnist", *DIGITS, "--critic-units", 16, "--features", "none"]
 
 
 @pytest.mark.slow
-def test_resumed_run_has_the_same_bits(main, training_alone, tmp_path):
+def test_resumed_run_has_the_same_bits(main, training_alone, without_xla, tmp_path):
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     assert main(*FLEX, "--epochs", 4, "--run-dir", whole) == (0, "")
     assert main(*FLEX, "--epochs", 2, "--run-dir", parts) == (0, "")
@@ -30,7 +30,7 @@ def test_resumed_run_has_the_same_bits(main, training_alone, tmp_path):
 
 
 @pytest.mark.slow
-def test_clocks_of_the_run_s_length_hold_when_it_is_resumed(main, training_alone, tmp_path):
+def test_clocks_of_the_run_s_length_hold_when_it_is_resumed(main, training_alone, without_xla, tmp_path):
     flags = ["mask_aae_mnist", *DIGITS, "--critic-units", 16, "--features", "none", "--run-dir", tmp_path / "run"]
     assert main(*flags, "--epochs", 2) == (0, "")
     steps = json.loads((tmp_path / "run" / "config.json").read_text())["schedule_steps"]
@@ -49,7 +49,7 @@ def untaught(monkeypatch):
 
 
 @pytest.mark.slow
-def test_judged_run(main, untaught, tmp_path):
+def test_judged_run(main, untaught, without_xla, tmp_path):
     flags = ["mask_aae_mnist", *DIGITS, "--critic-units", 16, "--growth-steps", 5]
     assert main(*flags, "--epochs", 3, "--run-dir", tmp_path / "run") == (0, "")
     report = json.loads((tmp_path / "run" / "evaluation.json").read_text())
@@ -66,7 +66,7 @@ def test_judged_run(main, untaught, tmp_path):
 
 
 @pytest.mark.slow
-def test_two_stages(main, untaught, tmp_path):
+def test_two_stages(main, untaught, without_xla, tmp_path):
     flags = ["two_stage_mnist", *DIGITS, "--second-units", 16, "--first-epochs", 3, "--likelihood-samples", 20, "--features", "lenet"]
     assert main(*flags, "--epochs", 2, "--run-dir", tmp_path / "run") == (0, "")
     report = json.loads((tmp_path / "run" / "evaluation.json").read_text())
@@ -75,7 +75,7 @@ def test_two_stages(main, untaught, tmp_path):
 
 
 @pytest.mark.slow
-def test_faces_by_several_samplers(main, untaught, tmp_path):
+def test_faces_by_several_samplers(main, untaught, without_xla, tmp_path):
     rng = np.random.default_rng(0)
     for split, n in {"train": 40, "validation": 10, "test": 100}.items():
         for i in range(n):

@@ -309,7 +309,7 @@ def test_kills_at_random_moments():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("how", ["tmpfs", "limit"])
-def test_a_run_without_room_goes_on_when_there_is_some(how, main, training_alone, tmp_path):
+def test_a_run_without_room_goes_on_when_there_is_some(how, main, training_alone, without_xla, tmp_path):
     """Without room on a disk of its own, in a process of its own; and in files that may not grow."""
     disk = tmp_path / "disk"
     disk.mkdir()

@@ -12,6 +12,7 @@ import pytest
 import tensorflow as tf
 
 from keras_vaemix.core.supports import BINARY
+from tests.checks import two_workers
 from tests.checks.worker_equality import configs
 from tests.training.test_run import ROOT, checkpoints, history, wait_for
 from training.data.augment import flipped
@@ -134,39 +135,19 @@ def ended(processes, seconds=300):
 
 
 @pytest.mark.slow
-def test_two_workers_are_one_with_the_same_global_batch(together):
-    results = ended([*together("tests.checks.two_workers"), start(None, "tests.checks.two_workers")])
-    assert [status for status, _, _ in results] == [0, 0, 0], results
-    first, second, alone = (json.loads(out) for _, out, _ in results)
+def test_two_workers_are_one_with_the_same_global_batch(together, monkeypatch, capsys):
+    monkeypatch.delenv("TF_CONFIG", raising=False)
+    processes = together("tests.checks.two_workers")
+    two_workers.main()
+    alone = json.loads(capsys.readouterr().out)
+    results = ended(processes)
+    assert [status for status, _, _ in results] == [0, 0], results
+    first, second = (json.loads(out) for _, out, _ in results)
     assert first == second
     for name, values in alone["history"].items():
         np.testing.assert_allclose(first["history"][name], values, rtol=1e-5, err_msg=name)
     for received, expected in zip(first["weights"], alone["weights"], strict=True):
         np.testing.assert_allclose(received, expected, rtol=1e-5, atol=1e-5)
-
-
-@pytest.mark.slow
-def test_whole_command_on_two_workers(together, tmp_path):
-    """With a start that trains another model first and fits a mixture."""
-    folder = tmp_path / "run"
-    command = [*QUICK, "--pretraining", "2", "--epochs", "3", "--strategy", "multiworker", "--run-dir", folder]
-    (chief, out, err), (other, silence, _) = ended(together("training.train", *command))
-    assert (chief, other) == (0, 0), err
-    assert "exported decoder and sampler" in out
-    assert "Epoch" not in silence.partition("2/2")[2]  # only the chief reports the epochs of the run
-    assert len(history(folder)) == 3
-    made = {
-        "config.json",
-        "model.keras",
-        "checkpoint",
-        "logs",
-        "history.csv",
-        "evaluation.json",
-        "samples.png",
-        "reconstructions.png",
-        "export",
-    }
-    assert made <= {path.name for path in folder.iterdir()}
 
 
 @pytest.mark.slow
@@ -181,26 +162,27 @@ def test_workers_that_see_other_folders_are_refused(together, tmp_path):
 
 @pytest.mark.slow
 def test_a_killed_worker_ends_the_job_which_resumes_to_the_same_bits(together, tmp_path):
-    """First the other worker is killed, then the chief."""
-
-    def command(folder, *more):
-        common = ["--pretraining", "0", "--strategy", "multiworker", "--checkpoint-seconds", "0", "--epochs", "12"]
-        return [*QUICK, *common, "--run-dir", folder, *more]
-
+    """First the other worker is killed, then the chief. The job trains another model first, and fits a mixture."""
+    common = [*QUICK, "--pretraining", "2", "--epochs", "12", "--strategy", "multiworker", "--checkpoint-seconds", "0"]
     calm, killed = tmp_path / "calm", tmp_path / "killed"
-    for status, _, err in ended(together("training.train", *command(calm))):
-        assert status == 0, err
+    (chief, out, err), (other, silence, _) = ended(together("training.train", *common, "--run-dir", calm))
+    assert (chief, other) == (0, 0), err
+    assert "exported decoder and sampler" in out
+    assert "Epoch" not in silence.partition("2/2")[2]  # only the chief reports the epochs of the run
+    made = ("config.json", "model.keras", "checkpoint", "logs", "evaluation.json", "samples.png", "reconstructions.png", "export")
+    assert set(made) <= {path.name for path in calm.iterdir()}
     for victim, epoch in ((1, 3), (0, 6)):
-        processes = together("training.train", *command(killed, "--resume"))
+        processes = together("training.train", *common, "--run-dir", killed, "--resume")
         wait_for(lambda epoch=epoch: len(checkpoints(killed)) > 0 and int(checkpoints(killed)[-1].name[6:12]) >= epoch, 200)
         processes[victim].send_signal(signal.SIGKILL)
         status, _, err = ended([processes[1 - victim]], 120)[0]
         assert status not in (0, None)
         assert err.splitlines()[-1].startswith("error: Expected all workers to stay: start every worker again with --resume")
         assert len(history(killed)) < 12
-    for status, _, err in ended(together("training.train", *command(killed, "--resume"))):
+    for status, _, err in ended(together("training.train", *common, "--run-dir", killed, "--resume")):
         assert status == 0, err
     assert history(killed) == history(calm)
+    assert len(history(calm)) == 12
     found = [read_arrays(next(Path(folder, "checkpoint").glob("best-*.npz"))) for folder in (killed, calm)]
     for received, expected in zip(*found, strict=True):
         np.testing.assert_array_equal(received, expected)
