@@ -112,6 +112,26 @@ def test_the_closed_form_is_the_expectation_of_the_draws():
     np.testing.assert_allclose(tf.reduce_sum(tf.exp(d.log_weight), axis=0), 1, atol=2e-3)
 
 
+def test_categories_and_latents_have_noise_of_their_own(monkeypatch):
+    model, seeds = one_dimensional(estimator=vm.categories.StraightThrough()), {}
+    draw, select = vm.categories.StraightThrough.sample, vm.GatedHeads.select
+
+    def drawn(estimator, log_q, num_samples, seed, temperature):
+        seeds["category"] = tuple(np.asarray(seed))
+        return draw(estimator, log_q, num_samples, seed, temperature)
+
+    def selected(heads, loc, scale, c):
+        q_z = select(heads, loc, scale, c)
+        sample = q_z.sample
+        q_z.sample = lambda seed: seeds.update(latent=tuple(np.asarray(seed))) or sample(seed=seed)
+        return q_z
+
+    monkeypatch.setattr(vm.categories.StraightThrough, "sample", drawn)
+    monkeypatch.setattr(vm.GatedHeads, "select", selected)
+    model.draws(EVERY, ELBO(), [0, 1], training=True)
+    assert len(seeds) == len(set(seeds.values())) == 2
+
+
 def test_one_drawn_category_estimates_what_enumeration_gives():
     model = one_dimensional()
     log_q = model.infer(tf.constant(EVERY))[0]
