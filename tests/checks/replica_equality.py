@@ -23,8 +23,9 @@ from keras_vaemix.core.seeds import fold_in, stateless_seed
 from keras_vaemix.models.base.generative import EVALUATION, GenerativeModel
 from tests import catalogue
 from tests.checks.worker_equality import relative
+from training.distributed.strategy import mirrored
 
-BATCH, STEPS = 26, 3  # no other axis of noise is a multiple of 13, 7 or 6
+BATCH, STEPS = 53, 3  # no other axis of noise is a multiple of a replica's share: 27, 26, 18, 17, 14 or 13
 DRAWS = ("stateless_normal", "stateless_uniform", "stateless_truncated_normal")
 SHAPE, D = catalogue.SHAPE, catalogue.LATENT_DIM
 
@@ -87,7 +88,7 @@ def differences(make, numbers):
 def trained(make, replicas, weights):
     """Returns the weights before training, and figures and weights after it."""
     devices = [f"CPU:{i}" for i in range(replicas)]
-    strategy = tf.distribute.MirroredStrategy(devices, tf.distribute.HierarchicalCopyAllReduce())
+    strategy = mirrored(devices)
     with strategy.scope():
         model = make()
         model.compile(keras.optimizers.SGD(1e-3), {name: keras.optimizers.SGD(1e-3) for name in model.default_optimizers()})

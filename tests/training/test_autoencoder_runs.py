@@ -12,6 +12,7 @@ from export.storage.files import read_history
 from keras_vaemix.core import supports
 from keras_vaemix.storage.loading import load_model
 from tests.checks.kills import contents, is_same
+from training.data import load
 from training.data.splits import Data, Split
 from training.features import lenet
 from training.presets import PRESETS
@@ -160,6 +161,11 @@ def test_gamix_flags_choose_the_parts(flags, moments, num_components, adversaria
     assert all(np.any(weight != old) for weight, old in zip(model.trainable_variables, before, strict=True))
 
 
+def test_fewer_latents_than_dimensions_are_warned_of():
+    with pytest.warns(UserWarning, match=r"latent_dim of at least 8, the dimension of manifold8, .*Received: latent_dim=4"):
+        PRESETS["mask_aae_synthetic"].build(load("manifold8"), latent_dim=4, hidden=8, critic_units=8)
+
+
 def is_spectral(network):
     return any(isinstance(layer, keras.layers.SpectralNormalization) for layer in network.layers)
 
@@ -167,14 +173,13 @@ def is_spectral(network):
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["mask_aae_synthetic", "--latent-dim", 4], "latent_dim of at least 8, the dimension of manifold8. Received: latent_dim=4"),
         (["wae_mmd_synthetic", "--networks", "info_gan"], "--networks mlp for data that are not images"),
         (["wae_mmd_mnist", *DIGITS, "--regularization", -1], "weight >= 0"),
         (["wae_mmd_mnist", *DIGITS, "--kernel", "imp"], "Expected --kernel: did you mean imq?"),
         (["flex_ae_mnist", *DIGITS, "--critic-steps", 0], "critic_steps"),
         (["two_stage_mnist", *DIGITS, "--first-epochs", 0], "first_epochs"),
         (["wae_mmd_synthetic", "--features", "lenet"], "images for --features lenet"),
-        (["wae_mmd_mnist", *DIGITS, "--features", "inception"], "more test images than the 2048 features of inception"),
+        (["wae_mmd_mnist", *DIGITS, "--features", "inception"], "more test examples than the 2048 features of inception"),
     ],
 )
 def test_bad_flags_are_named_before_anything_is_written(main, tmp_path, flags, message):

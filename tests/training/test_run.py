@@ -236,6 +236,7 @@ def test_samples_of_the_export_that_fail_fail_the_run(digits, tmp_path, monkeypa
 
     monkeypatch.setattr("training.jobs.evaluate.evaluate", lambda *arguments, **keywords: {})
     monkeypatch.setattr("training.jobs.pictures.draw", lambda *arguments: {})
+    monkeypatch.setattr("training.jobs.dashboards.write", lambda *arguments: tmp_path)
     monkeypatch.setattr("training.jobs.train.export_model", lambda model, folder: folder)
     monkeypatch.setattr("export.sample.sample", fail)
     args = SimpleNamespace(split="test", likelihood_samples=2, likelihood_examples=2, features="none", full_evaluation=True)

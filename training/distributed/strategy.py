@@ -18,10 +18,19 @@ def make_strategy(name="auto"):
         return tf.distribute.MultiWorkerMirroredStrategy()
     gpus = tf.config.list_logical_devices("GPU")
     if name == "mirrored" or (name == "auto" and len(gpus) > 1):
-        devices = gpus or tf.config.list_logical_devices("CPU")
-        # The default collectives of CPU devices fail inside a gradient tape.
-        return tf.distribute.MirroredStrategy([d.name for d in devices], cross_device_ops=tf.distribute.HierarchicalCopyAllReduce())
+        return mirrored([device.name for device in gpus or tf.config.list_logical_devices("CPU")])
     return tf.distribute.get_strategy()
+
+
+def mirrored(devices):
+    """Returns a strategy that mirrors over devices, given by name.
+
+    The default collectives of CPU devices fail inside a gradient tape. Hierarchical copies go through two halves of the devices: TensorFlow
+    loses the last one of an odd number, without an error.
+    """
+    is_even = len(devices) % 2 == 0
+    reduction = tf.distribute.HierarchicalCopyAllReduce() if is_even else tf.distribute.ReductionToOneDevice()
+    return tf.distribute.MirroredStrategy(devices, cross_device_ops=reduction)
 
 
 def steps_per_execution(steps, most=50):

@@ -20,6 +20,7 @@ import numpy as np
 import tensorflow as tf
 
 from training import data as data_module
+from training.distributed.strategy import mirrored
 from training.presets import PRESETS
 
 REPLICAS = (8, 16, 32, 64, 128, 256, 512, 1024)
@@ -102,7 +103,7 @@ def seconds_of(model, batch, times=10):
 def measured(preset, data):
     """Returns the traffic of a preset's step, its seconds on one device of this machine, and its batch size."""
     devices = tf.config.list_logical_devices("CPU")[:2]
-    both = tf.distribute.MirroredStrategy([device.name for device in devices], tf.distribute.HierarchicalCopyAllReduce())
+    both = mirrored([device.name for device in devices])
     results = []
     for strategy in (both, tf.distribute.get_strategy()):
         with strategy.scope():

@@ -24,7 +24,7 @@ def table_named(name):
 def row_named(table, measured):
     """Returns the row of a table that a measured row, with `preset` and `arguments`, reproduces on its own data or else on any, or None."""
     same = [row for row in table_named(table).rows if row.is_of(measured)]
-    return min(same, key=lambda row: row.own_dataset() != measured["dataset"], default=None)
+    return min(same, key=lambda row: row.own_dataset() != measured.get("dataset"), default=None)
 
 
 def with_paper(measured, table):
