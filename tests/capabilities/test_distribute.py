@@ -105,7 +105,7 @@ COUPLED = [
 ]
 DRAWN = [
     *("vamp-dreg", "flows", "mixture-iwae", "kl-Matched", "posterior-SampledMixturePosterior", "pixel-vae"),
-    *("model-CPVAE-straight-through", "model-HierarchicalVAE-vamp", "model-GMVAE", "model-TwoStageVAE"),
+    *("model-CPVAE-straight-through", "model-HierarchicalVAE-vamp", "model-GMVAE"),
 ]
 
 

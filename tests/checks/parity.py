@@ -70,8 +70,8 @@ def normals(size, rng):
 
 def uniforms(size, rng):
     """Returns uniform noise [N, size], or [N] for the size None, and as the first two its ends."""
-    u = rng.random((NUM_LATENTS + NUM_LATENTS // 4, size or 1)).astype("float32")
-    u[:2] = [[0.0], [np.nextafter(np.float32(1), np.float32(0))]]
+    ends = np.repeat([[0.0], [np.nextafter(np.float32(1), np.float32(0))]], size or 1, axis=1)
+    u = np.concatenate([ends, rng.random((NUM_LATENTS + NUM_LATENTS // 4 - 2, size or 1))]).astype("float32")
     return u[:, 0] if size is None else u
 
 
@@ -83,7 +83,8 @@ def latents_of(sizes, num_components, rng):
 
 def sampler_inputs(manifest, rng):
     """Returns inputs of `sampler.onnx`: uniform noise at both ends, tails of the other, and every component and -1 in turn."""
-    noise = {name: (uniforms if one["family"] == "Uniform" else normals)(one["size"], rng) for name, one in manifest["noise"].items()}
+    by_family = sorted(manifest["noise"].items(), key=lambda item: item[1]["family"])  # normals first
+    noise = {name: (uniforms if one["family"] == "Uniform" else normals)(one["size"], rng) for name, one in by_family}
     return {**noise, "component": np.arange(len(noise["eps"])) % (manifest["num_components"] + 1) - 1}
 
 
