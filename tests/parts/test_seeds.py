@@ -5,12 +5,19 @@ import pytest
 
 import keras_vaemix as vm
 from keras_vaemix import objectives
+from keras_vaemix.core.sampler import Noise, draw_noise
+from keras_vaemix.core.seeds import stateless_seed
 from tests import catalogue
 
 
 @pytest.fixture(params=[*(f"prior-{name}" for name in catalogue.PRIORS), *(f"model-{name}" for name in catalogue.MODELS)])
 def model(request):
     return catalogue.make(**catalogue.COMBINATIONS[request.param])
+
+
+def test_noises_of_one_draw_are_different():
+    noise = draw_noise({"eps": Noise("Normal", 3), "eps_lower": Noise("Normal", 3)}, 5, stateless_seed(0))
+    assert not np.any(np.isclose(noise["eps"], noise["eps_lower"]))
 
 
 def test_equal_seeds_equal_draws(model, binary):
