@@ -47,11 +47,11 @@ def likelihood_report(model, x, num_samples=5000, batch_size=None, seed=0, num_l
     Returns:
         A dict of figures: means over examples in nats, each with the standard error of the mean as `*_se`; names begin with `pseudo_` if
         the likelihood is not a density. `paper_bound` is the GMMpVAE paper's, `reconstruction` minus `paper_bound_kl` (Eq. 23), for its
-        models and others that are trained with a bound on the divergence. `log_likelihood_histogram` has the `counts` of examples
-        between `edges`. `bits_per_dim` is for 8-bit data; `kl_ladder`, over the
-        examples of the log-likelihood, for mixture posteriors or priors. `num_left_out` gives for each mean that leaves out examples,
-        because their figure is not finite, how many they are. Where the prior's normaliser is estimated, `log_normalizer` is an estimate
-        of its logarithm, with its error, and `log_normalizer_off` the difference of the one in use, by which all bounds are off.
+        models and others that are trained with a bound on the divergence. `log_likelihood_histogram` has the `counts` of examples between
+        `edges`. `bits_per_dim` is for 8-bit data; `kl_ladder`, over the examples of the log-likelihood, for mixture posteriors or priors.
+        `num_left_out` gives for each mean that leaves out examples, because their figure is not finite, how many they are. Where the
+        prior's normaliser is estimated, `log_normalizer` is an estimate of its logarithm, with its error, and `log_normalizer_off` the
+        difference of the one in use, by which all bounds are off.
 
     Warns:
         UserWarning: A mean leaves out examples.

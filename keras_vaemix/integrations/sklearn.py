@@ -44,7 +44,7 @@ class MixtureVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         learning_rate: Learning rate of Adam.
         n_init: Number of starts of the Gaussian mixture; the one with the highest likelihood is used.
         n_draws: Number of draws of z for each row in `predict_proba` and `score_samples`.
-        jit_compile: Whether XLA compiles the training steps; it pays for tables of ten thousand rows or more.
+        jit_compile: Whether XLA compiles the training steps, which pays for long runs on large tables alone.
         random_state: Integer, generator or None; with an integer every result is a function of it.
         verbose: As in Keras's `fit`.
 

@@ -29,7 +29,7 @@ def mlp(input_shape, output_shape, hidden=(64, 64), activation="tanh", skip=Fals
 
 
 def start_near_zero(network):
-    """Multiplies the weights of a network's last layer by 0.01, and returns the network: a flow's step then starts near the identity."""
+    """Multiplies the weights of a network's last layer by 0.01, and returns the network, whose outputs then start near zero."""
     last = [layer for layer in network.layers if layer.weights][-1]
     last.set_weights([0.01 * weight for weight in last.get_weights()])
     return network

@@ -6,7 +6,7 @@ from keras_vaemix.core.part import check_positive, register, require
 from keras_vaemix.core.sampler import Noise
 from keras_vaemix.core.selection import Selected
 from keras_vaemix.mixtures.location_scale import choose
-from keras_vaemix.networks import mlp
+from keras_vaemix.networks.mlp import mlp, start_near_zero
 from keras_vaemix.priors.reweighted import ReweightedPrior
 
 
@@ -19,7 +19,7 @@ class ImplicitPrior(ReweightedPrior):
     estimate**, and so are ELBO and log p(x), with the error that `report` gives. Z has a large error where the ratio has a heavy tail.
 
     Draws are resampled: of `num_candidates` draws of the base one is kept, by the weights :math:`e^{T(z)}`. They have the density p(z)
-    in the limit of many candidates.
+    in the limit of many candidates. At the start the ratio is almost one.
 
     Args:
         latent_dim: Number of latent dimensions D.
@@ -43,8 +43,7 @@ class ImplicitPrior(ReweightedPrior):
         require(0 <= dropout < 1, "dropout in [0, 1)", dropout=dropout)
         check_positive(num_candidates=num_candidates)
         self.hidden, self.dropout, self.num_candidates = tuple(hidden), dropout, num_candidates
-        self.features, self.last = mlp((latent_dim,), hidden[-1], hidden[:-1], "tanh"), mlp((hidden[-1],), 1, ())
-        self.last.set_weights([0.01 * weight for weight in self.last.get_weights()])  # at the start the ratio is almost one
+        self.features, self.last = mlp((latent_dim,), hidden[-1], hidden[:-1], "tanh"), start_near_zero(mlp((hidden[-1],), 1, ()))
 
     def log_weight(self, z, dropout_seed=None):
         """Returns T(z), [...], for z [..., D]; with dropout, for its own training, if there is a stateless seed [2]."""

@@ -8,7 +8,7 @@ import tensorflow_probability as tfp
 from keras_vaemix.core.part import check_positive, register
 from keras_vaemix.core.sampler import Noise
 from keras_vaemix.core.selection import Selected
-from keras_vaemix.networks import mlp
+from keras_vaemix.networks.mlp import mlp, start_near_zero
 from keras_vaemix.priors.reweighted import ReweightedPrior
 
 ALMOST_ONE = -1e-6  # largest log Z: all draws are accepted
@@ -45,9 +45,7 @@ class ResampledPrior(ReweightedPrior):
         super().__init__(latent_dim, base, num_samples, decay, seed, **kwargs)
         check_positive(num_tries=num_tries)
         self.num_tries, self.hidden = num_tries, tuple(hidden)
-        self.acceptance = mlp((latent_dim,), 1, hidden, "tanh")
-        last = self.acceptance.layers[-1]
-        last.set_weights([0.01 * weight for weight in last.get_weights()])
+        self.acceptance = start_near_zero(mlp((latent_dim,), 1, hidden, "tanh"))
         self.log_z.assign(math.log(0.5))
 
     def log_weight(self, z):

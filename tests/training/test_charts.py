@@ -135,7 +135,6 @@ def test_pictures_of_seed_zero_are_kept_beside_a_table(tmp_path):
     run.mkdir()
     (run / "samples.png").write_bytes(b"picture")
     args = SimpleNamespace(out=tmp_path / "out", table="cp_vae_table1")
-    args.out.mkdir()
     for seed, kept in ((1, []), (0, ["cp_vae_table1_vae_samples.png"])):
         assert with_pictures(lambda: (run, {"elbo": -1.0}), SimpleNamespace(name="vae"), seed, args) == {"elbo": -1.0}
         assert [path.name for path in args.out.iterdir()] == kept

@@ -51,7 +51,7 @@ def status(table, queue, folder, measured, args):
 def entry_of(row, seed, folder, measured, args):
     """Returns the entry of a row and a seed."""
     title, run, dataset = f"{row.name}, seed {seed}", folder / f"{row.name}-seed{seed}", args.dataset or row.dataset
-    repeats = [r for r in measured if r.get("row") == row.name and has_settings(r, row) and is_on(dataset, r)]
+    repeats = [r for r in measured if r.get("row") == row.name and row.is_of(r) and is_on(dataset, r)]
     own = [r for r in repeats if r["seed"] == seed and has_likelihood(r, args.likelihood_samples, args.likelihood_examples)]
     for r in own:
         if is_finished(r) or (args.epochs and r["epochs"] >= args.epochs):
@@ -70,11 +70,6 @@ def entry_of(row, seed, folder, measured, args):
     says += [f"measured after {r['epochs']} epochs, {r.get('stopped', 'unfinished')}" for r in own] + ([at_work] if at_work else [])
     seconds = statistics.median(recent) if recent else None
     return Entry(title, state, len(history), "; ".join(says), seconds, args.epochs or next((m for m in maxima if m), None))
-
-
-def has_settings(measured, row):
-    """Returns whether a measured row has the flags of a row of a table."""
-    return all(measured["arguments"].get(name) == value for name, value in row.flags.items())
 
 
 def is_on(dataset, made):

@@ -30,6 +30,7 @@ def from_run(train, row, seed, args):
 def with_pictures(train, row, seed, args):
     """Trains a row and returns it as its run was evaluated; its samples and reconstructions by seed 0 are kept beside the table."""
     run, measured = train()
+    args.out.mkdir(parents=True, exist_ok=True)
     for kind in ("samples", "reconstructions"):
         if seed == 0 and (run / f"{kind}.png").exists():
             with atomically(args.out / f"{args.table}_{row.name}_{kind}.png") as temporary:
