@@ -50,6 +50,7 @@ def _few_samples():
         yield
 
 
+@pytest.mark.slow
 def test_programs_train_as_fit_does(main, judging_alone, by_xla, monkeypatch, tmp_path):
     argv = ["vae_digits", *SMALL, "--epochs", "3"]
     assert main(*argv, "--run-dir", tmp_path / "here", "--likelihood-samples", 20) == (0, "")

@@ -101,6 +101,7 @@ def assert_goes_on(main, folder, whole):
     assert_same_checkpoint(folder, whole)
 
 
+@pytest.mark.slow
 def test_killed_and_resumed_run_has_the_same_bits(main, whole, tmp_path, training_alone):
     folder = tmp_path / "killed"
     process = start(*QUICK, "--epochs", 60, "--run-dir", folder, "--checkpoint-seconds", 0)
