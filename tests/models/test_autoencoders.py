@@ -141,6 +141,26 @@ def test_signs_of_the_game():
     assert after_draws < draws
 
 
+def test_phases_step_down_the_cost_and_then_up_the_critic(x):
+    """Without a rate for the encoder's own step, training is that of a plain autoencoder; with no other, codes climb the critic."""
+    critic = linear(D, np.eye(D, 1, dtype="float32"))
+    model = catalogue.autoencoder(vm.AdversarialAutoencoder, critic, adversarial_loss=vm.adversarial.Wasserstein(), two_phases=True)
+    plain, initial = catalogue.autoencoder(vm.Autoencoder), model.get_weights()
+    plain.encoder.set_weights(model.encoder.get_weights())
+    plain.decoder.set_weights(model.decoder.get_weights())
+    rest = {name: keras.optimizers.SGD(0.0) for name in ("critic", "encoder")}
+    for one, optimizers in ((plain, None), (model, rest)):
+        one.compile(keras.optimizers.SGD(0.1), optimizers, run_eagerly=True)
+        one.fit(x, batch_size=30, verbose=0)
+    for weight, expected in zip(model.encoder.weights + model.decoder.weights, plain.encoder.weights + plain.decoder.weights, strict=True):
+        np.testing.assert_array_equal(weight, expected)
+    model.set_weights(initial)
+    before = model.latent_means(x)[:, 0].numpy().mean()
+    model.compile(keras.optimizers.SGD(0.0), {**rest, "encoder": keras.optimizers.SGD(0.1)}, run_eagerly=True)
+    model.fit(x, batch_size=30, verbose=0)
+    assert model.latent_means(x)[:, 0].numpy().mean() > before
+
+
 @pytest.mark.slow
 def test_adversaries_bring_codes_to_the_prior():
     """Codes that are free to go anywhere, and start at N(3, 0.5^2), are brought near the mean of a standard normal by both losses."""

@@ -61,9 +61,10 @@ OWN = {  # of the families that have their own
     **dict.fromkeys(("two_stage", "vmm"), dict.fromkeys(DATA, vm.LearnedScaleNormal)),
 }
 SQUARED = {"levels": vm.costs.SquaredError, "unit": vm.costs.SquaredError, "real": vm.costs.RealSquaredError}
+CROSS_ENTROPY = {**SQUARED, "levels": vm.costs.CrossEntropy, "unit": vm.costs.CrossEntropy}
 COSTS = {
     **dict.fromkeys(("autoencoder", "inj_flow", "wae_mmd", "wae_gan", "flex_ae"), SQUARED),
-    "mask_aae": {**SQUARED, "levels": vm.costs.CrossEntropy, "unit": vm.costs.CrossEntropy},
+    **dict.fromkeys(("mask_aae", "wae_gp"), CROSS_ENTROPY),
 }
 # A preset for each function that makes models for any data, by the function's name; toys have the data that they are made for.
 FAMILIES = {getattr(p.build, "func", p.build).__name__: p for p in PRESETS.values() if p.dataset not in ("mog_toy", "cp_vae_toy")}
