@@ -1,4 +1,4 @@
-"""Export a run folder to ONNX graphs, a SavedModel and a manifest, checking each of them."""
+"""Export a run folder to ONNX graphs, a SavedModel and a manifest, or to a package with the model and its card; all is checked."""
 
 import sys
 
@@ -8,17 +8,24 @@ from export.shell.command import Command
 from export.shell.later import Later
 from export.storage.files import room_in
 
-artifact = Later("export.artifact")
+artifact, package = Later("export.artifact"), Later("export.package")
+LAYOUTS = {
+    "artifact": lambda args: artifact.export_run(args.run, args.out, args.formats),
+    "package": lambda args: package.package_run(args.run, args.out, args.license),
+}
 
 
 def parse(argv):
     """Returns the flags, with `formats`, the names that --format gives."""
     parser = flags.Parser(prog="python -m export", description=__doc__)
     parser.add_argument("run", type=flags.path, help="run folder")
-    parser.add_argument("--out", type=flags.path, help="artifact folder (default: RUN/export)")
+    parser.add_argument("--out", type=flags.path, help="folder to write (default: RUN/export, or RUN/package)")
+    parser.add_argument("--layout", choices=LAYOUTS, default="artifact", help="what to write (default: %(default)s)")
     parser.add_argument(
-        "--format", type=flags.text, default=",".join(FORMATS), help="formats to write, separated by commas (default: %(default)s)"
+        "--format", type=flags.text, default=",".join(FORMATS), help="formats of an artifact, separated by commas (default: %(default)s)"
     )
+    license_help = "licence of a package's weights, as the Hugging Face Hub names it (default: %(default)s)"
+    parser.add_argument("--license", type=flags.text, default="apache-2.0", help=license_help)
     args = parser.parse_args(argv)
     args.formats = args.format.split(",")
     if not set(args.formats) <= set(FORMATS):
@@ -29,7 +36,7 @@ def parse(argv):
 def run(args):
     """Exports the run, and prints where to."""
     with room_in(args.out or args.run, "make some, and export again"):
-        print(artifact.export_run(args.run, out=args.out, formats=args.formats))
+        print(LAYOUTS[args.layout](args))
 
 
 main = Command(parse, run)

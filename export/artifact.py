@@ -62,12 +62,11 @@ def check_replaceable(out):
 
 def write_artifact(model, folder, formats):
     frozen = freeze(in_float32(model))
-    if "onnx" in formats:
-        frozen.write_onnx(folder)
+    errors = frozen.write_onnx(folder) if "onnx" in formats else {}
     if "saved_model" in formats:
         write_saved_model(frozen, folder / "saved_model")
         check_saved_model(frozen, folder / "saved_model")
-    write_json(folder / "manifest.json", manifest(frozen, folder))
+    write_json(folder / "manifest.json", {**manifest(frozen), "onnx_errors": errors, "sha256": hashes(folder)})
 
 
 def check_saved_model(frozen, path):
@@ -79,11 +78,10 @@ def check_saved_model(frozen, path):
         raise ExportError(f"Expected the SavedModel to decode as the model does, to {TOLERANCE}. Received: error {error}")
 
 
-def manifest(frozen, folder):
-    """Returns everything that a user of the artifact needs to know, with the hash of every file."""
+def manifest(frozen):
+    """Returns everything that a user of the artifact needs to know."""
     sampler, model = frozen.sampler, frozen.model
     bounded = model.support is not supports.REAL
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
     return {
         "model": type(model).__name__,
         **{part: type(getattr(model, part)).__name__ for part in ("prior", "likelihood" if model.has_likelihood else "cost")},
@@ -97,8 +95,13 @@ def manifest(frozen, folder):
         "noise": {name: one._asdict() for name, one in frozen.noise().items()},
         "opset": OPSET,
         "versions": versions(),
-        "sha256": {str(path.relative_to(folder)): sha256(path) for path in files},
     }
+
+
+def hashes(folder):
+    """Returns the sha256 of each file in a folder but its manifest, by the file's name."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path != folder / "manifest.json")
+    return {str(path.relative_to(folder)): sha256(path) for path in files}
 
 
 def sha256(path):

@@ -9,6 +9,7 @@ import tensorflow as tf
 import tf2onnx
 from tf2onnx.handler import tf_op
 
+from export.compact import narrow
 from export.rewrites import REWRITES, handlers
 
 OPSET = 17  # 18, 21 and 23 give the same optimised graph in ONNX Runtime
@@ -45,6 +46,7 @@ def to_onnx(graph, name):
         model, _ = tf2onnx.convert.from_function(traced, graph.inputs, opset=OPSET, custom_op_handlers=handlers())
         check_known(model.graph, name)
         average_axis_by_axis(model.graph)
+        narrow(model.graph)
         onnx.checker.check_model(model, full_check=True)
     except ExportError:
         raise

@@ -94,8 +94,9 @@ class Frozen(NamedTuple):
         return {} if self.sampler is None else {"sampler.onnx": Graph(self.sample, self.sampler_inputs(), self.sampler_outputs)}
 
     def write_onnx(self, folder):
-        write_decoder(self, folder / "decoder.onnx")
-        write_sampler(self, folder / "sampler.onnx")
+        """Writes the graphs, and returns the error of each by file name."""
+        writers = {"decoder.onnx": write_decoder, "sampler.onnx": write_sampler}
+        return {name: write(self, folder / name) for name, write in writers.items()}
 
     def facts(self):
         """Returns the manifest's entries on the decoder."""
@@ -135,9 +136,8 @@ class FrozenPixels(Frozen):
         return {"pixel_context.onnx": context, "pixel_step.onnx": step_graph(self), **self.sampler_graph()}
 
     def write_onnx(self, folder):
-        write_context(self, folder / "pixel_context.onnx")
-        write_step(self, folder / "pixel_step.onnx")
-        write_sampler(self, folder / "sampler.onnx")
+        writers = {"pixel_context.onnx": write_context, "pixel_step.onnx": write_step, "sampler.onnx": write_sampler}
+        return {name: write(self, folder / name) for name, write in writers.items()}
 
     def facts(self):
         return {**super().facts(), "pixel_noise": {"family": type(self.model.likelihood.noise()).__name__, "df": None}}

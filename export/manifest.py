@@ -14,6 +14,18 @@ STANDARD = {  # draws from each family of noise that a manifest may name
 }
 FORMATS = ("onnx", "saved_model")  # that an artifact can have
 MAX_SIZE = 2**24  # of a latent or an example: an ONNX file cannot hold more
+BUNDLED = Path(__file__).parents[1] / "keras_vaemix" / "packages"  # packages that come with the library; it is not imported
+
+
+def locate(artifact):
+    """Returns the folder of an artifact: this one or, if it does not exist, the bundled package of this name."""
+    is_bundled = not Path(artifact).exists() and str(artifact) in bundled()
+    return BUNDLED / artifact if is_bundled else Path(artifact)
+
+
+def bundled():
+    """Returns the names of the bundled packages."""
+    return sorted(path.parent.name for path in BUNDLED.glob("*/manifest.json"))
 
 
 def read_manifest(artifact, is_whole=False):
@@ -34,7 +46,8 @@ def read_manifest(artifact, is_whole=False):
         hashes = [(name, manifest["sha256"][name], hashlib.sha256((folder / name).read_bytes()).hexdigest()) for name in names]
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
         raise FileNotFoundError(
-            f"Expected an artifact folder with manifest.json and sampler.onnx. Received: {artifact}, without {error.filename}"
+            f"Expected an artifact folder with manifest.json and sampler.onnx{' or '.join(['', *bundled()])}. "
+            f"Received: {artifact}, without {error.filename}"
         ) from None
     except KeyError as missing:
         raise ValueError(f"Expected {path} to be the manifest of an artifact. Received: one without {missing.args[0]}") from None

@@ -12,13 +12,16 @@ TOLERANCE = 1e-5
 
 
 def write_decoder(frozen, path):
-    """Writes `decoder.onnx`, from latents z [N, D] (or two latents, or z and a component [N]; see the manifest) to the mean x [N, *]."""
+    """Writes `decoder.onnx`, from latents z [N, D] (or two latents, or z and a component [N]; see the manifest) to the mean x [N, *].
+
+    It returns its error, as all of these functions do: the largest difference from TensorFlow's outputs, as `compare` has it.
+    """
     if frozen.decoder != "mean":
         raise ExportError(
             f"Expected a decoder that gives all pixels at once for {path.name}: a {frozen.decoder} decoder is exported as "
             f"pixel_context.onnx and pixel_step.onnx, which python -m export.sample runs. Received: {type(frozen.model).__name__}"
         )
-    write_checked(frozen, path)
+    return write_checked(frozen, path)
 
 
 def write_checked(frozen, path, n=32):
@@ -26,7 +29,7 @@ def write_checked(frozen, path, n=32):
     graph = frozen.graphs()[path.name]
     write(graph, path)
     inputs = frozen.examples(graph.inputs, n)
-    compare(path, inputs, graph.named(*map(tf.constant, inputs.values())))
+    return compare(path, inputs, graph.named(*map(tf.constant, inputs.values())))
 
 
 def write_sampler(frozen, path):
@@ -34,9 +37,10 @@ def write_sampler(frozen, path):
 
     A model with two levels also takes the noise `eps_lower`. For a pixel decoder the output is the map `context` instead of x.
     """
-    write_checked(frozen, path, 64)
+    error = write_checked(frozen, path, 64)
     if frozen.sampler.num_components > 1:
         check_frequencies(path, frozen.sampler.weights().numpy())
+    return error
 
 
 def write(graph, path):
@@ -55,11 +59,13 @@ def relative_error(received, expected):
 
 
 def compare(path, inputs, expected):
-    """Raises `ExportError` unless ONNX Runtime's outputs equal TensorFlow's, within 1e-5 times the larger of one and the value.
+    """Returns the largest error of ONNX Runtime's outputs relative to TensorFlow's, and raises `ExportError` if it is above 1e-5.
+
+    It is relative to the larger of one and the value.
 
     Float32 rounding stays below this in all models of `tests.checks.parity`, which prints by how much.
     """
-    names = list(expected)
+    names, errors = list(expected), []
     try:
         computed = session(path).run(names, inputs)
     except Exception as error:  # ONNX Runtime's errors have no common class
@@ -71,6 +77,8 @@ def compare(path, inputs, expected):
             raise ExportError(
                 f"Expected {name} of {path.name} to equal TensorFlow's to {TOLERANCE}. Received: {received.shape}, error {error}"
             )
+        errors.append(float(error))
+    return max(errors)
 
 
 def check_frequencies(path, weights, n=20_000):

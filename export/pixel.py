@@ -9,7 +9,7 @@ from export.onnx import compare, write, write_checked
 
 def write_context(frozen, path):
     """Writes `pixel_context.onnx`, from z [N, D] to the map [N, H, W, map_channels]."""
-    write_checked(frozen, path)
+    return write_checked(frozen, path)
 
 
 def step_graph(frozen):
@@ -31,8 +31,9 @@ def write_step(frozen, path):
     """Writes `pixel_step.onnx`, which `export.sample.draw_pixels` calls for each pixel in raster order; see `step_graph`."""
     graph = step_graph(frozen)
     write(graph, path)
-    rng, width = np.random.default_rng(0), frozen.model.decoder.example_shape[1]
+    rng, width, errors = np.random.default_rng(0), frozen.model.decoder.example_shape[1], []
     for column in (0, width // 2, width - 1):
         inputs = {spec.name: rng.random([4, *spec.shape[1:]], "float32") for spec in graph.inputs[1:]}
         inputs = {"column": np.array(column, "int32"), **inputs}
-        compare(path, inputs, graph.named(*map(tf.constant, inputs.values())))
+        errors.append(compare(path, inputs, graph.named(*map(tf.constant, inputs.values()))))
+    return max(errors)

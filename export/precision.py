@@ -13,7 +13,12 @@ def in_float32(model):
     wanted = without_mixed(config)
     if wanted == config:
         return model
-    made = keras.saving.deserialize_keras_object(wanted, safe_mode=True)
+    return with_weights_of(model, wanted)
+
+
+def with_weights_of(model, config):
+    """Returns a new model of a configuration, with the weights of another model."""
+    made = keras.saving.deserialize_keras_object(config, safe_mode=True)
     made.set_weights(model.get_weights())
     return made
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from export.manifest import STANDARD, read_manifest
+from export.manifest import STANDARD, locate, read_manifest
 from export.shell import flags
 from export.shell.command import Command
 
@@ -17,10 +17,11 @@ MAX_VALUES = 2**28  # values drawn at once
 
 
 def sample(artifact, num=64, component=None, seed=0):
-    """Returns `num` samples [num, *] of an artifact and their components [num]; a function of the integer `seed`.
+    """Returns `num` samples [num, *] of an artifact, a folder or a bundled package's name, and their components [num], by `seed`.
 
     They are means of p(x|z), or draws from it for a pixel decoder.
     """
+    artifact = locate(artifact)
     manifest = read_manifest(artifact)
     if num < 1:
         raise ValueError(f"Expected num >= 1. Received: num={num}")
@@ -154,7 +155,7 @@ def write_samples(path, x):
 def parse(argv):
     """Returns the flags."""
     parser = flags.Parser(prog="python -m export.sample", description=__doc__)
-    parser.add_argument("artifact", type=flags.path, help="artifact folder")
+    parser.add_argument("artifact", type=flags.path, help="artifact or package folder, or the name of a bundled package")
     parser.add_argument("--num", type=flags.integer, default=64, help="number of samples")
     parser.add_argument("--component", type=flags.integer, help="component of the prior (default: drawn by their weights)")
     parser.add_argument("--seed", type=flags.seed_number, default=0, help="seed of the noise")

@@ -75,6 +75,7 @@ from keras_vaemix.priors import (
     VampPriorMixture,
 )
 from keras_vaemix.regularizers import adversarial, costs, discrepancies, moments, penalties
+from keras_vaemix.storage.packages import from_package
 from keras_vaemix.version import __version__
 
 __all__ = [
@@ -143,6 +144,7 @@ __all__ = [
     "discrepancies",
     "divergences",
     "evaluation",
+    "from_package",
     "moments",
     "networks",
     "penalties",

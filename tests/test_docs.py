@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 import keras_vaemix as vm
-from export.storage.files import read_json
-from training.papers.result_rows import RESULTS, VERDICTS, portable
+from export.storage.files import portable, read_json
+from training.papers.result_rows import RESULTS, VERDICTS
 from training.papers.tables import HEADLINES, MARKED, pages, with_tables
 from training.presets import PRESETS
 

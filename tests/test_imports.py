@@ -13,6 +13,7 @@ ROOT = Path(__file__).parents[1]
 ROOMS = {
     "keras_vaemix.core": "",
     "keras_vaemix.version": "",
+    "keras_vaemix.storage": "keras_vaemix.core keras_vaemix.version",
     "keras_vaemix.likelihoods": "keras_vaemix.core",
     "keras_vaemix.mixtures": "keras_vaemix.core",
     "keras_vaemix.networks": "keras_vaemix.core",
@@ -43,18 +44,20 @@ ROOMS = {
     "keras_vaemix.callbacks": "keras_vaemix.core keras_vaemix.models.base keras_vaemix.evaluation keras_vaemix.visualization",
     "keras_vaemix.integrations": (
         "keras_vaemix.core keras_vaemix.networks keras_vaemix.likelihoods keras_vaemix.posteriors keras_vaemix.priors keras_vaemix.models "
-        "keras_vaemix.pretraining keras_vaemix.callbacks"
+        "keras_vaemix.pretraining keras_vaemix.callbacks keras_vaemix.storage"
     ),
     "keras_vaemix": (
-        "keras_vaemix.core keras_vaemix.version keras_vaemix.likelihoods "
+        "keras_vaemix.core keras_vaemix.version keras_vaemix.storage keras_vaemix.likelihoods "
         "keras_vaemix.networks keras_vaemix.divergences keras_vaemix.objectives keras_vaemix.posteriors "
         "keras_vaemix.categorical keras_vaemix.regularizers keras_vaemix.priors keras_vaemix.models "
         "keras_vaemix.pretraining keras_vaemix.evaluation keras_vaemix.verify keras_vaemix.callbacks"
     ),
     "export.shell": "",
     "export.storage": "",
-    "keras_vaemix.storage": "keras_vaemix.core keras_vaemix.version",
-    "export": "export.shell keras_vaemix.core keras_vaemix.networks keras_vaemix.models export.storage keras_vaemix.storage",
+    "export": (
+        "export.shell keras_vaemix.core keras_vaemix.networks keras_vaemix.models keras_vaemix.integrations export.storage "
+        "keras_vaemix.storage"
+    ),
     "training.distributed": "keras_vaemix.core",
     "training.data": "keras_vaemix.core export.storage keras_vaemix.storage training.distributed",
     "training.features": "keras_vaemix.core keras_vaemix.evaluation export.storage training.data",
@@ -129,6 +132,7 @@ def test_export_sample_stands_alone():
     assert {name for name in names if name.startswith("export") and room_of(name) != "export.shell"} <= {
         "export.manifest",
         "export.manifest.STANDARD",
+        "export.manifest.locate",
         "export.manifest.read_manifest",
     }
     tops = {name.split(".")[0] for name in names} - {"export"}

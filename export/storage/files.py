@@ -6,6 +6,7 @@ import errno
 import glob
 import json
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -130,6 +131,12 @@ def read_json(path):
 def read_config(path, *needed):
     """Returns the contents of a run folder's config.json; raises `ValueError` unless they are settings that include those needed."""
     return SETTINGS.needing(*needed).check(path, read_json(path))
+
+
+def portable(command):
+    """Returns a command without the flags for paths on one machine, or for a split: what is recorded is evaluated on the test set."""
+    flag = "--(data-dir|run-dir|out|split)"
+    return re.sub(rf" {flag}[ =]('[^']*'|\S+)| '{flag}=[^']*'| --resume", "", command)
 
 
 def read_rows(path, contents=ROW):

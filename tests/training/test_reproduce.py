@@ -14,7 +14,7 @@ import pytest
 
 from export.shell.signals import Signals
 from export.storage import locks
-from export.storage.files import read_json, runs_root, write_history, write_json
+from export.storage.files import portable, read_json, runs_root, write_history, write_json
 from export.storage.locks import HeldError, holder, locked
 from tests.checks.fuzz import CONFIG
 from tests.training.test_run import ROOT, checkpoints, error_line, history, start, wait_for
@@ -618,7 +618,7 @@ def test_unfinished_rows_are_under_the_finished_ones():
 )
 def test_recorded_commands_leave_out_places_and_split(own):
     command = lambda *flags: "python -m training.train " + shlex.join(["vae_digits", *flags, "--seed=3", "--dataset", "npz:x y.npz"])  # noqa: E731
-    assert result_rows.portable(command(*own, "--resume")) == command()
+    assert portable(command(*own, "--resume")) == command()
 
 
 def test_record_names_the_paper_s_row_and_takes_the_test_set_alone(again, unjudged, without_xla, tmp_path, monkeypatch, capsys):

@@ -22,8 +22,9 @@ ANSWERED = {  # arguments that each command answers by itself; all of them refus
     "training.service": [["--help"], ["--port", "0"]],
     "training.slurm": [["--help"]],
     "training.tables": [["--help"]],
+    "training.release": [["--help"], ["run", "--bits", "0"]],
     "training.findings.annealed": [["--help"], ["run", "--chains", "0"]],
-    "export.__main__": [["--help"], ["run", "--format", "tflite"]],
+    "export.__main__": [["--help"], ["run", "--format", "tflite"], ["run", "--layout", "zip"]],
     "export.sample": [["--help"], ["artifact", "--out", "samples.gif"]],
 }
 PROGRAM = """

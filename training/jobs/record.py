@@ -4,10 +4,10 @@ import datetime
 import math
 
 from export.storage.contents import EVALUATION
-from export.storage.files import read_config, read_history, read_json
+from export.storage.files import portable, read_config, read_history, read_json
 from training.papers.recording import record
 from training.papers.registry import row_named
-from training.papers.result_rows import UNNAMED, portable
+from training.papers.result_rows import UNNAMED
 from training.presets import PRESETS
 from training.runs.run import best_epoch, stopped
 

@@ -1,7 +1,6 @@
 """The measured rows of a table: which of them belong to one experiment, and where they are kept."""
 
 import functools
-import re
 from pathlib import Path
 
 from export.storage.files import read_rows
@@ -11,12 +10,6 @@ PROJECT = Path(__file__).parents[2]
 RESULTS = Path(__file__).parents[1] / "results"
 UNNAMED = "not comparable: no row of a paper"
 VERDICTS = ("reproduced", "better", "worse", "not comparable", "not a valid bound")
-
-
-def portable(command):
-    """Returns a command without the flags for paths on one machine, or for a split: a row is always evaluated on the test set."""
-    flag = "--(data-dir|run-dir|out|split)"
-    return re.sub(rf" {flag}[ =]('[^']*'|\S+)| '{flag}=[^']*'| --resume", "", command)
 
 
 def experiment(row):

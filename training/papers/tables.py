@@ -4,10 +4,10 @@ import re
 import statistics
 
 from export.storage.contents import BENCHMARK, CHECK
-from export.storage.files import atomically, read_json, read_rows, write_json
+from export.storage.files import atomically, portable, read_json, read_rows, write_json
 from training.papers.figures import BOUNDS, FIGURES, FURTHER
 from training.papers.registry import TABLES, table_named
-from training.papers.result_rows import PROJECT, RESULTS, is_finished, portable, repeats
+from training.papers.result_rows import PROJECT, RESULTS, is_finished, repeats
 from training.papers.verdicts import epochs_of, judged
 
 README = PROJECT / "README.md"

@@ -1,0 +1,68 @@
+"""A package: a trained model with its settings, figures, ONNX graphs and card, as `keras_vaemix.from_package` reads it."""
+
+from pathlib import Path
+
+from export.artifact import check_replaceable, hashes, write_artifact
+from export.compact import save_compact
+from export.storage.contents import EVALUATION
+from export.storage.files import portable, read_config, read_history, read_json, write_json
+from export.storage.folders import folder_atomically
+from export.storage.locks import locked_for
+from keras_vaemix.integrations.hub import check_installed
+from keras_vaemix.integrations.model_card import model_card
+from keras_vaemix.storage.loading import load_model
+from keras_vaemix.storage.packages import check_package
+
+
+def package_run(run, out, license):
+    """Packages the model of a run folder, by default (None) in `run/package`, and returns the package's folder."""
+    run, out = Path(run), Path(out or Path(run) / "package")
+    check_installed()
+    check_replaceable(out)
+    config, evaluation, model = published(run), evaluation_of(run), load_model(run / "model.keras")
+    with locked_for(run, out):
+        return write_package(model, config, evaluation, out, license)
+
+
+def write_package(model, config, evaluation, out, license):
+    """Writes a package and returns its folder.
+
+    Args:
+        model: A model.
+        config: Settings of its run, as `published` returns them.
+        evaluation: Figures of these very weights.
+        out: Folder: a new or empty one, or an earlier package, which is replaced.
+        license: Licence of the weights, as the Hugging Face Hub names it.
+    """
+    with folder_atomically(out) as folder:
+        write_artifact(model, folder, ("onnx",))
+        save_compact(model, folder / "model.keras")
+        write_json(folder / "config.json", config)
+        write_json(folder / "evaluation.json", evaluation)
+        manifest = read_json(folder / "manifest.json")
+        (folder / "README.md").write_text(model_card(Path(out).resolve().name, config, evaluation, manifest, license), "utf-8")
+        write_json(folder / "manifest.json", {**manifest, "sha256": hashes(folder)})
+        check_package(folder)
+    return out
+
+
+def published(run):
+    """Returns the settings of a run folder, with the number of epochs it was trained for and without the paths of its machine."""
+    config = read_config(run / "config.json", "arguments", "command")
+    dataset = config["dataset"]
+    kind, separator, path = dataset.partition(":")
+    named = kind + separator + Path(path).name
+    return {
+        **config,
+        "dataset": named,
+        "command": portable(config["command"]).replace(dataset, named),
+        "epochs_trained": len(read_history(run / "history.csv", "epoch")),
+    }
+
+
+def evaluation_of(run):
+    """Returns the figures of a run folder, which needs them."""
+    path = run / "evaluation.json"
+    if not path.exists():
+        raise FileNotFoundError(f"Expected an evaluated run: python -m training.evaluate {run}. Received: {run}, without evaluation.json")
+    return EVALUATION.check(path, read_json(path))
