@@ -44,13 +44,14 @@ def fetch(repository, revision, folder):
     """Copies the files of a package on the Hub into a folder."""
     import huggingface_hub
 
+    hub = huggingface_hub.HfApi()
     with reaching(repository):
-        info = huggingface_hub.HfApi().model_info(repository, revision=revision, files_metadata=True)
+        info = hub.model_info(repository, revision=revision, files_metadata=True)
     sizes = {file.rfilename: file.size or 0 for file in info.siblings or [] if file.rfilename in FILES}
     check_sizes(sizes)
     for name in sizes:
         with reaching(repository):
-            path = huggingface_hub.hf_hub_download(repository, name, revision=info.sha)
+            path = hub.hf_hub_download(repository, name, revision=info.sha)
         shutil.copyfile(path, folder / name)
 
 
@@ -60,5 +61,5 @@ def reaching(repository):
     try:
         yield
     except Exception as error:  # of any kind: errors of the HTTP client, of the Hub and of files have no common class
-        (first, *_) = str(error).splitlines() or [type(error).__name__]
-        raise OSError(f"Expected to fetch hf://{repository}: is it public, and is there a network? Received: {first}") from error
+        said = " ".join(str(error).split())[:200] or type(error).__name__
+        raise OSError(f"Expected to fetch hf://{repository}: is it public, and is there a network? Received: {said}") from error

@@ -10,7 +10,7 @@ BODY = """
 # {name}
 
 A `{model}` with the prior `{prior}`, {num_components} components over {latent_dim} latents, and the {density_kind} `{density}`, trained on
-`{dataset}` by the preset `{preset}` of keras_vaemix {version}.
+`{dataset}` by the preset `{preset}`, and written by keras_vaemix {version}.
 
 ```python
 import keras_vaemix as vm
@@ -29,8 +29,9 @@ Without TensorFlow: `python -m export.sample {name}`.
 
 ## Figures
 
-Of the {split} split, {num_examples} examples{likelihood}. Bounds, likelihoods and divergences are in nats; ± is the standard error over
-examples. They are those of `evaluation.json`, and hold for the weights in this folder.
+Of the {split} split, {num_examples} examples{likelihood}.
+Bounds, likelihoods and divergences are in nats; ± is the standard error over examples. The figures are those of
+`evaluation.json`, of the weights in this folder.
 
 | figure | value |
 |---|---|
@@ -133,7 +134,7 @@ def limits_of(config, evaluation, manifest):
     bound = "The log-likelihood is an estimate that is too low on average, the less so the more samples there are."
     return [
         f"It knows `{config['dataset']}` alone: examples of shape {manifest['x_shape']} with {values}.",
-        "It is one training run: another seed gives other figures, by more than their standard errors.",
+        "The figures are of one training run: ± does not cover what another seed would change.",
         *([unfinished] if config.get("stopped") == "unfinished" else []),
         *([rounded] if "significant_bits" in config else []),
         *([bound] if "log_likelihood" in evaluation else []),

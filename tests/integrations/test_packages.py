@@ -175,6 +175,23 @@ def with_code(folder):
     manifest_with(**{"model.keras": sha256(folder / "model.keras")})(folder)
 
 
+def with_weights_elsewhere(folder):
+    """Moves an array of the model to a file outside of the package, to which a link in the weights leads."""
+    path = folder / "model.keras"
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    weights, names = io.BytesIO(members["model.weights.h5"]), []
+    with h5py.File(weights, "r+") as file, h5py.File(folder.parent / "secret.h5", "w") as secret:
+        file.visititems(lambda name, item: names.append(name) if isinstance(item, h5py.Dataset) else None)
+        secret["w"] = file[names[0]][()]
+        del file[names[0]]
+        file[names[0]] = h5py.ExternalLink(str(folder.parent / "secret.h5"), "w")
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, body in {**members, "model.weights.h5": weights.getvalue()}.items():
+            archive.writestr(name, body)
+    manifest_with(**{"model.keras": sha256(path)})(folder)
+
+
 def writes(name, text):
     return lambda folder: (folder / name).write_text(text)
 
@@ -213,6 +230,7 @@ TAMPERED = {
     "a huge manifest": (grow("manifest.json", 2**21), "manifest.json of at most 1048576 bytes"),
     "a huge model": (grow("model.keras", 2**31), "a package of at most 1073741824 bytes"),
     "code in the model": (with_code, "model.keras to be a whole Keras model"),
+    "weights in another file": (with_weights_elsewhere, "model.keras to be a whole Keras model"),
 }
 
 
@@ -286,6 +304,8 @@ def hub(tmp_path, monkeypatch):
     """A local stand-in of the Hub, and an empty cache."""
     with local_hub.serving() as server:
         monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", server.url)
+        files = server.url + "/{repo_id}/resolve/{revision}/{filename}"
+        monkeypatch.setattr("huggingface_hub.constants.HUGGINGFACE_CO_URL_TEMPLATE", files)
         monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
         yield server
 
