@@ -23,9 +23,11 @@ import export.sample
 import keras_vaemix as vm
 from export.artifact import hashes, sha256
 from export.compact import narrow, rounded
+from export.package import write_package
 from export.storage.files import read_json, write_json
 from keras_vaemix.storage import packages
 from tests import catalogue
+from tests.checks import parity
 from tests.export.test_export import WITHOUT_TENSORFLOW
 from tests.integrations import local_hub
 
@@ -55,6 +57,7 @@ CONFIG = {
     "protocol": {"epochs": 9},
     "command": "python -m training.train vae_digits --dataset npz:/home/someone/squares.npz --run-dir /home/someone/run",
 }
+OTHERS = ["EmpiricalBayesVAE", "VAEIOP", "FactorVAE", "GAMIXVAE", "PixelVAE", "PixelHierarchicalVAE"]
 
 
 @pytest.fixture(scope="module")
@@ -108,6 +111,17 @@ def stored(path):
     with zipfile.ZipFile(path) as archive, h5py.File(io.BytesIO(archive.read("model.weights.h5"))) as file:
         file.visit(names.append)
     return names
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["model-CPVAE-held", "model-HierarchicalVAE-vamp", "model-TwoStageVAE", "autoencoder-mask", *OTHERS])
+def test_models_of_every_kind_come_back(name, tmp_path):
+    model = parity.shaken(catalogue.EVERY_MODEL[name])
+    write_package(model, {**CONFIG, "epochs_trained": 1}, EVALUATION, tmp_path / "package", "mit")
+    received = vm.from_package(tmp_path / "package")
+    np.testing.assert_array_equal(received.sample(4, seed=2), model.sample(4, seed=2))
+    x, _ = export.sample.sample(tmp_path / "package", 4)
+    assert x.shape == (4, *model.example_shape)
 
 
 def test_the_card_has_the_figures_of_the_evaluation(run):

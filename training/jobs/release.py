@@ -29,8 +29,8 @@ def package(run, args):
     model, data = open_run(run, args.data_dir)
     require(data.name in DATA, f"runs on {' or '.join(DATA)}", run=str(run), dataset=data.name)
     config = published(run)
-    history = read_history(run / "history.csv", *([] if config["monitor"] is None else [config["monitor"]]))
-    config |= {"significant_bits": args.bits, "stopped": stopped(config, history, config["protocol"])}
+    history = read_history(run / "history.csv", "epoch")
+    config |= {"significant_bits": args.bits, "stopped": stopped(config, history, config.get("protocol", {}))}
     round_weights(model, args.bits)
     with tempfile.TemporaryDirectory() as folder:
         evaluation = evaluate(folder, model, data, "test", args.num_samples, args.likelihood_examples)
