@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from keras_vaemix.core.batch import Batch
 from keras_vaemix.core.blocks import batch_size_for
 from keras_vaemix.core.part import check_positive
 from keras_vaemix.core.progress import progress
@@ -55,17 +56,16 @@ class LikelihoodEstimator:
         self.model = model
         self.estimate = Compiled(self.estimate)
 
-    def __call__(self, x, num_samples, batch_size, seed, chunk_size, verbose):
-        """Returns a `LikelihoodEstimate` of NumPy arrays; see `LatentModel.estimate_log_likelihood`."""
-        batch_size, chunk_size, num_chunks = self.sizes(x.shape, num_samples, batch_size, chunk_size)
-        title = f"log-likelihood: {num_chunks * chunk_size * self.model.num_strata} samples for each of {len(x)} examples"
+    def __call__(self, given, num_samples, batch_size, seed, chunk_size, verbose):
+        """Returns a `LikelihoodEstimate` of NumPy arrays for a `Batch` of arrays [N, *]; see `LatentModel.estimate_log_likelihood`."""
+        n = len(given.x)
+        batch_size, chunk_size, num_chunks = self.sizes(given.x.shape, num_samples, batch_size, chunk_size)
+        title = f"log-likelihood: {num_chunks * chunk_size * self.model.num_strata} samples for each of {n} examples"
         num_chunks, results = tf.constant(num_chunks), []
-        for i, start in enumerate(progress(range(0, len(x), batch_size), verbose, title)):
-            batch = x[start : start + batch_size].astype("float32")
-            # The last batch is padded, so that no second graph is compiled; the padding is dropped again.
-            filled = np.resize(batch, (batch_size, *x.shape[1:]))
-            estimate = self.estimate(tf.constant(filled), num_chunks, fold_in(stateless_seed(seed), i), chunk_size)
-            results.append([figure.numpy()[: len(batch)] for figure in estimate])
+        for i, start in enumerate(progress(range(0, n, batch_size), verbose, title)):
+            rows = given.map(lambda one, start=start: padded(one[start : start + batch_size], batch_size)).inputs()
+            estimate = self.estimate(rows, num_chunks, fold_in(stateless_seed(seed), i), chunk_size)
+            results.append([figure.numpy()[: n - start] for figure in estimate])
         estimate = LikelihoodEstimate(*(np.concatenate(figures) for figures in zip(*results, strict=True)))
         warn_of_few_samples(estimate.effective_sample_size, int(num_chunks) * chunk_size)
         return estimate
@@ -81,14 +81,19 @@ class LikelihoodEstimator:
 
     def estimate(self, x, num_chunks, seed, chunk_size):
         """Returns the estimate for one batch; recompiled only for a new `chunk_size` or batch size."""
-        objective = ImportanceWeighted(chunk_size)
+        objective, size = ImportanceWeighted(chunk_size), len(Batch.of(x).x)
 
         def log_weights(seed):
             d = self.model.draws(x, objective, seed)
             wide = {name: tf.cast(getattr(d, name), tf.float64) for name in ("log_weight", "log_px", "log_pz", "log_qz")}
-            return tf.reshape(log_importance(d._replace(**wide)), [chunk_size, self.model.num_strata, len(x)])
+            return tf.reshape(log_importance(d._replace(**wide)), [chunk_size, self.model.num_strata, size])
 
-        return summarize(*stream(log_weights, num_chunks, len(x), seed), num_chunks, chunk_size)
+        return summarize(*stream(log_weights, num_chunks, size, seed), num_chunks, chunk_size)
+
+
+def padded(rows, size):
+    """Returns rows [N, *], repeated up to `size` of them, so that no second graph is compiled for a last batch of fewer."""
+    return tf.constant(np.resize(rows.astype("float32"), (size, *rows.shape[1:])))
 
 
 def warn_of_few_samples(effective_sample_size, num_rows):

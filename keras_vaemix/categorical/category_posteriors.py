@@ -13,7 +13,7 @@ class CategoryPosterior(abc.ABC):
 
     @abc.abstractmethod
     def log_probs(self, x, logits):
-        """Returns log q(c|x), [B, K], for examples x [B, *] and the encoder's own logits [B, K]."""
+        """Returns log q(c|x), [B, K], for the encoder's inputs x and its own logits [B, K]."""
 
     @abc.abstractmethod
     def distillation(self, log_q, logits):

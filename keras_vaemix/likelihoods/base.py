@@ -17,11 +17,13 @@ class Likelihood(PartLayer, abc.ABC):
     Attributes:
         support: The values of x for which it is defined.
         is_density: False for a pseudo-likelihood, which does not integrate to one; the names of its figures say so.
+        filler: A value in the support, which takes the place of what is missing and is not counted.
         num_levels: 256 for a distribution over 8-bit values, for which bits per dimension are defined; else None.
     """
 
     support = supports.REAL
     is_density = True
+    filler = 0.0
     num_levels = None
 
     def params_size(self, num_channels):
@@ -44,9 +46,21 @@ class Likelihood(PartLayer, abc.ABC):
         """Returns draws from p(x|z) made from `noise`, which has the shape of x; by plain operations if it is to export."""
         return self.distribution(params).quantile(noise)
 
-    def log_prob(self, params, x, training=False):
-        """Returns log p(x|z) in nats, summed over the dimensions of x: params [S, B, *], x [B, *] to [S, B]."""
-        return sum_event(self.distribution(tf.cast(params, tf.float32)).log_prob(x), x)
+    def log_probs(self, params, x):
+        """Returns the log-probability of each value of x [B, *] in nats, [S, B, *], for params [S, B, *] in float32."""
+        return self.distribution(params).log_prob(x)
+
+    def log_prob(self, params, x, training=False, mask=None):
+        r"""Returns :math:`\log p(x_o|z) = \sum_{i \in o} \log p(x_i|z)` in nats: params [S, B, *], x [B, *] to [S, B].
+
+        The sum is over the values o that are observed, those where the boolean mask [B, *] is true; over all without a mask.
+        """
+        params = tf.cast(params, tf.float32)
+        if mask is None:
+            return sum_event(self.log_probs(params, x), x)
+        # Values that are missing are replaced by one inside the support before the logarithm, or their gradients might be NaN.
+        filled = tf.where(mask, x, self.filler)
+        return sum_event(tf.where(mask, self.log_probs(params, filled), 0.0), x)
 
     def check(self, x, shape=None, name="x"):
         """Raises `ValueError` unless `x` is a non-empty array of finite values in the support."""

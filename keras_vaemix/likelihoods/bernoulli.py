@@ -5,7 +5,7 @@ import tensorflow_probability as tfp
 
 from keras_vaemix.core import supports
 from keras_vaemix.core.part import register
-from keras_vaemix.likelihoods.base import Likelihood, sum_event
+from keras_vaemix.likelihoods.base import Likelihood
 
 tfd = tfp.distributions
 
@@ -25,6 +25,5 @@ class Bernoulli(Likelihood):
     def draw(self, params, noise):
         return tf.cast(noise < tf.sigmoid(params), tf.float32)
 
-    def log_prob(self, params, x, training=False):
-        logits = tf.cast(params, tf.float32)
-        return sum_event(x * logits - tf.nn.softplus(logits), x)
+    def log_probs(self, params, x):
+        return x * params - tf.nn.softplus(params)

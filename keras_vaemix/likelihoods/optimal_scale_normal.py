@@ -33,10 +33,12 @@ class OptimalScaleNormal(LocationScale):
     def distribution(self, params):
         return tfd.Normal(params, tf.sqrt(self.variance))
 
-    def log_prob(self, params, x, training=False):
+    def log_prob(self, params, x, training=False, mask=None):
         if not training:
-            return super().log_prob(params, x)
+            return super().log_prob(params, x, mask=mask)
         params = tf.cast(params, tf.float32)
-        variance = tf.maximum(global_mean(tf.square(tf.stop_gradient(params) - x)), 1e-8)
+        observed = 1.0 if mask is None else tf.cast(mask, tf.float32)  # x is finite also where it is missing
+        share = 1.0 if mask is None else tf.maximum(global_mean(observed), 1e-12)
+        variance = tf.maximum(global_mean(observed * tf.square(tf.stop_gradient(params) - x)) / share, 1e-8)
         self.variance.assign(self.momentum * self.variance + (1 - self.momentum) * variance)
-        return sum_event(tfd.Normal(params, tf.sqrt(variance)).log_prob(x), x)
+        return sum_event(observed * tfd.Normal(params, tf.sqrt(variance)).log_prob(x), x)

@@ -9,7 +9,6 @@ import tensorflow_probability as tfp
 from keras_vaemix.categorical import categories
 from keras_vaemix.categorical.category_posteriors import CategoryPosterior, EncodedCategories
 from keras_vaemix.categorical.heads import CategoricalNormal, GatedHeads, Heads
-from keras_vaemix.core.batch import Batch
 from keras_vaemix.core.blocks import batch_size_for
 from keras_vaemix.core.part import check_positive, register, require, require_kind
 from keras_vaemix.core.replicas import global_mean
@@ -67,6 +66,8 @@ class CPVAE(LatentModel):
     priors*, 2020, Eq. 3 to 14.
     """
 
+    accompaniments = ("mask",)
+
     def __init__(
         self,
         encoder,
@@ -111,6 +112,7 @@ class CPVAE(LatentModel):
         require(is_conditional, "a prior that is a mixture of diagonal normals, such as NormalMixture", prior=type(prior).__name__)
         fits = (self.heads.num_categories, self.heads.latent_dim) == (k, d)
         require(fits, f"heads of {k} categories and {d} latents", heads=(self.heads.num_categories, self.heads.latent_dim))
+        self.take_inputs_of(self.encoder)
         received = self.encoder.output_shape
         require(received == (None, k + 2 * d), f"encoder with output shape {(None, k + 2 * d)}: K logits and 2 D", shape=received)
         self.category_posterior.check(self.encoder)
@@ -128,7 +130,7 @@ class CPVAE(LatentModel):
 
     @property
     def example_shape(self):
-        return self.encoder.input_shape[1:]
+        return self.encoder.inputs[0].shape[1:]
 
     @property
     def latent_sizes(self):
@@ -162,12 +164,13 @@ class CPVAE(LatentModel):
 
     def infer(self, x, training=False):
         """Returns log q(c|x) [B, K], and the mean and scale of z before the heads, [B, D]."""
-        logits, rest = self.encoder_outputs(x, training)
-        return self.category_posterior.log_probs(x, logits), *self.heads.split(rest)
+        seen = self.as_batch(x).inputs_of(self.encoder)
+        logits, rest = self.encoder_outputs(seen, training)
+        return self.category_posterior.log_probs(seen, logits), *self.heads.split(rest)
 
-    def encoder_outputs(self, x, training=False):
-        """Returns the encoder's own logits of c, [B, K], and its parameters of z, [B, 2 D]."""
-        params = tf.cast(self.encoder(x, training=training), tf.float32)
+    def encoder_outputs(self, seen, training=False):
+        """Returns the encoder's own logits of c, [B, K], and its parameters of z, [B, 2 D], for the inputs that it takes."""
+        params = tf.cast(self.encoder(seen, training=training), tf.float32)
         return params[:, : self.num_components], params[:, self.num_components :]
 
     def encode(self, x):
@@ -182,12 +185,12 @@ class CPVAE(LatentModel):
         return tfd.Independent(tfd.Normal(tf.tensordot(c, normal.loc, 1), tf.tensordot(c, normal.scale, 1)), 1)
 
     def draws(self, batch, objective, seed, training=False):
-        batch = Batch.of(batch)
-        x = batch.x
+        batch = self.as_batch(batch)
+        x, seen = batch.x, batch.inputs_of(self.encoder)
         if training:
             self.estimator.check(self.num_components, self.values_of_example(), x.shape[0] or 100)
-        logits, rest = self.encoder_outputs(x, training)  # [B, K], [B, 2 D]
-        log_q, (loc, scale) = self.category_posterior.log_probs(x, logits), self.heads.split(rest)
+        logits, rest = self.encoder_outputs(seen, training)  # [B, K], [B, 2 D]
+        log_q, (loc, scale) = self.category_posterior.log_probs(seen, logits), self.heads.split(rest)
         estimator = self.estimator if training else categories.hard(self.num_components)
         c, log_weight = estimator.sample(log_q, objective.num_samples, fold_in(seed, 0), self.temperature)  # [S, B, K], [S, B]
         q_z, p_z, log_pc = self.heads.select(loc, scale, c), self.conditional_prior(c), self.category_log_probs()
@@ -199,7 +202,7 @@ class CPVAE(LatentModel):
             self.track(batch, log_q)
         return Draws(
             log_weight=log_weight,
-            log_px=self.likelihood.log_prob(self.decode_params(z, c, training), x, training),
+            log_px=self.likelihood.log_prob(self.decode_params(z, c, training), x, training, batch.mask),
             log_pz=tf.reduce_sum(c * log_pc, axis=-1) + p_z.log_prob(z),
             log_qz=tf.reduce_sum(c * log_q, axis=-1) + q_z.log_prob(z),
             kl=objective.kl(q, CategoricalNormal(log_pc)) if objective.kl else None,
@@ -273,7 +276,8 @@ class CPVAE(LatentModel):
     def log_joint(self, x, z, component):
         """Returns log p(x, z, c) for x [B, *], z [B, D] and categories [B], [B] in nats."""
         c = tf.one_hot(component, self.num_components)
-        log_px = self.likelihood.log_prob(self.decode_params(z[None], c[None]), x)[0]
+        batch = self.as_batch(x)
+        log_px = self.likelihood.log_prob(self.decode_params(z[None], c[None]), batch.x, mask=batch.mask)[0]
         return log_px + tf.gather(self.category_log_probs(), component) + self.conditional_prior(c).log_prob(z)
 
     # Components.

@@ -62,7 +62,7 @@ class EmpiricalBayesVAE(OneLevelModel):
 
     def prior_losses(self, batch, seed, training):
         """Returns the objective of the prior's step, for fresh draws of the latents."""
-        z, log_weight, _ = self.posterior.draw(self.encoder(batch.x, training=False), 1, seed)  # [S, B, D], [S, B]
+        z, log_weight, _ = self.posterior.draw(self.posterior_params(batch), 1, seed)  # [S, B, D], [S, B]
         each = self.prior.expectation_loss(tf.stop_gradient(z), self.encode)  # [S, B]
         loss, penalty = tf.reduce_sum(tf.exp(log_weight) * each, axis=0), self.prior.penalty(self.encode)
         if penalty is None:

@@ -82,7 +82,7 @@ class FactorVAE(OneLevelModel):
 
     def discriminator_losses(self, batch, seed, training):
         """Returns half the discriminator's cross-entropy, as in Algorithm 2: its score is high for codes, low for permuted ones."""
-        params = without_state_updates(self.encoder, batch.x)
+        params = without_state_updates(self.encoder, batch.inputs_of(self.encoder))
         z, others = tf.unstack(tf.stop_gradient(self.posterior.draw(params, 2, fold_in(seed, 0))[0]))  # [B, D] each
         permuted = shuffled_columns(others, fold_in(seed, 1))
         loss = 0.5 * NonSaturating().critic_loss(self.score, z, permuted, fold_in(seed, 2))

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from keras_vaemix.core.batch import further_inputs
 from keras_vaemix.core.part import check_positive, register, require
 from keras_vaemix.core.sampler import Noise, Sampler
 from keras_vaemix.core.seeds import fold_in
@@ -42,6 +43,8 @@ class GMVAE(TwoLevelModel):
     Reference: N. Dilokthanakul et al., *Deep Unsupervised Clustering with Gaussian Mixture Variational Autoencoders*, 2016, Eq. 1 to 6.
     """
 
+    accompaniments = ("mask",)
+
     def __init__(
         self,
         top_encoder,
@@ -61,7 +64,8 @@ class GMVAE(TwoLevelModel):
         self.encoder, self.conditional, self.decoder = encoder, conditional, decoder
         self._num_components = num_components
         require(prior.num_components == 1, "a prior of w that is not a mixture", num_components=prior.num_components)
-        size = decoder.input_shape[-1]
+        size, names = decoder.input_shape[-1], (further_inputs(top_encoder), further_inputs(encoder))
+        require(names[0] == names[1], f"encoder with further inputs {names[0]}, those of top_encoder", inputs=names[1])
         for what, received, expected in (
             ("encoder with input", encoder.input_shape, top_encoder.input_shape),
             ("encoder with output", encoder.output_shape, (None, self.posterior.params_size(size))),
@@ -95,8 +99,12 @@ class GMVAE(TwoLevelModel):
 
     # Densities.
 
+    def lower_params(self, x, training=False):
+        """Returns the outputs of `encoder` for examples [B, *], or a dict or `Batch` of them with what accompanies them."""
+        return self.encoder(self.as_batch(x).inputs_of(self.encoder), training=training)
+
     def lower_posterior(self, x, z2, training=False):
-        normal = self.posterior.distribution(self.encoder(x, training=training)).distribution  # [B, D1]
+        normal = self.posterior.distribution(self.lower_params(x, training)).distribution  # [B, D1]
         shape = tf.concat([tf.shape(z2)[:1], tf.shape(normal.loc)], axis=0)
         return tfd.Independent(tfd.Normal(tf.broadcast_to(normal.loc, shape), tf.broadcast_to(normal.scale, shape)), 1)
 
@@ -116,11 +124,11 @@ class GMVAE(TwoLevelModel):
 
     def encode(self, x):
         """Returns q(z, w|x), a TFP distribution of z [D1] and w [D2]."""
-        lower = self.posterior.distribution(self.encoder(x, training=False))
+        lower = self.posterior.distribution(self.lower_params(x))
         return tfd.JointDistributionNamed({"w": self.encode_top(x), "z": lower})
 
     def posterior_parameters(self, x):
-        top, lower = self.encode_top(x), self.posterior.distribution(self.encoder(x, training=False))
+        top, lower = self.encode_top(x), self.posterior.distribution(self.lower_params(x))
         return {"mean": lower.mean(), "stddev": lower.stddev(), "w_mean": top.mean(), "w_stddev": top.stddev()}
 
     def log_joint(self, x, z, w):

@@ -31,6 +31,8 @@ class PixelVAE(PixelDecoding, OneLevelModel):
     *VAE with a VampPrior*, 2018, Section 5.
     """
 
+    accompaniments = ()  # the decoder sees x itself
+
     def decoder_input_shape(self):
         return [super().decoder_input_shape(), self.encoder.input_shape]
 

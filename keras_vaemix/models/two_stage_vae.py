@@ -41,6 +41,8 @@ class TwoStageVAE(LatentModel):
         shape = (first.prior.latent_dim,)
         expected = f"a second VAE of examples of shape {shape}, the latents of the first"
         require(second.example_shape == shape, expected, shape=second.example_shape)
+        is_alone = not (first.accompanied_by or second.accompanied_by)
+        require(is_alone, "VAEs of examples alone", accompanied_by=(first.accompanied_by, second.accompanied_by))
         expected = "an objective that is not pathwise, and has no discrepancy"
         require(not self.objective.needs_own_draws, expected, objective=self.objective)
         strata = (first.num_strata, second.num_strata)

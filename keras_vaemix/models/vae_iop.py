@@ -65,7 +65,8 @@ class VAEIOP(OneLevelModel):
 
     def ratio_losses(self, batch, seed, training):
         """Returns the loss of T on latents of the batch and as many draws of the base."""
-        z, log_weight, _ = self.posterior.draw(without_state_updates(self.encoder, batch.x), 1, fold_in(seed, 0))  # [S, B, D], [S, B]
+        params = without_state_updates(self.encoder, batch.inputs_of(self.encoder))
+        z, log_weight, _ = self.posterior.draw(params, 1, fold_in(seed, 0))  # [S, B, D], [S, B]
         other, _ = draw(self.prior.base.sampler(), tf.shape(batch.x)[0], -1, fold_in(seed, 1))
         of_z, of_other = (
             self.prior.log_weight(tf.stop_gradient(one), fold_in(seed, i) if training else None) for i, one in ((2, z), (3, other))

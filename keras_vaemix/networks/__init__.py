@@ -9,6 +9,7 @@ from keras_vaemix.networks.joint_conv import joint_conv_decoder, joint_conv_enco
 from keras_vaemix.networks.joint_mlp import joint_gated_mlp
 from keras_vaemix.networks.made import MaskedDense, made
 from keras_vaemix.networks.mlp import mlp
+from keras_vaemix.networks.named_inputs import named_inputs
 from keras_vaemix.networks.patch_discriminator import patch_discriminator, receptive_field
 from keras_vaemix.networks.pixel_cnn import MaskedConv2D, PixelCNN
 from keras_vaemix.networks.resnet_v2 import resnet_v2_decoder, resnet_v2_encoder
@@ -35,6 +36,7 @@ __all__ = [
     "joint_gated_mlp",
     "made",
     "mlp",
+    "named_inputs",
     "patch_discriminator",
     "receptive_field",
     "resnet_v2_decoder",

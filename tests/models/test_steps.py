@@ -73,7 +73,7 @@ def test_examples_of_weight_zero_count_for_nothing(make):
     model.compile(keras.optimizers.SGD(0.1), run_eagerly=True)
     other = X.copy()
     other[32:] = 1e3
-    batches = [vm.Batch(tf.constant(x), None, tf.constant(weight, tf.float32)) for x in (X, other)]
+    batches = [vm.Batch(tf.constant(x), weight=tf.constant(weight, tf.float32)) for x in (X, other)]
     one, two = (float(model.losses(batch, [0, 0], True)["model"].total) for batch in batches)
     assert one == two != float(model.losses(batches[0]._replace(weight=None), [0, 0], True)["model"].total)
     figures = [model.evaluate(x, sample_weight=weight, batch_size=64, verbose=0, return_dict=True)["loss"] for x in (X, other)]

@@ -4,6 +4,7 @@ import abc
 
 import keras
 
+from keras_vaemix.core.blocks import as_array
 from keras_vaemix.core.part import require
 from keras_vaemix.core.weights import whole
 from keras_vaemix.core.xla import naming_refused
@@ -12,7 +13,17 @@ from keras_vaemix.models.base.bookkeeping import with_bookkeeping
 
 
 class CheckedModel(keras.Model, abc.ABC):
-    """Abstract: a model that checks what `fit`, `evaluate` and `predict` are given."""
+    """Abstract: a model that checks what `fit`, `evaluate` and `predict` are given.
+
+    They take examples x, or a dict of them with what accompanies them, `{"x": x, "mask": mask, "condition": condition}`.
+
+    Attributes:
+        accompaniments: What models of this class may take beside x, by name: "mask", "condition".
+        accompanied_by: What this model takes. With "mask" examples may have gaps: NaN in x, or zeros in the mask.
+    """
+
+    accompaniments = ()
+    accompanied_by = ()
 
     @abc.abstractmethod
     def check(self, x, name="x"):
@@ -62,6 +73,22 @@ class CheckedModel(keras.Model, abc.ABC):
         further = {"validation_data": validation_data, "shuffle": shuffle, "sample_weight": sample_weight, **kwargs}
         with naming_refused():
             return super().fit(x, labels, batch_size, epochs, verbose, callbacks, validation_split, **further)
+
+    @property
+    def takes_gaps(self):
+        """Whether examples may have missing values."""
+        return "mask" in self.accompanied_by
+
+    def take_inputs_of(self, encoder):
+        """Takes from now on what the further inputs of an encoder are named after; raises `ValueError` if the model does not."""
+        self.accompanied_by = inputs.further_inputs_of(self, encoder)
+
+    def checked(self, x, name="x"):
+        """Returns examples, or a dict of them with what accompanies them, as a `Batch` of arrays, after all checks on them."""
+        given = inputs.named(self, x, name).map(as_array)
+        inputs.require_alike(given, self.example_shape, name)
+        self.check(given.inputs(), name)
+        return given
 
     def check_batch_size(self, batch_size):
         """Raises `ValueError` unless the model can be trained on batches of `batch_size` examples, over all replicas."""

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_vaemix.core.batch import Batch
 from keras_vaemix.core.blocks import batch_size_for
 from keras_vaemix.core.part import check_positive, constructor_config, require
 from keras_vaemix.core.progress import progress
@@ -116,7 +117,7 @@ class GenerativeModel(SteppedModel):
 
     def reconstruct(self, x):
         """Returns `predict(x)` for a batch, as a tensor."""
-        return self.map_batches(self, tf.cast(x, tf.float32))
+        return self.map_batches(self, Batch.of(x).map(lambda one: tf.cast(one, tf.float32)).inputs())
 
     def sample(self, n, component=None, seed=None):
         """Returns the decoded means [n, *] of n draws from the model's prior.
@@ -132,12 +133,13 @@ class GenerativeModel(SteppedModel):
         return self.map_batches(self.decode, *self.sample_latents(n, component, self.seed_for(seed)))
 
     def map_batches(self, function, *inputs):
-        """Returns `function(*inputs)` of tensors [N, *], computed a few rows at a time if examples are large."""
-        n = inputs[0].shape[0]  # None in a graph for any batch size
+        """Returns `function(*inputs)` of tensors [N, *] or dicts of them, computed a few rows at a time if examples are large."""
+        n = tf.nest.flatten(inputs)[0].shape[0]  # None in a graph for any batch size
         size = batch_size_for(None, self.example_shape, n or 1)
         if n is None or n <= size:
             return function(*inputs)
-        return tf.concat([function(*(x[i : i + size] for x in inputs)) for i in range(0, n, size)], axis=0)
+        rows = [tf.nest.map_structure(lambda x, i=i: x[i : i + size], inputs) for i in range(0, n, size)]
+        return tf.concat([function(*some) for some in rows], axis=0)
 
     def sample_latents(self, n, component, seed):
         """Returns n draws from the prior of all inputs of `decode`, for a stateless seed [2]; see `sample`."""
@@ -170,7 +172,7 @@ class GenerativeModel(SteppedModel):
         It is the posterior over categories if the model has one, else :math:`E_{q(z|x)}\, p(k|z)`.
 
         Args:
-            x: Examples [N, *].
+            x: Examples [N, *], or a dict of them with what accompanies them, as in `fit`.
             num_samples: Number of draws of z for each example, where the responsibility is an expectation.
             batch_size: Number of examples at a time; if None, 100, or fewer if they are large.
             seed: Integer; the estimate is a function of it.
@@ -179,14 +181,12 @@ class GenerativeModel(SteppedModel):
         Raises:
             ValueError: The model does not take these examples, or their responsibilities are not finite, as when its weights are not.
         """
-        self.check(x)
-        batch_size = batch_size_for(batch_size, self.example_shape, 100)
+        given = self.checked(x)
+        n, batch_size = len(given.x), batch_size_for(batch_size, self.example_shape, 100)
         check_positive(num_samples=num_samples, batch_size=batch_size)
-        starts = progress(range(0, len(x), batch_size), verbose, f"components of {len(x)} examples")
-        batches = ((start, tf.cast(x[start : start + batch_size], tf.float32)) for start in starts)
-        responsibilities = np.concatenate(
-            [self.batch_responsibilities(batch, num_samples, fold_in([seed, 0], start)) for start, batch in batches]
-        )
+        starts = progress(range(0, n, batch_size), verbose, f"components of {n} examples")
+        batches = ((i, given.map(lambda one, i=i: tf.cast(one[i : i + batch_size], tf.float32)).inputs()) for i in starts)
+        responsibilities = np.concatenate([self.batch_responsibilities(batch, num_samples, fold_in([seed, 0], i)) for i, batch in batches])
         num_wrong = int(np.sum(~np.isfinite(responsibilities).all(axis=1)))
         expected = "finite responsibilities: restore finite weights, or scale examples so that their posterior does not overflow"
         require(num_wrong == 0, expected, examples_without=f"{num_wrong} of {len(responsibilities)}")

@@ -3,6 +3,7 @@
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from keras_vaemix.core.batch import Batch
 from keras_vaemix.core.part import require
 from keras_vaemix.core.seeds import fold_in
 from keras_vaemix.core.shapes import fold, unfold
@@ -48,7 +49,7 @@ class HierarchicalModel(TwoLevelModel):
 
     def lower_posterior(self, x, z2, training=False):
         num_samples = tf.shape(z2)[0]
-        tiled = tf.tile(x, [num_samples, *[1] * len(self.example_shape)])
+        tiled = tf.tile(Batch.of(x).x, [num_samples, *[1] * len(self.example_shape)])
         return self.posterior.distribution(unfold(self.encoder([tiled, fold(z2)], training=training), num_samples))
 
     def lower_prior(self, z2, training=False):
@@ -94,6 +95,6 @@ class HierarchicalModel(TwoLevelModel):
 
     def batch_responsibilities(self, x, num_samples, seed):
         r"""Returns :math:`E_{q(z_2|x)}\, p(k|z_2)`, [B, K]."""
-        z2, log_weight, _ = self.posterior.draw(self.top_encoder(x, training=False), num_samples, fold_in(seed, 0))
+        z2, log_weight, _ = self.posterior.draw(self.top_params(x), num_samples, fold_in(seed, 0))
         share = self.prior.responsibilities(z2, self.encode_top)  # [S, B, K]
         return tf.reduce_sum(tf.exp(log_weight)[..., None] * share, axis=0)

@@ -4,35 +4,87 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_vaemix.core.batch import ACCOMPANYING, Batch, further_inputs
 from keras_vaemix.core.part import require
 
-ONE_ARRAY = "to be one array of examples [N, *], or a data set of such batches: take x['image'] of a dict, np.asarray(x) of nested lists"
+ONE_ARRAY = (
+    "to be one array of examples [N, *], or a data set of such batches: take x['image'] of a dict, np.asarray(x) of nested lists; "
+    "a dict of 'x' may have a 'mask' and a 'condition' too"
+)
+TAKERS = {
+    "mask": "a VAE, CPVAE or GMVAE takes one if its encoders have an input named 'mask', see networks.named_inputs",
+    "condition": "a VAE, CPVAE or GMVAE takes one if its networks have an input named 'condition', see networks.named_inputs",
+}
+
+
+def named(model, x, name="x"):
+    """Returns examples, or a dict of them with what accompanies them, as a `Batch`.
+
+    Raises:
+        ValueError: x is a list, a tuple or another dict, or the model does not take what accompanies x.
+    """
+    if not isinstance(x, Batch):
+        is_known = {"x"} <= set(x) <= {"x", *ACCOMPANYING} if isinstance(x, dict) else not isinstance(x, (list, tuple))
+        require(is_known, f"{name} {ONE_ARRAY}", **{name: sorted(x) if isinstance(x, dict) else type(x).__name__})
+    batch = Batch.of(x)
+    for one in ACCOMPANYING:
+        is_taken = one in model.accompanied_by or getattr(batch, one) is None
+        require(is_taken, f"no {one} for this {type(model).__name__}: {TAKERS[one]}", given=one)
+    is_conditioned = batch.condition is not None or "condition" not in model.accompanied_by
+    expected = f"a dict {{'x': x, 'condition': condition}} as {name} of this {type(model).__name__}, which is conditioned"
+    require(is_conditioned, expected, given=["x"])
+    return batch
+
+
+def further_inputs_of(model, encoder):
+    """Returns the names of an encoder's inputs after x; raises `ValueError` unless the model takes them, a mask in the shape of x."""
+    names, taken = tuple(further_inputs(encoder)), " or ".join(model.accompaniments) or "nothing"
+    is_known = len(set(names)) == len(names) and set(names) <= set(model.accompaniments)
+    expected = f"an encoder with inputs x and, named by networks.named_inputs, what a {type(model).__name__} takes beside it, {taken}"
+    require(is_known, expected, inputs=names)
+    shapes = [one.shape for one in encoder.inputs if one.name == "mask"]
+    require(shapes in ([], [encoder.inputs[0].shape]), f"a mask with the shape of x, {encoder.inputs[0].shape[1:]}", shapes=shapes)
+    return names
 
 
 def require_examples(x, shape, name="x"):
-    """Raises `ValueError` unless x is one tensor or array of examples, of the given shape where its own is known."""
-    require(not isinstance(x, (dict, list, tuple)), f"{name} {ONE_ARRAY}", **{name: type(x).__name__})
+    """Raises `ValueError` unless a tensor or array of examples has the given shape, where its own is known."""
     received = getattr(x, "shape", None)
     if received is not None and getattr(received, "rank", 0) is not None:
         is_alike = len(received) == len(shape) + 1 and all(None in (a, b) or a == b for a, b in zip(received[1:], shape, strict=True))
         require(is_alike, f"{name} of shape (N, {', '.join(map(str, shape))})", shape=tuple(received))
 
 
+def require_alike(batch, shape, name="x"):
+    """Raises `ValueError` unless the examples of a batch have the given shape, and its mask and condition go with them."""
+    require_examples(batch.x, shape, name)
+    require_examples(batch.mask, shape, f"the mask of {name}")
+    for one in ACCOMPANYING:
+        lengths = length(batch.x), length(getattr(batch, one))
+        is_alike = None in lengths or lengths[0] == lengths[1]
+        require(is_alike, f"a {one} of as many examples as {name}", examples=lengths)
+
+
+def length(x):
+    """Returns the number of examples in a tensor or array, or None if it is not known."""
+    shape = getattr(x, "shape", None)
+    return None if shape is None or not getattr(shape, "rank", len(shape)) else shape[0]
+
+
 def check_given(model, x, y=None, sample_weight=None, name="x"):
-    """Checks whole arrays and the first batch of data sets; returns what it checked, or None for what a check would use up."""
+    """Checks whole arrays and the first batch of data sets; returns the examples checked, or None for what a check would use up."""
     if isinstance(x, keras.utils.PyDataset):
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(x[0])
     elif isinstance(x, tf.data.Dataset):
         batch = next(iter(x.take(1)), None)
         require(batch is not None, f"{name} to hold at least one batch", batch=batch)
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(batch)
-    require(not isinstance(x, (dict, list, tuple)), f"{name} {ONE_ARRAY}", **{name: type(x).__name__})
-    if not isinstance(x, (np.ndarray, tf.Tensor)):
+    if not isinstance(named(model, x, name).x, (np.ndarray, tf.Tensor)):
         return None
-    model.check(x, name)
+    given = model.checked(x, name).x
     check_labels(y, name)
-    check_weights(model, sample_weight, len(x))
-    return x
+    check_weights(model, sample_weight, len(given))
+    return given
 
 
 def check_labels(y, name):
@@ -56,7 +108,7 @@ def check_weights(model, sample_weight, num_examples):
 
 def with_weights(x, y=None, sample_weight=None):
     """Returns labels for Keras, which drops the weights of examples without labels; a missing label is -1."""
-    return np.full(len(x), -1) if y is None and sample_weight is not None else y
+    return np.full(len(Batch.of(x).x), -1) if y is None and sample_weight is not None else y
 
 
 def check_batches(counter, support, where):

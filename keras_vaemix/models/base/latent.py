@@ -5,8 +5,8 @@ import abc
 import keras
 import tensorflow as tf
 
-from keras_vaemix.core.batch import Terms
-from keras_vaemix.core.blocks import as_array, batch_size_for
+from keras_vaemix.core.batch import Batch, Terms
+from keras_vaemix.core.blocks import batch_size_for
 from keras_vaemix.core.part import require_kind
 from keras_vaemix.importance import LikelihoodEstimator
 from keras_vaemix.likelihoods import Likelihood
@@ -50,7 +50,7 @@ class LatentModel(GenerativeModel):
 
     @abc.abstractmethod
     def draws(self, batch, objective, seed, training=False):
-        """Returns `Draws` of the latents of a `Batch`, or of examples [B, *], as many and of the kind that `objective` asks for."""
+        """Returns `Draws` of the latents of `self.as_batch(batch)`, as many and of the kind that `objective` asks for."""
 
     @abc.abstractmethod
     def encode(self, x):
@@ -78,7 +78,7 @@ class LatentModel(GenerativeModel):
         return self.latent_sizes
 
     def check(self, x, name="x"):
-        self.likelihood.check(x, self.example_shape, name)
+        self.likelihood.check(Batch.of(x).x, self.example_shape, name)
 
     def updates(self):
         return [Update({"model": self.trainable_variables}, self.losses)]
@@ -143,7 +143,7 @@ class LatentModel(GenerativeModel):
         r"""Estimates :math:`\log p(x)` by importance sampling, :math:`\log \frac1S \sum_s p(x, z_s) / q(z_s|x)`.
 
         Args:
-            x: Examples [N, *].
+            x: Examples [N, *], or a dict of them with what accompanies them, as in `fit`.
             num_samples: Number of samples S for each example, over all M strata: S / M independent draws of each.
             batch_size: Number of examples at a time; if None, 100, or fewer if they are large.
             seed: Integer; the estimate is a function of it.
@@ -156,10 +156,8 @@ class LatentModel(GenerativeModel):
         Warns:
             FewEffectiveSamples: The effective sample size of an example is below 200 and below half its number of draws.
         """
-        x = as_array(x)
-        self.check(x)
-        batch_size = batch_size_for(batch_size, self.example_shape, 100)
-        return self._estimator(x, num_samples, batch_size, seed, chunk_size, verbose)
+        given, batch_size = self.checked(x), batch_size_for(batch_size, self.example_shape, 100)
+        return self._estimator(given, num_samples, batch_size, seed, chunk_size, verbose)
 
     def log_likelihood(self, x, num_samples=5000, batch_size=None, seed=0, verbose=0):
         """Returns `estimate_log_likelihood(...).log_likelihood`, [N] in nats."""

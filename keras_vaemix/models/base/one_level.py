@@ -2,7 +2,6 @@
 
 import tensorflow as tf
 
-from keras_vaemix.core.batch import Batch
 from keras_vaemix.core.part import require, require_kind
 from keras_vaemix.core.seeds import fold_in
 from keras_vaemix.core.shapes import fold, unfold
@@ -17,6 +16,8 @@ PRIOR = 1  # folded into the seed of draws from the prior, which posteriors do n
 class OneLevelModel(LatentModel):
     r"""Abstract: :math:`p(x, z) = p(x|z)\,p(z)` with posterior :math:`q(z|x)`. Args and Raises as in `VAE`."""
 
+    accompaniments = ("mask",)
+
     def __init__(self, encoder, decoder, prior, likelihood, posterior=None, objective=None, seed=0, **kwargs):
         require_kind("prior", prior, Prior)
         super().__init__(likelihood, objective, seed, **kwargs)
@@ -24,6 +25,7 @@ class OneLevelModel(LatentModel):
         self.posterior = DiagonalNormal() if posterior is None else posterior
         require_kind("posterior", self.posterior, Posterior)
         prior.check_example_shape(self.example_shape)
+        self.take_inputs_of(encoder)
         for what, received, expected in (
             ("encoder with output", encoder.output_shape, (None, self.posterior.params_size(prior.latent_dim))),
             ("decoder with input", decoder.input_shape, self.decoder_input_shape()),
@@ -48,7 +50,7 @@ class OneLevelModel(LatentModel):
 
     @property
     def example_shape(self):
-        return self.encoder.input_shape[1:]
+        return self.encoder.inputs[0].shape[1:]
 
     @property
     def latent_sizes(self):
@@ -75,11 +77,15 @@ class OneLevelModel(LatentModel):
         """
         expected = "a posterior with a density at any point: `draws` gives that of its own draws"
         require(self.posterior.has_density, expected, posterior=self.posterior)
-        return self.posterior.distribution(self.encoder(x, training=False))
+        return self.posterior.distribution(self.posterior_params(x))
+
+    def posterior_params(self, x, training=False):
+        """Returns the encoder's outputs [B, P] for examples [B, *], or a dict or `Batch` of them with what accompanies them."""
+        return self.encoder(self.as_batch(x).inputs_of(self.encoder), training=training)
 
     def draws(self, batch, objective, seed, training=False):
-        x = Batch.of(batch).x
-        params = self.encoder(x, training=training)
+        batch = self.as_batch(batch)
+        x, params = batch.x, self.posterior_params(batch, training)
         z, log_weight, log_qz = self.posterior.draw(params, objective.num_samples, seed)  # [S, B, D], [S, B], [S, B]
         path = None
         if objective.pathwise and training:
@@ -88,7 +94,7 @@ class OneLevelModel(LatentModel):
         q, p = self.posterior.distribution(params), self.prior.distribution(self.encode, training)
         return Draws(
             log_weight=log_weight,
-            log_px=self.likelihood.log_prob(self.decode_params(z, x, training), x, training),
+            log_px=self.likelihood.log_prob(self.decode_params(z, x, training), x, training, batch.mask),
             log_pz=p.log_prob(z),
             log_qz=log_qz,
             kl=objective.kl(q, p) if objective.kl and q is not None else None,
@@ -119,16 +125,17 @@ class OneLevelModel(LatentModel):
 
     def call(self, x):
         """Returns the reconstruction of x: the mean of p(x|z) at the centre of q(z|x)."""
-        return self.decode(self.posterior.center(self.encoder(x, training=False)))
+        return self.decode(self.posterior.center(self.posterior_params(x)))
 
     def posterior_parameters(self, x):
-        return self.posterior.summary(self.encoder(x, training=False))
+        return self.posterior.summary(self.posterior_params(x))
 
     def latent_means(self, x):
-        return self.posterior.mean(self.encoder(x, training=False))
+        return self.posterior.mean(self.posterior_params(x))
 
     def log_joint(self, x, z):
-        log_px = self.likelihood.log_prob(self.decode_params(z[None], x), x)[0]
+        batch = self.as_batch(x)
+        log_px = self.likelihood.log_prob(self.decode_params(z[None], batch.x), batch.x, mask=batch.mask)[0]
         return log_px + self.prior.distribution(self.encode).log_prob(z)
 
     # Components.
@@ -138,6 +145,6 @@ class OneLevelModel(LatentModel):
 
     def batch_responsibilities(self, x, num_samples, seed):
         r"""Returns :math:`E_{q(z|x)}\, p(k|z)`, [B, K]."""
-        z, log_weight, _ = self.posterior.draw(self.encoder(x, training=False), num_samples, seed)
+        z, log_weight, _ = self.posterior.draw(self.posterior_params(x), num_samples, seed)
         share = self.prior.responsibilities(z, self.encode)  # [S, B, K]
         return tf.reduce_sum(tf.exp(log_weight)[..., None] * share, axis=0)

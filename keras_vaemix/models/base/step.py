@@ -65,7 +65,7 @@ class SteppedModel(CompiledModel):
         batch = self.batch_of(data)
         # If the data end unexpectedly there is no batch, and nothing must be counted.
         with tf.control_dependencies([batch.x]), replica_batch(batch.x):
-            self.unsupported.watch(self.is_outside(batch.x))
+            self.unsupported.watch(self.is_outside(batch))
             for update in self.updates():
                 repeat(update.steps, lambda update=update: self.minimize(update, batch))
             for counter in (self.unsupported, self.not_finite):
@@ -76,7 +76,7 @@ class SteppedModel(CompiledModel):
     def test_step(self, data):
         batch = self.batch_of(data)
         with tf.control_dependencies([batch.x]), replica_batch(batch.x):
-            self.evaluated.watch(self.is_outside(batch.x))
+            self.evaluated.watch(self.is_outside(batch))
             seed = self.evaluation_seed(tf.convert_to_tensor(self.evaluated.steps))
             for i, update in enumerate(self.updates()):
                 for terms in update.losses(batch, fold_in(seed, i), False).values():
@@ -87,14 +87,25 @@ class SteppedModel(CompiledModel):
     def batch_of(self, data):
         """Returns what Keras passes to a step as a `Batch`."""
         x, labels, weight = keras.utils.unpack_x_y_sample_weight(data)
-        inputs.require_examples(x, self.example_shape)
+        given = inputs.named(self, x)
+        inputs.require_alike(given, self.example_shape)
         expected = f"no sample_weight: the loss of {type(self).__name__} depends on the batch as a whole"
         require(weight is None or not self.couples_examples, expected, sample_weight=weight)
-        return Batch(tf.cast(x, tf.float32), labels, None if weight is None else tf.reshape(tf.cast(weight, tf.float32), [-1]))
+        batch = self.as_batch(given.map(lambda one: tf.cast(one, tf.float32)))
+        return batch._replace(labels=labels, weight=None if weight is None else tf.reshape(tf.cast(weight, tf.float32), [-1]))
 
-    def is_outside(self, x):
-        """Returns whether any value of x is not finite or outside the support."""
-        return ~tf.reduce_all(tf.math.is_finite(x) & self.support.inside(x))
+    def as_batch(self, x):
+        """Returns examples [B, *], or a dict of them with what accompanies them, as a `Batch`; with a mask, if the model takes gaps."""
+        batch = Batch.of(x)
+        return batch.filled() if self.takes_gaps else batch
+
+    def predict_step(self, data):
+        return self(self.batch_of(data).inputs())
+
+    def is_outside(self, batch):
+        """Returns whether any observed value of x is not finite or outside the support."""
+        inside = tf.math.is_finite(batch.x) & self.support.inside(batch.x)
+        return ~tf.reduce_all(inside if batch.mask is None else inside | ~batch.mask)
 
     def minimize(self, update, batch):
         """Takes one step of each optimizer of an update down its own loss, on gradients of the global batch, and records the figures."""

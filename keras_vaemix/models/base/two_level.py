@@ -4,7 +4,6 @@ import abc
 
 import tensorflow as tf
 
-from keras_vaemix.core.batch import Batch
 from keras_vaemix.core.part import require, require_kind
 from keras_vaemix.core.seeds import fold_in
 from keras_vaemix.divergences import ClosedForm, MonteCarlo
@@ -31,8 +30,9 @@ class TwoLevelModel(LatentModel):
     def __init__(self, top_encoder, prior, likelihood, posterior=None, objective=None, seed=0, **kwargs):
         require_kind("prior", prior, Prior)
         super().__init__(likelihood, objective, seed, **kwargs)
-        prior.check_example_shape(top_encoder.input_shape[1:])
         self.top_encoder, self.prior = top_encoder, prior
+        self.take_inputs_of(top_encoder)
+        prior.check_example_shape(self.example_shape)
         self.posterior = DiagonalNormal() if posterior is None else posterior
         require(isinstance(self.posterior, DiagonalNormal), "posterior to be a DiagonalNormal", posterior=self.posterior)
         self.check_shape("top_encoder with output", top_encoder.output_shape, self.posterior.params_size(prior.latent_dim))
@@ -49,7 +49,7 @@ class TwoLevelModel(LatentModel):
 
     @abc.abstractmethod
     def lower_posterior(self, x, z2, training=False):
-        """Returns q(z1|x, z2), a distribution of batch [S, B], for x [B, *] and z2 [S, B, D2]."""
+        """Returns q(z1|x, z2), a distribution of batch [S, B], for x [B, *], or a `Batch`, and z2 [S, B, D2]."""
 
     @abc.abstractmethod
     def lower_prior(self, z2, training=False):
@@ -61,7 +61,11 @@ class TwoLevelModel(LatentModel):
 
     @property
     def example_shape(self):
-        return self.top_encoder.input_shape[1:]
+        return self.top_encoder.inputs[0].shape[1:]
+
+    def top_params(self, x, training=False):
+        """Returns the outputs of `top_encoder` for examples [B, *], or a dict or `Batch` of them with what accompanies them."""
+        return self.top_encoder(self.as_batch(x).inputs_of(self.top_encoder), training=training)
 
     def penalty(self):
         return self.prior.penalty(self.encode_top)
@@ -70,19 +74,19 @@ class TwoLevelModel(LatentModel):
 
     def encode_top(self, x):
         """Returns q(z2|x), a TFP distribution of batch [B] and event [D2]."""
-        return self.posterior.distribution(self.top_encoder(x, training=False))
+        return self.posterior.distribution(self.top_params(x))
 
     def draws(self, batch, objective, seed, training=False):
-        x = Batch.of(batch).x
-        params = self.top_encoder(x, training=training)
+        batch = self.as_batch(batch)
+        x, params = batch.x, self.top_params(batch, training)
         q2, p2 = self.posterior.distribution(params), self.prior.distribution(self.encode_top, training)
         z2, log_weight, _ = self.posterior.draw(params, objective.num_samples, fold_in(seed, 0))  # [S, B, D2], [S, B]
-        q1, p1 = self.lower_posterior(x, z2, training), self.lower_prior(z2, training)
+        q1, p1 = self.lower_posterior(batch, z2, training), self.lower_prior(z2, training)
         z1 = q1.sample(seed=fold_in(seed, 1))  # [S, B, D1]
         levels = [(q2, p2, z2), (q1, p1, z1)]
         return Draws(
             log_weight=log_weight,
-            log_px=self.likelihood.log_prob(self.likelihood_params(z1, z2, x, training), x, training),
+            log_px=self.likelihood.log_prob(self.likelihood_params(z1, z2, x, training), x, training, batch.mask),
             log_pz=sum(p.log_prob(z) for _, p, z in levels),
             log_qz=sum(q.log_prob(z) for q, _, z in levels),
             kl=self.kl(objective.kl, log_weight, levels) if objective.kl else None,
@@ -98,8 +102,8 @@ class TwoLevelModel(LatentModel):
 
     def log_joint_of(self, x, z1, z2):
         """Returns log p(x, z1, z2), [B] in nats."""
-        z1, z2 = z1[None], z2[None]
-        log_px = self.likelihood.log_prob(self.likelihood_params(z1, z2, x), x)
+        z1, z2, batch = z1[None], z2[None], self.as_batch(x)
+        log_px = self.likelihood.log_prob(self.likelihood_params(z1, z2, batch.x), batch.x, mask=batch.mask)
         log_pz = self.prior.distribution(self.encode_top).log_prob(z2) + self.lower_prior(z2).log_prob(z1)
         return (log_px + log_pz)[0]
 
@@ -107,7 +111,7 @@ class TwoLevelModel(LatentModel):
 
     def centers(self, x):
         """Returns the means of q(z1|x, z2) at the mean of q(z2|x), [B, D1], and of q(z2|x), [B, D2]."""
-        z2 = self.posterior.mean(self.top_encoder(x, training=False))
+        z2 = self.posterior.mean(self.top_params(x))
         return self.lower_posterior(x, z2[None]).mean()[0], z2
 
     def latent_means(self, x):
