@@ -24,6 +24,7 @@ class Draws(NamedTuple):
     path: Any = None  # a list in which a pathwise objective leaves the weights of the gradient through z
     distillation: Any = 0.0  # [B], added to the training loss, never to a bound
     discrepancy: Any = None  # a scalar over the global batch, if the objective has one
+    params: Any = None  # the likelihood's parameters at the draws, [S, B, *], where values can be missing
     z: Any = None  # the draws themselves, [S, B, D], of models with one level of latents
 
     def reconstruction(self):

@@ -54,6 +54,7 @@ def _(model: VAE):
 
 @without_mixture.register
 def _(model: CPVAE):
+    require(not model.accompanied_by, "a CPVAE of examples alone", accompanied_by=model.accompanied_by)
     k, d = model.num_components, model.prior.latent_dim
     x, z = keras.Input(model.example_shape), keras.Input((d,))
     average = keras.ops.zeros_like(z[:, :1]) + keras.ops.full((1, k), 1 / k)
@@ -76,6 +77,7 @@ def _(model: VAE, x, num_starts=10, batch_size=None, seed=0, embedding=None):
 @initialize_from_gaussian_mixture.register
 def _(model: CPVAE, x, num_starts=10, batch_size=None, seed=0, embedding=None):
     check(model, x)
+    require(not model.accompanied_by, "a CPVAE of examples alone", accompanied_by=model.accompanied_by)
     batch_size = batch_size_for(batch_size, model.example_shape, 200)
     k, d = model.num_components, model.prior.latent_dim
     params = np.concatenate([model.encoder(x[i : i + batch_size], training=False) for i in range(0, len(x), batch_size)])

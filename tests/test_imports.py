@@ -21,12 +21,13 @@ ROOMS = {
     "keras_vaemix.regularizers": "keras_vaemix.core keras_vaemix.likelihoods",
     "keras_vaemix.objectives": "keras_vaemix.core keras_vaemix.divergences keras_vaemix.regularizers",
     "keras_vaemix.importance": "keras_vaemix.core keras_vaemix.objectives",
+    "keras_vaemix.imputation": "keras_vaemix.core keras_vaemix.objectives keras_vaemix.importance",
     "keras_vaemix.posteriors": "keras_vaemix.core keras_vaemix.networks",
     "keras_vaemix.categorical": "keras_vaemix.core keras_vaemix.posteriors",
     "keras_vaemix.priors": "keras_vaemix.core keras_vaemix.mixtures keras_vaemix.networks",
     "keras_vaemix.models.base": (
         "keras_vaemix.core keras_vaemix.likelihoods keras_vaemix.networks keras_vaemix.divergences "
-        "keras_vaemix.objectives keras_vaemix.importance keras_vaemix.posteriors keras_vaemix.regularizers "
+        "keras_vaemix.objectives keras_vaemix.importance keras_vaemix.imputation keras_vaemix.posteriors keras_vaemix.regularizers "
         "keras_vaemix.priors"
     ),
     "keras_vaemix.models": (

@@ -28,8 +28,11 @@ LEVELS = Support("{0, 1/255, ..., 1}", "divide 8-bit integers by 255", _levels)
 REAL = Support("the real line", "remove what is not finite", lambda x: (x == x) | (x != x))
 
 
-def check_array(x, support, shape=None, name="x"):
-    """Raises one clear `ValueError` unless `x` is a non-empty numeric array [N, *shape] of finite values in `support`."""
+def check_array(x, support, shape=None, name="x", mask=None, filler=0.0):
+    """Raises one clear `ValueError` unless `x` is a non-empty numeric array [N, *shape] of finite values in `support`.
+
+    With a mask [N, *shape], or True, NaN in x and values whose mask is zero are missing: `filler` takes their place.
+    """
     x = as_array(x)
     is_real = (np.issubdtype(x.dtype, np.number) or x.dtype == bool) and not np.iscomplexobj(x)
     require(is_real, f"{name} to be an array of real numbers", dtype=str(x.dtype))
@@ -37,7 +40,22 @@ def check_array(x, support, shape=None, name="x"):
     if shape is not None:
         require(x.shape[1:] == tuple(shape), f"{name} of shape (N, {', '.join(map(str, shape))})", shape=x.shape)
     for start, block in blocks(x):
-        check_block(block, start, support, name)
+        values = block if mask is None else np.where(observed(block, mask, start), block, filler)
+        check_block(values, start, support, name)
+
+
+def observed(block, mask, start):
+    """Returns which values of a block of rows from the index `start` on are observed; the mask [N, *] is that of all rows, or True."""
+    return ~np.isnan(block) & (True if mask is True else np.asarray(mask[start : start + len(block)], bool))
+
+
+def check_columns(x, mask, name="x"):
+    """Raises `ValueError` if a value of the examples x [N, *] is missing in all of them; `mask` as in `check_array`."""
+    seen = np.zeros(x.shape[1:], bool)
+    for start, block in blocks(x):
+        seen |= observed(block, mask, start).any(axis=0)
+    unseen = [index[0] if len(index) == 1 else tuple(index) for index in np.argwhere(~seen).tolist()]
+    require(not unseen, f"an observed value in every column of {name}: leave out columns without any", columns=unseen[:10])
 
 
 def remedy(x, support):
@@ -54,7 +72,9 @@ def check_block(x, start, support, name):
     finite = np.isfinite(x)
     if not finite.all():
         first, *rest = index = np.argwhere(~finite)[0].tolist()
-        expected = f"finite values in {name}: remove or replace what is not"
+        is_missing = np.isnan(x[tuple(index)])
+        gaps = "; a VAE, CPVAE or GMVAE whose encoders take a mask has gaps where x is NaN, see networks.named_inputs" * bool(is_missing)
+        expected = f"finite values in {name}: remove or replace what is not{gaps}"
         require(False, expected, index=(start + first, *rest), value=float(x[tuple(index)]))
     if not np.all(support.inside(x)):
         expected = f"{name} in {support.name}, the likelihood's support: {remedy(x, support)}"

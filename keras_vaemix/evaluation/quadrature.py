@@ -42,8 +42,8 @@ def log_densities(model, x, grid=None, batch_size=None):
     batch_size = batch_size or max(1, VALUES // len(log_pz))
     check_positive(batch_size=batch_size)
     for start in range(0, len(x), batch_size):
-        batch = tf.cast(x[start : start + batch_size], tf.float32)
-        log_px, log_qz = model.likelihood.log_prob(nodes.params, batch), nodes.log_qz(batch)  # [G, B]
+        batch = model.as_batch(tf.cast(x[start : start + batch_size], tf.float32))
+        log_px, log_qz = model.likelihood.log_prob(nodes.params, batch.x, mask=batch.mask), nodes.log_qz(batch)  # [G, B]
         yield np.asarray(log_px, "float64").T, log_pz, np.asarray(log_qz, "float64").T, weights
 
 

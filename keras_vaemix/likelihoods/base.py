@@ -17,7 +17,7 @@ class Likelihood(PartLayer, abc.ABC):
     Attributes:
         support: The values of x for which it is defined.
         is_density: False for a pseudo-likelihood, which does not integrate to one; the names of its figures say so.
-        filler: A value in the support, which takes the place of what is missing and is not counted.
+        filler: A value in the support, which takes the place of what is missing and is not counted; or values along the last axis of x.
         num_levels: 256 for a distribution over 8-bit values, for which bits per dimension are defined; else None.
     """
 
@@ -62,9 +62,12 @@ class Likelihood(PartLayer, abc.ABC):
         filled = tf.where(mask, x, self.filler)
         return sum_event(tf.where(mask, self.log_probs(params, filled), 0.0), x)
 
-    def check(self, x, shape=None, name="x"):
-        """Raises `ValueError` unless `x` is a non-empty array of finite values in the support."""
-        supports.check_array(x, self.support, shape, name)
+    def check(self, x, shape=None, name="x", mask=None):
+        """Raises `ValueError` unless `x` is a non-empty array of finite values in the support.
+
+        With a mask [N, *shape], or True, NaN in x and values whose mask is zero are missing.
+        """
+        supports.check_array(x, self.support, shape, name, mask, self.filler)
 
 
 def sum_event(log_prob, x):

@@ -195,18 +195,19 @@ class CPVAE(LatentModel):
         c, log_weight = estimator.sample(log_q, objective.num_samples, fold_in(seed, 0), self.temperature)  # [S, B, K], [S, B]
         q_z, p_z, log_pc = self.heads.select(loc, scale, c), self.conditional_prior(c), self.category_log_probs()
         z = q_z.sample(seed=fold_in(seed, 1))  # [S, B, D]
-        normal = self.prior.components(None).distribution
+        own, normal = self.decode_params(z, c, training), self.prior.components(None).distribution
         dtype = product_dtype(self.prior.components(None), training)
         q = CategoricalNormal(log_q, lambda: self.heads.kl(loc, scale, normal.loc, normal.scale, dtype))
         if training:
             self.track(batch, log_q)
         return Draws(
             log_weight=log_weight,
-            log_px=self.likelihood.log_prob(self.decode_params(z, c, training), x, training, batch.mask),
+            log_px=self.likelihood.log_prob(own, x, training, batch.mask),
             log_pz=tf.reduce_sum(c * log_pc, axis=-1) + p_z.log_prob(z),
             log_qz=tf.reduce_sum(c * log_q, axis=-1) + q_z.log_prob(z),
             kl=objective.kl(q, CategoricalNormal(log_pc)) if objective.kl else None,
             distillation=self.category_posterior.distillation(log_q, logits),
+            params=own,
         )
 
     def decode_params(self, z, c, training=False):

@@ -68,7 +68,8 @@ class CheckedModel(keras.Model, abc.ABC):
         elif validation_data is not None:
             inputs.check_given(self, validation_data, name="validation_data")
         if given is not None:
-            self.check_batch_size(min(len(given), batch_size or len(given)))
+            self.check_columns(given.inputs())
+            self.check_batch_size(min(len(given.x), batch_size or len(given.x)))
         labels, callbacks = inputs.with_weights(x, y, sample_weight), with_bookkeeping(callbacks, self)
         further = {"validation_data": validation_data, "shuffle": shuffle, "sample_weight": sample_weight, **kwargs}
         with naming_refused():
@@ -82,6 +83,9 @@ class CheckedModel(keras.Model, abc.ABC):
     def take_inputs_of(self, encoder):
         """Takes from now on what the further inputs of an encoder are named after; raises `ValueError` if the model does not."""
         self.accompanied_by = inputs.further_inputs_of(self, encoder)
+
+    def check_columns(self, x, name="x"):
+        """Raises `ValueError` if a value is missing in all training examples, an array or a dict of it and its mask."""
 
     def checked(self, x, name="x"):
         """Returns examples, or a dict of them with what accompanies them, as a `Batch` of arrays, after all checks on them."""

@@ -59,6 +59,9 @@ def require_alike(batch, shape, name="x"):
     """Raises `ValueError` unless the examples of a batch have the given shape, and its mask and condition go with them."""
     require_examples(batch.x, shape, name)
     require_examples(batch.mask, shape, f"the mask of {name}")
+    if isinstance(batch.mask, np.ndarray):
+        first = next(iter(batch.mask[(batch.mask != 0) & (batch.mask != 1)].tolist()), None)
+        require(first is None, f"the mask of {name} to be 1 where a value is observed and 0 where it is missing", value=first)
     for one in ACCOMPANYING:
         lengths = length(batch.x), length(getattr(batch, one))
         is_alike = None in lengths or lengths[0] == lengths[1]
@@ -72,7 +75,7 @@ def length(x):
 
 
 def check_given(model, x, y=None, sample_weight=None, name="x"):
-    """Checks whole arrays and the first batch of data sets; returns the examples checked, or None for what a check would use up."""
+    """Checks whole arrays and the first batch of data sets; returns the `Batch` checked, or None for what a check would use up."""
     if isinstance(x, keras.utils.PyDataset):
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(x[0])
     elif isinstance(x, tf.data.Dataset):
@@ -81,9 +84,9 @@ def check_given(model, x, y=None, sample_weight=None, name="x"):
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(batch)
     if not isinstance(named(model, x, name).x, (np.ndarray, tf.Tensor)):
         return None
-    given = model.checked(x, name).x
+    given = model.checked(x, name)
     check_labels(y, name)
-    check_weights(model, sample_weight, len(given))
+    check_weights(model, sample_weight, len(given.x))
     return given
 
 

@@ -5,10 +5,12 @@ import abc
 import keras
 import tensorflow as tf
 
+from keras_vaemix.core import supports
 from keras_vaemix.core.batch import Batch, Terms
 from keras_vaemix.core.blocks import batch_size_for
-from keras_vaemix.core.part import require_kind
+from keras_vaemix.core.part import require, require_kind
 from keras_vaemix.importance import LikelihoodEstimator
+from keras_vaemix.imputation import Imputer
 from keras_vaemix.likelihoods import Likelihood
 from keras_vaemix.models.base.generative import GenerativeModel
 from keras_vaemix.models.base.step import Update
@@ -44,7 +46,7 @@ class LatentModel(GenerativeModel):
         self.objective = ELBO() if objective is None else objective
         require_kind("objective", self.objective, Objective)
         self.beta = self.add_weight((), keras.initializers.Constant(self.objective.beta), name="beta", trainable=False, dtype="float32")
-        self._estimator = LikelihoodEstimator(self)
+        self._estimator, self._imputer = LikelihoodEstimator(self), Imputer(self)
 
     # What a subclass implements.
 
@@ -78,7 +80,18 @@ class LatentModel(GenerativeModel):
         return self.latent_sizes
 
     def check(self, x, name="x"):
-        self.likelihood.check(Batch.of(x).x, self.example_shape, name)
+        batch = Batch.of(x)
+        self.likelihood.check(batch.x, self.example_shape, name, **({"mask": observable(batch)} if self.takes_gaps else {}))
+
+    def check_columns(self, x, name="x"):
+        if self.takes_gaps:
+            batch = Batch.of(x)
+            supports.check_columns(batch.x, observable(batch), name)
+
+    def is_outside(self, batch):
+        if batch.mask is None:
+            return super().is_outside(batch)
+        return super().is_outside(batch._replace(x=tf.where(batch.mask, batch.x, self.likelihood.filler)))
 
     def updates(self):
         return [Update({"model": self.trainable_variables}, self.losses)]
@@ -137,7 +150,7 @@ class LatentModel(GenerativeModel):
         further = {"prior_penalty": self.penalty(), "discrepancy": self.objective.discrepancy}
         return ["loss", *map(self.figure_name, parts), "beta", *(name for name, value in further.items() if value is not None)]
 
-    # Likelihoods.
+    # Likelihoods and missing values.
 
     def estimate_log_likelihood(self, x, num_samples=5000, batch_size=None, seed=0, chunk_size=None, verbose=0):
         r"""Estimates :math:`\log p(x)` by importance sampling, :math:`\log \frac1S \sum_s p(x, z_s) / q(z_s|x)`.
@@ -162,3 +175,29 @@ class LatentModel(GenerativeModel):
     def log_likelihood(self, x, num_samples=5000, batch_size=None, seed=0, verbose=0):
         """Returns `estimate_log_likelihood(...).log_likelihood`, [N] in nats."""
         return self.estimate_log_likelihood(x, num_samples, batch_size, seed, verbose=verbose).log_likelihood
+
+    def impute(self, x, num_samples=1000, num_draws=0, batch_size=None, seed=0, verbose=0):
+        r"""Estimates the missing values of examples, given what is observed of them, by importance sampling; see `Imputation`.
+
+        Args:
+            x: Examples [N, *] with NaN for what is missing, or a dict of x and its mask, as in `fit`.
+            num_samples: Number of samples for each example, over all strata.
+            num_draws: Number M of multiple imputations.
+            batch_size: Number of examples at a time; if None, chosen from the number of samples and the size of an example.
+            seed: Integer; the result is a function of it.
+            verbose: 1 shows a progress bar.
+
+        Returns:
+            An `Imputation` of NumPy arrays: means, standard deviations, draws, and effective sample sizes.
+
+        Raises:
+            ValueError: The model's encoder does not take a mask, or the model does not take these examples.
+        """
+        expected = f"a {type(self).__name__} whose encoder takes a mask, see networks.named_inputs, to impute what is missing"
+        require(self.takes_gaps, expected, accompanied_by=self.accompanied_by)
+        return self._imputer(self.checked(x), num_samples, num_draws, batch_size, seed, verbose)
+
+
+def observable(batch):
+    """Returns the mask of a batch of arrays, or True if it has none: what is not NaN is observed."""
+    return True if batch.mask is None else batch.mask

@@ -91,16 +91,18 @@ class OneLevelModel(LatentModel):
         if objective.pathwise and training:
             z, path = weighted_path(z)
             log_qz = self.posterior.distribution(tf.stop_gradient(params)).log_prob(z)
+        own = self.decode_params(z, x, training)
         q, p = self.posterior.distribution(params), self.prior.distribution(self.encode, training)
         return Draws(
             log_weight=log_weight,
-            log_px=self.likelihood.log_prob(self.decode_params(z, x, training), x, training, batch.mask),
+            log_px=self.likelihood.log_prob(own, x, training, batch.mask),
             log_pz=p.log_prob(z),
             log_qz=log_qz,
             kl=objective.kl(q, p) if objective.kl and q is not None else None,
             path=path,
             discrepancy=self.discrepancy(objective, z, seed),
             z=z,
+            params=own,
         )
 
     def discrepancy(self, objective, z, seed):

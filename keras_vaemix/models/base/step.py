@@ -104,8 +104,7 @@ class SteppedModel(CompiledModel):
 
     def is_outside(self, batch):
         """Returns whether any observed value of x is not finite or outside the support."""
-        inside = tf.math.is_finite(batch.x) & self.support.inside(batch.x)
-        return ~tf.reduce_all(inside if batch.mask is None else inside | ~batch.mask)
+        return ~tf.reduce_all(tf.math.is_finite(batch.x) & self.support.inside(batch.x))
 
     def minimize(self, update, batch):
         """Takes one step of each optimizer of an update down its own loss, on gradients of the global batch, and records the figures."""

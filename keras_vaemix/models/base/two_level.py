@@ -83,13 +83,15 @@ class TwoLevelModel(LatentModel):
         z2, log_weight, _ = self.posterior.draw(params, objective.num_samples, fold_in(seed, 0))  # [S, B, D2], [S, B]
         q1, p1 = self.lower_posterior(batch, z2, training), self.lower_prior(z2, training)
         z1 = q1.sample(seed=fold_in(seed, 1))  # [S, B, D1]
+        own = self.likelihood_params(z1, z2, x, training)
         levels = [(q2, p2, z2), (q1, p1, z1)]
         return Draws(
             log_weight=log_weight,
-            log_px=self.likelihood.log_prob(self.likelihood_params(z1, z2, x, training), x, training, batch.mask),
+            log_px=self.likelihood.log_prob(own, x, training, batch.mask),
             log_pz=sum(p.log_prob(z) for _, p, z in levels),
             log_qz=sum(q.log_prob(z) for q, _, z in levels),
             kl=self.kl(objective.kl, log_weight, levels) if objective.kl else None,
+            params=own,
         )
 
     def kl(self, divergence, log_weight, levels):
