@@ -60,6 +60,7 @@ from keras_vaemix.posteriors import (
     SampledMixturePosterior,
 )
 from keras_vaemix.priors import (
+    ConditionalNormal,
     DirichletWeights,
     FittedMixture,
     ImplicitPrior,
@@ -91,6 +92,7 @@ __all__ = [
     "Batch",
     "Bernoulli",
     "CategoryPosterior",
+    "ConditionalNormal",
     "ContinuousBernoulli",
     "DiagonalNormal",
     "DirichletWeights",

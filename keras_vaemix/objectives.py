@@ -23,9 +23,10 @@ class Draws(NamedTuple):
     kl: Any = None  # [B], exact or an upper bound
     path: Any = None  # a list in which a pathwise objective leaves the weights of the gradient through z
     distillation: Any = 0.0  # [B], added to the training loss, never to a bound
+    classification: Any = None  # [B], minus log q(c|x) of a label c, zero without one: for the training loss, never for a bound
     discrepancy: Any = None  # a scalar over the global batch, if the objective has one
     params: Any = None  # the likelihood's parameters at the draws, [S, B, *], where values can be missing
-    z: Any = None  # the draws themselves, [S, B, D], of models with one level of latents
+    z: Any = None  # the draws themselves, [S, B, D], or of two levels a pair of them
 
     def reconstruction(self):
         r"""Returns :math:`\sum_s \omega_s \log p(x|z_s)`, [B]."""

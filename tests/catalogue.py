@@ -143,7 +143,9 @@ def two_stage_vae(objective, seed):
 
 MODELS = {
     "CPVAE": cp_vae,
-    "CPVAE-straight-through": lambda *a: cp_vae(*a, estimator=vm.categories.StraightThrough(0.5), heads=vm.SharedHeads(LATENT_DIM, 4)),
+    "CPVAE-straight-through": lambda *a: cp_vae(
+        *a, estimator=vm.categories.StraightThrough(0.5), heads=vm.SharedHeads(LATENT_DIM, 4), label_weight=2.0
+    ),
     "CPVAE-aggregate": lambda *a: cp_vae(*a, sees=False, follow_aggregate=True),
     "CPVAE-held": lambda *a: cp_vae(*a, held=True),
     "CPVAE-paper": lambda *a: cp_vae(*a, sample_aggregate=True),
@@ -309,6 +311,9 @@ def of(*classes):
 
 PARTS = {
     "prior": PRIORS,
+    "prior given a condition": {
+        "ConditionalNormal": lambda: vm.ConditionalNormal(LATENT_DIM, networks.mlp((2,), 2 * LATENT_DIM, (8,))),
+    },
     "density of weights": {"DirichletWeights": lambda: vm.DirichletWeights(2.0, 50)},
     "likelihood": LIKELIHOODS,
     "posterior": POSTERIORS,

@@ -90,7 +90,7 @@ class StopOnNaN(keras.callbacks.Callback):
     def stop(self, loss):
         """Raises the error, which names the first step, or the batch whose data lie outside the support."""
         if hasattr(self.model, "unsupported"):
-            check_batches(self.model.unsupported, self.model.support, f"of epoch {self.epoch + 1}")
+            check_batches(self.model.unsupported, self.model, f"of epoch {self.epoch + 1}")
         epoch, step = self.epoch + 1, self.batch + 1 - max(0, self.steps_since() - 1)
         expected = "Expected a finite loss: lower the learning rate, clip gradients with the optimizer's clipnorm, or look at the batch"
         raise NotFiniteError(f"{expected}. Received: loss={loss} from step {step} of epoch {epoch} on", epoch, step)

@@ -4,6 +4,8 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
+from keras_vaemix.core.part import require
+
 ACCOMPANYING = ("mask", "condition")  # what models and networks may take beside x, by name
 
 
@@ -64,6 +66,19 @@ class Batch(NamedTuple):
 def further_inputs(network):
     """Returns the names of the inputs of a network after the first."""
     return [one.name for one in network.inputs[1:]]
+
+
+def inputs_of_decoder(network, latents, condition=None, num_samples=1):
+    """Returns the inputs of a decoder: latents [S * B, ...], and the condition [B, A], once for each draw, if its last input is so named.
+
+    Raises:
+        ValueError: The decoder takes a condition, and there is none.
+    """
+    if "condition" not in further_inputs(network):
+        return latents if len(latents) > 1 else latents[0]
+    expected = "the condition of what is decoded: {'x': x, 'condition': condition}, or sample(n, y=...)"
+    require(condition is not None, expected, given=None)
+    return [*latents, tf.tile(tf.cast(condition, tf.float32), [num_samples, 1])]
 
 
 class Terms(NamedTuple):

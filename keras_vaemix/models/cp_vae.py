@@ -9,7 +9,9 @@ import tensorflow_probability as tfp
 from keras_vaemix.categorical import categories
 from keras_vaemix.categorical.category_posteriors import CategoryPosterior, EncodedCategories
 from keras_vaemix.categorical.heads import CategoricalNormal, GatedHeads, Heads
+from keras_vaemix.core.batch import Batch, inputs_of_decoder
 from keras_vaemix.core.blocks import batch_size_for
+from keras_vaemix.core.labels import are_observed, as_observed, at_labels, given_labels
 from keras_vaemix.core.part import check_positive, register, require, require_kind
 from keras_vaemix.core.replicas import global_mean
 from keras_vaemix.core.seeds import fold_in
@@ -35,6 +37,12 @@ class CPVAE(LatentModel):
     `adapt_aggregate` makes it exact. The paper's bound has a uniform p(c), but its sampler draws c from q(c): that is
     `sample_aggregate=True`, and `with_sampling_prior()` returns the model with q(c) in both. By default sampler and bound share p(c).
 
+    With a `label_weight` a, the labels of `fit` are the categories of their examples, and -1 is none. For an example with a label the
+    objective is the bound of :math:`\log p(x, c)`, in which c is observed, and the loss has the term :math:`-a \log q(c|x)`, which trains
+    the encoder's categories (Kingma et al., 2014, eq. 6 and 9, where :math:`a = \alpha / N_l` for :math:`N_l` labelled examples). Since
+    :math:`\log p(x, c) \le \log p(x)`, the ELBO recorded in training is one of log p(x) still. Validation, evaluation and
+    `log_likelihood` leave labels out of all bounds.
+
     =======================  ==============================  =============================
     symbol                   meaning                         in code
     =======================  ==============================  =============================
@@ -46,7 +54,8 @@ class CPVAE(LatentModel):
 
     Args:
         encoder: Network from examples [B, *] to K + 2 D outputs: logits of q(c|x), mean and log-variance of z.
-        decoder: Network from latents [B, D], or from latents and one-hot categories [B, K], to the likelihood's parameters.
+        decoder: Network from latents [B, D], or from latents and one-hot categories [B, K], to the likelihood's parameters. Encoder and
+            decoder may have a last input named `condition`, for p(x|z, c, y); z and c are independent of y under the prior.
         prior: A `MixturePrior` of K diagonal normals over D latents: its weights are p(c), its components p(z|c).
         likelihood: A `Likelihood`.
         heads: How q(z|x, c) depends on the category: `GatedHeads(D, K)` by default, or `SharedHeads(D, K)`, the amortised variant.
@@ -57,16 +66,18 @@ class CPVAE(LatentModel):
         objective: `ELBO()`; in an importance-weighted bound q(c|x) cancels and would not be trained.
         seed: Every draw is a function of this integer and of a counter kept as a weight.
         category_posterior: Source of q(c|x): by default the encoder, `EncodedCategories()`, or a fixed one, `HeldCategories.of(encoder)`.
+        label_weight: Weight a of labels in the loss, at least 0; None, the default, uses no labels. See `docs/guides/labels.md`.
 
     Raises:
         ValueError: The encoder's outputs, the decoder's inputs or the heads do not fit the prior, held categories do not fit the encoder,
             or the objective is not a plain ELBO.
 
     Reference: F. Lavda, M. Gregorova, A. Kalousis, *Improving VAE generations of multimodal data through data-dependent conditional
-    priors*, 2020, Eq. 3 to 14.
+    priors*, 2020, Eq. 3 to 14; D. Kingma et al., *Semi-supervised Learning with Deep Generative Models*, 2014, Eq. 6 to 9.
     """
 
-    accompaniments = ("mask",)
+    accompaniments = ("mask", "condition")
+    learns_labels = True
 
     def __init__(
         self,
@@ -82,6 +93,7 @@ class CPVAE(LatentModel):
         objective=None,
         seed=0,
         category_posterior=None,
+        label_weight=None,
         **kwargs,
     ):
         require_kind("prior", prior, Prior)
@@ -92,6 +104,7 @@ class CPVAE(LatentModel):
         self.category_posterior = EncodedCategories() if category_posterior is None else category_posterior
         self.estimator = estimator or (categories.Enumerated() if k <= 16 else categories.StraightThrough())
         self.follow_aggregate, self.sample_aggregate, self.aggregate_rate = follow_aggregate, sample_aggregate, aggregate_rate
+        self.label_weight = label_weight
         self.check_parts()
         self.temperature = self.add_weight(
             (), lambda shape, dtype: tf.cast(self.estimator.temperature, dtype), name="temperature", trainable=False, dtype="float32"
@@ -116,14 +129,17 @@ class CPVAE(LatentModel):
         received = self.encoder.output_shape
         require(received == (None, k + 2 * d), f"encoder with output shape {(None, k + 2 * d)}: K logits and 2 D", shape=received)
         self.category_posterior.check(self.encoder)
+        self.check_conditioning(self.decoder)
         received = [tuple(one.shape) for one in self.decoder.inputs]
-        alone, both = [(None, d)], [(None, d), (None, k)]
+        last = [] if self.condition_size is None else [(None, self.condition_size)]
+        alone, both = [(None, d), *last], [(None, d), (None, k), *last]
         require(received in (alone, both), f"decoder with inputs {alone}, or {both} if it takes the category", inputs=received)
         expected = "objective=ELBO() with ClosedForm() or MonteCarlo(): other bounds do not cover both z and c"
         is_elbo = isinstance(self.objective, ELBO) and isinstance(self.objective.kl, ClosedForm | MonteCarlo)
         require(is_elbo, expected, objective=self.objective)
         can_follow = not (getattr(prior, "learn_weights", False) and (self.follow_aggregate or self.sample_aggregate))
         require(can_follow, "a prior with learn_weights=False where the aggregate posterior is p(c) or sampled", learn_weights=True)
+        require(self.label_weight is None or self.label_weight >= 0, "label_weight >= 0, or None", label_weight=self.label_weight)
         require(0 < self.aggregate_rate <= 1, "aggregate_rate in (0, 1]", aggregate_rate=self.aggregate_rate)
 
     # Sizes.
@@ -143,7 +159,7 @@ class CPVAE(LatentModel):
     @property
     def takes_component(self):
         """Whether the decoder takes the category."""
-        return len(self.decoder.inputs) > 1
+        return len(self.decoder.inputs) > (1 if self.condition_size is None else 2)
 
     @property
     def num_components(self):
@@ -186,34 +202,38 @@ class CPVAE(LatentModel):
 
     def draws(self, batch, objective, seed, training=False):
         batch = self.as_batch(batch)
-        x, seen = batch.x, batch.inputs_of(self.encoder)
+        seen, n = batch.inputs_of(self.encoder), tf.shape(batch.x)[0]
         if training:
-            self.estimator.check(self.num_components, self.values_of_example(), x.shape[0] or 100)
+            self.estimator.check(self.num_components, self.values_of_example(), batch.x.shape[0] or 100)
         logits, rest = self.encoder_outputs(seen, training)  # [B, K], [B, 2 D]
         log_q, (loc, scale) = self.category_posterior.log_probs(seen, logits), self.heads.split(rest)
         estimator = self.estimator if training else categories.hard(self.num_components)
-        c, log_weight = estimator.sample(log_q, objective.num_samples, fold_in(seed, 0), self.temperature)  # [S, B, K], [S, B]
+        labels = as_observed(None if self.label_weight is None else batch.labels, n)  # [B]
+        used = labels if training else as_observed(None, n)
+        observed_q = given_labels(log_q, used)
+        c, log_weight = estimator.sample(observed_q, objective.num_samples, fold_in(seed, 0), self.temperature)  # [S, B, K], [S, B]
         q_z, p_z, log_pc = self.heads.select(loc, scale, c), self.conditional_prior(c), self.category_log_probs()
         z = q_z.sample(seed=fold_in(seed, 1))  # [S, B, D]
-        own, normal = self.decode_params(z, c, training), self.prior.components(None).distribution
+        own, normal = self.decode_params(z, c, training, batch.condition), self.prior.components(None).distribution
         dtype = product_dtype(self.prior.components(None), training)
-        q = CategoricalNormal(log_q, lambda: self.heads.kl(loc, scale, normal.loc, normal.scale, dtype))
+        q = CategoricalNormal(observed_q, lambda: self.heads.kl(loc, scale, normal.loc, normal.scale, dtype))
         if training:
             self.track(batch, log_q)
         return Draws(
             log_weight=log_weight,
-            log_px=self.likelihood.log_prob(own, x, training, batch.mask),
+            log_px=self.likelihood.log_prob(own, batch.x, training, batch.mask),
             log_pz=tf.reduce_sum(c * log_pc, axis=-1) + p_z.log_prob(z),
-            log_qz=tf.reduce_sum(c * log_q, axis=-1) + q_z.log_prob(z),
+            log_qz=tf.where(are_observed(used), 0.0, tf.reduce_sum(c * log_q, axis=-1)) + q_z.log_prob(z),
             kl=objective.kl(q, CategoricalNormal(log_pc)) if objective.kl else None,
             distillation=self.category_posterior.distillation(log_q, logits),
+            classification=-at_labels(tf.nn.log_softmax(logits), labels),
             params=own,
         )
 
-    def decode_params(self, z, c, training=False):
-        """Returns the likelihood's parameters [S, B, *] for z [S, B, D] and one-hot c [S, B, K]."""
-        inputs = [fold(z), fold(c)] if self.takes_component else fold(z)
-        return unfold(self.decoder(inputs, training=training), tf.shape(z)[0])
+    def decode_params(self, z, c, training=False, condition=None):
+        """Returns the likelihood's parameters [S, B, *] for z [S, B, D], one-hot c [S, B, K], and the condition [B, A], if there is one."""
+        num_samples, latents = tf.shape(z)[0], [fold(z), fold(c)] if self.takes_component else [fold(z)]
+        return unfold(self.decoder(inputs_of_decoder(self.decoder, latents, condition, num_samples), training=training), num_samples)
 
     def values_of_example(self):
         """Returns the number of values that the decoder computes for one example and category."""
@@ -240,19 +260,21 @@ class CPVAE(LatentModel):
         """Returns the model whose p(c) is the sampler's: this one, or one with the same layers and the aggregate q(c) as p(c)."""
         if not self.sample_aggregate or self.follow_aggregate:
             return self
-        names = ("encoder", "decoder", "prior", "likelihood", "heads", "estimator", "objective", "category_posterior")
+        names = ("encoder", "decoder", "prior", "likelihood", "heads", "estimator", "objective", "category_posterior", "label_weight")
         other = CPVAE(**{name: getattr(self, name) for name in names}, follow_aggregate=True, seed=self.seed)
         other.aggregate.assign(self.aggregate)
         return other
 
     # Plain tensors, which export.
 
-    def decode(self, z, component=None):
-        """Returns the mean of p(x|z, c), [B, *], for z [B, D] and categories [B], which are ignored unless the decoder takes them."""
-        if self.takes_component:
-            params = self.decoder([z, tf.one_hot(component, self.num_components)], training=False)
-        else:
-            params = self.decoder(z, training=False)
+    def decode(self, *inputs):
+        """Returns the mean of p(x|z, c), [B, *], for z [B, D], categories [B] if the decoder takes them, and a condition [B, A] if it does.
+
+        They are those of `decode_sizes`, in this order.
+        """
+        given = dict(zip(self.decode_sizes, inputs, strict=True))
+        latents = [given["z"], *([tf.one_hot(given["component"], self.num_components)] if self.takes_component else [])]
+        params = self.decoder(inputs_of_decoder(self.decoder, latents, given.get("condition")), training=False)
         return self.likelihood.mean(tf.cast(params, tf.float32))
 
     def call(self, x):
@@ -260,7 +282,7 @@ class CPVAE(LatentModel):
         log_q, loc, scale = self.infer(x)
         component = tf.argmax(log_q, axis=-1)
         z = self.heads.select(loc, scale, tf.one_hot(component, self.num_components)).distribution.loc
-        return self.decode(*self.decoder_inputs(z, component, {}))
+        return self.decode(*self.decoder_inputs(z, component, {"condition": Batch.of(x).condition}))
 
     def posterior_parameters(self, x):
         log_q, loc, scale = self.infer(x)
@@ -278,7 +300,7 @@ class CPVAE(LatentModel):
         """Returns log p(x, z, c) for x [B, *], z [B, D] and categories [B], [B] in nats."""
         c = tf.one_hot(component, self.num_components)
         batch = self.as_batch(x)
-        log_px = self.likelihood.log_prob(self.decode_params(z[None], c[None]), batch.x, mask=batch.mask)[0]
+        log_px = self.likelihood.log_prob(self.decode_params(z[None], c[None], condition=batch.condition), batch.x, mask=batch.mask)[0]
         return log_px + tf.gather(self.category_log_probs(), component) + self.conditional_prior(c).log_prob(z)
 
     # Components.
@@ -288,7 +310,8 @@ class CPVAE(LatentModel):
         return self.prior.sampler()._replace(logits=sampled)
 
     def decoder_inputs(self, z, component, noise):
-        return (z, component) if self.takes_component else (z,)
+        named = {"z": z, "component": component, "condition": noise.get("condition")}
+        return tuple(named[name] for name in self.decode_sizes)
 
     def batch_responsibilities(self, x, num_samples, seed):
         """Returns q(c|x), [B, K]."""

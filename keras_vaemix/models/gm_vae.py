@@ -5,7 +5,8 @@ from typing import NamedTuple
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from keras_vaemix.core.batch import further_inputs
+from keras_vaemix.core.batch import Batch, further_inputs, inputs_of_decoder
+from keras_vaemix.core.labels import as_observed, at_labels
 from keras_vaemix.core.part import check_positive, register, require
 from keras_vaemix.core.sampler import Noise, Sampler
 from keras_vaemix.core.seeds import fold_in
@@ -25,25 +26,35 @@ class GMVAE(TwoLevelModel):
     :math:`p(z|w) = \frac1K \sum_k N(z; \mu_k(w), \mathrm{diag}\,\sigma_k^2(w))`. The paper takes the divergence of z for each
     category separately, with weights p(c|z, w) of one draw, as if c and z were independent given x; this is the bound of its eq. 2 itself.
 
+    With a `label_weight` a, the labels of `fit` are the categories of their examples, and -1 is none. For an example with a label the
+    objective is the bound of :math:`\log p(x, c)`, which is that of log p(x) plus :math:`E_q \log p(c|z, w)`; the loss also has
+    :math:`-a E_q \log p(c|z, w)`, an upper bound on :math:`-a \log q(c|x)`, in place of the classification term of Kingma et al., 2014
+    (eq. 9, where :math:`a = \alpha / N_l` for :math:`N_l` labelled examples). Validation, evaluation and `log_likelihood` leave labels
+    out of all bounds.
+
     Args:
         top_encoder: Network from examples [B, *] to 2 D2 outputs: q(w|x).
         encoder: Network from examples [B, *] to 2 D1 outputs: q(z|x).
         conditional: Network from w [B, D2] to K * 2 D1 outputs: the components of p(z|w).
-        decoder: Network from z [B, D1] to the likelihood's parameters.
-        prior: A `Prior` over w; `StandardNormal` in the paper.
+        decoder: Network from z [B, D1] to the likelihood's parameters. The two encoders and the decoder may have a last input named
+            `condition`, for p(x|z, y).
+        prior: A `Prior` over w; `StandardNormal` in the paper. All latents are independent of y, unless it is a `ConditionalNormal`.
         likelihood: A `Likelihood`.
         num_components: Number of categories K.
         posterior: A `DiagonalNormal`, whose limits apply to every log-variance.
         objective: The bound that training maximises; `ELBO()` by default.
         seed: Every draw is a function of this integer and of a counter kept as a weight.
+        label_weight: Weight a of labels in the loss, at least 0; None, the default, uses no labels. See `docs/guides/labels.md`.
 
     Raises:
-        ValueError: A network's inputs or outputs do not fit the others, or the prior of w is a mixture itself.
+        ValueError: A network's inputs or outputs do not fit the others, the prior of w is a mixture itself, or the weight is negative.
 
-    Reference: N. Dilokthanakul et al., *Deep Unsupervised Clustering with Gaussian Mixture Variational Autoencoders*, 2016, Eq. 1 to 6.
+    Reference: N. Dilokthanakul et al., *Deep Unsupervised Clustering with Gaussian Mixture Variational Autoencoders*, 2016, Eq. 1 to 6;
+    D. Kingma et al., *Semi-supervised Learning with Deep Generative Models*, 2014, Eq. 6 to 9.
     """
 
-    accompaniments = ("mask",)
+    accompaniments = ("mask", "condition")
+    learns_labels = True
 
     def __init__(
         self,
@@ -57,20 +68,24 @@ class GMVAE(TwoLevelModel):
         posterior=None,
         objective=None,
         seed=0,
+        label_weight=None,
         **kwargs,
     ):
         check_positive(num_components=num_components)
         super().__init__(top_encoder, prior, likelihood, posterior, objective, seed, **kwargs)
         self.encoder, self.conditional, self.decoder = encoder, conditional, decoder
-        self._num_components = num_components
+        self._num_components, self.label_weight = num_components, label_weight
+        require(label_weight is None or label_weight >= 0, "label_weight >= 0, or None", label_weight=label_weight)
         require(prior.num_components == 1, "a prior of w that is not a mixture", num_components=prior.num_components)
-        size, names = decoder.input_shape[-1], (further_inputs(top_encoder), further_inputs(encoder))
+        self.check_conditioning(decoder)
+        size, names = decoder.inputs[0].shape[-1], (further_inputs(top_encoder), further_inputs(encoder))
         require(names[0] == names[1], f"encoder with further inputs {names[0]}, those of top_encoder", inputs=names[1])
         for what, received, expected in (
             ("encoder with input", encoder.input_shape, top_encoder.input_shape),
             ("encoder with output", encoder.output_shape, (None, self.posterior.params_size(size))),
             ("conditional with input", conditional.input_shape, (None, prior.latent_dim)),
             ("conditional with output", conditional.output_shape, (None, self.family.params_size(size))),
+            ("decoder with inputs", [tuple(one.shape) for one in decoder.inputs], [(None, n) for n in self.decode_sizes.values()]),
         ):
             require(received == expected, f"{what} shape {expected}: w of {prior.latent_dim}, z of {size}", shape=received)
         self.built = True
@@ -86,7 +101,7 @@ class GMVAE(TwoLevelModel):
 
     @property
     def latent_sizes(self):
-        return {"z": self.decoder.input_shape[-1]}
+        return {"z": self.decoder.inputs[0].shape[-1]}
 
     @property
     def joint_sizes(self):
@@ -97,7 +112,20 @@ class GMVAE(TwoLevelModel):
         """The noise of z, which sampling needs in addition to that of w."""
         return {"eps_lower": self.latent_sizes["z"]}
 
-    # Densities.
+    # Draws and densities.
+
+    def draws(self, batch, objective, seed, training=False):
+        batch, d = self.as_batch(batch), super().draws(batch, objective, seed, training)
+        if self.label_weight is None:
+            return d
+        z, w = d.z
+        labels = as_observed(batch.labels, tf.shape(z)[1])
+        log_pc = at_labels(tf.nn.log_softmax(self.lower_prior(w, training).components_distribution.log_prob(z[..., None, :])), labels)
+        expected = tf.reduce_sum(tf.exp(d.log_weight) * log_pc, axis=0)  # E log p(c|z, w) of labels, [B]
+        d = d._replace(classification=-expected)
+        if not training:
+            return d
+        return d._replace(log_pz=d.log_pz + log_pc, kl=None if d.kl is None else d.kl - expected)  # log p(z, c|w)
 
     def lower_params(self, x, training=False):
         """Returns the outputs of `encoder` for examples [B, *], or a dict or `Batch` of them with what accompanies them."""
@@ -120,7 +148,9 @@ class GMVAE(TwoLevelModel):
         return tfd.MixtureSameFamily(uniform, tfd.Independent(tfd.Normal(loc, scale), 1))
 
     def likelihood_params(self, z1, z2, x, training=False):
-        return unfold(self.decoder(fold(z1), training=training), tf.shape(z1)[0])
+        num_samples = tf.shape(z1)[0]
+        seen = inputs_of_decoder(self.decoder, [fold(z1)], Batch.of(x).condition, num_samples)
+        return unfold(self.decoder(seen, training=training), num_samples)
 
     def encode(self, x):
         """Returns q(z, w|x), a TFP distribution of z [D1] and w [D2]."""
@@ -137,13 +167,13 @@ class GMVAE(TwoLevelModel):
 
     # Plain tensors, which export.
 
-    def decode(self, z):
-        """Returns the mean of p(x|z), [B, *], for z [B, D1]."""
-        return self.likelihood.mean(tf.cast(self.decoder(z, training=False), tf.float32))
+    def decode(self, z, condition=None):
+        """Returns the mean of p(x|z), [B, *], for z [B, D1], and the condition [B, A] of a model that is conditioned."""
+        return self.likelihood.mean(tf.cast(self.decoder(inputs_of_decoder(self.decoder, [z], condition), training=False), tf.float32))
 
     def call(self, x):
         """Returns the reconstruction of x: the mean of p(x|z) at the mean of q(z|x)."""
-        return self.decode(self.centers(x)[0])
+        return self.decode(self.centers(x)[0], Batch.of(x).condition)
 
     # Components.
 
@@ -154,7 +184,8 @@ class GMVAE(TwoLevelModel):
     def decoder_inputs(self, z, component, noise):
         normal = self.components_of(z).distribution  # [N, K, D1]
         chosen = tf.one_hot(component, self.num_components)[..., None]
-        return (tf.reduce_sum(chosen * normal.loc, axis=1) + tf.reduce_sum(chosen * normal.scale, axis=1) * noise["eps_lower"],)
+        lower = tf.reduce_sum(chosen * normal.loc, axis=1) + tf.reduce_sum(chosen * normal.scale, axis=1) * noise["eps_lower"]
+        return (lower,) if self.condition_size is None else (lower, noise["condition"])
 
     def batch_responsibilities(self, x, num_samples, seed):
         r"""Returns :math:`E_{q(z|x)\,q(w|x)}\, p(c|z, w)`, [B, K]."""

@@ -2,6 +2,7 @@
 
 import tensorflow as tf
 
+from keras_vaemix.core.batch import Batch
 from keras_vaemix.core.part import register
 from keras_vaemix.models.base.hierarchical import HierarchicalModel
 from keras_vaemix.models.base.pixel_decoding import PixelDecoding
@@ -34,7 +35,7 @@ class PixelHierarchicalVAE(PixelDecoding, HierarchicalModel):
         return [(None, sum(self.latent_sizes.values())), self.top_encoder.input_shape]
 
     def likelihood_params(self, z1, z2, x, training=False):
-        return self.pixel_params(self.code(z1, z2), x, training)
+        return self.pixel_params(self.code(z1, z2), Batch.of(x).x, training)
 
     def decode(self, z1, z2, seed=None, verbose=0):
         """Draws images [N, H, W, C] from p(x|z1, z2), pixel by pixel, for z1 [N, D1] and z2 [N, D2]; see `PixelVAE.decode`."""

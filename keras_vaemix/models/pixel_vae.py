@@ -2,6 +2,7 @@
 
 import tensorflow as tf
 
+from keras_vaemix.core.batch import Batch
 from keras_vaemix.core.part import register
 from keras_vaemix.models.base.one_level import OneLevelModel
 from keras_vaemix.models.base.pixel_decoding import PixelDecoding
@@ -38,7 +39,7 @@ class PixelVAE(PixelDecoding, OneLevelModel):
 
     def decode_params(self, z, x=None, training=False):
         """Returns the parameters [S, B, *] of every pixel given z [S, B, D] and the pixels of x [B, *] before it."""
-        return self.pixel_params(z, x, training)
+        return self.pixel_params(z, Batch.of(x).x, training)
 
     def decode(self, z, seed=None, verbose=0):
         """Draws images from p(x|z), pixel by pixel.

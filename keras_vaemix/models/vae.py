@@ -8,6 +8,9 @@ from keras_vaemix.models.base.one_level import OneLevelModel
 class VAE(OneLevelModel):
     r"""Variational autoencoder, :math:`p(x, z) = p(x|z)\,p(z)` with posterior :math:`q(z|x)`.
 
+    With an encoder and a decoder that have a further input named `condition`, it is a conditional VAE, :math:`p(x, z|y) = p(x|z, y)\,p(z)`
+    with posterior :math:`q(z|x, y)`, or with :math:`p(z|y)` in a `ConditionalNormal`; see `docs/guides/conditioning.md`.
+
     A VAE with a learned normal, mixture or VampPrior, the beta-VAE and the IWAE are this class with different parts.
 
     Args:
@@ -22,5 +25,8 @@ class VAE(OneLevelModel):
     Raises:
         ValueError: The encoder's outputs do not fit the posterior, or the decoder's inputs do not fit the prior.
 
-    Reference: D. Kingma, M. Welling, *Auto-Encoding Variational Bayes*, 2014.
+    Reference: D. Kingma, M. Welling, *Auto-Encoding Variational Bayes*, 2014; K. Sohn, H. Lee, X. Yan, *Learning Structured Output
+    Representation using Deep Conditional Generative Models*, 2015.
     """
+
+    accompaniments = ("mask", "condition")

@@ -3,6 +3,7 @@
 from keras_vaemix.core.sampler import Noise, Sampler
 from keras_vaemix.mixtures.location_scale import LocationScaleMixture
 from keras_vaemix.priors.base import Prior
+from keras_vaemix.priors.conditional_normal import ConditionalNormal
 from keras_vaemix.priors.dirichlet_weights import DirichletWeights
 from keras_vaemix.priors.fitted_mixture import FittedMixture
 from keras_vaemix.priors.implicit import ImplicitPrior
@@ -18,6 +19,7 @@ from keras_vaemix.priors.vamp import VampPrior
 from keras_vaemix.priors.vamp_mixture import VampPriorMixture
 
 __all__ = [
+    "ConditionalNormal",
     "DirichletWeights",
     "FittedMixture",
     "ImplicitPrior",

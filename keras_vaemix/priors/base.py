@@ -26,11 +26,13 @@ class Prior(PartLayer, abc.ABC):
         num_components: Number of components K, which can be sampled one by one and clustered by.
         needs_encoder: Whether its density is made of posteriors.
         is_fitted_after_training: Whether it is fitted to the latents of training examples after training, instead of being trained.
+        condition_size: Number of attributes A that it depends on; None for a prior of which latents are independent of a condition.
     """
 
     num_components = 1
     needs_encoder = False
     is_fitted_after_training = False
+    condition_size = None
 
     def __init__(self, latent_dim, **kwargs):
         super().__init__(**kwargs)
@@ -45,6 +47,10 @@ class Prior(PartLayer, abc.ABC):
             encode: Function from examples [K, *] to their posterior q(z|x), for priors that are made of posteriors.
             training: Where the density has two forms, True asks for the faster one and False for the more precise one.
         """
+
+    def given(self, condition):
+        """Returns p(z|y), whose `distribution` has a batch [B], for a condition y [B, A]: itself, unless it depends on y."""
+        return self
 
     def check_example_shape(self, shape):
         """Raises `ValueError` unless the prior fits examples of this shape, as it does unless it holds pseudo-inputs."""

@@ -24,7 +24,7 @@ class Bookkeeping(keras.callbacks.Callback):
         self.check_data()
 
     def check_data(self):
-        check_batches(self.model.unsupported, self.model.support, f"of epoch {self.epoch + 1}")
+        check_batches(self.model.unsupported, self.model, f"of epoch {self.epoch + 1}")
 
     def on_train_end(self, logs=None):
         for name, variables in self.model.variables_of().items():

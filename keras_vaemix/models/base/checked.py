@@ -20,10 +20,16 @@ class CheckedModel(keras.Model, abc.ABC):
     Attributes:
         accompaniments: What models of this class may take beside x, by name: "mask", "condition".
         accompanied_by: What this model takes. With "mask" examples may have gaps: NaN in x, or zeros in the mask.
+        condition_size: Number of attributes A in a condition; None without "condition".
+        learns_labels: Whether it can learn from the labels of some examples: it then has `label_weight`.
+        label_weight: Weight of labels in the loss; None if they are not used.
     """
 
     accompaniments = ()
     accompanied_by = ()
+    condition_size = None
+    learns_labels = False
+    label_weight = None
 
     @abc.abstractmethod
     def check(self, x, name="x"):
@@ -56,12 +62,18 @@ class CheckedModel(keras.Model, abc.ABC):
     ):
         """Trains as `keras.Model.fit` does; `sample_weight` weights examples in the loss and in the means of all figures.
 
+        The labels `y`, one category for each example and -1 for none, are used by models with a `label_weight`.
+
         Raises:
             ValueError: The data are not examples of this model, `sample_weight` is given to a model whose losses couple examples, or
-                `class_weight` is given. Every batch of a data set or generator is checked; a bad one is named at the end of the epoch.
+                `class_weight` is given, or a label is not a category of a model with `label_weight`. Every batch of a data set or
+                generator is checked; a bad one is named at the end of the epoch.
+
+        Warns:
+            UserWarning: Labels are given to a model that could learn from them, but has no `label_weight`.
         """
         require(class_weight is None, "no class_weight: losses do not depend on classes; use sample_weight", class_weight=class_weight)
-        given = inputs.check_given(self, x, y, sample_weight)
+        given = inputs.check_given(self, x, y, sample_weight, is_training=True)
         if isinstance(validation_data, (tuple, list)):
             inputs.check_given(self, *validation_data, name="validation_data")
             validation_data = (validation_data[0], inputs.with_weights(*validation_data), *validation_data[2:])
@@ -83,6 +95,7 @@ class CheckedModel(keras.Model, abc.ABC):
     def take_inputs_of(self, encoder):
         """Takes from now on what the further inputs of an encoder are named after; raises `ValueError` if the model does not."""
         self.accompanied_by = inputs.further_inputs_of(self, encoder)
+        self.condition_size = next((one.shape[-1] for one in encoder.inputs if one.name == "condition"), None)
 
     def check_columns(self, x, name="x"):
         """Raises `ValueError` if a value is missing in all training examples, an array or a dict of it and its mask."""
@@ -90,8 +103,9 @@ class CheckedModel(keras.Model, abc.ABC):
     def checked(self, x, name="x"):
         """Returns examples, or a dict of them with what accompanies them, as a `Batch` of arrays, after all checks on them."""
         given = inputs.named(self, x, name).map(as_array)
-        inputs.require_alike(given, self.example_shape, name)
+        inputs.require_alike(self, given, name)
         self.check(given.inputs(), name)
+        inputs.check_condition(given.condition, name)
         return given
 
     def check_batch_size(self, batch_size):
@@ -103,7 +117,7 @@ class CheckedModel(keras.Model, abc.ABC):
             inputs.check_given(self, x, y, sample_weight)
         with naming_refused():
             figures = super().evaluate(x, inputs.with_weights(x, y, sample_weight), batch_size, verbose, sample_weight, **kwargs)
-        inputs.check_batches(self.evaluated, self.support, "of the evaluation")
+        inputs.check_batches(self.evaluated, self, "of the evaluation")
         return figures
 
     def predict(self, x, *args, **kwargs):

@@ -47,6 +47,11 @@ class GenerativeModel(SteppedModel):
         """Names and sizes of the latents that `decode` takes, a dict in that order; the size of an integer category is None."""
 
     @property
+    def decode_sizes(self):
+        """Names and sizes of all that `decode` takes: the latents, and the condition of a model that is conditioned."""
+        return {**self.latent_sizes, **({} if self.condition_size is None else {"condition": self.condition_size})}
+
+    @property
     @abc.abstractmethod
     def num_components(self):
         """Number of components that can be sampled one by one; 1 if there are none."""
@@ -77,7 +82,8 @@ class GenerativeModel(SteppedModel):
         Args:
             z: Draws of the sampler, [N, D].
             component: Their components, integer [N].
-            noise: Noise by name, including that of `extra_noise`, which is standard normal [N, size].
+            noise: Noise by name, including that of `extra_noise`, which is standard normal [N, size], and the "condition" [N, A] of a
+                model that is conditioned.
         """
         return (z,)
 
@@ -119,18 +125,19 @@ class GenerativeModel(SteppedModel):
         """Returns `predict(x)` for a batch, as a tensor."""
         return self.map_batches(self, Batch.of(x).map(lambda one: tf.cast(one, tf.float32)).inputs())
 
-    def sample(self, n, component=None, seed=None):
+    def sample(self, n, component=None, seed=None, y=None):
         """Returns the decoded means [n, *] of n draws from the model's prior.
 
         Args:
             n: Number of draws.
             component: Index of one component, or None to draw components by their weights.
             seed: Integer; None takes the model's next.
+            y: What the samples are conditioned on, [A] for all of them or [n, A], of a model that is conditioned; None of others.
 
         Raises:
-            ValueError: n is less than one, or there is no such component.
+            ValueError: n is less than one, there is no such component, or y does not fit the model.
         """
-        return self.map_batches(self.decode, *self.sample_latents(n, component, self.seed_for(seed)))
+        return self.map_batches(self.decode, *self.sample_latents(n, component, self.seed_for(seed), y))
 
     def map_batches(self, function, *inputs):
         """Returns `function(*inputs)` of tensors [N, *] or dicts of them, computed a few rows at a time if examples are large."""
@@ -141,25 +148,42 @@ class GenerativeModel(SteppedModel):
         rows = [tf.nest.map_structure(lambda x, i=i: x[i : i + size], inputs) for i in range(0, n, size)]
         return tf.concat([function(*some) for some in rows], axis=0)
 
-    def sample_latents(self, n, component, seed):
+    def sample_latents(self, n, component, seed, y=None):
         """Returns n draws from the prior of all inputs of `decode`, for a stateless seed [2]; see `sample`."""
         check_positive(n=n)
         is_known = component is None or 0 <= component < self.num_components
         require(is_known, f"component in 0..{self.num_components - 1}, or None", component=component)
-        return self.draw(self.sampler(), n, -1 if component is None else component, seed)[0]
+        return self.draw(self.sampler(), n, -1 if component is None else component, seed, self.condition_of(n, y))[0]
+
+    def condition_of(self, n, y):
+        """Returns y [A] or [n, A] as a condition [n, A], or None for a model without; raises `ValueError` unless it fits the model."""
+        if self.condition_size is None:
+            require(y is None, f"no y for this {type(self).__name__}, which is not conditioned", y=np.shape(y))
+            return None
+        size, y = self.condition_size, np.asarray(np.nan if y is None else y, "float32")
+        expected = f"y of shape ({size},) or ({n}, {size}), finite: what samples of this {type(self).__name__} are conditioned on"
+        require(y.shape in ((size,), (n, size)) and np.isfinite(y).all(), expected, shape=y.shape)
+        return tf.broadcast_to(y, [n, size])
 
     def noise(self, sampler):
         """Returns the `Noise` of one draw by name: that of a sampler, and what the levels below need."""
         return {**sampler.noise(), **{name: Noise("Normal", size) for name, size in self.extra_noise.items()}}
 
     def generate(self, sampler, noise, component):
-        """Returns all inputs of `decode`, made from named noise, and the component of each draw [N]; see `Sampler.generate`."""
+        """Returns all inputs of `decode`, made from named noise, and the component of each draw [N]; see `Sampler.generate`.
+
+        A model that is conditioned finds its "condition" [N, A] beside the noise.
+        """
         z, component = sampler.generate(noise, component)
         return self.decoder_inputs(z, component, noise), component
 
-    def draw(self, sampler, n, component, seed):
-        """Returns n draws of all inputs of `decode`, and their components [n]; `component` -1 draws it. `seed` is stateless, [2]."""
+    def draw(self, sampler, n, component, seed, condition=None):
+        """Returns n draws of all inputs of `decode`, and their components [n]; `component` -1 draws it. `seed` is stateless, [2].
+
+        `condition` [n, A] is for a model that is conditioned.
+        """
         noise = draw_noise(self.noise(sampler), n, seed)
+        noise |= {} if condition is None else {"condition": condition}
         return self.generate(sampler, noise, tf.fill([n], tf.cast(component, tf.int32)))
 
     def log_weights(self):

@@ -1,10 +1,13 @@
 """Checks on what users pass to `fit`, `evaluate` and `predict`, with one clear error before Keras sees it."""
 
+import warnings
+
 import keras
 import numpy as np
 import tensorflow as tf
 
 from keras_vaemix.core.batch import ACCOMPANYING, Batch, further_inputs
+from keras_vaemix.core.labels import UNLABELLED, check_observed
 from keras_vaemix.core.part import require
 
 ONE_ARRAY = (
@@ -55,10 +58,11 @@ def require_examples(x, shape, name="x"):
         require(is_alike, f"{name} of shape (N, {', '.join(map(str, shape))})", shape=tuple(received))
 
 
-def require_alike(batch, shape, name="x"):
-    """Raises `ValueError` unless the examples of a batch have the given shape, and its mask and condition go with them."""
-    require_examples(batch.x, shape, name)
-    require_examples(batch.mask, shape, f"the mask of {name}")
+def require_alike(model, batch, name="x"):
+    """Raises `ValueError` unless the examples of a batch have the model's shape, and its mask and condition go with them."""
+    require_examples(batch.x, model.example_shape, name)
+    require_examples(batch.mask, model.example_shape, f"the mask of {name}")
+    require_examples(batch.condition, (model.condition_size,), f"the condition of {name}")
     if isinstance(batch.mask, np.ndarray):
         first = next(iter(batch.mask[(batch.mask != 0) & (batch.mask != 1)].tolist()), None)
         require(first is None, f"the mask of {name} to be 1 where a value is observed and 0 where it is missing", value=first)
@@ -68,13 +72,20 @@ def require_alike(batch, shape, name="x"):
         require(is_alike, f"a {one} of as many examples as {name}", examples=lengths)
 
 
+def check_condition(condition, name):
+    """Raises `ValueError` unless all values of a condition, an array [N, A] or None, are finite."""
+    is_finite = np.ones(1, bool) if condition is None else np.isfinite(condition)
+    first = np.argwhere(~is_finite)[:1].tolist()
+    require(is_finite.all(), f"finite values in the condition of {name}", index=first)
+
+
 def length(x):
     """Returns the number of examples in a tensor or array, or None if it is not known."""
     shape = getattr(x, "shape", None)
     return None if shape is None or not getattr(shape, "rank", len(shape)) else shape[0]
 
 
-def check_given(model, x, y=None, sample_weight=None, name="x"):
+def check_given(model, x, y=None, sample_weight=None, name="x", is_training=False):
     """Checks whole arrays and the first batch of data sets; returns the `Batch` checked, or None for what a check would use up."""
     if isinstance(x, keras.utils.PyDataset):
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(x[0])
@@ -85,16 +96,26 @@ def check_given(model, x, y=None, sample_weight=None, name="x"):
     if not isinstance(named(model, x, name).x, (np.ndarray, tf.Tensor)):
         return None
     given = model.checked(x, name)
-    check_labels(y, name)
+    check_labels(model, y, len(given.x), name, is_training)
     check_weights(model, sample_weight, len(given.x))
     return given
 
 
-def check_labels(y, name):
-    """Raises `ValueError` for text labels, which a tensor cannot hold."""
+def check_labels(model, y, num_examples, name, is_training):
+    """Raises `ValueError` for text labels, which a tensor cannot hold, and for what are no categories of a model that uses labels.
+
+    Warns in training if the model could learn from labels, but does not.
+    """
     is_text = isinstance(y, (np.ndarray, list)) and np.asarray(y).dtype.kind in "USO"
     expected = f"labels of {name} as numbers: np.unique(labels, return_inverse=True)[1] numbers them"
     require(not is_text, expected, dtype=str(np.asarray(y).dtype) if is_text else None)
+    if y is None or not model.learns_labels:
+        return
+    if model.label_weight is not None:
+        check_observed(y, num_examples, model.num_components, name)
+    elif is_training and np.any(np.asarray(y) != UNLABELLED):
+        expected = f"no labels, or a {type(model).__name__} with label_weight=, which learns from them"
+        warnings.warn(f"Expected {expected}. Received: labels, which are ignored", stacklevel=4)
 
 
 def check_weights(model, sample_weight, num_examples):
@@ -114,8 +135,9 @@ def with_weights(x, y=None, sample_weight=None):
     return np.full(len(Batch.of(x).x), -1) if y is None and sample_weight is not None else y
 
 
-def check_batches(counter, support, where):
-    """Raises `ValueError` for the first batch with values that are not finite or outside the support, as a `StepsSince` counted them."""
-    first = counter.first()
-    expected = f"finite values in {support.name} in every batch: {support.remedy}"
+def check_batches(counter, model, where):
+    """Raises `ValueError` for the first batch that is `is_outside` what the model takes, as a `StepsSince` counted them."""
+    first, support = counter.first(), model.support
+    labels = "" if model.label_weight is None else f", and labels from -1 to {model.num_components - 1}"
+    expected = f"finite values in {support.name} in every batch: {support.remedy}{labels}"
     require(first is None, expected, batch=f"number {first} {where}")

@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 
 from keras_vaemix.core import supports
-from keras_vaemix.core.batch import Batch, Terms
+from keras_vaemix.core.batch import Batch, Terms, further_inputs
 from keras_vaemix.core.blocks import batch_size_for
 from keras_vaemix.core.part import require, require_kind
 from keras_vaemix.importance import LikelihoodEstimator
@@ -32,6 +32,7 @@ class LatentModel(GenerativeModel):
         num_strata: Number M of strata (enumerated components or categories), each of which is drawn T times if an objective asks for T
             samples. The S = T * M rows of `draws` are in the order s = t * M + m, and independent for different t.
         has_posterior_density: Whether `encode` gives the density of the posterior at any latents.
+        label_weight: Weight of `Draws.classification` in the training loss; None where labels are not used.
     """
 
     has_likelihood = True
@@ -47,6 +48,18 @@ class LatentModel(GenerativeModel):
         require_kind("objective", self.objective, Objective)
         self.beta = self.add_weight((), keras.initializers.Constant(self.objective.beta), name="beta", trainable=False, dtype="float32")
         self._estimator, self._imputer = LikelihoodEstimator(self), Imputer(self)
+
+    def check_conditioning(self, decoder):
+        """Raises `ValueError` unless encoder, decoder and prior fit together in what they are conditioned on."""
+        names = further_inputs(decoder) if "condition" in self.accompaniments else []
+        is_alike = ("condition" in names) == (self.condition_size is not None) and "condition" not in names[:-1]
+        expected = "encoder and decoder to have both an input named 'condition', the decoder as its last, or neither: networks.named_inputs"
+        require(is_alike, expected, encoder=self.accompanied_by, decoder=names)
+        expected = "a prior given conditions of as many attributes as those of the encoder, or given none"
+        sizes = self.prior.condition_size, self.condition_size
+        require(sizes[0] in (None, sizes[1]), expected, attributes=sizes)
+        is_free = self.condition_size is None or not self.prior.needs_encoder
+        require(is_free, "a prior that is not made of posteriors for a model that is conditioned", prior=type(self.prior).__name__)
 
     # What a subclass implements.
 
@@ -113,9 +126,10 @@ class LatentModel(GenerativeModel):
         return self.objective.kl is None or not self.objective.kl.needs_host(self.num_strata)
 
     def losses(self, batch, seed, training):
-        """Returns the negative objective, plus in training the distillation loss of the draws and the penalty, and the parts of the ELBO.
+        """Returns the negative objective, plus what training adds, and the parts of the ELBO.
 
-        In validation beta is one, so that losses can be compared throughout a warm-up.
+        In training it adds the distillation loss of the draws, their weighted classification loss, and the penalty. In validation beta is
+        one, so that losses can be compared throughout a warm-up.
         """
         return {"model": self.bound_terms(batch, self.draws(batch, self.objective, seed, training), training)}
 
@@ -126,6 +140,9 @@ class LatentModel(GenerativeModel):
         loss = (d.distillation if training else 0.0) - self.objective(d, beta)  # [B]
         figures = {} if penalty is None else {"prior_penalty": penalty}
         added = penalty if figures and training else 0.0
+        if self.label_weight is not None:
+            loss += self.label_weight * d.classification if training else 0.0
+            figures["classification"] = d.classification
         figures |= {} if d.discrepancy is None else {"discrepancy": d.discrepancy}
         return Terms(batch.mean(loss) + added, {"loss": loss + added, "beta": beta, **figures, **self.parts(d)})
 
@@ -147,7 +164,7 @@ class LatentModel(GenerativeModel):
 
     def metric_names(self):
         parts = ["elbo", "reconstruction", "kl", *([] if self.has_unbiased_kl() else ["kl_gap"])]
-        further = {"prior_penalty": self.penalty(), "discrepancy": self.objective.discrepancy}
+        further = {"prior_penalty": self.penalty(), "discrepancy": self.objective.discrepancy, "classification": self.label_weight}
         return ["loss", *map(self.figure_name, parts), "beta", *(name for name, value in further.items() if value is not None)]
 
     # Likelihoods and missing values.

@@ -2,6 +2,7 @@
 
 import tensorflow as tf
 
+from keras_vaemix.core.batch import Batch, inputs_of_decoder
 from keras_vaemix.core.part import require, require_kind
 from keras_vaemix.core.seeds import fold_in
 from keras_vaemix.core.shapes import fold, unfold
@@ -26,6 +27,7 @@ class OneLevelModel(LatentModel):
         require_kind("posterior", self.posterior, Posterior)
         prior.check_example_shape(self.example_shape)
         self.take_inputs_of(encoder)
+        self.check_conditioning(decoder)
         for what, received, expected in (
             ("encoder with output", encoder.output_shape, (None, self.posterior.params_size(prior.latent_dim))),
             ("decoder with input", decoder.input_shape, self.decoder_input_shape()),
@@ -34,6 +36,8 @@ class OneLevelModel(LatentModel):
         expected = "posterior.num_strata == 1 for an objective that needs draws from q itself: choose SampledMixturePosterior"
         require(not self.objective.needs_own_draws or self.posterior.num_strata == 1, expected, num_strata=self.posterior.num_strata)
         is_given = self.objective.discrepancy is None or not prior.is_fitted_after_training
+        is_alone = self.condition_size is None or self.objective.discrepancy is None
+        require(is_alone, "an objective without a discrepancy for a model that is conditioned", objective=self.objective)
         require(is_given, "a prior that is known before training, since the discrepancy compares codes with it", prior=type(prior).__name__)
         is_enough = self.posterior.has_density or not (prior.needs_encoder or self.objective.pathwise)
         expected = "a posterior with a density at any point, since the prior is made of posteriors or the objective is pathwise"
@@ -65,7 +69,8 @@ class OneLevelModel(LatentModel):
 
     def decoder_input_shape(self):
         """Returns the `input_shape` that the decoder must have."""
-        return (None, self.prior.latent_dim)
+        z = (None, self.prior.latent_dim)
+        return z if self.condition_size is None else [z, (None, self.condition_size)]
 
     # Distributions and draws.
 
@@ -85,17 +90,17 @@ class OneLevelModel(LatentModel):
 
     def draws(self, batch, objective, seed, training=False):
         batch = self.as_batch(batch)
-        x, params = batch.x, self.posterior_params(batch, training)
+        params = self.posterior_params(batch, training)
         z, log_weight, log_qz = self.posterior.draw(params, objective.num_samples, seed)  # [S, B, D], [S, B], [S, B]
         path = None
         if objective.pathwise and training:
             z, path = weighted_path(z)
             log_qz = self.posterior.distribution(tf.stop_gradient(params)).log_prob(z)
-        own = self.decode_params(z, x, training)
-        q, p = self.posterior.distribution(params), self.prior.distribution(self.encode, training)
+        own = self.decode_params(z, batch, training)
+        q, p = self.posterior.distribution(params), self.prior.given(batch.condition).distribution(self.encode, training)
         return Draws(
             log_weight=log_weight,
-            log_px=self.likelihood.log_prob(own, x, training, batch.mask),
+            log_px=self.likelihood.log_prob(own, batch.x, training, batch.mask),
             log_pz=p.log_prob(z),
             log_qz=log_qz,
             kl=objective.kl(q, p) if objective.kl and q is not None else None,
@@ -116,18 +121,26 @@ class OneLevelModel(LatentModel):
         return self.draw(self.sampler(), n, -1, seed)[0][0]
 
     def decode_params(self, z, x=None, training=False):
-        """Returns the likelihood's parameters [S, B, *] for z [S, B, D]; x [B, *] is for decoders that look at it."""
-        return unfold(self.decoder(fold(z), training=training), tf.shape(z)[0])
+        """Returns the likelihood's parameters [S, B, *] for z [S, B, D].
+
+        The examples x [B, *], or a dict or `Batch` of them, are for decoders that look at them, or at what they are conditioned on.
+        """
+        num_samples = tf.shape(z)[0]
+        seen = inputs_of_decoder(self.decoder, [fold(z)], Batch.of(x).condition, num_samples)
+        return unfold(self.decoder(seen, training=training), num_samples)
+
+    def decoder_inputs(self, z, component, noise):
+        return (z,) if self.condition_size is None else (z, noise["condition"])
 
     # Plain tensors, which export.
 
-    def decode(self, z):
-        """Returns the mean of p(x|z), [B, *], for z [B, D]."""
-        return self.likelihood.mean(tf.cast(self.decoder(z, training=False), tf.float32))
+    def decode(self, z, condition=None):
+        """Returns the mean of p(x|z), [B, *], for z [B, D], and the condition [B, A] of a model that is conditioned."""
+        return self.likelihood.mean(tf.cast(self.decoder(inputs_of_decoder(self.decoder, [z], condition), training=False), tf.float32))
 
     def call(self, x):
         """Returns the reconstruction of x: the mean of p(x|z) at the centre of q(z|x)."""
-        return self.decode(self.posterior.center(self.posterior_params(x)))
+        return self.decode(self.posterior.center(self.posterior_params(x)), Batch.of(x).condition)
 
     def posterior_parameters(self, x):
         return self.posterior.summary(self.posterior_params(x))
@@ -137,8 +150,8 @@ class OneLevelModel(LatentModel):
 
     def log_joint(self, x, z):
         batch = self.as_batch(x)
-        log_px = self.likelihood.log_prob(self.decode_params(z[None], batch.x), batch.x, mask=batch.mask)[0]
-        return log_px + self.prior.distribution(self.encode).log_prob(z)
+        log_px = self.likelihood.log_prob(self.decode_params(z[None], batch), batch.x, mask=batch.mask)[0]
+        return log_px + self.prior.given(batch.condition).distribution(self.encode).log_prob(z)
 
     # Components.
 

@@ -8,6 +8,7 @@ import keras
 import tensorflow as tf
 
 from keras_vaemix.core.batch import Batch
+from keras_vaemix.core.labels import are_categories
 from keras_vaemix.core.part import require
 from keras_vaemix.core.replicas import reducible, replica_batch, replica_weight
 from keras_vaemix.core.seeds import fold_in
@@ -88,7 +89,7 @@ class SteppedModel(CompiledModel):
         """Returns what Keras passes to a step as a `Batch`."""
         x, labels, weight = keras.utils.unpack_x_y_sample_weight(data)
         given = inputs.named(self, x)
-        inputs.require_alike(given, self.example_shape)
+        inputs.require_alike(self, given)
         expected = f"no sample_weight: the loss of {type(self).__name__} depends on the batch as a whole"
         require(weight is None or not self.couples_examples, expected, sample_weight=weight)
         batch = self.as_batch(given.map(lambda one: tf.cast(one, tf.float32)))
@@ -103,8 +104,11 @@ class SteppedModel(CompiledModel):
         return self(self.batch_of(data).inputs())
 
     def is_outside(self, batch):
-        """Returns whether any observed value of x is not finite or outside the support."""
-        return ~tf.reduce_all(tf.math.is_finite(batch.x) & self.support.inside(batch.x))
+        """Returns whether any observed value of x is not finite or outside the support, or any label that is used is not a category."""
+        outside = ~tf.reduce_all(tf.math.is_finite(batch.x) & self.support.inside(batch.x))
+        if self.label_weight is None or batch.labels is None:
+            return outside
+        return outside | ~tf.reduce_all(are_categories(batch.labels, self.num_components))
 
     def minimize(self, update, batch):
         """Takes one step of each optimizer of an update down its own loss, on gradients of the global batch, and records the figures."""

@@ -57,7 +57,7 @@ class TwoLevelModel(LatentModel):
 
     @abc.abstractmethod
     def likelihood_params(self, z1, z2, x, training=False):
-        """Returns the likelihood's parameters [S, B, *]; x [B, *] is for decoders that look at it."""
+        """Returns the likelihood's parameters [S, B, *]; x, a `Batch`, is for decoders that look at it."""
 
     @property
     def example_shape(self):
@@ -78,20 +78,21 @@ class TwoLevelModel(LatentModel):
 
     def draws(self, batch, objective, seed, training=False):
         batch = self.as_batch(batch)
-        x, params = batch.x, self.top_params(batch, training)
-        q2, p2 = self.posterior.distribution(params), self.prior.distribution(self.encode_top, training)
+        params = self.top_params(batch, training)
+        q2, p2 = self.posterior.distribution(params), self.prior.given(batch.condition).distribution(self.encode_top, training)
         z2, log_weight, _ = self.posterior.draw(params, objective.num_samples, fold_in(seed, 0))  # [S, B, D2], [S, B]
         q1, p1 = self.lower_posterior(batch, z2, training), self.lower_prior(z2, training)
         z1 = q1.sample(seed=fold_in(seed, 1))  # [S, B, D1]
-        own = self.likelihood_params(z1, z2, x, training)
+        own = self.likelihood_params(z1, z2, batch, training)
         levels = [(q2, p2, z2), (q1, p1, z1)]
         return Draws(
             log_weight=log_weight,
-            log_px=self.likelihood.log_prob(own, x, training, batch.mask),
+            log_px=self.likelihood.log_prob(own, batch.x, training, batch.mask),
             log_pz=sum(p.log_prob(z) for _, p, z in levels),
             log_qz=sum(q.log_prob(z) for q, _, z in levels),
             kl=self.kl(objective.kl, log_weight, levels) if objective.kl else None,
             params=own,
+            z=(z1, z2),
         )
 
     def kl(self, divergence, log_weight, levels):
@@ -105,8 +106,8 @@ class TwoLevelModel(LatentModel):
     def log_joint_of(self, x, z1, z2):
         """Returns log p(x, z1, z2), [B] in nats."""
         z1, z2, batch = z1[None], z2[None], self.as_batch(x)
-        log_px = self.likelihood.log_prob(self.likelihood_params(z1, z2, batch.x), batch.x, mask=batch.mask)
-        log_pz = self.prior.distribution(self.encode_top).log_prob(z2) + self.lower_prior(z2).log_prob(z1)
+        log_px = self.likelihood.log_prob(self.likelihood_params(z1, z2, batch), batch.x, mask=batch.mask)
+        log_pz = self.prior.given(batch.condition).distribution(self.encode_top).log_prob(z2) + self.lower_prior(z2).log_prob(z1)
         return (log_px + log_pz)[0]
 
     # Centres of the posteriors, from which examples are reconstructed.
