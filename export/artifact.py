@@ -89,6 +89,7 @@ def manifest(frozen):
         "x_shape": list(model.example_shape),
         "value_range": [0.0, 1.0] if bounded else None,
         "latents": model.latent_sizes,
+        **({} if model.condition_size is None else {"condition": model.condition_size}),
         "latent_dim": sum(size or 0 for size in model.latent_sizes.values()),
         "num_components": int(sampler.num_components),
         "component_weights": [float(w) for w in sampler.weights()],

@@ -38,18 +38,23 @@ class Frozen(NamedTuple):
         """Returns the latents that are decoded as `tf.TensorSpec`s."""
         return specs_of(self.model.latent_sizes)
 
+    def conditions(self):
+        """Returns what decoding and sampling are conditioned on as `tf.TensorSpec`s: none, or "condition" [N, A]."""
+        size = self.model.condition_size
+        return [] if size is None else specs_of({"condition": size})
+
     def decode_inputs(self):
         """Returns the inputs of `decode` as `tf.TensorSpec`s."""
-        return self.latents()
+        return specs_of(self.model.decode_sizes)
 
     def noise(self):
         """Returns the `Noise` that sampling takes, by name."""
         return self.model.noise(self.sampler)
 
     def sampler_inputs(self):
-        """Returns the inputs of `sample` as `tf.TensorSpec`s: each noise, and a component or -1."""
+        """Returns the inputs of `sample` as `tf.TensorSpec`s: each noise, any condition, and a component or -1."""
         noise = [tf.TensorSpec(one.shape(None), tf.float32, name=name) for name, one in self.noise().items()]
-        return [*noise, tf.TensorSpec([None], tf.int64, name="component")]
+        return [*noise, *self.conditions(), tf.TensorSpec([None], tf.int64, name="component")]
 
     def examples(self, specs, n=32):
         """Returns n inputs for each of `specs`, as a dict of arrays: noise, and every component in turn (and -1 for a sampler).
@@ -73,22 +78,26 @@ class Frozen(NamedTuple):
 
     def sample_latents(self, *inputs):
         """Returns all inputs of the decoder and the components [N], for the inputs that `sampler_inputs` describes."""
-        *noise, component = inputs
-        return self.model.generate(self.sampler, dict(zip(self.noise(), noise, strict=True)), component)
+        names = [spec.name for spec in self.sampler_inputs()[:-1]]
+        return self.model.generate(self.sampler, dict(zip(names, inputs[:-1], strict=True)), inputs[-1])
 
     def sample(self, *inputs):
         """Returns the means [N, *] and the components [N] of draws made from noise."""
         latents, component = self.sample_latents(*inputs)
         return self.decode(*latents), component
 
-    def draw(self, n, component, seed):
-        """Returns samples as `model.sample` does, for a stateless seed [2], and their components [n]; `component` -1 draws them."""
-        latents, component = self.model.draw(self.sampler, n, component, seed)
+    def draw(self, n, component, seed, condition=None):
+        """Returns samples as `model.sample` does, for a stateless seed [2], and their components [n]; `component` -1 draws them.
+
+        The `condition` of a model that is conditioned is [n, A], or [1, A] for all samples.
+        """
+        each = None if condition is None else tf.broadcast_to(condition, [n, self.model.condition_size])
+        latents, component = self.model.draw(self.sampler, n, component, seed, each)
         return self.decode(*latents), component
 
     def graphs(self):
         """Returns the `Graph`s by file name; the last is the sampler's, if there is a density, and contains the first."""
-        return {"decoder.onnx": Graph(self.decode, self.latents(), ("x",)), **self.sampler_graph()}
+        return {"decoder.onnx": Graph(self.decode, self.decode_inputs(), ("x",)), **self.sampler_graph()}
 
     def sampler_graph(self):
         return {} if self.sampler is None else {"sampler.onnx": Graph(self.sample, self.sampler_inputs(), self.sampler_outputs)}

@@ -77,6 +77,7 @@ def check_manifest(manifest):
     check(is_size(manifest["num_components"]), "num_components, an integer of at least 1", manifest["num_components"])
     check(is_list(manifest["x_shape"], is_size), "x_shape, a list of sizes", manifest["x_shape"])
     check(isinstance(manifest["noise"], dict), "noise, an object", manifest["noise"])
+    check(is_size(manifest.get("condition", 1)), "condition, a number of attributes", manifest.get("condition"))
     for noise in (*manifest["noise"].values(), *([manifest["pixel_noise"]] if manifest["decoder"] == "pixel" else [])):
         check_noise(noise)
     for noise in manifest["noise"].values():

@@ -35,7 +35,8 @@ def write_checked(frozen, path, n=32):
 def write_sampler(frozen, path):
     """Writes `sampler.onnx`, from noise such as u [N] and eps [N, D], and component [N] (-1 draws it), to the mean x [N, *] and component.
 
-    A model with two levels also takes the noise `eps_lower`. For a pixel decoder the output is the map `context` instead of x.
+    A model that is conditioned also takes `condition` [N, A], and one with two levels the noise `eps_lower`. For a pixel decoder the
+    output is the map `context` instead of x.
     """
     error = write_checked(frozen, path, 64)
     if frozen.sampler.num_components > 1:

@@ -1,5 +1,6 @@
 """Sample an artifact, with only NumPy and ONNX Runtime, to a PNG grid or an .npy file."""
 
+import argparse
 import contextlib
 import os
 import struct
@@ -16,10 +17,11 @@ from export.shell.command import Command
 MAX_VALUES = 2**28  # values drawn at once
 
 
-def sample(artifact, num=64, component=None, seed=0):
+def sample(artifact, num=64, component=None, seed=0, condition=None):
     """Returns `num` samples [num, *] of an artifact, a folder or a bundled package's name, and their components [num], by `seed`.
 
-    They are means of p(x|z), or draws from it for a pixel decoder.
+    They are means of p(x|z), or draws from it for a pixel decoder. The artifact of a model that is conditioned takes a condition, [A] or
+    [num, A].
     """
     artifact = locate(artifact)
     manifest = read_manifest(artifact)
@@ -33,6 +35,7 @@ def sample(artifact, num=64, component=None, seed=0):
     rng = np.random.default_rng(seed)
     shapes = {name: (num,) if noise["size"] is None else (num, noise["size"]) for name, noise in manifest["noise"].items()}
     inputs = {name: draw_noise(rng, noise, shapes[name]) for name, noise in manifest["noise"].items()}
+    inputs |= condition_of(manifest, num, condition)
     inputs["component"] = np.full(num, -1 if component is None else component)
     outputs = ["context" if manifest["decoder"] == "pixel" else "x", "component_drawn"]
     sampler = open_graph(artifact, "sampler.onnx")
@@ -43,6 +46,19 @@ def sample(artifact, num=64, component=None, seed=0):
     noise, step = draw_noise(rng, manifest["pixel_noise"], (num, *manifest["x_shape"])), open_graph(artifact, "pixel_step.onnx")
     with fitting(artifact):
         return draw_pixels(step, x, noise), component
+
+
+def condition_of(manifest, num, condition):
+    """Returns a condition [num, A] by its name as an input, or nothing for an artifact without; raises `ValueError` unless it fits."""
+    size, received = manifest.get("condition"), None if condition is None else np.asarray(condition, "float32")
+    if size is None and received is None:
+        return {}
+    shape = None if received is None else received.shape
+    if size is None:
+        raise ValueError(f"Expected no condition: the model of this artifact is not conditioned. Received: shape {shape}")
+    if shape not in ((size,), (num, size)) or not np.isfinite(received).all():
+        raise ValueError(f"Expected a condition of {size} finite values, [{size}] or [{num}, {size}]. Received: shape {shape}")
+    return {"condition": np.broadcast_to(received, (num, size))}
 
 
 @contextlib.contextmanager
@@ -152,12 +168,21 @@ def write_samples(path, x):
             write_png(temporary, x, zoom=max(1, 64 // x.shape[1]) if x.ndim > 2 else 1)
 
 
+def numbers(text):
+    """Returns the numbers between the commas of a flag."""
+    try:
+        return [float(number) for number in text.split(",")]
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"of numbers with commas between them, such as 0,1.5. Received: {text!r}") from None
+
+
 def parse(argv):
     """Returns the flags."""
     parser = flags.Parser(prog="python -m export.sample", description=__doc__)
     parser.add_argument("artifact", type=flags.path, help="artifact or package folder, or the name of a bundled package")
     parser.add_argument("--num", type=flags.integer, default=64, help="number of samples")
     parser.add_argument("--component", type=flags.integer, help="component of the prior (default: drawn by their weights)")
+    parser.add_argument("--condition", type=numbers, metavar="Y1,Y2,...", help="what a model that is conditioned is given, for all samples")
     parser.add_argument("--seed", type=flags.seed_number, default=0, help="seed of the noise")
     parser.add_argument("--out", type=flags.path, default=Path("samples.png"), help="FILE.png (a grid) or FILE.npy (default: %(default)s)")
     args = parser.parse_args(argv)
@@ -168,7 +193,7 @@ def parse(argv):
 
 def draw(args):
     """Writes the samples, and prints where to."""
-    x, _ = sample(args.artifact, args.num, args.component, args.seed)
+    x, _ = sample(args.artifact, args.num, args.component, args.seed, args.condition)
     write_samples(args.out, x)
     print(args.out)
 

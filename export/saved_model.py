@@ -1,4 +1,7 @@
-"""The SavedModel: signatures `sample`, `sample_component`, `decode`, `encode`, and `log_joint` if the model has a likelihood."""
+"""The SavedModel: signatures `sample`, `sample_component`, `decode`, `encode`, and `log_joint` if the model has a likelihood.
+
+Of a model that is conditioned each takes the `condition` too.
+"""
 
 import keras
 import tensorflow as tf
@@ -14,16 +17,19 @@ def write_saved_model(frozen, path):
     """
     model = frozen.model
     names = ["x", *model.accompanied_by]
-    x_specs = [tf.TensorSpec([None, *model.example_shape], tf.float32, name=name) for name in names]
+    shapes = {"condition": [model.condition_size]}
+    x_specs = [tf.TensorSpec([None, *shapes.get(name, model.example_shape)], tf.float32, name=name) for name in names]
     n_spec, component_spec = (tf.TensorSpec([], tf.int32, name=name) for name in ("n", "component"))
     seed_spec = tf.TensorSpec([2], tf.int32, name="seed")
 
-    def sample_component(n, component, seed):
-        x, component = frozen.draw(n, component, seed)
+    conditions = frozen.conditions()
+
+    def sample_component(n, component, seed, *condition):
+        x, component = frozen.draw(n, component, seed, *condition)
         return {"x": x, "component": component}
 
-    def sample(n, seed):
-        return sample_component(n, tf.constant(-1), seed)
+    def sample(n, seed, *condition):
+        return sample_component(n, tf.constant(-1), seed, *condition)
 
     def decode(*inputs):
         return {"x": frozen.decode(*inputs)}
@@ -39,8 +45,8 @@ def write_saved_model(frozen, path):
         return {"log_joint": model.log_joint(accompanied(seen), *latents)}
 
     archive = keras.export.ExportArchive()  # keeps only variables that endpoints use, so no critics or discriminators
-    archive.add_endpoint("sample", sample, [n_spec, seed_spec])
-    archive.add_endpoint("sample_component", sample_component, [n_spec, component_spec, seed_spec])
+    archive.add_endpoint("sample", sample, [n_spec, seed_spec, *conditions])
+    archive.add_endpoint("sample_component", sample_component, [n_spec, component_spec, seed_spec, *conditions])
     archive.add_endpoint("decode", decode, frozen.decode_inputs())
     archive.add_endpoint("encode", encode, x_specs)
     if model.has_likelihood:

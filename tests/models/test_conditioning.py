@@ -1,0 +1,186 @@
+"""Conditioning: linear-Gaussian models in closed form, one condition against networks that hold it, export, bad input."""
+
+import inspect
+import json
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from scipy.stats import multivariate_normal
+
+import export.sample
+import keras_vaemix as vm
+from export.artifact import export_model
+from keras_vaemix.networks import gated_mlp, mlp, named_inputs
+from keras_vaemix.objectives import ELBO
+from tests import catalogue
+from tests.catalogue import linear
+from training.distributed.strategy import make_strategy
+
+A, D, K = 3, 2, 4  # attributes, latents, categories
+
+
+def encoder(num_outputs):
+    return named_inputs(gated_mlp((6 + A,), num_outputs, (8,)), x=(6,), condition=(A,))
+
+
+def decoder(num_latents, name="z"):
+    return named_inputs(gated_mlp((num_latents + A,), 6, (8,)), **{name: (num_latents,), "condition": (A,)})
+
+
+def prior_given(latent_dim):
+    return vm.ConditionalNormal(latent_dim, mlp((A,), 2 * latent_dim, (4,)))
+
+
+def cp_vae(sees):
+    joint = named_inputs(gated_mlp((D + K + A,), 6, (8,)), z=(D,), c=(K,), condition=(A,))
+    return vm.CPVAE(encoder(K + 2 * D), joint if sees else decoder(D), vm.NormalMixture(D, K, learn_weights=True), vm.Bernoulli())
+
+
+def gm_vae():
+    networks = encoder(2 * 2), encoder(2 * D), gated_mlp((2,), K * 2 * D, (8,)), decoder(D)
+    return vm.GMVAE(*networks, prior_given(2), vm.Bernoulli(), num_components=K)
+
+
+MODELS = {
+    "VAE": lambda: vm.VAE(encoder(2 * D), decoder(D), vm.NormalMixture(D, K), vm.Bernoulli()),
+    "VAE-given": lambda: vm.VAE(encoder(2 * D), decoder(D), prior_given(D), vm.Bernoulli()),
+    "CPVAE": lambda: cp_vae(True),
+    "CPVAE-unseen": lambda: cp_vae(False),
+    "GMVAE": gm_vae,
+}
+
+
+def examples(n=20):
+    rng = np.random.default_rng(0)
+    return {"x": rng.integers(0, 2, (n, 6)).astype("float32"), "condition": rng.standard_normal((n, A)).astype("float32")}
+
+
+@pytest.mark.parametrize("is_given", [False, True])
+def test_linear_gaussian_model_has_its_exact_density_given_y(is_given):
+    """x = W z + V y + noise, with z standard normal, or normal around U y: then the mean of x has W U y more."""
+    rng, variance = np.random.default_rng(0), 0.25
+    w = np.linalg.qr(rng.standard_normal((4, D)))[0] * [1.0, 2.0]  # orthogonal columns, so that q(z|x, y) is diagonal
+    v, u = rng.standard_normal((4, A)), rng.standard_normal((D, A)) * is_given
+    shrunk = 1 / (1 + np.sum(w**2, axis=0) / variance)  # the posterior's variances
+    of_x = shrunk[:, None] * w.T / variance
+    mean = np.concatenate([of_x, (np.diag(shrunk) @ u) - of_x @ v], axis=1)  # [D, 4 + A]
+    inference = linear(4 + A, np.concatenate([mean.T, np.zeros((4 + A, D))], axis=1), np.concatenate([np.zeros(D), np.log(shrunk)]))
+    prior = vm.ConditionalNormal(D, linear(A, np.concatenate([u.T, np.zeros((A, D))], axis=1))) if is_given else vm.StandardNormal(D)
+    generation = linear(D + A, np.concatenate([w, v], axis=1).T)
+    networks = named_inputs(inference, x=(4,), condition=(A,)), named_inputs(generation, z=(D,), condition=(A,))
+    model = vm.VAE(*networks, prior, vm.Normal(variance**0.5))
+    x, y = (rng.standard_normal((5, size)).astype("float32") for size in (4, A))
+    covariance = w @ w.T + variance * np.eye(4)
+    exact = [multivariate_normal(v @ b + w @ u @ b, covariance).logpdf(a) for a, b in zip(x, y, strict=True)]
+    given = {"x": x, "condition": y}
+    np.testing.assert_allclose(model.log_likelihood(given, 4), exact, rtol=1e-4)
+    d = model.draws(given, ELBO(2000), [0, 1])
+    np.testing.assert_allclose(ELBO()(d), exact, atol=0.15)
+    np.testing.assert_allclose(model.reconstruct(given), (mean @ np.concatenate([x, y], 1).T).T @ w.T + y @ v.T, atol=1e-4)
+    drawn = np.asarray(model.sample(20_000, seed=0, y=y[0]))  # means of p(x|z, y)
+    np.testing.assert_allclose(drawn.mean(0), v @ y[0] + w @ u @ y[0], atol=0.1)
+    np.testing.assert_allclose(np.cov(drawn.T), w @ w.T, atol=0.15)
+
+
+def holding(network, y):
+    """Returns a network whose condition is always y."""
+    inputs = [keras.Input(one.shape[1:]) for one in network.inputs[:-1]]
+    condition = keras.ops.zeros_like(inputs[0][:, :1]) + keras.ops.convert_to_tensor(y[None])
+    return keras.Model(inputs if len(inputs) > 1 else inputs[0], network([*inputs, condition]))
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_given_one_condition_it_is_the_model_whose_networks_hold_it(name):
+    model, given = MODELS[name](), examples()
+    for i, weight in enumerate(model.trainable_variables):
+        weight.assign(weight + 0.3 * tf.random.stateless_normal(weight.shape, [i, 1]))
+    y = given["condition"][0]
+    given["condition"] = np.tile(y, (20, 1))
+    config = {key: getattr(model, key) for key in inspect.signature(type(model)).parameters if hasattr(model, key)}
+    config |= {key: holding(config[key], y) for key in ("encoder", "decoder", "top_encoder") if key in config}
+    if name in ("VAE-given", "GMVAE"):
+        config["prior"] = prior = vm.LearnedNormal(model.prior.latent_dim)
+        loc, scale = model.prior.parameters(y[None])
+        prior.loc.assign(loc[0])
+        prior.raw_scale.assign(tf.math.log(tf.math.expm1(scale[0] - 1e-3)))
+    other = type(model)(**config)
+    received, expected = model.draws(given, ELBO(2), [0, 1]), other.draws(given["x"], ELBO(2), [0, 1])
+    for field in ("log_weight", "log_px", "log_pz", "log_qz"):
+        np.testing.assert_allclose(getattr(received, field), getattr(expected, field), rtol=1e-4, atol=1e-3, err_msg=field)
+    np.testing.assert_allclose(model.reconstruct(given), other.reconstruct(given["x"]), rtol=1e-5)
+    np.testing.assert_allclose(model.responsibilities(given), other.responsibilities(given["x"]), atol=1e-5)
+    assert np.asarray(model.sample(3, seed=1, y=y)).shape == (3, 6)
+    assert np.any(np.asarray(model.sample(3, seed=1, y=y)) != np.asarray(model.sample(3, seed=1, y=-y)))
+
+
+@pytest.mark.parametrize("name", ["CPVAE", *(pytest.param(name, marks=pytest.mark.slow) for name in MODELS if name != "CPVAE")])
+def test_it_is_fitted_saved_and_exported(name, tmp_path):
+    model, given = MODELS[name](), examples()
+    model.compile("adam", jit_compile=name == "VAE-given")
+    batches = tf.data.Dataset.from_tensor_slices((given,)).batch(10)
+    assert np.isfinite(model.fit(batches, shuffle=False, verbose=0, validation_data=batches).history["val_elbo"][0])
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
+    y = given["condition"][1]
+    np.testing.assert_array_equal(loaded.sample(3, seed=2, y=y), model.sample(3, seed=2, y=y))
+    np.testing.assert_allclose(loaded.predict(given, verbose=0), model.reconstruct(given), rtol=1e-5)
+    artifact = export_model(model, tmp_path / "artifact")
+    assert json.loads((artifact / "manifest.json").read_text())["condition"] == A
+    x, _ = export.sample.sample(artifact, 5, seed=3, condition=y)
+    each, _ = export.sample.sample(artifact, 5, seed=3, condition=np.tile(y, (5, 1)))
+    np.testing.assert_array_equal(x, each)
+    assert np.any(x != export.sample.sample(artifact, 5, seed=3, condition=-y)[0])
+    served = tf.saved_model.load(str(artifact / "saved_model")).signatures
+    seed, condition = tf.constant([4, 0]), tf.constant(y[None])
+    drawn = served["sample"](n=tf.constant(3), seed=seed, condition=condition)["x"]
+    np.testing.assert_allclose(drawn, model.map_batches(model.decode, *model.sample_latents(3, None, seed, y)), atol=1e-5)
+    encoded = served["encode"](**{key: tf.constant(value) for key, value in given.items()})
+    for key, value in model.posterior_parameters(given).items():
+        np.testing.assert_allclose(encoded[key], value, atol=1e-5)
+    with pytest.raises(ValueError, match=r"a condition of 3 finite values, \[3\] or \[5, 3\]. Received: shape \(2,\)"):
+        export.sample.sample(artifact, 5, condition=[0, 1])
+    assert export.sample.main([str(artifact), "--num", "2", "--condition", "0,1,2", "--out", str(tmp_path / "x.npy")]) == 0
+    assert np.load(tmp_path / "x.npy").shape == (2, 6)
+
+
+@pytest.mark.slow
+def test_two_replicas_do_what_one_does(noiseless):
+    given, weights, results = examples(19), None, []
+    for strategy in ("none", "mirrored"):
+        with make_strategy(strategy).scope():
+            model = MODELS["VAE-given"]()
+            model.posterior = noiseless
+            weights = weights or model.get_weights()
+            model.set_weights(weights)
+            model.compile(keras.optimizers.SGD(0.01), jit_compile=False)
+        results.append((model.fit(given, batch_size=19, shuffle=False, verbose=0).history["loss"], model.get_weights()))
+    np.testing.assert_allclose(results[0][0], results[1][0], rtol=1e-5)
+    for one, other in zip(*(weights for _, weights in results), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-5)
+
+
+def test_what_does_not_fit_is_refused_by_name():
+    model, given = MODELS["VAE"](), examples()
+    model.compile("adam", run_eagerly=True)
+    with pytest.raises(ValueError, match=r"the condition of x of shape \(N, 3\). Received: shape=\(20, 2\)"):
+        model.fit({**given, "condition": given["condition"][:, :2]}, verbose=0)
+    with pytest.raises(ValueError, match=r"finite values in the condition of x. Received: index=\[\[0, 0\]\]"):
+        model.log_likelihood({**given, "condition": np.full((20, A), np.nan)})
+    for y in (None, np.zeros(2), np.zeros((4, A))):
+        with pytest.raises(ValueError, match=r"y of shape \(3,\) or \(5, 3\), finite"):
+            model.sample(5, y=y)
+    with pytest.raises(ValueError, match="no y for this VAE, which is not conditioned"):
+        catalogue.make().sample(5, y=np.zeros(A))
+    parts = vm.StandardNormal(D), vm.Bernoulli()
+    with pytest.raises(ValueError, match="encoder and decoder to have both an input named 'condition'"):
+        vm.VAE(encoder(2 * D), gated_mlp((D,), 6, (8,)), *parts)
+    with pytest.raises(ValueError, match="a prior given conditions of as many attributes"):
+        vm.VAE(encoder(2 * D), decoder(D), vm.ConditionalNormal(D, mlp((A + 1,), 2 * D, ())), parts[1])
+    with pytest.raises(ValueError, match="a prior that is not made of posteriors"):
+        vm.VAE(encoder(2 * D), decoder(D), vm.VampPrior(D, 5, (6,)), parts[1])
+    with pytest.raises(ValueError, match="a condition, on which this prior depends"):
+        prior_given(D).given(None)
+    with pytest.raises(ValueError, match="a network from conditions"):
+        vm.ConditionalNormal(D, mlp((A,), D, ()))
