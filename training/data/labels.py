@@ -58,3 +58,20 @@ def numbered(y, words):
 def is_one_hot(y):
     """Returns whether each row of y [N, C] has a single one, and zeros elsewhere."""
     return y.dtype.kind in "biuf" and bool(np.all((y == 0) | (y == 1)) and np.all(np.sum(y == 1, axis=1) == 1))
+
+
+def balanced(labels, num, seed):
+    """Returns labels [N] with all but `num` of them replaced by -1; those that are kept are drawn by the seed, alike for every class.
+
+    Raises:
+        ValueError: There are fewer examples of a class, or fewer labels than classes.
+    """
+    classes, counts = np.unique(labels, return_counts=True)
+    wanted = num // len(classes) + (np.arange(len(classes)) < num % len(classes))
+    expected = f"--num-labels of at least {len(classes)}, one for each class, and at most those that there are"
+    require(num >= len(classes) and np.all(wanted <= counts), expected, num_labels=num, of_rarest_class=int(counts.min()))
+    rng, kept = np.random.default_rng(seed), np.full(len(labels), -1)
+    for one, n in zip(classes, wanted, strict=True):
+        chosen = rng.permutation(np.flatnonzero(labels == one))[:n]
+        kept[chosen] = one
+    return kept

@@ -11,6 +11,7 @@ from keras_vaemix.core.blocks import blocks
 from keras_vaemix.core.part import require
 from keras_vaemix.core.seeds import fold_in
 from training.data.binarization import binarize, random_bits
+from training.data.labels import balanced
 from training.data.rows import gatherer, scale, scaled, take
 from training.data.service import check_served, serve
 from training.distributed.cluster import ReplicaSlice
@@ -116,6 +117,17 @@ class Data(NamedTuple):
         are_classes = y is not None and np.ndim(y) == 1 and np.issubdtype(y.dtype, np.integer)
         return y.astype(int) if are_classes and np.min(y) >= 0 and np.max(y) < len(self.train.x) else None
 
+    def few_labels(self, num, seed):
+        """Returns labels for `num` training examples, as many of each class as of others, chosen by the seed, and -1 for the rest, [N].
+
+        None if `num` is zero. If `num` is not a multiple of the number of classes, the first classes have one more.
+        """
+        if not num:
+            return None
+        labels = self.labels("train")
+        require(labels is not None, f"training labels that are classes in {self.name} for --num-labels", num_labels=num)
+        return balanced(labels, num, seed)
+
     def binarizes(self, support):
         """Returns whether the examples are binarised at random for a likelihood with this support."""
         return support is supports.BINARY and self.is_intensity
@@ -145,8 +157,8 @@ class Data(NamedTuple):
 
         return batch
 
-    def batches(self, batch_size, support, seed, first_epoch=0, augment=None, replica_slice=ALL, services=()):
-        """Returns an endless `tf.data.Dataset` of training batches.
+    def batches(self, batch_size, support, seed, first_epoch=0, augment=None, replica_slice=ALL, services=(), labels=None):
+        """Returns an endless `tf.data.Dataset` of training batches, or with labels of pairs of a batch and its labels.
 
         The order of an epoch, and what is drawn for its batches, are functions of (seed, epoch), so that a resumed run sees what
         the interrupted one would have seen. The examples left over after the last whole batch differ from epoch to epoch.
@@ -159,12 +171,13 @@ class Data(NamedTuple):
             augment: Function from scaled examples [B, *], before they are binarised, and a stateless seed [2] to examples; or None.
             replica_slice: With several workers, the replicas whose parts of each batch the data set consists of, in turn.
             services: Addresses of tf.data services that prepare the batches, in turn.
+            labels: Labels of the training examples, integers [N], or None.
 
         Raises:
             ValueError: Services are to prepare batches of data that are read from disk.
         """
         check_served(self.train.x, services)
-        batch = self.batch_maker(batch_size, support, gatherer(self.train.x), augment)
+        batch = with_labels(self.batch_maker(batch_size, support, gatherer(self.train.x), augment), labels)
 
         def epoch_steps(epoch):
             epoch_seed, order = self.epoch(seed, epoch)
@@ -184,6 +197,14 @@ class Data(NamedTuple):
 
 def whole(x):
     return x
+
+
+def with_labels(batch, labels):
+    """Returns the maker of batches, which returns the labels too, unless they are None."""
+    if labels is None:
+        return batch
+    kept = tf.constant(labels)
+    return lambda step_seed, index, own=whole: (batch(step_seed, index, own), tf.gather(kept, own(index)))
 
 
 def in_order(x, batch_size, replica_slice=ALL):

@@ -74,7 +74,8 @@ def samplers_report(model, data, x, features, known, verbose=0):
 def component_report(model, data, split, verbose=0):
     """Returns the figures of the components: their use, their agreement with labels, and the parts of their divergence.
 
-    Components are matched with labels on at most `MATCHED_ON` training examples.
+    If the model has learnt from labels, `accuracy` is the share of examples whose most likely class is their label. Components are
+    matched with labels on at most `MATCHED_ON` training examples.
     """
     x, labels, train_responsibilities, train_labels = data.arrays(split, model.support), data.labels(split), None, data.labels("train")
     if labels is not None and train_labels is not None:
@@ -83,6 +84,8 @@ def component_report(model, data, split, verbose=0):
         train_labels = train_labels[chosen]
     responsibilities, weights = model.responsibilities(x, verbose=verbose), np.exp(model.log_weights())
     report = cluster_report(train_responsibilities, train_labels, responsibilities, labels, weights)
+    if model.label_weight is not None and labels is not None:
+        report["accuracy"] = float(np.mean(np.argmax(responsibilities[:, : 1 + labels.max()], axis=1) == labels))
     if has_divergence_split(model):
         report["divergence_split"] = divergence_split(model, x[:SPLIT_ON])
     return report

@@ -17,6 +17,7 @@ from export.storage.files import atomically, room_in
 from export.storage.locks import locked
 from keras_vaemix import callbacks
 from keras_vaemix.callbacks import EarlyStopping
+from keras_vaemix.core.labels import check_observed
 from keras_vaemix.core.replicas import is_multiworker
 from keras_vaemix.core.supports import BINARY
 from keras_vaemix.storage.loading import load_model
@@ -140,6 +141,9 @@ def check_trainable(data, experiment, features, evaluated_on="test"):
         raise ValueError(f"Expected {expected}. Received: {len(data.train.x)}")
     experiment.model.check_batch_size(experiment.batch_size)
     resolve_features(features, experiment.model, data, evaluated_on)
+    labels = data.few_labels(experiment.num_labels, 0)
+    if labels is not None:
+        check_observed(labels, len(labels), experiment.model.num_components, f"{data.name} train")
     for split in sorted({"validation", evaluated_on} | (set() if data.binarizes(support) else {"train"})):
         x = data.arrays(split, support)
         is_known = getattr(data, split).x.dtype == np.uint8 and support is not BINARY  # 8-bit values over 255 lie in every other support
@@ -151,7 +155,7 @@ def fit(run, data, experiment, args, strategy):
     """Trains, from the last checkpoint if there is one, and saves the model with its best weights."""
     model, support = experiment.model, experiment.model.support
     steps = len(data.train.x) // experiment.batch_size
-    validation = data.arrays("validation", support)
+    validation, labels = data.arrays("validation", support), data.few_labels(experiment.num_labels, args.seed)
     with strategy.scope():
         compile_model(experiment, args, steps_per_execution=steps_per_execution(steps))
     first = run.restore(model)
@@ -166,7 +170,7 @@ def fit(run, data, experiment, args, strategy):
     is_over = any(callback.is_over() for callback in acting if isinstance(callback, EarlyStopping))
     if first < experiment.epochs and not is_over:
         batches = lambda epoch, replica_slice=ALL: data.batches(  # noqa: E731
-            experiment.batch_size, support, args.seed, epoch, experiment.augment, replica_slice, args.data_service
+            experiment.batch_size, support, args.seed, epoch, experiment.augment, replica_slice, args.data_service, labels
         )
         if run.writes:  # the old evaluation no longer holds
             (run.folder / "evaluation.json").unlink(missing_ok=True)

@@ -57,6 +57,7 @@ FURTHER = {
     "posterior_kl": Figure("KL(q, exact posterior)"),
     "expected_log_likelihood": Figure("E log p, under the truth"),
     "wasserstein": Figure("Wasserstein-1 of samples"),
+    "accuracy": Figure("accuracy", 3, Comparison("accuracy", 0.01, 1)),
     "cluster_accuracy": Figure("cluster accuracy", 3, Comparison("accuracy", 0.01, 1)),
 }
 IMAGES = {  # of autoencoders, from their images

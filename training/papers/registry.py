@@ -1,12 +1,13 @@
 """The papers' tables by name, and the rows that measured ones reproduce."""
 
-from training.papers import cp_vae, gamix, gmmp_vae, mog_vae, regularized, sweeps
+from training.papers import cp_vae, few_labels, gamix, gmmp_vae, mog_vae, regularized, sweeps
 from training.papers.table import Table
 
 TABLES = {
     table.name: table
     for table in (
         *(cp_vae.TABLE1, cp_vae.CLUSTERING, cp_vae.TOY),
+        few_labels.FEW_LABELS,
         mog_vae.TOY,
         *(gmmp_vae.TABLE1, gmmp_vae.WEIGHTS, gmmp_vae.FREY_FACES),
         *(regularized.RAE_TABLE, regularized.MASK_TABLE),

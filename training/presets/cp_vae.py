@@ -25,6 +25,14 @@ EMBEDDINGS = {"mixture": lambda: None, "umap": lambda: embeddings.UMAP()}  # of 
 SPREAD = 0.05  # of the initial means: if they are far apart, one category takes every example before the encoder can separate them
 
 
+def label_weight(data, num_labels, alpha):
+    r"""Returns the weight of one label, :math:`\alpha N / N_l` for N training examples: :math:`\alpha N` shared by the labels, or None.
+
+    Kingma et al., *Semi-supervised Learning with Deep Generative Models*, 2014, have :math:`\alpha = 0.1 N` in eq. 9.
+    """
+    return alpha * len(data.train.x) / num_labels if num_labels else None
+
+
 def cp_vae(
     data,
     protocol=VAMP_PROTOCOL,
@@ -38,6 +46,8 @@ def cp_vae(
     pretraining: int = 0,
     start: str = "mixture",
     hold_categories: int = 0,
+    num_labels: int = 0,
+    alpha: float = 0.1,
     learning_rate: float = 5e-4,
     init: str = "glorot",
     likelihood: str = AUTO,
@@ -45,7 +55,8 @@ def cp_vae(
 ):
     """CP-VAE: a category, and a latent whose prior depends on it.
 
-    `--hold-categories N` holds q(c|x) as pretrained for N epochs, or without limit for -1.
+    `--hold-categories N` holds q(c|x) as pretrained for N epochs, or without limit for -1. `--num-labels N` trains the categories on
+    the labels of N examples too, and `--alpha` is the weight of their classification term, see `label_weight`.
     """
     part.require(hold_categories >= -1, "--hold-categories of at least 0, or -1 for no limit", hold_categories=hold_categories)
     is_started = pretraining or (start == "mixture" and not hold_categories)
@@ -67,9 +78,11 @@ def cp_vae(
         heads=choose("heads", HEADS, heads)(latent_dim, num_components, limits),
         estimator=choose("estimator", ESTIMATORS, estimator)(),
         category_posterior=vm.HeldCategories.of(encoder) if hold_categories else None,
+        label_weight=label_weight(data, num_labels, alpha),
         **follow,
     )
-    experiment = protocol.experiment(model, learning_rate, start=MixtureStart(pretraining, embedding) if pretraining else None)
+    start = MixtureStart(pretraining, embedding) if pretraining else None
+    experiment = protocol.experiment(model, learning_rate, start=start, num_labels=num_labels)
     holding = (vm.callbacks.HoldCategories(math.inf if hold_categories < 0 else hold_categories),) if hold_categories else ()
     return experiment._replace(callbacks=(vm.callbacks.TemperatureAnnealing(0.5, experiment.warm_up), *holding))
 
@@ -104,12 +117,17 @@ def gmvae(
     num_components: int = 10,
     latent_dim: int = 40,
     noise_dim: int = 20,
+    num_labels: int = 0,
+    alpha: float = 0.1,
     learning_rate: float = 5e-4,
     init: str = "he",
     likelihood: str = AUTO,
     log_variance_limits: Limits = AUTO,
 ):
-    """GMVAE: a mixture prior given by a second latent, with gated MLPs as q(w|x), q(z|x), p(z|w), p(x|z)."""
+    """GMVAE: a mixture prior given by a second latent, with gated MLPs as q(w|x), q(z|x), p(z|w), p(x|z).
+
+    `--num-labels N` trains the categories on the labels of N examples too, and `--alpha` is the weight of their classification term.
+    """
     gated_mlp, hidden = functools.partial(vm.networks.gated_mlp, kernel_initializer=start_of(init)), protocol.hidden
     choice = chosen(data, likelihood)
     likelihood = choice.make()
@@ -123,8 +141,9 @@ def gmvae(
         likelihood=likelihood,
         num_components=num_components,
         posterior=vm.DiagonalNormal(choice.limits(log_variance_limits)),
+        label_weight=label_weight(data, num_labels, alpha),
     )
-    return protocol.experiment(model, learning_rate)
+    return protocol.experiment(model, learning_rate, num_labels=num_labels)
 
 
 SHORT = DIGITS._replace(settings=DIGITS.settings | {"epochs": 300})

@@ -27,6 +27,7 @@ class Experiment(NamedTuple):
         paced: Function of the experiment and the number of its train steps that returns it with schedules of that length; None if no
             schedule depends on it.
         start: Function of the experiment, the data and a seed that is called once, before the first epoch.
+        num_labels: Number of training examples whose labels `fit` is given; 0 for none.
     """
 
     model: Any
@@ -42,6 +43,7 @@ class Experiment(NamedTuple):
     jit_compile: bool | str = "auto"
     augment: Callable | None = None
     paced: Callable | None = None
+    num_labels: int = 0
 
 
 class Preset(NamedTuple):

@@ -27,7 +27,8 @@ def save_on_exit(recorder, batches, dump_bad_batch=False):
 
 
 def dump(path, batches, error):
-    """Writes the batch of a step that was not finite: `x` as given to the model, with `epoch` and `step`, counted from one."""
-    (x,) = batches.skip(error.step - 1).take(1).as_numpy_iterator()
+    """Writes the batch of a step that was not finite: `x` and any labels `y` as given to the model, with `epoch` and `step`, from one."""
+    (batch,) = batches.skip(error.step - 1).take(1).as_numpy_iterator()
+    given = {"x": batch[0], "y": batch[1]} if isinstance(batch, tuple) else {"x": batch}
     with atomically(path) as temporary, open(temporary, "wb") as file:
-        np.savez(file, x=x, epoch=error.epoch, step=error.step)
+        np.savez(file, **given, epoch=error.epoch, step=error.step)
