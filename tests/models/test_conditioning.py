@@ -12,7 +12,7 @@ from scipy.stats import multivariate_normal
 import export.sample
 import keras_vaemix as vm
 from export.artifact import export_model
-from keras_vaemix.networks import gated_mlp, mlp, named_inputs
+from keras_vaemix.networks import gated_mlp, joint_gated_mlp, mlp, named_inputs
 from keras_vaemix.objectives import ELBO
 from tests import catalogue
 from tests.catalogue import linear
@@ -174,8 +174,11 @@ def test_what_does_not_fit_is_refused_by_name():
     with pytest.raises(ValueError, match="no y for this VAE, which is not conditioned"):
         catalogue.make().sample(5, y=np.zeros(A))
     parts = vm.StandardNormal(D), vm.Bernoulli()
-    with pytest.raises(ValueError, match="encoder and decoder to have both an input named 'condition'"):
+    with pytest.raises(ValueError, match=r"decoder with input shape \[\(None, 2\), \(None, 3\)\]"):
         vm.VAE(encoder(2 * D), gated_mlp((D,), 6, (8,)), *parts)
+    unnamed = joint_gated_mlp([(D,), (A,)], 6, (8,), (8,))
+    with pytest.raises(ValueError, match="encoder and decoder to have both an input named 'condition'"):
+        vm.VAE(encoder(2 * D), unnamed, *parts)
     with pytest.raises(ValueError, match="a prior given conditions of as many attributes"):
         vm.VAE(encoder(2 * D), decoder(D), vm.ConditionalNormal(D, mlp((A + 1,), 2 * D, ())), parts[1])
     with pytest.raises(ValueError, match="a prior that is not made of posteriors"):

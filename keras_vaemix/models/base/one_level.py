@@ -27,12 +27,12 @@ class OneLevelModel(LatentModel):
         require_kind("posterior", self.posterior, Posterior)
         prior.check_example_shape(self.example_shape)
         self.take_inputs_of(encoder)
-        self.check_conditioning(decoder)
         for what, received, expected in (
             ("encoder with output", encoder.output_shape, (None, self.posterior.params_size(prior.latent_dim))),
             ("decoder with input", decoder.input_shape, self.decoder_input_shape()),
         ):
             require(received == expected, f"{what} shape {expected} for latent_dim={prior.latent_dim}", shape=received)
+        self.check_conditioning(decoder)
         expected = "posterior.num_strata == 1 for an objective that needs draws from q itself: choose SampledMixturePosterior"
         require(not self.objective.needs_own_draws or self.posterior.num_strata == 1, expected, num_strata=self.posterior.num_strata)
         is_given = self.objective.discrepancy is None or not prior.is_fitted_after_training
