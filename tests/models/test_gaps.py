@@ -233,3 +233,20 @@ def test_a_bad_batch_of_a_data_set_with_gaps_is_named():
     bad = np.where(X[4, 2] == X, np.inf, GAPS)
     with pytest.raises(ValueError, match="finite values in the real line in every batch"):
         model.evaluate(tf.data.Dataset.from_tensor_slices(bad).batch(2), verbose=0)
+
+
+@pytest.mark.slow
+def test_a_mask_goes_with_a_condition():
+    encoder = vm.networks.named_inputs(vm.networks.mlp((8,), 4, ()), x=(3,), mask=(3,), condition=(2,))
+    decoder = vm.networks.named_inputs(vm.networks.mlp((4,), 3, ()), z=(2,), condition=(2,))
+    model, given = vm.VAE(encoder, decoder, vm.StandardNormal(2), vm.Normal(SCALE)), {"x": GAPS, "condition": X[:, :2]}
+    model.compile("adam", jit_compile=False)
+    model.fit(given, verbose=0)
+    figures = model.evaluate(given, verbose=0)
+    assert model.evaluate({**given, "x": np.where(MASK, X, np.inf), "mask": MASK}, verbose=0) == figures
+    others = model.evaluate({**given, "condition": X[:, 1:]}, verbose=0)
+    assert others != figures
+    mean = model.impute(given, 50).mean
+    np.testing.assert_array_equal(mean[MASK], X[MASK])
+    assert np.all(np.isfinite(mean))
+    np.testing.assert_allclose(model.predict(given, verbose=0), model.reconstruct(given), rtol=1e-5)

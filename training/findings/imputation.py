@@ -56,8 +56,8 @@ def by_model(x, seed, steps=STEPS, num_samples=1000):
     """Returns the table as a VAE trained on it completes it."""
     keras.utils.set_random_seed(seed)
     model = model_of(x.shape[1], seed=seed)
-    model.compile(keras.optimizers.Adam(1e-3), steps_per_execution=10)
-    model.fit(x, batch_size=BATCH, epochs=-(-steps * BATCH // len(x)), verbose=0)
+    model.compile(keras.optimizers.Adam(1e-3), steps_per_execution=50)
+    model.fit(np.resize(x, (steps * BATCH, x.shape[1])), batch_size=BATCH, verbose=0)  # one epoch over many copies
     return model.impute(x, num_samples, seed=seed).mean
 
 
