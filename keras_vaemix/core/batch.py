@@ -63,6 +63,16 @@ class Batch(NamedTuple):
         return tf.reduce_mean(values if self.weight is None else self.weight * values)
 
 
+def number_of(x):
+    """Returns the number of examples x [N, *], or in a dict of them with what accompanies them."""
+    return len(Batch.of(x).x)
+
+
+def rows_of(x, start, stop):
+    """Returns some of the examples x [N, *] in float32, or a dict of them if x is one."""
+    return Batch.of(x).map(lambda one: tf.cast(one[start:stop], tf.float32)).inputs()
+
+
 def further_inputs(network):
     """Returns the names of the inputs of a network after the first."""
     return [one.name for one in network.inputs[1:]]

@@ -4,6 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_vaemix import divergences
+from keras_vaemix.core.batch import number_of, rows_of
 from keras_vaemix.core.blocks import batch_size_for
 from keras_vaemix.core.part import check_positive
 from keras_vaemix.core.seeds import fold_in, stateless_seed
@@ -90,6 +91,6 @@ def kl_ladder(model, x, num_samples=10, batch_size=None, seed=0):
         q, p = model.encode(batch), model.prior.distribution(model.encode)
         return {**estimate, **{name: bound(q, p) for name, bound in bounds.items()}}
 
-    starts = range(0, len(x), batch_size)
-    results = [rungs(tf.cast(x[i : i + batch_size], tf.float32), fold_in(stateless_seed(seed), i)) for i in starts]
+    starts = range(0, number_of(x), batch_size)
+    results = [rungs(rows_of(x, i, i + batch_size), fold_in(stateless_seed(seed), i)) for i in starts]
     return {name: np.concatenate([r[name].numpy() for r in results]) for name in results[0]}

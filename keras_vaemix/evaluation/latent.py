@@ -1,9 +1,9 @@
 """Figures of latents: how many are in use, how they depend on each other, and how far they are from the prior."""
 
 import numpy as np
-import tensorflow as tf
 from scipy.spatial.distance import cdist
 
+from keras_vaemix.core.batch import number_of, rows_of
 from keras_vaemix.core.blocks import batch_size_for
 from keras_vaemix.core.part import check_positive, require
 from keras_vaemix.evaluation.features import check_features
@@ -15,8 +15,8 @@ MMD_SCALES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 
 def posterior_means(model, x, batch_size=None):
     """Returns the means of the latents given each of x [N, *], [N, D]."""
-    batch_size = batch_size_for(batch_size, np.shape(x)[1:], 500)
-    means = [model.latent_means(tf.cast(x[i : i + batch_size], tf.float32)) for i in range(0, len(x), batch_size)]
+    batch_size = batch_size_for(batch_size, model.example_shape, 500)
+    means = [model.latent_means(rows_of(x, i, i + batch_size)) for i in range(0, number_of(x), batch_size)]
     return np.concatenate([np.asarray(batch) for batch in means])
 
 
@@ -28,7 +28,7 @@ def active_units(model, x, threshold=0.01, batch_size=None):
 
     Reference: Y. Burda, R. Grosse, R. Salakhutdinov, *Importance Weighted Autoencoders*, 2016, Section 5.2.
     """
-    require(len(x) >= 2, "at least two examples, so that latents vary", examples=len(x))
+    require(number_of(x) >= 2, "at least two examples, so that latents vary", examples=number_of(x))
     return int(np.sum(np.var(posterior_means(model, x, batch_size), axis=0) > threshold))
 
 

@@ -6,6 +6,7 @@ import warnings
 import numpy as np
 import tensorflow as tf
 
+from keras_vaemix.core.batch import Batch, number_of, rows_of
 from keras_vaemix.core.blocks import batch_size_for
 from keras_vaemix.core.progress import progress
 from keras_vaemix.core.seeds import fold_in, stateless_seed
@@ -26,8 +27,8 @@ def bound_parts(model, x, batch_size=None, seed=0, verbose=0):
     def parts(batch, seed):
         return model.parts(model.draws(batch, objective, seed))
 
-    starts = progress(range(0, len(x), batch_size), verbose, f"ELBO of {len(x)} examples")
-    results = [parts(tf.cast(x[i : i + batch_size], tf.float32), fold_in(stateless_seed(seed), i)) for i in starts]
+    starts = progress(range(0, number_of(x), batch_size), verbose, f"ELBO of {number_of(x)} examples")
+    results = [parts(rows_of(x, i, i + batch_size), fold_in(stateless_seed(seed), i)) for i in starts]
     return {name: np.concatenate([r[name] for r in results]) for name in results[0]}
 
 
@@ -36,7 +37,7 @@ def likelihood_report(model, x, num_samples=5000, batch_size=None, seed=0, num_l
 
     Args:
         model: A model that gives draws.
-        x: Examples [N, *].
+        x: Examples [N, *], or a dict of them with what accompanies them, as in `fit`.
         num_samples: Importance samples for each example.
         batch_size: Number of examples at a time; if None, 100, or fewer if they are large.
         seed: Integer; every figure is a function of it.
@@ -57,7 +58,8 @@ def likelihood_report(model, x, num_samples=5000, batch_size=None, seed=0, num_l
         UserWarning: A mean leaves out examples.
         FewEffectiveSamples: See `estimate_log_likelihood`.
     """
-    name, some = model.figure_name, x if num_likelihood_examples is None else x[:num_likelihood_examples]
+    name, given = model.figure_name, Batch.of(x)
+    some = x if num_likelihood_examples is None else given.map(lambda one: one[:num_likelihood_examples]).inputs()
     estimate = estimate or model.estimate_log_likelihood(some, num_samples, batch_size, seed, verbose=verbose)
     figures = {**bound_parts(model, x, batch_size, seed, verbose), name("log_likelihood"): estimate.log_likelihood}
     if has_paper_kl(model):
@@ -71,7 +73,7 @@ def likelihood_report(model, x, num_samples=5000, batch_size=None, seed=0, num_l
     figures |= {"log_likelihood_sampling_error": estimate.standard_error, "effective_sample_size": estimate.effective_sample_size}
     report[name("log_likelihood_histogram")] = histogram(estimate.log_likelihood)
     if model.likelihood.num_levels:
-        report["bits_per_dim"] = -report["log_likelihood"] / (math.prod(x.shape[1:]) * math.log(2))
+        report["bits_per_dim"] = -report["log_likelihood"] / (math.prod(given.x.shape[1:]) * math.log(2))
     if has_kl_ladder(model):
         ladder = kl_ladder(model, some, 1, batch_size, seed)
         report["kl_ladder"] = {rung: mean_of_finite(values) for rung, values in ladder.items()}
@@ -83,10 +85,10 @@ def likelihood_report(model, x, num_samples=5000, batch_size=None, seed=0, num_l
     return {
         **report,
         **model.prior.report(),
-        "active_units": active_units(model, x) if len(x) > 1 else math.nan,
+        "active_units": active_units(model, x) if len(given.x) > 1 else math.nan,
         "num_samples": num_samples,
-        "num_examples": len(x),
-        "num_likelihood_examples": len(some),
+        "num_examples": len(given.x),
+        "num_likelihood_examples": number_of(some),
     }
 
 

@@ -76,6 +76,7 @@ def test_linear_gaussian_model_has_its_exact_density_given_y(is_given):
     exact = [multivariate_normal(v @ b + w @ u @ b, covariance).logpdf(a) for a, b in zip(x, y, strict=True)]
     given = {"x": x, "condition": y}
     np.testing.assert_allclose(model.log_likelihood(given, 4), exact, rtol=1e-4)
+    assert vm.evaluation.report(model, given, 4)["log_likelihood"] == pytest.approx(np.mean(exact), rel=1e-4)
     d = model.draws(given, ELBO(2000), [0, 1])
     np.testing.assert_allclose(ELBO()(d), exact, atol=0.15)
     np.testing.assert_allclose(model.reconstruct(given), (mean @ np.concatenate([x, y], 1).T).T @ w.T + y @ v.T, atol=1e-4)
