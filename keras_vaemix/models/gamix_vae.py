@@ -116,7 +116,7 @@ class GAMIXVAE(OneLevelModel):
         The validation loss has beta = 1 and no adversarial term, which cannot be compared between epochs.
         """
         x = batch.x
-        mean, log_variance = self.posterior_params(self.encoder(x, training=training))
+        mean, log_variance = self.mean_and_log_variance(self.encoder(x, training=training))
         variance = tf.exp(log_variance)
         center, spread, rest = self.global_moments(mean, variance, training)
         z, fresh = self.latents(mean, log_variance, center, spread + rest, fold_in(seed, 0))
@@ -152,7 +152,7 @@ class GAMIXVAE(OneLevelModel):
         loss = self.adversarial_loss.critic_loss(score, x, fake, seed)
         return Terms(loss, {"discriminator_loss": loss})
 
-    def posterior_params(self, params):
+    def mean_and_log_variance(self, params):
         """Returns means and log-variances of the posteriors, [B, D] each, in float32."""
         mean, log_variance = tf.split(tf.cast(params, tf.float32), 2, axis=-1)
         return mean, tf.clip_by_value(log_variance, *self.posterior.log_variance_limits)
@@ -225,7 +225,7 @@ class GAMIXVAE(OneLevelModel):
         batch_size = batch_size_for(batch_size, self.example_shape, 500)
         for start in progress(range(0, len(x), batch_size), verbose, f"posteriors of {len(x)} examples"):
             batch = tf.cast(x[start : start + batch_size], tf.float32)
-            yield start, self.posterior_params(self.encoder(batch, training=False))
+            yield start, self.mean_and_log_variance(self.encoder(batch, training=False))
 
     def sampled_by(self, prior):
         """Returns a GAMIX-VAE with the same encoder and decoder, another prior, and no discriminator."""
