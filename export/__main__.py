@@ -2,7 +2,7 @@
 
 import sys
 
-from export.manifest import FORMATS
+from export.manifest import FORMATS, PRECISIONS
 from export.shell import flags
 from export.shell.command import Command
 from export.shell.later import Later
@@ -10,7 +10,7 @@ from export.storage.files import room_in
 
 artifact, package = Later("export.artifact"), Later("export.package")
 LAYOUTS = {
-    "artifact": lambda args: artifact.export_run(args.run, args.out, args.formats),
+    "artifact": lambda args: artifact.export_run(args.run, args.out, args.formats, args.precision),
     "package": lambda args: package.package_run(args.run, args.out, args.license),
 }
 
@@ -26,10 +26,14 @@ def parse(argv):
     )
     license_help = "licence of a package's weights, as the Hugging Face Hub names it (default: %(default)s)"
     parser.add_argument("--license", type=flags.text, default="apache-2.0", help=license_help)
+    precision = "float32, or int8 for one more decoder with 8-bit weights, whose error the manifest states (default: %(default)s)"
+    parser.add_argument("--precision", choices=PRECISIONS, default="float32", help=precision)
     args = parser.parse_args(argv)
     args.formats = args.format.split(",")
     if not set(args.formats) <= set(FORMATS):
         raise ValueError(f"Expected --format among {','.join(FORMATS)}. Received: {args.format}")
+    if args.precision == "int8" and "onnx" not in args.formats:
+        raise ValueError(f"Expected --format with onnx for --precision int8. Received: {args.format}")
     return args
 
 

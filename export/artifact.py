@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from export.convert import OPSET, ExportError
 from export.freeze import freeze
+from export.int8 import write_int8
 from export.manifest import FORMATS
 from export.onnx import TOLERANCE, relative_error
 from export.precision import in_float32
@@ -19,22 +20,23 @@ from keras_vaemix.storage.loading import load_model
 from keras_vaemix.storage.versions import versions
 
 
-def export_run(run, out=None, formats=FORMATS):
+def export_run(run, out=None, formats=FORMATS, precision="float32"):
     """Exports the model of a run folder, by default to `run/export`, and returns the artifact folder."""
     out = Path(out or Path(run) / "export")
     check_replaceable(out)
     model = load_model(Path(run) / "model.keras")
     with locked_for(run, out):
-        return export_model(model, out, formats)
+        return export_model(model, out, formats, precision)
 
 
-def export_model(model, out, formats=FORMATS):
+def export_model(model, out, formats=FORMATS, precision="float32"):
     """Exports a model and returns the artifact folder.
 
     Args:
         model: A model.
         out: Artifact folder: a new or empty one, or an earlier artifact, which is replaced; a link is followed and kept.
         formats: Formats to write, from `FORMATS`.
+        precision: `"int8"` adds a decoder with 8-bit weights to the ONNX graphs, and its error to the manifest.
 
     Raises:
         ExportError: A written file failed a check. The last good artifact stays as it was.
@@ -44,7 +46,7 @@ def export_model(model, out, formats=FORMATS):
     out = Path(out)
     check_replaceable(out)
     with folder_atomically(out) as unfinished:
-        write_artifact(model, unfinished, formats)
+        write_artifact(model, unfinished, formats, precision)
     return out
 
 
@@ -60,13 +62,14 @@ def check_replaceable(out):
         raise FileExistsError(f"Expected an artifact folder, an empty one or none: choose another --out. Received: {out}, with other files")
 
 
-def write_artifact(model, folder, formats):
+def write_artifact(model, folder, formats, precision="float32"):
     frozen = freeze(in_float32(model))
     errors = frozen.write_onnx(folder) if "onnx" in formats else {}
     if "saved_model" in formats:
         write_saved_model(frozen, folder / "saved_model")
         check_saved_model(frozen, folder / "saved_model")
-    write_json(folder / "manifest.json", {**manifest(frozen), "onnx_errors": errors, "sha256": hashes(folder)})
+    int8 = {"int8": write_int8(frozen, folder)} if precision == "int8" else {}
+    write_json(folder / "manifest.json", {**manifest(frozen), "onnx_errors": errors, **int8, "sha256": hashes(folder)})
 
 
 def check_saved_model(frozen, path):

@@ -13,6 +13,7 @@ STANDARD = {  # draws from each family of noise that a manifest may name
     "StudentT": lambda rng, shape, df: rng.standard_t(df, shape),
 }
 FORMATS = ("onnx", "saved_model")  # that an artifact can have
+PRECISIONS = ("float32", "int8")  # of its decoder; that of float32 is always there
 MAX_SIZE = 2**24  # of a latent or an example: an ONNX file cannot hold more
 BUNDLED = Path(__file__).parents[1] / "keras_vaemix" / "packages"  # packages that come with the library; it is not imported
 

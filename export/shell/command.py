@@ -1,6 +1,8 @@
 """A command line: flags that are read first, and a job that uses them."""
 
+import contextlib
 import sys
+import warnings
 
 from export.shell.signals import Signals
 
@@ -25,7 +27,8 @@ class Command:
     def __call__(self, argv=None):
         try:
             asked = self.parse(sys.argv[1:] if argv is None else list(argv))
-            return 0 if asked is None else self.work(asked) or 0
+            with one_line_warnings():
+                return 0 if asked is None else self.work(asked) or 0
         except ERRORS as error:
             print(f"error: {error}", file=sys.stderr)
             return 1
@@ -41,3 +44,14 @@ class Command:
                 if signals.received is None and not isinstance(error, KeyboardInterrupt):
                     raise
                 return self.interrupted(asked, signals)
+
+
+@contextlib.contextmanager
+def one_line_warnings():
+    """Formats warnings as one line, without the code that gave them."""
+    before = warnings.formatwarning
+    warnings.formatwarning = lambda message, *where, **line: f"warning: {message}\n"
+    try:
+        yield
+    finally:
+        warnings.formatwarning = before

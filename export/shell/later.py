@@ -26,7 +26,6 @@ def load(name):
 
     An error in the import itself is raised as usual.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with silenced_stderr():
         importlib.import_module("keras_vaemix")  # before Keras: it raises the one clear error for another backend
         return importlib.import_module(name)

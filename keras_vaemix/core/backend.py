@@ -1,10 +1,14 @@
-"""The backend of Keras, which must be TensorFlow."""
+"""The backend of Keras, which must be TensorFlow, with the level of its log."""
 
 import os
 
 
 def check_backend():
-    """Raises `ValueError` unless Keras runs on TensorFlow, before importing Keras, which fails if another backend is not installed."""
+    """Raises `ValueError` unless Keras runs on TensorFlow, before importing Keras, which fails if another backend is not installed.
+
+    TensorFlow then logs nothing below a fatal error, unless `TF_CPP_MIN_LOG_LEVEL` says otherwise or TensorFlow was imported before.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     name = os.environ.get("KERAS_BACKEND") or "tensorflow"
     if name == "tensorflow":
         import keras

@@ -3,7 +3,6 @@
 import argparse
 import contextlib
 import shlex
-import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -30,6 +29,7 @@ from training.features.choice import resolve_features
 from training.jobs import dashboards, evaluate, pictures
 from training.jobs.flags import PAPERS_SAMPLES, parse
 from training.runs.checkpointing import Recorder
+from training.runs.epoch_line import EpochLine
 from training.runs.rescue import save_on_exit
 from training.runs.run import RESUMABLE, Run
 
@@ -182,7 +182,7 @@ def fit(run, data, experiment, args, strategy):
                 steps_per_epoch=steps,
                 shuffle=False,
                 validation_data=cluster.shared(strategy, lambda replica_slice: in_order(validation, experiment.batch_size, replica_slice)),
-                verbose=0 if not run.writes else 1 if sys.stdout.isatty() else 2,
+                verbose=0,
                 callbacks=acting,
             )
     if not run.writes:
@@ -207,7 +207,7 @@ def callbacks_of(run, data, experiment, recorder):
         watching = [callbacks.EarlyStopping(experiment.patience, experiment.warm_up, monitor, run.past(monitor))]
     if run.writes:
         few = data.arrays("validation", model.support)[:200], max(10, experiment.epochs // 20), labels if labels is None else labels[:200]
-        drawing = [callbacks.TensorBoard(run.folder / "logs", *few)]
+        drawing = [callbacks.TensorBoard(run.folder / "logs", *few), EpochLine()]
     return [callbacks.StopOnNaN(), *warm_up, *experiment.callbacks, *watching, recorder, *drawing]
 
 

@@ -105,6 +105,21 @@ class GenerativeModel(SteppedModel):
         """Returns the model whose decoder and sampler are exported."""
         return self
 
+    def export(self, filepath, format="tf_saved_model", verbose=None, input_signature=None, **kwargs):
+        """Exports what `call` computes, the reconstruction of x [N, *], by Keras's own exporter; see `keras.Model.export`.
+
+        What samples the prior is exported by `python -m export`, which also checks it.
+
+        Args:
+            filepath: File or folder; LiteRT's name ends with `.tflite`.
+            format: `"tf_saved_model"`, `"onnx"` or `"litert"`, or another that Keras knows.
+            verbose: Whether Keras prints where to.
+            input_signature: Shape and dtype of x; by default examples of the model, any number at a time.
+            **kwargs: Keras's own.
+        """
+        examples = [keras.InputSpec(shape=(None, *self.example_shape), dtype="float32", name="x")]
+        super().export(filepath, format, verbose, input_signature=input_signature or examples, **kwargs)
+
     # Randomness.
 
     def next_seed(self):
