@@ -23,7 +23,8 @@ MODELS = [QUICK, *(pytest.param(name, marks=pytest.mark.slow) for name in LONG)]
 
 
 def by_saved_model(path, x):
-    return tf.saved_model.load(path).serve(x)
+    loaded = tf.saved_model.load(path)
+    return loaded.serve(x)
 
 
 def by_onnx(path, x):
@@ -45,7 +46,7 @@ def by_litert(path, x):
 FORMATS = {"tf_saved_model": ("folder", by_saved_model), "onnx": ("x.onnx", by_onnx), "litert": ("x.tflite", by_litert)}
 
 
-@pytest.mark.filterwarnings("ignore:.*tf.lite.Interpreter:UserWarning")  # TensorFlow names its successor
+@pytest.mark.filterwarnings("ignore:.*tf.lite.Interpreter:UserWarning", "ignore:.*np.object:FutureWarning")  # TensorFlow's, and Keras's
 @pytest.mark.parametrize("format", FORMATS)
 @pytest.mark.parametrize("name", MODELS)
 def test_export_gives_what_call_computes(name, format, tmp_path):
