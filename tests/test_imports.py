@@ -31,7 +31,7 @@ ROOMS = {
         "keras_vaemix.priors"
     ),
     "keras_vaemix.models": (
-        "keras_vaemix.core keras_vaemix.mixtures keras_vaemix.divergences keras_vaemix.objectives "
+        "keras_vaemix.core keras_vaemix.likelihoods keras_vaemix.mixtures keras_vaemix.divergences keras_vaemix.objectives "
         "keras_vaemix.posteriors keras_vaemix.categorical keras_vaemix.regularizers keras_vaemix.priors "
         "keras_vaemix.models.base"
     ),
