@@ -1,5 +1,7 @@
 """Keras's own ways of exporting, copying, drawing and training models work on those of the library."""
 
+import re
+
 import keras
 import numpy as np
 import onnxruntime
@@ -91,6 +93,15 @@ def test_callbacks_of_keras_watch_the_validation(tmp_path):
     first = keras.saving.load_model(tmp_path / "1.keras", safe_mode=True)
     np.testing.assert_array_equal(first(x), model(x))
     assert first.evaluate(x[24:], verbose=0, return_dict=True)["elbo"] == pytest.approx(history["val_elbo"][0], abs=1e-5)
+
+
+def test_an_epoch_is_one_line(capsys):
+    callback = vm.callbacks.EpochLine("Pretraining epoch")
+    callback.set_params({"epochs": 20, "steps": 1})
+    callback.on_epoch_begin(1)
+    callback.on_epoch_end(1, {"elbo": -23.1434, "loss": 23.14, "beta": 0.0, "val_loss": 1234.5678, "val_kl": 0.00012345})
+    line = re.sub(r"\d+\.\d s", "1.2 s", capsys.readouterr().out)
+    assert line == "Pretraining epoch 2/20  1.2 s  loss 23.14  beta 0.00  elbo -23.14  | validation: loss 1234.57  kl 0.00012\n"
 
 
 def test_a_validation_split_is_the_last_examples():

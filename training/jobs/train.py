@@ -29,7 +29,6 @@ from training.features.choice import resolve_features
 from training.jobs import dashboards, evaluate, pictures
 from training.jobs.flags import PAPERS_SAMPLES, parse
 from training.runs.checkpointing import Recorder
-from training.runs.epoch_line import EpochLine
 from training.runs.rescue import save_on_exit
 from training.runs.run import RESUMABLE, Run
 
@@ -207,7 +206,7 @@ def callbacks_of(run, data, experiment, recorder):
         watching = [callbacks.EarlyStopping(experiment.patience, experiment.warm_up, monitor, run.past(monitor))]
     if run.writes:
         few = data.arrays("validation", model.support)[:200], max(10, experiment.epochs // 20), labels if labels is None else labels[:200]
-        drawing = [callbacks.TensorBoard(run.folder / "logs", *few), EpochLine()]
+        drawing = [callbacks.TensorBoard(run.folder / "logs", *few), callbacks.EpochLine()]
     return [callbacks.StopOnNaN(), *warm_up, *experiment.callbacks, *watching, recorder, *drawing]
 
 

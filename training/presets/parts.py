@@ -118,8 +118,8 @@ def train_first(model, experiment, data, seed, epochs, warm_up):
             experiment.batch_size, model.support, seed + START_SEED, augment=experiment.augment, replica_slice=replica_slice
         ),
     )
-    callbacks = [vm.callbacks.StopOnNaN(), vm.callbacks.KLWarmUp(warm_up)]
-    model.fit(batches, epochs=epochs, steps_per_epoch=steps, shuffle=False, callbacks=callbacks, verbose=2)
+    callbacks = [vm.callbacks.StopOnNaN(), vm.callbacks.KLWarmUp(warm_up), vm.callbacks.EpochLine("Pretraining epoch")]
+    model.fit(batches, epochs=epochs, steps_per_epoch=steps, shuffle=False, callbacks=callbacks, verbose=0)
 
 
 class MixtureStart(NamedTuple):
