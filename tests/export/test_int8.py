@@ -1,0 +1,35 @@
+"""The decoder with 8-bit weights, and the error that the manifest states of it."""
+
+import numpy as np
+import onnxruntime
+import pytest
+
+import keras_vaemix as vm
+from export.artifact import export_model
+from export.convert import ExportError
+from export.manifest import read_manifest
+from tests import catalogue
+
+
+def decode(path, z):
+    return onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"]).run(["x"], {"z": z})[0]
+
+
+def test_the_manifest_states_the_error_on_draws_of_the_prior(tmp_path):
+    posterior, shape = vm.DiagonalNormal(), catalogue.SHAPE
+    encoder = vm.networks.gated_mlp(shape, posterior.params_size(8), (64,))
+    decoder = vm.networks.gated_mlp((8,), shape, (64, 64))
+    model = vm.VAE(encoder, decoder, vm.NormalMixture(8, 4), vm.Bernoulli(), posterior)
+    export_model(model, tmp_path / "artifact", ("onnx",), "int8")
+    manifest = read_manifest(tmp_path / "artifact", is_whole=True)
+    stated, z = manifest["int8"], np.asarray(model.prior.sample(1000, seed=1))
+    error = np.abs(decode(tmp_path / "artifact" / stated["file"], z) - decode(tmp_path / "artifact" / "decoder.onnx", z))
+    assert 0 < stated["mean_error"] < stated["largest_error"] < 0.1
+    assert error.mean() == pytest.approx(stated["mean_error"], rel=0.2)
+    assert stated["bytes"] < 0.6 * stated["float32_bytes"]
+
+
+def test_a_pixel_decoder_has_none(tmp_path):
+    with pytest.raises(ExportError, match=r"Expected a decoder that gives all values at once.*Received: PixelVAE"):
+        export_model(catalogue.pixel_vae(), tmp_path / "artifact", ("onnx",), "int8")
+    assert not (tmp_path / "artifact").exists()
