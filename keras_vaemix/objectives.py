@@ -4,9 +4,10 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
+from keras_vaemix.core.hints import Tensor
 from keras_vaemix.core.part import Part, check_positive, register, require
-from keras_vaemix.divergences import ClosedForm
-from keras_vaemix.regularizers.discrepancies import MMD
+from keras_vaemix.divergences import ClosedForm, Divergence
+from keras_vaemix.regularizers.discrepancies import MMD, Discrepancy, Kernel
 
 
 class Draws(NamedTuple):
@@ -28,11 +29,11 @@ class Draws(NamedTuple):
     params: Any = None  # the likelihood's parameters at the draws, [S, B, *], where values can be missing
     z: Any = None  # the draws themselves, [S, B, D], or of two levels a pair of them
 
-    def reconstruction(self):
+    def reconstruction(self) -> Tensor:
         r"""Returns :math:`\sum_s \omega_s \log p(x|z_s)`, [B]."""
         return tf.reduce_sum(tf.exp(self.log_weight) * self.log_px, axis=0)
 
-    def divergence(self):
+    def divergence(self) -> Tensor:
         r"""Returns `kl` where it is given, else :math:`\sum_s \omega_s (\log q(z_s|x) - \log p(z_s))`, [B]."""
         return self.kl if self.kl is not None else tf.reduce_sum(tf.exp(self.log_weight) * (self.log_qz - self.log_pz), axis=0)
 
@@ -51,13 +52,13 @@ class Objective(Part):
 
     num_samples = 1
     beta = 1.0
-    kl = None
+    kl: Divergence | None = None
     pathwise = False
-    discrepancy = None
+    discrepancy: Discrepancy | None = None
     is_bound = True
 
     @property
-    def needs_own_draws(self):
+    def needs_own_draws(self) -> bool:
         """Returns whether it takes draws from q(z|x) itself, of one level of latents and one stratum."""
         return self.pathwise or self.discrepancy is not None
 
@@ -78,14 +79,14 @@ class ELBO(Objective):
     I. Higgins et al., *beta-VAE*, 2017.
     """
 
-    def __init__(self, num_samples=1, beta=1.0, kl=None):
+    def __init__(self, num_samples: int = 1, beta: float = 1.0, kl: Divergence | None = None) -> None:
         check_positive(num_samples=num_samples)
         require(beta >= 0, "beta >= 0", beta=beta)
         self.num_samples, self.beta = num_samples, beta
         self.kl = ClosedForm() if kl is None else kl
         require(self.kl.is_upper_bound, "a divergence that is exact, an estimate or an upper bound", kl=self.kl)
 
-    def __call__(self, d, beta=1.0):
+    def __call__(self, d: Draws, beta: float | Tensor = 1.0) -> Tensor:
         """Returns the bound for each example, [B]."""
         return d.reconstruction() - beta * d.divergence()
 
@@ -115,7 +116,9 @@ class InfoObjective(Objective):
 
     is_bound = False
 
-    def __init__(self, alpha=0.0, scale=10.0, kernel=None, num_samples=1, kl=None):
+    def __init__(
+        self, alpha: float = 0.0, scale: float = 10.0, kernel: Kernel | None = None, num_samples: int = 1, kl: Divergence | None = None
+    ) -> None:
         check_positive(num_samples=num_samples)
         expected = "alpha <= 1 <= alpha + scale, so that neither divergence is rewarded"
         require(alpha <= 1 <= alpha + scale, expected, alpha=alpha, scale=scale)
@@ -123,7 +126,7 @@ class InfoObjective(Objective):
         self.kl = ClosedForm() if kl is None else kl
         self.discrepancy = MMD(kernel, alpha + scale - 1)
 
-    def __call__(self, d, beta=1.0):
+    def __call__(self, d: Draws, beta: float | Tensor = 1.0) -> Tensor:
         """Returns the objective for each example, [B]; beta weighs the divergence further, in a warm-up."""
         return d.reconstruction() - beta * (1 - self.alpha) * d.divergence() - d.discrepancy
 
@@ -138,11 +141,11 @@ class ImportanceWeighted(Objective):
     Reference: Y. Burda, R. Grosse, R. Salakhutdinov, *Importance Weighted Autoencoders*, 2016, Eq. 8.
     """
 
-    def __init__(self, num_samples=5):
+    def __init__(self, num_samples: int = 5) -> None:
         check_positive(num_samples=num_samples)
         self.num_samples = num_samples
 
-    def __call__(self, d, beta=1.0):
+    def __call__(self, d: Draws, beta: float | Tensor = 1.0) -> Tensor:
         """Returns the bound for each example, [B]."""
         return tf.reduce_logsumexp(log_importance(d, beta), axis=0)
 

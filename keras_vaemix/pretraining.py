@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_vaemix.core.blocks import batch_size_for
+from keras_vaemix.core.hints import Array, Network
 from keras_vaemix.core.part import require
 from keras_vaemix.core.replicas import reducible
 from keras_vaemix.mixtures.gaussian_mixture import fit_mixture
@@ -16,7 +17,7 @@ from keras_vaemix.priors import NormalMixture, StandardNormal
 
 
 @functools.singledispatch
-def without_mixture(model):
+def without_mixture(model: keras.Model) -> VAE:
     """Returns the VAE to train first: the model's networks with a standard normal prior and no category.
 
     Args:
@@ -26,7 +27,9 @@ def without_mixture(model):
 
 
 @functools.singledispatch
-def initialize_from_gaussian_mixture(model, x, num_starts=10, batch_size=None, seed=0, embedding=None):
+def initialize_from_gaussian_mixture(
+    model: keras.Model, x: Array, num_starts: int = 10, batch_size: int | None = None, seed: int = 0, embedding: Network | None = None
+) -> None:
     """Initialises a model's mixture from a Gaussian mixture fitted to the latents of examples, without training the latents.
 
     The prior takes the moments of its components. For a `VAE` the fit has diagonal covariances. For a `CPVAE` they are full, which fit
@@ -117,7 +120,7 @@ class Student(keras.Model):
         return reducible(super().train_step(data))
 
 
-def check(model, x):
+def check(model: keras.Model, x: Array) -> None:
     """Raises `ValueError` unless the model's prior can be initialised and x are examples of the model."""
     require(isinstance(model.prior, NormalMixture), "a NormalMixture as prior", prior=type(model.prior).__name__)
     model.check(x)

@@ -44,7 +44,7 @@ class Compared(NamedTuple):
     standard_error: float
     num_left_out: int = 0
 
-    def is_exceeded(self):
+    def is_exceeded(self) -> bool:
         """Returns whether the bound exceeds log p(x) by more than four standard errors and rounding."""
         return self.excess > ERRORS * self.standard_error + ROUNDING * abs(self.value)
 
@@ -140,7 +140,7 @@ class StandardErrorReport(NamedTuple):
     excess_error: float
     coverage: float
 
-    def is_wrong(self):
+    def is_wrong(self) -> bool:
         """Returns whether the two differ by more than a quarter, and by more than four standard errors of the difference."""
         is_other = max(self.spread, self.standard_error) > 1.25 * min(self.spread, self.standard_error)
         return is_other and abs(self.excess) > ERRORS * self.excess_error

@@ -35,7 +35,7 @@ class KLWarmUp(Schedule):
     Reference: C. Sonderby et al., *Ladder Variational Autoencoders*, 2016.
     """
 
-    def __init__(self, epochs):
+    def __init__(self, epochs: int) -> None:
         super().__init__()
         require(epochs >= 0, "epochs >= 0", epochs=epochs)
         self.epochs = epochs
@@ -55,7 +55,7 @@ class TemperatureAnnealing(Schedule):
     Reference: E. Jang, S. Gu, B. Poole, *Categorical Reparameterization with Gumbel-Softmax*, 2017, Section 2.2.
     """
 
-    def __init__(self, final=0.5, epochs=100):
+    def __init__(self, final: float = 0.5, epochs: int = 100) -> None:
         super().__init__()
         require(final > 0, "final > 0", final=final)
         check_positive(epochs=epochs)
@@ -73,7 +73,7 @@ class HoldCategories(Schedule):
         epochs: Number of epochs for which it is held; `math.inf` for ever, 0 for none.
     """
 
-    def __init__(self, epochs):
+    def __init__(self, epochs: int) -> None:
         super().__init__()
         require(epochs >= 0, "epochs >= 0", epochs=epochs)
         self.epochs = epochs

@@ -1,6 +1,7 @@
 """Callbacks that end training: early stopping that waits for the warm-up, and a stop at the first NaN."""
 
 import math
+from collections.abc import Sequence
 
 import keras
 import numpy as np
@@ -22,7 +23,7 @@ class EarlyStopping(keras.callbacks.Callback):
         past: Values of earlier epochs; earlier epochs without a value are ignored.
     """
 
-    def __init__(self, patience=50, warm_up=0, monitor="val_loss", past=()):
+    def __init__(self, patience: int = 50, warm_up: int = 0, monitor: str = "val_loss", past: Sequence[float] = ()) -> None:
         super().__init__()
         check_positive(patience=patience)
         self.patience, self.warm_up, self.monitor, self.values = patience, warm_up, monitor, list(past)
@@ -37,7 +38,7 @@ class EarlyStopping(keras.callbacks.Callback):
         if self.is_over():
             self.model.stop_training = True
 
-    def is_over(self):
+    def is_over(self) -> bool:
         """Returns whether the last `patience` epochs, not counting the warm-up, brought no better value."""
         is_bound = self.monitor.endswith(("elbo", "reconstruction", "log_likelihood"))
         best = int((np.argmax if is_bound else np.argmin)(self.values)) if self.values else 0
@@ -47,7 +48,7 @@ class EarlyStopping(keras.callbacks.Callback):
 class NotFiniteError(FloatingPointError):
     """A loss or a gradient that is not finite; `epoch` and `step` count from one, and are None if they are not known."""
 
-    def __init__(self, message, epoch=None, step=None):
+    def __init__(self, message: str, epoch: int | None = None, step: int | None = None) -> None:
         super().__init__(message)
         self.epoch, self.step = epoch, step
 
@@ -59,7 +60,7 @@ class StopOnNaN(keras.callbacks.Callback):
     also among many steps per execution. Without that option, a bad gradient shows in the loss one step later.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
         self.epoch, self.batch = 0, -1
 
@@ -87,7 +88,7 @@ class StopOnNaN(keras.callbacks.Callback):
         """Returns the number of steps since the first that was not finite, or 0 for other kinds of models, which do not count them."""
         return self.model.not_finite.count() if hasattr(self.model, "not_finite") else 0
 
-    def stop(self, loss):
+    def stop(self, loss: float) -> None:
         """Raises the error, which names the first step, or the batch whose data lie outside the support."""
         if hasattr(self.model, "unsupported"):
             check_batches(self.model.unsupported, self.model, f"of epoch {self.epoch + 1}")

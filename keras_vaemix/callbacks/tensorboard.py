@@ -1,9 +1,13 @@
 """Pictures, components and divergences in TensorBoard."""
 
+from os import PathLike
+from typing import Any
+
 import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_vaemix.core.hints import Array
 from keras_vaemix.core.part import check_positive
 from keras_vaemix.evaluation import category_table, cluster_report, has_kl_ladder, kl_ladder
 from keras_vaemix.evaluation.clustering import check_indices, check_labels
@@ -34,7 +38,7 @@ class TensorBoard(keras.callbacks.TensorBoard):
         ValueError: The number of labels is not that of examples.
     """
 
-    def __init__(self, log_dir, x, picture_freq=10, labels=None, **kwargs):
+    def __init__(self, log_dir: str | PathLike[str], x: Array, picture_freq: int = 10, labels: Array | None = None, **kwargs: Any) -> None:
         super().__init__(log_dir, write_graph=False, **kwargs)
         check_positive(picture_freq=picture_freq)
         self.x, self.picture_freq, self.labels = np.asarray(x), picture_freq, labels
@@ -55,7 +59,7 @@ class TensorBoard(keras.callbacks.TensorBoard):
         if epoch % self.picture_freq == 0:
             self.write_pictures(epoch)
 
-    def write_pictures(self, epoch):
+    def write_pictures(self, epoch: int) -> None:
         shape, num_components = self.x.shape[1:], self.model.num_components
         with self._train_writer.as_default(epoch):
             if len(shape) == 3 and shape[-1] in (1, 3):
@@ -78,7 +82,7 @@ class TensorBoard(keras.callbacks.TensorBoard):
                 for name, value in ladder.items():
                     tf.summary.scalar(f"kl_gap/{name}", value - estimate)
 
-    def write_components(self):
+    def write_components(self) -> None:
         responsibilities = self.model.responsibilities(self.x)  # [N, K]
         report = cluster_report(responsibilities, self.labels, responsibilities, self.labels)
         tf.summary.histogram("components/use", np.mean(responsibilities, axis=0))

@@ -6,6 +6,7 @@ import os
 
 import tensorflow as tf
 
+from keras_vaemix.core.hints import Tensor
 from keras_vaemix.core.part import Part, check_positive, register, require
 
 MAX_ENUMERATED = 64  # categories that evaluation enumerates
@@ -22,7 +23,7 @@ class CategoryEstimator(Part, abc.ABC):
     temperature = 1.0
 
     @abc.abstractmethod
-    def sample(self, log_q, num_samples, seed, temperature):
+    def sample(self, log_q: Tensor, num_samples: int, seed: Tensor, temperature: float) -> Tensor:
         """Draws categories.
 
         Args:
@@ -80,7 +81,7 @@ class StraightThrough(CategoryEstimator):
     Eq. 11.
     """
 
-    def __init__(self, temperature=1.0):
+    def __init__(self, temperature: float = 1.0) -> None:
         require(temperature > 0, "temperature > 0", temperature=temperature)
         self.temperature = temperature
 

@@ -1,10 +1,12 @@
 """The source of q(c|x) in a CP-VAE: the encoder, or a frozen copy of it."""
 
 import abc
+from typing import Any
 
 import keras
 import tensorflow as tf
 
+from keras_vaemix.core.hints import Array, Network, Tensor
 from keras_vaemix.core.part import Part, PartLayer, register, require
 
 
@@ -12,15 +14,15 @@ class CategoryPosterior(abc.ABC):
     """Abstract: turns the encoder's own logits of the categories into q(c|x)."""
 
     @abc.abstractmethod
-    def log_probs(self, x, logits):
+    def log_probs(self, x: Array, logits: Tensor) -> Tensor:
         """Returns log q(c|x), [B, K], for the encoder's inputs x and its own logits [B, K]."""
 
     @abc.abstractmethod
-    def distillation(self, log_q, logits):
+    def distillation(self, log_q: Tensor, logits: Tensor) -> Tensor:
         """Returns the distillation loss of each example in training, [B] in nats, given `log_probs` and the encoder's own logits."""
 
     @abc.abstractmethod
-    def check(self, encoder):
+    def check(self, encoder: Network) -> None:
         """Raises `ValueError` unless this part fits the encoder."""
 
     @abc.abstractmethod
@@ -63,7 +65,7 @@ class HeldCategories(PartLayer, CategoryPosterior):
         network: Frozen network with the encoder's inputs and outputs; `HeldCategories.of(encoder)` makes it.
     """
 
-    def __init__(self, network, **kwargs):
+    def __init__(self, network: Network, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.network = network
         self.network.trainable = False

@@ -1,6 +1,7 @@
 """The posterior of a latent given a category, q(z|x, c), for all categories at once."""
 
 import abc
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -24,7 +25,7 @@ class Heads(keras.layers.Layer, abc.ABC):
         log_variance_limits: The encoder's log-variance is clipped to these limits.
     """
 
-    def __init__(self, latent_dim, num_categories, log_variance_limits=(-6.0, 2.0), **kwargs):
+    def __init__(self, latent_dim: int, num_categories: int, log_variance_limits: tuple[float, float] = (-6.0, 2.0), **kwargs: Any) -> None:
         super().__init__(**kwargs)
         check_positive(latent_dim=latent_dim, num_categories=num_categories)
         self.latent_dim, self.num_categories = latent_dim, num_categories
@@ -74,7 +75,7 @@ class GatedHeads(Heads):
     Reference: the CP-VAE paper, Section 3.2 and Figure 2.
     """
 
-    def __init__(self, latent_dim, num_categories, log_variance_limits=(-6.0, 2.0), **kwargs):
+    def __init__(self, latent_dim: int, num_categories: int, log_variance_limits: tuple[float, float] = (-6.0, 2.0), **kwargs: Any) -> None:
         super().__init__(latent_dim, num_categories, log_variance_limits, **kwargs)
         shape = (num_categories, latent_dim)
         self.raw_gate = self.add_weight(shape, "zeros", name="gate", dtype="float32")

@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
+from keras_vaemix.core.hints import Tensor
 from keras_vaemix.core.part import require
 
 ACCOMPANYING = ("mask", "condition")  # what models and networks may take beside x, by name
@@ -58,7 +59,7 @@ class Batch(NamedTuple):
             observed &= tf.cast(self.mask, tf.bool)
         return self._replace(x=tf.where(observed, self.x, tf.zeros_like(self.x)), mask=observed)
 
-    def mean(self, values):
+    def mean(self, values: Tensor) -> Tensor:
         r"""Returns :math:`\frac1B \sum_i w_i v_i` over the examples of this replica, for values [B]: Keras's mean of weighted losses."""
         return tf.reduce_mean(values if self.weight is None else self.weight * values)
 

@@ -1,6 +1,7 @@
 """Objects saved from their constructor: an attribute has its argument's name and value, so the configuration is free."""
 
 import inspect
+from typing import Any, Self
 
 import keras
 
@@ -43,11 +44,11 @@ class Part:
     list of these. A tuple is saved as a list, so a constructor should convert such an argument to a tuple.
     """
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return constructor_config(self)
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: dict[str, Any]) -> Self:
         return cls(**{name: keras.saving.deserialize_keras_object(value) for name, value in config.items()})
 
     def __repr__(self):

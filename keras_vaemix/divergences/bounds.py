@@ -6,9 +6,10 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
+from keras_vaemix.core.hints import Distribution, Tensor
 from keras_vaemix.core.part import check_positive, register, require
 from keras_vaemix.divergences.estimates import Divergence
-from keras_vaemix.divergences.matching import Optimal
+from keras_vaemix.divergences.matching import ComponentMatching, Optimal
 from keras_vaemix.divergences.pairwise import kl_among, pairwise_kl
 from keras_vaemix.mixtures.normal_components import NormalComponents, is_normal_mixture
 
@@ -61,7 +62,7 @@ class Bound(Divergence):
         return tf.cast(self.bound(q, p), tf.float32)
 
     @abc.abstractmethod
-    def bound(self, q, p):
+    def bound(self, q: Distribution, p: Distribution) -> Tensor:
         """Returns the bound [B] for `NormalComponents` q [B, M, D] and p [J, D]."""
 
 
@@ -77,7 +78,7 @@ class MatchedBound(Bound):
         matching: `Optimal()` by default, or `Greedy()`, the paper's.
     """
 
-    def __init__(self, matching=None):
+    def __init__(self, matching: ComponentMatching | None = None) -> None:
         self.matching = Optimal() if matching is None else matching
 
     def bound(self, q, p):
@@ -163,7 +164,7 @@ class Variational(Bound):
     Reference: J. Hershey, P. Olsen, *Approximating the Kullback Leibler Divergence Between Gaussian Mixture Models*, 2007, Section 8.
     """
 
-    def __init__(self, num_iterations=10, matching=None):
+    def __init__(self, num_iterations: int = 10, matching: ComponentMatching | None = None) -> None:
         check_positive(num_iterations=num_iterations)
         self.num_iterations = num_iterations
         self.matching = Optimal() if matching is None else matching

@@ -2,6 +2,7 @@
 
 import abc
 
+from keras_vaemix.core.hints import Distribution, Tensor
 from keras_vaemix.core.part import Part, register
 
 
@@ -17,10 +18,10 @@ class Divergence(Part, abc.ABC):
     is_upper_bound = True
 
     @abc.abstractmethod
-    def __call__(self, q, p):
+    def __call__(self, q: Distribution, p: Distribution) -> Tensor:
         """Returns KL(q || p) [B] in nats, or None to estimate it from the draws that the bound uses anyway."""
 
-    def needs_host(self, num_components):
+    def needs_host(self, num_components: int) -> bool:
         """Returns whether it computes outside the graph, where XLA cannot follow, for mixtures of `num_components`."""
         return False
 

@@ -23,7 +23,7 @@ class ComponentMatching(Part, abc.ABC):
             weights: Weights of the components m, [B, M].
         """
 
-    def needs_host(self, num_components):
+    def needs_host(self, num_components: int) -> bool:
         return False
 
 

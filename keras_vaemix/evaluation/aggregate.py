@@ -2,11 +2,14 @@
 
 import functools
 import math
+from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from keras_vaemix.core.hints import Array
 from keras_vaemix.core.part import check_positive, require
 from keras_vaemix.core.seeds import fold_in, stateless_seed
 from keras_vaemix.mixtures.density import DiagonalNormalMixture
@@ -16,12 +19,12 @@ from keras_vaemix.models import CPVAE, GMVAE, VAE, EmpiricalBayesVAE, Hierarchic
 tfd = tfp.distributions
 
 
-def has_divergence_split(model):
+def has_divergence_split(model: keras.Model) -> bool:
     """Returns whether `divergence_split` supports a kind of model, and its posterior has a density at the latents of other examples."""
     return _split.dispatch(type(model)) is not _split.dispatch(object) and model.has_posterior_density
 
 
-def divergence_split(model, x, num_samples=1, seed=0):
+def divergence_split(model: keras.Model, x: Array, num_samples: int = 1, seed: int = 0) -> dict[str, Any]:
     r"""Splits the mean divergence from posterior to prior at the aggregate posterior :math:`q(z) = \frac1N \sum_j q(z|x_j)`.
 
     For one latent, :math:`E_x KL(q(z|x) \| p(z)) = I_q(z; x) + KL(q(z) \| p(z))`: a `VAE`, the upper level of a `HierarchicalVAE`

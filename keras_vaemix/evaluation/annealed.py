@@ -2,10 +2,12 @@
 
 import math
 
+import keras
 import numpy as np
 import tensorflow as tf
 
 from keras_vaemix.core.blocks import as_array, batch_size_for
+from keras_vaemix.core.hints import Array
 from keras_vaemix.core.part import check_positive, require
 from keras_vaemix.core.progress import progress
 from keras_vaemix.core.seeds import fold_in, stateless_seed
@@ -16,8 +18,17 @@ PILOT_SHARE = 4  # a quarter as many chains find the step sizes
 
 
 def annealed_log_likelihood(
-    model, x, num_chains=16, num_temperatures=200, num_leapfrog=10, step_size=None, batch_size=None, seed=0, verbose=0, jit_compile=True
-):
+    model: keras.Model,
+    x: Array,
+    num_chains: int = 16,
+    num_temperatures: int = 200,
+    num_leapfrog: int = 10,
+    step_size: float | None = None,
+    batch_size: int | None = None,
+    seed: int = 0,
+    verbose: int = 0,
+    jit_compile: bool = True,
+) -> LikelihoodEstimate:
     r"""Estimates :math:`\log p(x)` by annealed importance sampling from the posterior to the joint density, with Hamiltonian transitions.
 
     Chains pass through the densities of a geometric path that starts at :math:`q(z|x)`, which is much nearer than the prior,

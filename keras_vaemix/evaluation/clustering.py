@@ -6,6 +6,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 
+from keras_vaemix.core.hints import Array
 from keras_vaemix.core.part import require
 
 DEAD_SHARE = 0.1  # fraction of 1/K, the share of a category if all are used equally
@@ -25,7 +26,7 @@ class LabelAssignment(NamedTuple):
     majority: Any
 
 
-def match_categories(categories, labels, num_categories):
+def match_categories(categories: Array, labels: Array, num_categories: int) -> LabelAssignment:
     """Matches categories with labels by the examples that they have in common, which should be training examples.
 
     If the numbers of categories and labels differ, some stay unmatched, as does a category without an example of its label. Ties go to
@@ -51,7 +52,7 @@ def match_categories(categories, labels, num_categories):
     return LabelAssignment(one_to_one, np.where(table.any(axis=1), np.argmax(table, axis=1), UNMATCHED))
 
 
-def category_table(categories, labels, num_categories=None, num_labels=None):
+def category_table(categories: Array, labels: Array, num_categories: int | None = None, num_labels: int | None = None) -> np.ndarray:
     """Returns the number of examples for each category and label, integer [K, L].
 
     Args:
@@ -70,7 +71,7 @@ def category_table(categories, labels, num_categories=None, num_labels=None):
     return table
 
 
-def usage(responsibilities, weights=None):
+def usage(responsibilities: Array, weights: Array | None = None) -> dict[str, Any]:
     r"""Returns how the categories are used, a dict: `perplexity`, `dead_categories` and `clusters_by_assignment`.
 
     The perplexity is :math:`\exp H(q(c))` of :math:`q(c) = \frac1N \sum_i q(c|x_i)` (the CP-VAE paper, eq. 14): K if all are
@@ -95,7 +96,9 @@ def usage(responsibilities, weights=None):
     }
 
 
-def cluster_report(train_responsibilities, train_labels, test_responsibilities, test_labels, weights=None):
+def cluster_report(
+    train_responsibilities: Array, train_labels: Array, test_responsibilities: Array, test_labels: Array, weights: Array | None = None
+) -> dict[str, Any]:
     """Evaluates a clustering on test examples, each assigned to the category with the largest responsibility.
 
     Args:

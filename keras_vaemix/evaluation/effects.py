@@ -1,14 +1,16 @@
 """The effect of each latent on an image, to find those worth a picture."""
 
+import keras
 import numpy as np
 import tensorflow as tf
 
 from keras_vaemix.core.blocks import batch_size_for
+from keras_vaemix.core.hints import Array
 from keras_vaemix.core.part import check_positive, require
 from keras_vaemix.evaluation.latent import posterior_means
 
 
-def latent_effects(model, x, reach=1.0, num_examples=8, batch_size=None):
+def latent_effects(model: keras.Model, x: Array, reach: float = 1.0, num_examples: int = 8, batch_size: int | None = None) -> np.ndarray:
     r"""Returns how much each latent changes the decoded images, [D]:
 
     .. math:: e_j = \frac1n \sum_i \frac1m \|\hat x(z_i + a s_j e_j) - \hat x(z_i - a s_j e_j)\|_1

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.linalg import svdvals
 
+from keras_vaemix.core.hints import Array
 from keras_vaemix.core.part import require
 from keras_vaemix.evaluation.features import check_features
 
@@ -20,7 +21,7 @@ class FeatureMoments(NamedTuple):
 
     mean: Any
     covariance: Any
-    count: int
+    count: int  # type: ignore[assignment]
 
     @classmethod
     def of(cls, features, name="given"):
@@ -32,7 +33,7 @@ class FeatureMoments(NamedTuple):
         return cls(features.mean(axis=0), np.cov(features, rowvar=False).reshape(size, size), n)
 
 
-def frechet_distance(real, fake):
+def frechet_distance(real: FeatureMoments | Array, fake: FeatureMoments | Array) -> float:
     r"""Returns :math:`\|\mu_1 - \mu_2\|^2 + \mathrm{tr}\,(\Sigma_1 + \Sigma_2 - 2 (\Sigma_1 \Sigma_2)^{1/2})`, a float of at least 0.
 
     It is only as good as the features, so name it after their network. With features of the 2015 Inception network it is the FID; with

@@ -1,15 +1,28 @@
 """The quality of a model's images: generated and reconstructed ones separately."""
 
+from typing import Any
+
+import keras
 import numpy as np
 
 from keras_vaemix.core.blocks import as_array, batch_size_for
+from keras_vaemix.core.hints import Array
 from keras_vaemix.core.part import check_positive, require
 from keras_vaemix.core.progress import progress
 from keras_vaemix.evaluation.frechet import FeatureMoments, frechet_distance
 from keras_vaemix.evaluation.precision_recall import improved_precision_recall, precision_recall_distributions
 
 
-def generation_report(model, x, features, num_samples=10_000, batch_size=None, seed=0, real=None, verbose=0):
+def generation_report(
+    model: keras.Model,
+    x: Array,
+    features: Any,
+    num_samples: int = 10_000,
+    batch_size: int | None = None,
+    seed: int = 0,
+    real: Any = None,
+    verbose: int = 0,
+) -> dict[str, Any]:
     """Compares generated and reconstructed images with real ones, n = min(num_samples, len(x)) of each.
 
     Args:
@@ -68,7 +81,7 @@ def real_side(x, features, index, batch_size, real, verbose=0):
     return taken, moments
 
 
-def sample_of(num_examples, num_samples, seed=0):
+def sample_of(num_examples: int, num_samples: int, seed: int = 0) -> np.ndarray:
     """Returns the indices of at most `num_samples` examples, chosen at random because data sets are often sorted by class."""
     return np.sort(np.random.default_rng(seed).permutation(num_examples)[:num_samples])
 

@@ -1,11 +1,13 @@
 """All estimates of and bounds on the divergence from posterior to prior, side by side."""
 
+import keras
 import numpy as np
 import tensorflow as tf
 
 from keras_vaemix import divergences
 from keras_vaemix.core.batch import number_of, rows_of
 from keras_vaemix.core.blocks import batch_size_for
+from keras_vaemix.core.hints import Array
 from keras_vaemix.core.part import check_positive
 from keras_vaemix.core.seeds import fold_in, stateless_seed
 from keras_vaemix.mixtures.normal_components import NormalComponents, is_normal_mixture
@@ -25,7 +27,7 @@ LADDER = {
 PAPER_KL = divergences.MeanBound(divergences.Greedy())  # U of the GMMpVAE paper, with its own matching
 
 
-def has_kl_ladder(model):
+def has_kl_ladder(model: keras.Model) -> bool:
     """Returns whether a model has one posterior and one prior over the same latents, at least one of them a mixture."""
     return isinstance(model, OneLevelModel) and (model.num_components > 1 or model.num_strata > 1)
 
@@ -42,7 +44,7 @@ def bounds_of(model):
     return {name: bound for name, bound in LADDER.items() if one_to_one or not isinstance(bound, divergences.MatchedBound)}
 
 
-def has_paper_kl(model):
+def has_paper_kl(model: keras.Model) -> bool:
     """Returns whether `paper_kl` is defined: for a GMMpVAE or a model trained with a bound on the divergence, if both mixtures match."""
     if not isinstance(model, OneLevelModel):
         return False
@@ -50,7 +52,7 @@ def has_paper_kl(model):
     return (is_gmmp or not model.has_unbiased_kl()) and "mean" in bounds_of(model)
 
 
-def paper_kl(model, x, batch_size=None):
+def paper_kl(model: keras.Model, x: Array, batch_size: int | None = None) -> np.ndarray:
     r"""Returns the GMMpVAE paper's bound on KL(q(z|x) || p(z)) for each example, [N] in nats.
 
     .. math:: U = \sum_k w_k \sum_m \pi_m \left[\log \frac{\pi_m}{\pi'_{\beta(m)}} + KL(q_m \| p_{k \beta(m)})\right] \quad (\text{Eq. 22})
@@ -68,7 +70,7 @@ def paper_kl(model, x, batch_size=None):
     return np.concatenate([bound(tf.cast(x[i : i + batch_size], tf.float32)) for i in range(0, len(x), batch_size)])
 
 
-def kl_ladder(model, x, num_samples=10, batch_size=None, seed=0):
+def kl_ladder(model: keras.Model, x: Array, num_samples: int = 10, batch_size: int | None = None, seed: int = 0) -> dict[str, np.ndarray]:
     """Returns the Monte Carlo estimate of and every bound on KL(q(z|x) || p(z)) for each example, a dict of arrays [N] in nats.
 
     Args:

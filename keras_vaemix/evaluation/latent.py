@@ -1,10 +1,15 @@
 """Figures of latents: how many are in use, how they depend on each other, and how far they are from the prior."""
 
+from collections.abc import Sequence
+from typing import Any
+
+import keras
 import numpy as np
 from scipy.spatial.distance import cdist
 
 from keras_vaemix.core.batch import number_of, rows_of
 from keras_vaemix.core.blocks import batch_size_for
+from keras_vaemix.core.hints import Array, Tensor
 from keras_vaemix.core.part import check_positive, require
 from keras_vaemix.evaluation.features import check_features
 from keras_vaemix.evaluation.frechet import frechet_distance
@@ -13,14 +18,14 @@ ACTIVE_STDDEV = 0.01  # least standard deviation of an active dimension
 MMD_SCALES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 
 
-def posterior_means(model, x, batch_size=None):
+def posterior_means(model: keras.Model, x: Array, batch_size: int | None = None) -> np.ndarray:
     """Returns the means of the latents given each of x [N, *], [N, D]."""
     batch_size = batch_size_for(batch_size, model.example_shape, 500)
     means = [model.latent_means(rows_of(x, i, i + batch_size)) for i in range(0, number_of(x), batch_size)]
     return np.concatenate([np.asarray(batch) for batch in means])
 
 
-def active_units(model, x, threshold=0.01, batch_size=None):
+def active_units(model: keras.Model, x: Array, threshold: float = 0.01, batch_size: int | None = None) -> int:
     r"""Returns the number of latents j with :math:`\mathrm{Var}_x(E_{q(z|x)}[z_j]) > 0.01`.
 
     Raises:
@@ -32,7 +37,7 @@ def active_units(model, x, threshold=0.01, batch_size=None):
     return int(np.sum(np.var(posterior_means(model, x, batch_size), axis=0) > threshold))
 
 
-def active_dimensions(mask, threshold=0.1):
+def active_dimensions(mask: Array, threshold: float = 0.1) -> np.ndarray:
     """Returns which dimensions of a mask [D] of values in [0, 1] are above the threshold, boolean [D]."""
     mask = np.asarray(mask)
     in_range = mask.ndim == 1 and np.all((mask >= 0) & (mask <= 1))
@@ -40,7 +45,7 @@ def active_dimensions(mask, threshold=0.1):
     return mask > threshold
 
 
-def normalized_absolute_correlation(z, active=None):
+def normalized_absolute_correlation(z: Tensor, active: Array | None = None) -> float:
     r"""Returns the mean of :math:`|\mathrm{corr}(z_i, z_j)|` over active dimensions i != j, 0 if none are correlated.
 
     The MaskAAE slides (Table 2) give the figure without a formula; this is how we interpret its name.
@@ -64,7 +69,7 @@ def normalized_absolute_correlation(z, active=None):
     return float(np.mean(np.abs(np.corrcoef(z, rowvar=False))[~np.eye(size, dtype=bool)]))
 
 
-def mmd(x, y, scales=MMD_SCALES, block_size=2000):
+def mmd(x: Array, y: Array, scales: Sequence[float] = MMD_SCALES, block_size: int = 2000) -> float:
     r"""Returns the unbiased squared maximum mean discrepancy of two sets, which can be negative if they are alike.
 
     The kernel is a sum of inverse multiquadratics, :math:`k(x, y) = \sum_s C_s / (C_s + \|x - y\|^2)` with :math:`C_s = 2 D s`. More
@@ -102,7 +107,7 @@ def block_mmd(x, y, scales):
     return within / (n * (n - 1)) - 2 * kernel_sum(x, y) / n**2
 
 
-def latent_report(codes, prior_draws):
+def latent_report(codes: Array, prior_draws: Array) -> dict[str, Any]:
     """Compares codes of examples with as many draws of the prior.
 
     Args:

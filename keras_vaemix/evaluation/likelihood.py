@@ -2,16 +2,20 @@
 
 import math
 import warnings
+from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 
 from keras_vaemix.core.batch import Batch, number_of, rows_of
 from keras_vaemix.core.blocks import batch_size_for
+from keras_vaemix.core.hints import Array
 from keras_vaemix.core.progress import progress
 from keras_vaemix.core.seeds import fold_in, stateless_seed
 from keras_vaemix.evaluation.ladder import has_kl_ladder, has_paper_kl, kl_ladder, paper_kl
 from keras_vaemix.evaluation.latent import active_units
+from keras_vaemix.importance import LikelihoodEstimate
 from keras_vaemix.objectives import ELBO
 
 
@@ -32,7 +36,16 @@ def bound_parts(model, x, batch_size=None, seed=0, verbose=0):
     return {name: np.concatenate([r[name] for r in results]) for name in results[0]}
 
 
-def likelihood_report(model, x, num_samples=5000, batch_size=None, seed=0, num_likelihood_examples=None, verbose=0, estimate=None):
+def likelihood_report(
+    model: keras.Model,
+    x: Array,
+    num_samples: int = 5000,
+    batch_size: int | None = None,
+    seed: int = 0,
+    num_likelihood_examples: int | None = None,
+    verbose: int = 0,
+    estimate: LikelihoodEstimate | None = None,
+) -> dict[str, Any]:
     """Evaluates a model on examples.
 
     Args:

@@ -4,12 +4,13 @@ import numpy as np
 from sklearn.neighbors import NearestNeighbors
 
 from keras_vaemix.core.blocks import as_array, blocks
+from keras_vaemix.core.hints import Array
 from keras_vaemix.core.part import check_positive, require
 
 BLOCK_BYTES = 2**30  # size of a block of training examples
 
 
-def nearest_neighbors(x, train, k=4):
+def nearest_neighbors(x: Array, train: Array, k: int = 4) -> tuple[np.ndarray, np.ndarray]:
     """Returns the k training examples nearest to each of x, nearest first, by Euclidean distance over all values.
 
     Args:

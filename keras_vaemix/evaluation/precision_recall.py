@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.cluster import MiniBatchKMeans
 from threadpoolctl import threadpool_limits
 
+from keras_vaemix.core.hints import Array
 from keras_vaemix.core.part import check_positive, require
 from keras_vaemix.evaluation.features import check_features
 
@@ -19,14 +20,14 @@ class PRDCurve(NamedTuple):
     precision: Any
     recall: Any
 
-    def f_beta(self, beta):
+    def f_beta(self, beta: float) -> float:
         """Returns the largest F_beta along the curve: beta = 8 emphasises recall, beta = 1/8 precision."""
         precision, recall = np.maximum(self.precision, 1e-12), np.maximum(self.recall, 1e-12)
         f = (1 + beta**2) * precision * recall / (beta**2 * precision + recall)
         return float(np.max(np.where((self.precision > 0) & (self.recall > 0), f, 0)))
 
 
-def prd_curve(real, fake, num_angles=1001):
+def prd_curve(real: Array, fake: Array, num_angles: int = 1001) -> PRDCurve:
     r"""Returns the `PRDCurve` of two histograms, :math:`\alpha(\lambda) = \sum_\omega \min(\lambda P(\omega), Q(\omega))` and
     :math:`\beta(\lambda) = \alpha(\lambda) / \lambda`, at :math:`\lambda = \tan\theta` of equal angles in :math:`(0, \pi/2)`.
 
@@ -48,7 +49,9 @@ def prd_curve(real, fake, num_angles=1001):
     return PRDCurve(np.minimum(precision, 1), np.minimum(recall, 1))
 
 
-def precision_recall_distributions(real, fake, num_clusters=20, num_angles=1001, num_runs=10, seed=0):
+def precision_recall_distributions(
+    real: Array, fake: Array, num_clusters: int = 20, num_angles: int = 1001, num_runs: int = 10, seed: int = 0
+) -> PRDCurve:
     """Returns the `PRDCurve` of two sets of features, from their histograms over the clusters of their union.
 
     The curve is a mean over runs of k-means.
@@ -74,12 +77,12 @@ def precision_recall_distributions(real, fake, num_clusters=20, num_angles=1001,
     with threadpool_limits(1):  # ten times as fast as several threads for such small batches, with the same sums on every machine
         for state in np.random.SeedSequence(seed).generate_state(num_runs):
             clusters = MiniBatchKMeans(num_clusters, n_init=10, random_state=int(state)).fit_predict(union)
-            shares = [np.bincount(side, minlength=num_clusters) / len(side) for side in np.split(clusters, [len(real)])]
-            curves.append(prd_curve(*shares, num_angles))
+            one, other = [np.bincount(side, minlength=num_clusters) / len(side) for side in np.split(clusters, [len(real)])]
+            curves.append(prd_curve(one, other, num_angles))
     return PRDCurve(*np.mean(curves, axis=0))
 
 
-def improved_precision_recall(real, fake, k=3, batch_size=500):
+def improved_precision_recall(real: Array, fake: Array, k: int = 3, batch_size: int = 500) -> tuple[float, float]:
     """Returns precision, the fraction of `fake` inside the manifold of `real`, and recall, the reverse, as a pair of floats.
 
     The manifold of a set is the union of balls around its samples, whose radius is the distance to the k-th nearest other sample.

@@ -1,11 +1,14 @@
 """Exact likelihoods, bounds and posteriors of models with one latent dimension, by quadrature."""
 
 import functools
+from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 from scipy.special import logsumexp
 
+from keras_vaemix.core.hints import Array
 from keras_vaemix.core.part import check_positive, require
 from keras_vaemix.models import CPVAE, OneLevelModel
 
@@ -91,12 +94,12 @@ def points(grid=None):
     return grid
 
 
-def exact_log_likelihood(model, x, grid=None):
+def exact_log_likelihood(model: keras.Model, x: Array, grid: Any | None = None) -> np.ndarray:
     r"""Returns :math:`\log p(x) = \log \int p(x|z)\,p(z)\,dz` for each example, [N] in nats. Args and Raises as in `log_densities`."""
     return np.concatenate([logsumexp(log_px + log_pz, b=w, axis=1) for log_px, log_pz, _, w in log_densities(model, x, grid)])
 
 
-def exact_posterior(model, x, grid=None):
+def exact_posterior(model: keras.Model, x: Array, grid: Any | None = None) -> np.ndarray:
     r"""Returns the density :math:`p(z|x) = p(x|z)\,p(z) / p(x)` at the points of the grid, [N, G].
 
     Args and Raises as in `log_densities`.
@@ -112,7 +115,7 @@ def learned_posterior(model, x, grid=None):
     return np.concatenate([np.exp(log_qz) for _, _, log_qz, _ in log_densities(model, x, grid)])
 
 
-def exact_parts(model, x, grid=None):
+def exact_parts(model: keras.Model, x: Array, grid: Any | None = None) -> dict[str, Any]:
     r"""Returns the ELBO and its parts for each example, a dict of arrays [N] in nats, without sampling noise.
 
     `reconstruction` is :math:`E_q \log p(x|z)`, `kl` is :math:`KL(q(z|x) \| p(z))`, and `elbo` is their difference, :math:`\beta = 1`.
@@ -126,7 +129,7 @@ def exact_parts(model, x, grid=None):
     return {"elbo": reconstruction - kl, "reconstruction": reconstruction, "kl": kl}
 
 
-def posterior_kl(model, x, grid=None):
+def posterior_kl(model: keras.Model, x: Array, grid: Any | None = None) -> np.ndarray:
     r"""Returns :math:`KL(q(z|x) \| p(z|x)) = E_q \log q(z|x) - \log p(z|x)` for each example, [N] in nats: log p(x) minus the ELBO.
 
     Args and Raises as in `log_densities`.

@@ -1,9 +1,13 @@
 """Figures of deterministic autoencoders: the cost of reconstructions, and how close codes are to the prior."""
 
+from typing import Any
+
+import keras
 import numpy as np
 import tensorflow as tf
 
 from keras_vaemix.core.blocks import batch_size_for
+from keras_vaemix.core.hints import Array
 from keras_vaemix.core.part import check_positive
 from keras_vaemix.core.progress import progress
 from keras_vaemix.core.seeds import stateless_seed
@@ -11,7 +15,7 @@ from keras_vaemix.evaluation.latent import latent_report, posterior_means
 from keras_vaemix.evaluation.likelihood import standard_error
 
 
-def autoencoder_report(model, x, batch_size=None, seed=0, verbose=0):
+def autoencoder_report(model: keras.Model, x: Array, batch_size: int | None = None, seed: int = 0, verbose: int = 0) -> dict[str, Any]:
     """Returns the figures of an autoencoder on examples x [N, *], none of which is a bound on a likelihood.
 
     Args:

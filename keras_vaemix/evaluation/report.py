@@ -1,14 +1,24 @@
 """The report on a model and examples, by single dispatch: a new kind of model registers its own."""
 
 import functools
+from typing import Any
 
+from keras_vaemix.core.hints import Array
 from keras_vaemix.evaluation.likelihood import likelihood_report
 from keras_vaemix.evaluation.reconstruction import autoencoder_report
+from keras_vaemix.importance import LikelihoodEstimate
 from keras_vaemix.models import GenerativeModel, LatentModel
 
 
 @functools.singledispatch
-def report(model, x, num_samples=5000, num_likelihood_examples=None, estimate=None, verbose=0):
+def report(
+    model: Any,
+    x: Array,
+    num_samples: int = 5000,
+    num_likelihood_examples: int | None = None,
+    estimate: LikelihoodEstimate | None = None,
+    verbose: int = 0,
+) -> dict[str, Any]:
     """Returns the figures of a model on examples x [N, *], a dict: `likelihood_report` or `autoencoder_report`, by the kind of model.
 
     If a paper's bound does not use the prior that is sampled, `sampled` has the figures of the model with the sampled prior.

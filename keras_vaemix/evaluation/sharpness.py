@@ -1,9 +1,13 @@
 """The sharpness of images and the error of reconstructions, per image, and a report of their means."""
 
+from typing import Any
+
+import keras
 import numpy as np
 from scipy import ndimage
 
 from keras_vaemix.core.blocks import as_array, batch_size_for
+from keras_vaemix.core.hints import Array
 from keras_vaemix.core.part import check_positive, require
 from keras_vaemix.core.progress import progress
 from keras_vaemix.evaluation.generation import batched, draws_of, sample_of
@@ -13,7 +17,7 @@ LAPLACIAN = np.array([[0, 1, 0], [1, -4, 1], [0, 1, 0]], "float32")
 LUMA = np.array([0.299, 0.587, 0.114], "float32")  # ITU-R BT.601
 
 
-def sharpness(images):
+def sharpness(images: Array) -> np.ndarray:
     r"""Returns the variance of the Laplacian of each image, :math:`\mathrm{Var}_{ij}[(\nabla^2 x)_{ij}]`, [N], low for blurred images.
 
     The Laplacian uses four neighbours; images are mirrored at the border pixels. Noise is sharp too: images are as sharp as real ones if
@@ -33,7 +37,7 @@ def sharpness(images):
     return np.array([ndimage.convolve(one, LAPLACIAN, mode="mirror").var(dtype=float) for one in grey])
 
 
-def l1(x, y):
+def l1(x: Array, y: Array) -> float:
     """Returns the mean absolute error of each example, [N].
 
     Args:
@@ -48,7 +52,9 @@ def l1(x, y):
     return np.mean(np.abs(x - y), axis=tuple(range(1, x.ndim)), dtype=float)
 
 
-def sharpness_report(model, x, num_samples=1000, batch_size=None, seed=0, verbose=0):
+def sharpness_report(
+    model: keras.Model, x: Array, num_samples: int = 1000, batch_size: int | None = None, seed: int = 0, verbose: int = 0
+) -> dict[str, Any]:
     """Returns the sharpness of samples, reconstructions and real images, and the error of reconstructions: means over n images of each.
 
     Args:

@@ -6,6 +6,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from keras_vaemix.core import supports
+from keras_vaemix.core.hints import Array, Distribution, Shape, Tensor
 from keras_vaemix.core.part import PartLayer
 
 tfd = tfp.distributions
@@ -24,25 +25,25 @@ class Likelihood(PartLayer, abc.ABC):
     support = supports.REAL
     is_density = True
     filler = 0.0
-    num_levels = None
+    num_levels: int | None = None
 
-    def params_size(self, num_channels):
+    def params_size(self, num_channels: int) -> int:
         """Returns the size of the decoder's last axis for data whose last axis has `num_channels`; the other axes are those of the data."""
         return num_channels
 
     @abc.abstractmethod
-    def distribution(self, params):
+    def distribution(self, params: Tensor) -> Distribution:
         """Returns p(x|z) for params [..., *shape]: a TFP distribution with one scalar factor for each value of x."""
 
     @abc.abstractmethod
-    def mean(self, params):
+    def mean(self, params: Tensor) -> Tensor:
         """Returns the mean of p(x|z) by plain operations that export."""
 
-    def noise(self):
+    def noise(self) -> Distribution:
         """Returns the standard distribution whose draws `draw` turns into x."""
         return tfd.Uniform()
 
-    def draw(self, params, noise):
+    def draw(self, params: Tensor, noise: Tensor) -> Tensor:
         """Returns draws from p(x|z) made from `noise`, which has the shape of x; by plain operations if it is to export."""
         return self.distribution(params).quantile(noise)
 
@@ -50,7 +51,7 @@ class Likelihood(PartLayer, abc.ABC):
         """Returns the log-probability of each value of x [B, *] in nats, [S, B, *], for params [S, B, *] in float32."""
         return self.distribution(params).log_prob(x)
 
-    def log_prob(self, params, x, training=False, mask=None):
+    def log_prob(self, params: Tensor, x: Array, training: bool = False, mask: Array | None = None) -> Tensor:
         r"""Returns :math:`\log p(x_o|z) = \sum_{i \in o} \log p(x_i|z)` in nats: params [S, B, *], x [B, *] to [S, B].
 
         The sum is over the values o that are observed, those where the boolean mask [B, *] is true; over all without a mask.
@@ -62,7 +63,7 @@ class Likelihood(PartLayer, abc.ABC):
         filled = tf.where(mask, x, self.filler)
         return sum_event(tf.where(mask, self.log_probs(params, filled), 0.0), x)
 
-    def check(self, x, shape=None, name="x", mask=None):
+    def check(self, x: Array, shape: Shape | None = None, name: str = "x", mask: Array | None = None) -> None:
         """Raises `ValueError` unless `x` is a non-empty array of finite values in the support.
 
         With a mask [N, *shape], or True, NaN in x and values whose mask is zero are missing.

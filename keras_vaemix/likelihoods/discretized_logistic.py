@@ -1,5 +1,7 @@
 """The discretised logistic likelihood of 8-bit values."""
 
+from typing import Any
+
 import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
@@ -28,7 +30,7 @@ class DiscretizedLogistic(Likelihood):
     support = supports.LEVELS
     num_levels = 256
 
-    def __init__(self, log_scale_limits=(-4.5, 0.0), **kwargs):
+    def __init__(self, log_scale_limits: tuple[float, float] = (-4.5, 0.0), **kwargs: Any) -> None:
         super().__init__(**kwargs)
         low, high = log_scale_limits
         require(low < high, "log_scale_limits (low, high) with low < high", log_scale_limits=log_scale_limits)

@@ -1,5 +1,7 @@
 """The Laplace likelihood."""
 
+from typing import Any
+
 import tensorflow_probability as tfp
 
 from keras_vaemix.core.part import register
@@ -16,7 +18,7 @@ class Laplace(LocationScale):
         scale: Scale s, in the units of x.
     """
 
-    def __init__(self, scale=1.0, **kwargs):
+    def __init__(self, scale: float = 1.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.scale = check_scale(scale)
 

@@ -1,6 +1,7 @@
 """The normal likelihood with one learned scale."""
 
 import math
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -22,7 +23,7 @@ class LearnedScaleNormal(LocationScale):
     Reference: B. Dai, D. Wipf, *Diagnosing and Enhancing VAE Models*, 2019.
     """
 
-    def __init__(self, initial_scale=1.0, **kwargs):
+    def __init__(self, initial_scale: float = 1.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.initial_scale = check_scale(initial_scale)
         self.log_scale = self.add_weight((), keras.initializers.Constant(math.log(initial_scale)), name="log_scale", dtype="float32")

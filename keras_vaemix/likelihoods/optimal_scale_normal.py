@@ -1,5 +1,7 @@
 """The normal likelihood with the scale that maximises it."""
 
+from typing import Any
+
 import tensorflow as tf
 import tensorflow_probability as tfp
 
@@ -24,7 +26,7 @@ class OptimalScaleNormal(LocationScale):
     Reference: O. Rybkin, K. Daniilidis, S. Levine, *Simple and Effective VAE Training with Calibrated Decoders*, 2021, Eq. 7.
     """
 
-    def __init__(self, momentum=0.99, **kwargs):
+    def __init__(self, momentum: float = 0.99, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         require(0 <= momentum < 1, "momentum in [0, 1)", momentum=momentum)
         self.momentum = momentum

@@ -1,11 +1,16 @@
 """The adversarial autoencoder, WAE-GAN, whose critic tells codes from draws of the prior."""
 
+from typing import Any
+
 import keras
 
+from keras_vaemix.core.hints import Network
 from keras_vaemix.core.part import register, require
 from keras_vaemix.models.base.critic_autoencoder import CriticAutoencoder
 from keras_vaemix.models.base.step import Update
-from keras_vaemix.regularizers.adversarial import NonSaturating
+from keras_vaemix.priors import Prior
+from keras_vaemix.regularizers.adversarial import AdversarialLoss, NonSaturating
+from keras_vaemix.regularizers.costs import Cost
 
 
 @register
@@ -37,18 +42,18 @@ class AdversarialAutoencoder(CriticAutoencoder):
 
     def __init__(
         self,
-        encoder,
-        decoder,
-        critic,
-        prior,
-        cost,
-        adversarial_loss=None,
-        weight=10.0,
-        critic_steps=1,
-        two_phases=False,
-        seed=0,
-        **kwargs,
-    ):
+        encoder: Network,
+        decoder: Network,
+        critic: Network,
+        prior: Prior,
+        cost: Cost,
+        adversarial_loss: AdversarialLoss | None = None,
+        weight: float = 10.0,
+        critic_steps: int = 1,
+        two_phases: bool = False,
+        seed: int = 0,
+        **kwargs: Any,
+    ) -> None:
         adversarial_loss = NonSaturating() if adversarial_loss is None else adversarial_loss
         super().__init__(encoder, decoder, critic, prior, cost, adversarial_loss, critic_steps, seed, **kwargs)
         require(weight >= 0, "weight >= 0: it is the factor lambda of the discrepancy", weight=weight)

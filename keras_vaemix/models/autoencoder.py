@@ -1,12 +1,18 @@
 """The deterministic autoencoder with a regularised latent space: a cost, a discrepancy, penalties, a prior."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import tensorflow as tf
 
 from keras_vaemix.core.blocks import batch_size_for
+from keras_vaemix.core.hints import Network
 from keras_vaemix.core.part import register, require, require_kind
 from keras_vaemix.core.progress import progress
 from keras_vaemix.core.seeds import fold_in
 from keras_vaemix.models.base.autoencoding import AutoencodingModel
+from keras_vaemix.priors import Prior
+from keras_vaemix.regularizers.costs import Cost
 from keras_vaemix.regularizers.discrepancies import Discrepancy
 from keras_vaemix.regularizers.penalties import Penalty
 
@@ -34,7 +40,17 @@ class Autoencoder(AutoencodingModel):
     Autoencoders*, 2020, eq. 3.
     """
 
-    def __init__(self, encoder, decoder, prior, cost, discrepancy=None, penalties=(), seed=0, **kwargs):
+    def __init__(
+        self,
+        encoder: Network,
+        decoder: Network,
+        prior: Prior,
+        cost: Cost,
+        discrepancy: Discrepancy | None = None,
+        penalties: Sequence[Penalty] = (),
+        seed: int = 0,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(encoder, decoder, prior, cost, seed, **kwargs)
         self.discrepancy, self.penalties = discrepancy, tuple(penalties)
         if discrepancy is not None:

@@ -1,26 +1,30 @@
 """The conditional-prior VAE: a category, a latent whose prior depends on it, and a posterior over both."""
 
 import math
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
 from keras_vaemix.categorical import categories
+from keras_vaemix.categorical.categories import CategoryEstimator
 from keras_vaemix.categorical.category_posteriors import CategoryPosterior, EncodedCategories
 from keras_vaemix.categorical.heads import CategoricalNormal, GatedHeads, Heads
 from keras_vaemix.core.batch import Batch, inputs_of_decoder
 from keras_vaemix.core.blocks import batch_size_for
+from keras_vaemix.core.hints import Array, Network, Tensor
 from keras_vaemix.core.labels import are_observed, as_observed, at_labels, given_labels
 from keras_vaemix.core.part import check_positive, register, require, require_kind
 from keras_vaemix.core.replicas import global_mean
 from keras_vaemix.core.seeds import fold_in
 from keras_vaemix.core.shapes import fold, unfold
 from keras_vaemix.divergences import ClosedForm, MonteCarlo
+from keras_vaemix.likelihoods import Likelihood
 from keras_vaemix.mixtures.density import product_dtype
 from keras_vaemix.mixtures.normal_components import is_normal
 from keras_vaemix.models.base.latent import LatentModel
-from keras_vaemix.objectives import ELBO, Draws
+from keras_vaemix.objectives import ELBO, Draws, Objective
 from keras_vaemix.priors import MixturePrior, Prior
 
 tfd = tfp.distributions
@@ -81,21 +85,21 @@ class CPVAE(LatentModel):
 
     def __init__(
         self,
-        encoder,
-        decoder,
-        prior,
-        likelihood,
-        heads=None,
-        estimator=None,
-        follow_aggregate=False,
-        sample_aggregate=False,
-        aggregate_rate=0.01,
-        objective=None,
-        seed=0,
-        category_posterior=None,
-        label_weight=None,
-        **kwargs,
-    ):
+        encoder: Network,
+        decoder: Network,
+        prior: Prior,
+        likelihood: Likelihood,
+        heads: Heads | None = None,
+        estimator: CategoryEstimator | None = None,
+        follow_aggregate: bool = False,
+        sample_aggregate: bool = False,
+        aggregate_rate: float = 0.01,
+        objective: Objective | None = None,
+        seed: int = 0,
+        category_posterior: CategoryPosterior | None = None,
+        label_weight: float | None = None,
+        **kwargs: Any,
+    ) -> None:
         require_kind("prior", prior, Prior)
         super().__init__(likelihood, objective, seed, **kwargs)
         self.encoder, self.decoder, self.prior = encoder, decoder, prior
@@ -174,7 +178,7 @@ class CPVAE(LatentModel):
 
     # Distributions and draws.
 
-    def category_log_probs(self):
+    def category_log_probs(self) -> Tensor:
         """Returns log p(c), [K]."""
         return tf.math.log(self.aggregate + 1e-12) if self.follow_aggregate else self.prior.log_weights()
 
@@ -241,12 +245,12 @@ class CPVAE(LatentModel):
 
     # The aggregate posterior.
 
-    def track(self, batch, log_q):
+    def track(self, batch: Batch, log_q: Tensor) -> None:
         """Moves the aggregate posterior towards the mean of the batch."""
         of_batch = tf.stop_gradient(global_mean(tf.exp(log_q), axis=0, weight=batch.weight))
         self.aggregate.assign_add(self.aggregate_rate * (of_batch - self.aggregate))
 
-    def adapt_aggregate(self, x, batch_size=None, verbose=0):
+    def adapt_aggregate(self, x: Array, batch_size: int | None = None, verbose: int = 0) -> None:
         """Sets `aggregate` to the mean of q(c|x) over the examples x [N, *]: the training set (eq. 14). `verbose` 1 shows progress."""
         batch_size = batch_size_for(batch_size, self.example_shape, 500)
         check_positive(batch_size=batch_size)
@@ -277,7 +281,7 @@ class CPVAE(LatentModel):
         params = self.decoder(inputs_of_decoder(self.decoder, latents, given.get("condition")), training=False)
         return self.likelihood.mean(tf.cast(params, tf.float32))
 
-    def call(self, x):
+    def call(self, x: Array) -> Tensor:
         """Returns the reconstruction of x: the mean of p(x|z, c) at the most likely c and the mean of q(z|x, c)."""
         log_q, loc, scale = self.infer(x)
         component = tf.argmax(log_q, axis=-1)

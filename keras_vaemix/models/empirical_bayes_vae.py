@@ -1,13 +1,19 @@
 """A VAE whose mixture prior takes its own steps, of expectation maximisation, between those of the networks."""
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
-from keras_vaemix.core.batch import Terms
+from keras_vaemix.core.batch import Batch, Terms
+from keras_vaemix.core.hints import Network, Tensor
 from keras_vaemix.core.part import register, require
+from keras_vaemix.likelihoods import Likelihood
 from keras_vaemix.models.base.one_level import OneLevelModel
 from keras_vaemix.models.base.step import Update
-from keras_vaemix.priors import MixturePrior
+from keras_vaemix.objectives import Objective
+from keras_vaemix.posteriors import Posterior
+from keras_vaemix.priors import MixturePrior, Prior
 
 
 @register
@@ -39,7 +45,17 @@ class EmpiricalBayesVAE(OneLevelModel):
     Reference: A. Stirn, D. Knowles, *The VampPrior Mixture Model*, 2024, and their code.
     """
 
-    def __init__(self, encoder, decoder, prior, likelihood, posterior=None, objective=None, seed=0, **kwargs):
+    def __init__(
+        self,
+        encoder: Network,
+        decoder: Network,
+        prior: Prior,
+        likelihood: Likelihood,
+        posterior: Posterior | None = None,
+        objective: Objective | None = None,
+        seed: int = 0,
+        **kwargs: Any,
+    ) -> None:
         is_trained = isinstance(prior, MixturePrior) and prior.trainable_variables
         require(is_trained, "a mixture prior with trainable weights, such as VampPriorMixture", prior=type(prior).__name__)
         super().__init__(encoder, decoder, prior, likelihood, posterior, objective, seed, **kwargs)
@@ -60,7 +76,7 @@ class EmpiricalBayesVAE(OneLevelModel):
         penalty = [] if self.prior.penalty(self.encode) is None else ["prior_penalty"]
         return [*super().metric_names(), "prior_loss", *penalty]
 
-    def prior_losses(self, batch, seed, training):
+    def prior_losses(self, batch: Batch, seed: Tensor, training: bool) -> dict[str, Terms]:
         """Returns the objective of the prior's step, for fresh draws of the latents."""
         z, log_weight, _ = self.posterior.draw(self.posterior_params(batch), 1, seed)  # [S, B, D], [S, B]
         each = self.prior.expectation_loss(tf.stop_gradient(z), self.encode)  # [S, B]

@@ -1,15 +1,22 @@
 """FactorVAE: a VAE that penalises the total correlation of its codes, which a discriminator estimates."""
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
-from keras_vaemix.core.batch import Terms
+from keras_vaemix.core.batch import Batch, Terms
+from keras_vaemix.core.hints import Network, Tensor
 from keras_vaemix.core.part import register, require
 from keras_vaemix.core.replicas import shuffled_columns
 from keras_vaemix.core.seeds import fold_in
+from keras_vaemix.likelihoods import Likelihood
 from keras_vaemix.models.base.autoencoding import without_state_updates
 from keras_vaemix.models.base.one_level import OneLevelModel
 from keras_vaemix.models.base.step import Update
+from keras_vaemix.objectives import Objective
+from keras_vaemix.posteriors import Posterior
+from keras_vaemix.priors import Prior
 from keras_vaemix.regularizers.adversarial import NonSaturating
 
 
@@ -45,12 +52,24 @@ class FactorVAE(OneLevelModel):
 
     couples_examples = True
 
-    def __init__(self, encoder, decoder, discriminator, prior, likelihood, posterior=None, objective=None, weight=10.0, seed=0, **kwargs):
+    def __init__(
+        self,
+        encoder: Network,
+        decoder: Network,
+        discriminator: Network,
+        prior: Prior,
+        likelihood: Likelihood,
+        posterior: Posterior | None = None,
+        objective: Objective | None = None,
+        weight: float = 10.0,
+        seed: int = 0,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(encoder, decoder, prior, likelihood, posterior, objective, seed, **kwargs)
         require(weight >= 0, "weight >= 0: it is the factor gamma of the total correlation", weight=weight)
         self.discriminator, self.weight = discriminator, weight
-        expected, received = ((None, prior.latent_dim), (None, 1)), (discriminator.input_shape, discriminator.output_shape)
-        require(received == expected, f"a discriminator with input and output shapes {expected}", shapes=received)
+        shapes, received = ((None, prior.latent_dim), (None, 1)), (discriminator.input_shape, discriminator.output_shape)
+        require(received == shapes, f"a discriminator with input and output shapes {shapes}", shapes=received)
         expected = "posterior.num_strata == 1, so that draws come from q itself: choose SampledMixturePosterior"
         require(self.num_strata == 1, expected, num_strata=self.num_strata)
 
@@ -80,7 +99,7 @@ class FactorVAE(OneLevelModel):
         figures = {**bound.figures, "loss": bound.figures["loss"] + penalty, "total_correlation": correlation}
         return {"model": Terms(bound.total + penalty, figures)}
 
-    def discriminator_losses(self, batch, seed, training):
+    def discriminator_losses(self, batch: Batch, seed: Tensor, training: bool) -> dict[str, Terms]:
         """Returns half the discriminator's cross-entropy, as in Algorithm 2: its score is high for codes, low for permuted ones."""
         params = without_state_updates(self.encoder, batch.inputs_of(self.encoder))
         z, others = tf.unstack(tf.stop_gradient(self.posterior.draw(params, 2, fold_in(seed, 0))[0]))  # [B, D] each
@@ -88,6 +107,6 @@ class FactorVAE(OneLevelModel):
         loss = 0.5 * NonSaturating().critic_loss(self.score, z, permuted, fold_in(seed, 2))
         return {"discriminator": Terms(loss, {"discriminator_loss": loss})}
 
-    def score(self, z, training=False):
+    def score(self, z: Tensor, training: bool = False) -> Tensor:
         r"""Returns :math:`\log D(z) / (1 - D(z))` for latents z [B, D], [B, 1] in float32."""
         return tf.cast(self.discriminator(z, training=training), tf.float32)

@@ -1,9 +1,12 @@
 """FlexAE: an autoencoder whose prior is a generator, trained together with the codes to match each other."""
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
-from keras_vaemix.core.batch import Terms
+from keras_vaemix.core.batch import Batch, Terms
+from keras_vaemix.core.hints import Array, Network, Tensor
 from keras_vaemix.core.part import register, require
 from keras_vaemix.core.replicas import reversed_rows
 from keras_vaemix.core.sampler import draw
@@ -11,7 +14,9 @@ from keras_vaemix.core.seeds import fold_in
 from keras_vaemix.models.base.autoencoding import without_state_updates
 from keras_vaemix.models.base.critic_autoencoder import CriticAutoencoder
 from keras_vaemix.models.base.step import Update
-from keras_vaemix.regularizers.adversarial import Wasserstein
+from keras_vaemix.priors import Prior
+from keras_vaemix.regularizers.adversarial import AdversarialLoss, Wasserstein
+from keras_vaemix.regularizers.costs import Cost
 
 
 @register
@@ -48,8 +53,19 @@ class FlexAE(CriticAutoencoder):
     """
 
     def __init__(
-        self, encoder, decoder, critic, generator, prior, cost, image_critic=None, adversarial_loss=None, critic_steps=5, seed=0, **kwargs
-    ):
+        self,
+        encoder: Network,
+        decoder: Network,
+        critic: Network,
+        generator: Network,
+        prior: Prior,
+        cost: Cost,
+        image_critic: Network | None = None,
+        adversarial_loss: AdversarialLoss | None = None,
+        critic_steps: int = 5,
+        seed: int = 0,
+        **kwargs: Any,
+    ) -> None:
         adversarial_loss = Wasserstein() if adversarial_loss is None else adversarial_loss
         super().__init__(encoder, decoder, critic, prior, cost, adversarial_loss, critic_steps, seed, **kwargs)
         self.generator, self.image_critic = generator, image_critic
@@ -103,7 +119,7 @@ class FlexAE(CriticAutoencoder):
         noise, _ = draw(self.prior.sampler(), n, -1, seed)
         return tf.cast(self.generator(noise, training=True), tf.float32)
 
-    def generator_losses(self, batch, seed, training):
+    def generator_losses(self, batch: Batch, seed: Tensor, training: bool) -> dict[str, Terms]:
         """Returns the generator's loss, over as many draws as there are examples."""
         loss = self.adversarial_loss.real_side_loss(self.score(self.real(tf.shape(batch.x)[0], seed), training=True))
         return {"generator": Terms(loss, {"generator_loss": loss})}
@@ -113,7 +129,7 @@ class FlexAE(CriticAutoencoder):
 
     # Smoothing.
 
-    def mixed(self, x, seed):
+    def mixed(self, x: Array, seed: Tensor) -> Tensor:
         """Returns decoded random mixtures of two codes of the batch, [B, *]."""
         z = self.codes(x)
         share = tf.random.stateless_uniform([tf.shape(x)[0], 1], fold_in(seed, 0))
@@ -123,13 +139,13 @@ class FlexAE(CriticAutoencoder):
         """Returns the image critic's scores of images x [B, *], [B, 1] in float32."""
         return tf.cast(self.image_critic(x, training=training), tf.float32)
 
-    def image_critic_losses(self, batch, seed, training):
+    def image_critic_losses(self, batch: Batch, seed: Tensor, training: bool) -> dict[str, Terms]:
         """Returns the image critic's loss over the batch."""
         mixed = tf.stop_gradient(self.mixed(batch.x, seed))
         loss = self.adversarial_loss.critic_loss(self.score_of_images, batch.x, mixed, fold_in(seed, 1))
         return {"image_critic": Terms(loss, {"image_critic_loss": loss})}
 
-    def smoothing_losses(self, batch, seed, training):
+    def smoothing_losses(self, batch: Batch, seed: Tensor, training: bool) -> dict[str, Terms]:
         """Returns the generator loss of decoded mixtures of codes under the image critic."""
         loss = self.adversarial_loss.generator_loss(self.score_of_images(self.mixed(batch.x, seed), training=True))
         return {"smoother": Terms(loss, {"smoothing_loss": loss})}

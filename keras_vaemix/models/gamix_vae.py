@@ -1,17 +1,22 @@
 """GAMIX-VAE: a VAE that treats the posteriors as one mixture and matches only its moments to the prior."""
 
+from typing import Any
+
 import keras
 import numpy as np
 import tensorflow as tf
 
 from keras_vaemix.core.batch import Terms
 from keras_vaemix.core.blocks import batch_size_for
+from keras_vaemix.core.hints import Array, Network, Tensor
 from keras_vaemix.core.part import register, require, require_kind
 from keras_vaemix.core.progress import progress
 from keras_vaemix.core.seeds import fold_in
+from keras_vaemix.likelihoods import Likelihood
 from keras_vaemix.models.base.one_level import OneLevelModel
 from keras_vaemix.models.base.step import Update
-from keras_vaemix.posteriors import DiagonalNormal
+from keras_vaemix.posteriors import DiagonalNormal, Posterior
+from keras_vaemix.priors import Prior
 from keras_vaemix.regularizers.adversarial import AdversarialLoss, LeastSquares, Wasserstein
 from keras_vaemix.regularizers.moments import AggregateMoments, TotalMoments
 
@@ -54,22 +59,22 @@ class GAMIXVAE(OneLevelModel):
 
     def __init__(
         self,
-        encoder,
-        decoder,
-        prior,
-        likelihood,
-        discriminator=None,
-        moments=None,
-        adversarial_loss=None,
-        moment_weight=1.0,
-        variance_weight=1.0,
-        adversarial_weight=0.1,
-        memory=0.0,
-        discriminate_samples=True,
-        seed=0,
-        posterior=None,
-        **kwargs,
-    ):
+        encoder: Network,
+        decoder: Network,
+        prior: Prior,
+        likelihood: Likelihood,
+        discriminator: Network | None = None,
+        moments: AggregateMoments | None = None,
+        adversarial_loss: AdversarialLoss | None = None,
+        moment_weight: float = 1.0,
+        variance_weight: float = 1.0,
+        adversarial_weight: float = 0.1,
+        memory: float = 0.0,
+        discriminate_samples: bool = True,
+        seed: int = 0,
+        posterior: Posterior | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(encoder, decoder, prior, likelihood, posterior, seed=seed, **kwargs)
         require_kind("posterior", self.posterior, DiagonalNormal)
         self.discriminator, self.moments = discriminator, TotalMoments() if moments is None else moments
@@ -208,7 +213,7 @@ class GAMIXVAE(OneLevelModel):
             draws.append(mean + tf.exp(0.5 * log_variance) * noise)
         self.prior.fit(tf.concat(draws, axis=0).numpy(), seed=self.seed)
 
-    def aggregate_variance(self, x, batch_size=None):
+    def aggregate_variance(self, x: Array, batch_size: int | None = None) -> Tensor:
         r"""Returns the variance [D] of the aggregate posterior over x [N, *], :math:`\mathrm{Var}(\mu_i) + E[\sigma_i^2]`."""
         mean, variance = self.posterior_moments(x, batch_size)
         return mean.var(axis=0) + variance.mean(axis=0)

@@ -1,19 +1,23 @@
 """The Gaussian-mixture VAE: a latent with a mixture prior that a second latent parameterises."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 import tensorflow_probability as tfp
 
 from keras_vaemix.core.batch import Batch, further_inputs, inputs_of_decoder
+from keras_vaemix.core.hints import Array, Network, Tensor
 from keras_vaemix.core.labels import as_observed, at_labels
 from keras_vaemix.core.part import check_positive, register, require
 from keras_vaemix.core.sampler import Noise, Sampler
 from keras_vaemix.core.seeds import fold_in
 from keras_vaemix.core.shapes import fold, unfold
+from keras_vaemix.likelihoods import Likelihood
 from keras_vaemix.mixtures.location_scale import choose
 from keras_vaemix.models.base.two_level import TwoLevelModel
-from keras_vaemix.posteriors import NormalMixturePosterior
+from keras_vaemix.objectives import Objective
+from keras_vaemix.posteriors import NormalMixturePosterior, Posterior
+from keras_vaemix.priors import Prior
 
 tfd = tfp.distributions
 
@@ -58,19 +62,19 @@ class GMVAE(TwoLevelModel):
 
     def __init__(
         self,
-        top_encoder,
-        encoder,
-        conditional,
-        decoder,
-        prior,
-        likelihood,
-        num_components=10,
-        posterior=None,
-        objective=None,
-        seed=0,
-        label_weight=None,
-        **kwargs,
-    ):
+        top_encoder: Network,
+        encoder: Network,
+        conditional: Network,
+        decoder: Network,
+        prior: Prior,
+        likelihood: Likelihood,
+        num_components: int = 10,
+        posterior: Posterior | None = None,
+        objective: Objective | None = None,
+        seed: int = 0,
+        label_weight: float | None = None,
+        **kwargs: Any,
+    ) -> None:
         check_positive(num_components=num_components)
         super().__init__(top_encoder, prior, likelihood, posterior, objective, seed, **kwargs)
         self.encoder, self.conditional, self.decoder = encoder, conditional, decoder
@@ -171,7 +175,7 @@ class GMVAE(TwoLevelModel):
         """Returns the mean of p(x|z), [B, *], for z [B, D1], and the condition [B, A] of a model that is conditioned."""
         return self.likelihood.mean(tf.cast(self.decoder(inputs_of_decoder(self.decoder, [z], condition), training=False), tf.float32))
 
-    def call(self, x):
+    def call(self, x: Array) -> Tensor:
         """Returns the reconstruction of x: the mean of p(x|z) at the mean of q(z|x)."""
         return self.decode(self.centers(x)[0], Batch.of(x).condition)
 

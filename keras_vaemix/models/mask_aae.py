@@ -1,20 +1,23 @@
 """MaskAAE: an adversarial autoencoder that learns how many latents it needs."""
 
 import math
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_vaemix.core.batch import Terms
+from keras_vaemix.core.batch import Batch, Terms
+from keras_vaemix.core.hints import Network, Tensor
 from keras_vaemix.core.part import register, require
 from keras_vaemix.core.replicas import global_mean
 from keras_vaemix.models.autoencoder import Autoencoder
 from keras_vaemix.models.base.autoencoding import without_state_updates
 from keras_vaemix.models.base.critic_autoencoder import CriticAutoencoder
 from keras_vaemix.models.base.step import Update
-from keras_vaemix.priors import StandardNormal
-from keras_vaemix.regularizers.adversarial import Wasserstein
+from keras_vaemix.priors import Prior, StandardNormal
+from keras_vaemix.regularizers.adversarial import AdversarialLoss, Wasserstein
+from keras_vaemix.regularizers.costs import Cost
 
 LAST_POLARITY = 2048.0
 CODE_STEPS = 500_000  # train steps of a run of the paper's code
@@ -68,21 +71,21 @@ class MaskAAE(CriticAutoencoder):
 
     def __init__(
         self,
-        encoder,
-        decoder,
-        critic,
-        prior,
-        cost,
-        growth_steps=None,
-        fidelity=1000.0,
-        masked_variance=100.0,
-        threshold=0.1,
-        adversarial_loss=None,
-        critic_steps=5,
-        decay_steps=None,
-        seed=0,
-        **kwargs,
-    ):
+        encoder: Network,
+        decoder: Network,
+        critic: Network,
+        prior: Prior,
+        cost: Cost,
+        growth_steps: int | None = None,
+        fidelity: float = 1000.0,
+        masked_variance: float = 100.0,
+        threshold: float = 0.1,
+        adversarial_loss: AdversarialLoss | None = None,
+        critic_steps: int = 5,
+        decay_steps: int | None = None,
+        seed: int = 0,
+        **kwargs: Any,
+    ) -> None:
         adversarial_loss = Wasserstein() if adversarial_loss is None else adversarial_loss
         super().__init__(encoder, decoder, critic, prior, cost, adversarial_loss, critic_steps, seed, **kwargs)
         require(isinstance(prior, StandardNormal), "StandardNormal as prior", prior=type(prior).__name__)
@@ -102,20 +105,20 @@ class MaskAAE(CriticAutoencoder):
     def histograms(self):
         return {"mask": self.soft_mask()}
 
-    def soft_mask(self):
+    def soft_mask(self) -> Tensor:
         """Returns a, [D]."""
         return 1.0 - tf.exp(-tf.convert_to_tensor(self.raw_mask))
 
-    def mask(self):
+    def mask(self) -> Tensor:
         """Returns a with values below the threshold set to zero, [D], as used for samples and reconstructions."""
         a = self.soft_mask()
         return tf.where(a >= self.threshold, a, 0.0)
 
-    def active_dimensions(self):
+    def active_dimensions(self) -> np.ndarray:
         """Returns the indices of the latents that are not masked."""
         return np.flatnonzero(self.mask())
 
-    def polarity(self):
+    def polarity(self) -> Tensor:
         """Returns :math:`c_t`."""
         growth = self.growth_steps or clocks(self.latent_dim())[0]
         doublings = tf.cast(tf.convert_to_tensor(self.steps_done) // (4 * growth), tf.float32)
@@ -155,7 +158,7 @@ class MaskAAE(CriticAutoencoder):
     def fake(self, x):
         return self.soft_mask() * self.codes(x)
 
-    def mask_losses(self, batch, seed, training):
+    def mask_losses(self, batch: Batch, seed: Tensor, training: bool) -> dict[str, Terms]:
         """Returns the loss of the mask over the batch."""
         x = batch.x
         a, z = self.soft_mask(), tf.stop_gradient(self.codes(x))

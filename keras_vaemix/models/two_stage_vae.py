@@ -1,16 +1,19 @@
 """The two-stage VAE: a second VAE, trained on the latents of a first, trained one."""
 
+from typing import Any
+
 import tensorflow as tf
 import tensorflow_probability as tfp
 
 from keras_vaemix.core.batch import Batch
+from keras_vaemix.core.hints import Array, Tensor
 from keras_vaemix.core.part import register, require, require_kind
 from keras_vaemix.core.seeds import fold_in
 from keras_vaemix.core.shapes import fold, unfold
 from keras_vaemix.models.base.latent import LatentModel
 from keras_vaemix.models.base.step import Update
 from keras_vaemix.models.vae import VAE
-from keras_vaemix.objectives import Draws
+from keras_vaemix.objectives import Draws, Objective
 
 tfd = tfp.distributions
 
@@ -34,7 +37,7 @@ class TwoStageVAE(LatentModel):
     Reference: B. Dai, D. Wipf, *Diagnosing and Enhancing VAE Models*, 2019, Section 4.
     """
 
-    def __init__(self, first, second, objective=None, seed=0, **kwargs):
+    def __init__(self, first: VAE, second: VAE, objective: Objective | None = None, seed: int = 0, **kwargs: Any) -> None:
         require_kind("first", first, VAE)
         require_kind("second", second, VAE)
         super().__init__(first.likelihood, objective, seed, **kwargs)
@@ -114,7 +117,7 @@ class TwoStageVAE(LatentModel):
         """Returns the mean of p(x|z), [B, *], for z [B, D]."""
         return self.first.decode(z)
 
-    def call(self, x):
+    def call(self, x: Array) -> Tensor:
         """Returns the reconstruction of x: the mean of p(x|z) at the centre of q(z|x)."""
         return self.first(x)
 

@@ -1,16 +1,22 @@
 """The VAE with an implicit optimal prior, whose density ratio a classifier learns beside it."""
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
-from keras_vaemix.core.batch import Terms
+from keras_vaemix.core.batch import Batch, Terms
+from keras_vaemix.core.hints import Network, Tensor
 from keras_vaemix.core.part import check_positive, register, require_kind
 from keras_vaemix.core.sampler import draw
 from keras_vaemix.core.seeds import fold_in
+from keras_vaemix.likelihoods import Likelihood
 from keras_vaemix.models.base.autoencoding import without_state_updates
 from keras_vaemix.models.base.one_level import OneLevelModel
 from keras_vaemix.models.base.step import Update
-from keras_vaemix.priors import ImplicitPrior
+from keras_vaemix.objectives import Objective
+from keras_vaemix.posteriors import Posterior
+from keras_vaemix.priors import ImplicitPrior, Prior
 
 
 @register
@@ -44,7 +50,18 @@ class VAEIOP(OneLevelModel):
     Reference: H. Takahashi et al., *Variational Autoencoder with Implicit Optimal Priors*, 2019.
     """
 
-    def __init__(self, encoder, decoder, prior, likelihood, posterior=None, objective=None, ratio_steps=10, seed=0, **kwargs):
+    def __init__(
+        self,
+        encoder: Network,
+        decoder: Network,
+        prior: Prior,
+        likelihood: Likelihood,
+        posterior: Posterior | None = None,
+        objective: Objective | None = None,
+        ratio_steps: int = 10,
+        seed: int = 0,
+        **kwargs: Any,
+    ) -> None:
         require_kind("prior", prior, ImplicitPrior)
         super().__init__(encoder, decoder, prior, likelihood, posterior, objective, seed, **kwargs)
         check_positive(ratio_steps=ratio_steps)
@@ -63,7 +80,7 @@ class VAEIOP(OneLevelModel):
     def metric_names(self):
         return [*super().metric_names(), "ratio_loss"]
 
-    def ratio_losses(self, batch, seed, training):
+    def ratio_losses(self, batch: Batch, seed: Tensor, training: bool) -> dict[str, Terms]:
         """Returns the loss of T on latents of the batch and as many draws of the base."""
         params = without_state_updates(self.encoder, batch.inputs_of(self.encoder))
         z, log_weight, _ = self.posterior.draw(params, 1, fold_in(seed, 0))  # [S, B, D], [S, B]

@@ -1,12 +1,21 @@
 """The DCGAN networks of the WAE and RAE papers, for images of any size."""
 
+from collections.abc import Sequence
+
 import keras
 
+from keras_vaemix.core.hints import Network, Shape
 from keras_vaemix.networks.gated_conv import check_image_shape
 from keras_vaemix.networks.strided import check_sizes, cropped, down, latent_map, transposed, up
 
 
-def dcgan_encoder(input_shape, num_outputs, filters=(128, 256, 512, 1024), normalization=True, name=None):
+def dcgan_encoder(
+    input_shape: Shape,
+    num_outputs: int,
+    filters: Sequence[int] = (128, 256, 512, 1024),
+    normalization: bool = True,
+    name: str | None = None,
+) -> Network:
     """Returns the encoder of the RAE paper, from images [B, H, W, C] to vectors [B, num_outputs], with ReLU units.
 
     Convolutions 4x4 of stride 2 with batch normalisation, and a linear layer.
@@ -31,7 +40,14 @@ def dcgan_encoder(input_shape, num_outputs, filters=(128, 256, 512, 1024), norma
     return keras.Model(inputs, keras.layers.Dense(num_outputs)(keras.layers.Flatten()(h)), name=name)
 
 
-def dcgan_decoder(latent_dim, output_shape, filters=(1024, 512, 256), normalization=True, output_activation=None, name=None):
+def dcgan_decoder(
+    latent_dim: int,
+    output_shape: Shape,
+    filters: Sequence[int] = (1024, 512, 256),
+    normalization: bool = True,
+    output_activation: str | None = None,
+    name: str | None = None,
+) -> Network:
     """Returns the decoder of the RAE paper, from latents [B, D] to [B, *output_shape], with ReLU units.
 
     A dense layer to a map of filters[0] channels, 8x8 for 32x32 images; transposed convolutions 4x4 of stride 2; one of stride 1 to the

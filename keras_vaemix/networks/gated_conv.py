@@ -1,9 +1,12 @@
 """The gated convolutions of the VampPrior paper's ConvHVAE, for images of any size."""
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 
+from keras_vaemix.core.hints import Network, Shape, Tensor
 from keras_vaemix.core.part import check_positive, register, require
 from keras_vaemix.networks.gated_mlp import GatedDense, gated
 from keras_vaemix.networks.halves import halves
@@ -24,22 +27,32 @@ class GatedConv2D(keras.layers.Conv2D):
         **kwargs: Those of `keras.layers.Conv2D`.
     """
 
-    def __init__(self, filters, kernel_size, strides=1, padding="same", kernel_initializer="glorot_uniform", **kwargs):
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: int,
+        strides: int = 1,
+        padding: str = "same",
+        kernel_initializer: str = "glorot_uniform",
+        **kwargs: Any,
+    ) -> None:
         check_positive(filters=filters)
         super().__init__(2 * filters, kernel_size, strides, padding, kernel_initializer=halves(kernel_initializer), **kwargs)
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         return gated(super().call(inputs))
 
     def compute_output_shape(self, input_shape):
         *size, channels = super().compute_output_shape(input_shape)
         return (*size, channels // 2)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "filters": self.filters // 2}
 
 
-def gated_conv_encoder(input_shape, num_outputs, layers=VAMP_LAYERS, kernel_initializer="he_normal", name=None):
+def gated_conv_encoder(
+    input_shape: Shape, num_outputs: int, layers: Any = VAMP_LAYERS, kernel_initializer: str = "he_normal", name: str | None = None
+) -> Network:
     """Returns a stack of `GatedConv2D` layers with a linear last layer, from images [B, H, W, C] to vectors [B, num_outputs].
 
     Args:
@@ -64,8 +77,15 @@ def gated_conv_encoder(input_shape, num_outputs, layers=VAMP_LAYERS, kernel_init
 
 
 def gated_conv_decoder(
-    latent_dim, output_shape, hidden=(300,), map_channels=1, filters=(64,) * 4, kernel_size=3, kernel_initializer="he_normal", name=None
-):
+    latent_dim: int,
+    output_shape: Shape,
+    hidden: Sequence[int] = (300,),
+    map_channels: int = 1,
+    filters: Sequence[int] = (64,) * 4,
+    kernel_size: int = 3,
+    kernel_initializer: str = "he_normal",
+    name: str | None = None,
+) -> Network:
     """Returns gated dense layers to a map of the image's size, followed by `GatedConv2D` layers, from [B, D] to [B, *output_shape].
 
     Args:

@@ -1,10 +1,13 @@
 """The gated multi-layer perceptron of the VampPrior protocol."""
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 import tensorflow as tf
 
+from keras_vaemix.core.hints import Network, Shape, Tensor
 from keras_vaemix.core.part import check_positive, register
 from keras_vaemix.networks.halves import halves
 
@@ -25,20 +28,26 @@ class GatedDense(keras.layers.Dense):
         **kwargs: Those of `keras.layers.Dense`.
     """
 
-    def __init__(self, units, kernel_initializer="glorot_uniform", **kwargs):
+    def __init__(self, units: int, kernel_initializer: str = "glorot_uniform", **kwargs: Any) -> None:
         super().__init__(2 * units, kernel_initializer=halves(kernel_initializer), **kwargs)
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         return gated(super().call(inputs))
 
     def compute_output_shape(self, input_shape):
         return (*input_shape[:-1], self.units // 2)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "units": self.units // 2}
 
 
-def gated_mlp(input_shape, output_shape, hidden=(300, 300), kernel_initializer="he_normal", name=None):
+def gated_mlp(
+    input_shape: Shape,
+    output_shape: int | Shape,
+    hidden: Sequence[int] = (300, 300),
+    kernel_initializer: str = "he_normal",
+    name: str | None = None,
+) -> Network:
     """Returns a perceptron of `GatedDense` layers with a linear last layer.
 
     Args:

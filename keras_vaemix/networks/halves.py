@@ -19,7 +19,7 @@ class Halves(Part, keras.initializers.Initializer):
     Reference: X. Glorot, Y. Bengio, *Understanding the Difficulty of Training Deep Feedforward Neural Networks*, 2010.
     """
 
-    def __init__(self, initializer="he_normal"):
+    def __init__(self, initializer: str = "he_normal") -> None:
         self.initializer = keras.initializers.get(initializer)
 
     def __call__(self, shape, dtype=None):

@@ -1,12 +1,22 @@
 """The InfoGAN networks of Dai & Wipf, for images of any size."""
 
+from collections.abc import Sequence
+
 import keras
 
+from keras_vaemix.core.hints import Network, Shape
 from keras_vaemix.networks.gated_conv import check_image_shape
 from keras_vaemix.networks.strided import check_sizes, cropped, dense, down, latent_map, leaky_relu, transposed, up
 
 
-def info_gan_encoder(input_shape, num_outputs, filters=(64, 128), hidden=1024, normalization=True, name=None):
+def info_gan_encoder(
+    input_shape: Shape,
+    num_outputs: int,
+    filters: Sequence[int] = (64, 128),
+    hidden: int = 1024,
+    normalization: bool = True,
+    name: str | None = None,
+) -> Network:
     """Returns the InfoGAN encoder, from images [B, H, W, C] to vectors [B, num_outputs], with LeakyReLU(0.2) units.
 
     Convolutions 4x4 of stride 2, all but the first with batch normalisation; a dense layer with batch normalisation; a linear one.
@@ -33,7 +43,15 @@ def info_gan_encoder(input_shape, num_outputs, filters=(64, 128), hidden=1024, n
     return keras.Model(inputs, keras.layers.Dense(num_outputs)(h), name=name)
 
 
-def info_gan_decoder(latent_dim, output_shape, filters=(128, 64), hidden=1024, normalization=True, output_activation=None, name=None):
+def info_gan_decoder(
+    latent_dim: int,
+    output_shape: Shape,
+    filters: Sequence[int] = (128, 64),
+    hidden: int = 1024,
+    normalization: bool = True,
+    output_activation: str | None = None,
+    name: str | None = None,
+) -> Network:
     """Returns the InfoGAN decoder, from latents [B, D] to [B, *output_shape], with ReLU units.
 
     A dense layer; one to a map of filters[0] channels; transposed convolutions 4x4 of stride 2, the last of them to the outputs. All

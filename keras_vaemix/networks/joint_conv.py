@@ -1,7 +1,11 @@
 """Gated convolutions of an image and a latent, and of two latents: the lower level of the VampPrior paper's ConvHVAE."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 
+from keras_vaemix.core.hints import Network, Shape
 from keras_vaemix.core.part import check_positive
 from keras_vaemix.networks.gated_conv import GatedConv2D, check_image_shape, image_of, latent_map
 from keras_vaemix.networks.gated_mlp import GatedDense
@@ -9,7 +13,15 @@ from keras_vaemix.networks.gated_mlp import GatedDense
 LOWER_LAYERS = ((32, 3, 1), (32, 3, 2), (64, 3, 1), (64, 3, 2), (6, 3, 1))
 
 
-def joint_conv_encoder(image_shape, latent_dim, num_outputs, layers=LOWER_LAYERS, hidden=(300,), kernel_initializer="he_normal", name=None):
+def joint_conv_encoder(
+    image_shape: Shape,
+    latent_dim: int,
+    num_outputs: int,
+    layers: Any = LOWER_LAYERS,
+    hidden: Sequence[int] = (300,),
+    kernel_initializer: str = "he_normal",
+    name: str | None = None,
+) -> Network:
     """Returns a network from an image [B, H, W, C] and a latent [B, D] to vectors [B, num_outputs].
 
     The image passes through gated convolutions, the latent through a gated layer of the same size, and both through further gated layers.
@@ -39,15 +51,15 @@ def joint_conv_encoder(image_shape, latent_dim, num_outputs, layers=LOWER_LAYERS
 
 
 def joint_conv_decoder(
-    latent_dims,
-    output_shape,
-    branch=(300,),
-    map_channels=1,
-    filters=(64,) * 4,
-    kernel_size=3,
-    kernel_initializer="he_normal",
-    name=None,
-):
+    latent_dims: Sequence[int],
+    output_shape: Shape,
+    branch: Sequence[int] = (300,),
+    map_channels: int = 1,
+    filters: Sequence[int] = (64,) * 4,
+    kernel_size: int = 3,
+    kernel_initializer: str = "he_normal",
+    name: str | None = None,
+) -> Network:
     """Returns a network from several latents to the likelihood's parameters [B, *output_shape].
 
     Each latent passes through its own gated layers; joined, they are mapped to the image's size and pass through gated convolutions.

@@ -1,14 +1,23 @@
 """Gated perceptrons with several inputs, such as two latents, an example and a latent, or a latent and its category."""
 
 import math
+from collections.abc import Sequence
 
 import keras
 
+from keras_vaemix.core.hints import Network, Shape
 from keras_vaemix.core.part import check_positive, require
 from keras_vaemix.networks.gated_mlp import GatedDense
 
 
-def joint_gated_mlp(input_shapes, output_shape, branch=(300,), hidden=(300,), kernel_initializer="he_normal", name=None):
+def joint_gated_mlp(
+    input_shapes: Sequence[Shape],
+    output_shape: int | Shape,
+    branch: Sequence[int] = (300,),
+    hidden: Sequence[int] = (300,),
+    kernel_initializer: str = "he_normal",
+    name: str | None = None,
+) -> Network:
     """Returns a perceptron that passes each input through its own gated layers, then all together through further ones.
 
     Args:

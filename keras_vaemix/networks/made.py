@@ -1,10 +1,13 @@
 """The masked perceptron whose outputs for a dimension depend only on the dimensions before it."""
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 import numpy as np
 
+from keras_vaemix.core.hints import Array, Network, Tensor
 from keras_vaemix.core.part import check_positive, register, require
 
 
@@ -18,20 +21,27 @@ class MaskedDense(keras.layers.Dense):
         **kwargs: Those of `keras.layers.Dense`.
     """
 
-    def __init__(self, units, mask, **kwargs):
+    def __init__(self, units: int, mask: Array, **kwargs: Any) -> None:
         super().__init__(units, **kwargs)
         self.mask = np.asarray(mask, "float32")
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         kernel = self.kernel * keras.ops.cast(keras.ops.convert_to_tensor(self.mask), self.kernel.dtype)
         outputs = keras.ops.matmul(inputs, kernel) + self.bias
         return outputs if self.activation is None else self.activation(outputs)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "mask": self.mask.tolist()}
 
 
-def made(size, num_outputs=2, hidden=(64, 64), context_size=0, activation="elu", name=None):
+def made(
+    size: int,
+    num_outputs: int = 2,
+    hidden: Sequence[int] = (64, 64),
+    context_size: int = 0,
+    activation: str = "elu",
+    name: str | None = None,
+) -> Network:
     r"""Returns the masked autoencoder for distribution estimation: output d is a function of :math:`z_1, ..., z_{d-1}` and the context.
 
     Args:

@@ -1,13 +1,22 @@
 """The plain multi-layer perceptron."""
 
 import math
+from collections.abc import Sequence
 
 import keras
 
+from keras_vaemix.core.hints import Network, Shape
 from keras_vaemix.core.part import check_positive
 
 
-def mlp(input_shape, output_shape, hidden=(64, 64), activation="tanh", skip=False, name=None):
+def mlp(
+    input_shape: Shape,
+    output_shape: int | Shape,
+    hidden: Sequence[int] = (64, 64),
+    activation: str = "tanh",
+    skip: bool = False,
+    name: str | None = None,
+) -> Network:
     """Returns a perceptron of dense layers with a linear last layer.
 
     Args:

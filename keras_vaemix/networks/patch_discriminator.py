@@ -2,6 +2,7 @@
 
 import keras
 
+from keras_vaemix.core.hints import Network, Shape
 from keras_vaemix.core.part import check_positive, require
 from keras_vaemix.networks.gated_conv import check_image_shape
 from keras_vaemix.networks.normalizations import normalization_layer
@@ -11,7 +12,14 @@ KERNEL_SIZE = 4
 MAX_MULTIPLE = 8  # of the first layer's filters
 
 
-def patch_discriminator(input_shape, filters=64, num_layers=3, normalization=None, spectral_normalization=False, name=None):
+def patch_discriminator(
+    input_shape: Shape,
+    filters: int = 64,
+    num_layers: int = 3,
+    normalization: str | None = None,
+    spectral_normalization: bool = False,
+    name: str | None = None,
+) -> Network:
     """Returns the discriminator from images [B, H, W, C] to scores [B, H', W', 1], high where a patch looks real.
 
     Convolutions 4x4 with LeakyReLU(0.2): `num_layers` of stride 2 and one of stride 1, of filters (1, 2, 4, 8, 8, ...) channels, and one
@@ -56,7 +64,7 @@ def spectral(layer):
     return keras.layers.SpectralNormalization(layer, dtype="float32")
 
 
-def receptive_field(num_layers):
+def receptive_field(num_layers: int) -> Network:
     """Returns the side of the patch that a score of `patch_discriminator` sees: r -> (r - 1) stride + 4, from the last layer to the first.
 
     >>> [receptive_field(n) for n in (1, 2, 3, 4)]

@@ -1,9 +1,13 @@
 """PixelCNN: a decoder that sees the previous pixels, with one definition for a whole image and for a single pixel."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_vaemix.core.hints import Array, Shape, Tensor
 from keras_vaemix.core.part import check_positive, constructor_config, register, require
 from keras_vaemix.networks.gated_conv import check_image_shape, latent_map
 from keras_vaemix.networks.gated_mlp import GatedDense, gated
@@ -29,7 +33,7 @@ class MaskedConv2D(keras.layers.Layer):
     Reference: A. van den Oord et al., *Pixel Recurrent Neural Networks*, 2016, Section 3.4.
     """
 
-    def __init__(self, filters, kernel_size, sees_center, kernel_initializer="he_normal", **kwargs):
+    def __init__(self, filters: int, kernel_size: int, sees_center: bool, kernel_initializer: str = "he_normal", **kwargs: Any) -> None:
         super().__init__(**kwargs)
         check_positive(filters=filters, kernel_size=kernel_size)
         require(kernel_size % 2 == 1, "an odd kernel_size", kernel_size=kernel_size)
@@ -46,13 +50,13 @@ class MaskedConv2D(keras.layers.Layer):
         self.kernel = self.add_weight(shape, self.kernel_initializer, name="kernel")
         self.bias = self.add_weight((self.filters,), "zeros", name="bias")
 
-    def mask(self):
+    def mask(self) -> Tensor:
         """Returns ones where the kernel sees pixels, else zeros, [k // 2 + 1, k, 1, 1]."""
         mask = np.ones((self.reach + 1, self.kernel_size, 1, 1), "float32")
         mask[-1, self.reach + self.sees_center :] = 0
         return mask
 
-    def call(self, x):
+    def call(self, x: Array) -> Tensor:
         return self.convolve(tf.pad(x, [[0, 0], [self.reach, 0], [self.reach, self.reach], [0, 0]]))
 
     def convolve(self, padded):
@@ -63,7 +67,7 @@ class MaskedConv2D(keras.layers.Layer):
     def compute_output_shape(self, input_shape):
         return (*input_shape[:-1], self.filters)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), **constructor_config(self)}
 
 
@@ -102,18 +106,18 @@ class PixelCNN(keras.Model):
 
     def __init__(
         self,
-        latent_dim,
-        example_shape,
-        num_params,
-        filters=64,
-        num_layers=6,
-        first_kernel_size=7,
-        kernel_size=3,
-        hidden=(300,),
-        map_channels=4,
-        kernel_initializer="he_normal",
-        **kwargs,
-    ):
+        latent_dim: int,
+        example_shape: Shape,
+        num_params: int,
+        filters: int = 64,
+        num_layers: int = 6,
+        first_kernel_size: int = 7,
+        kernel_size: int = 3,
+        hidden: Sequence[int] = (300,),
+        map_channels: int = 4,
+        kernel_initializer: str = "he_normal",
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         check_image_shape(example_shape=example_shape)
         check_positive(latent_dim=latent_dim, num_params=num_params, num_layers=num_layers, map_channels=map_channels)
@@ -137,7 +141,7 @@ class PixelCNN(keras.Model):
     def input_shape(self):
         return [(None, self.latent_dim), (None, *self.example_shape)]
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         """Returns the parameters [B, H, W, P] for z [B, D] and x [B, H, W, C]; those of a pixel depend only on the pixels before it."""
         z, x = inputs
         return self.params(x, self.context(z), lambda layer, h: self.convolutions[layer](h))
@@ -195,7 +199,7 @@ class PixelCNN(keras.Model):
 
         return self.params(None, context, convolve), caches
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**constructor_config(self), "name": self.name}
 
 

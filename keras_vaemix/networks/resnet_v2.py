@@ -2,6 +2,7 @@
 
 import keras
 
+from keras_vaemix.core.hints import Network, Shape
 from keras_vaemix.core.part import check_positive, require
 from keras_vaemix.networks.gated_conv import check_image_shape
 from keras_vaemix.networks.normalizations import normalization_layer
@@ -10,7 +11,16 @@ from keras_vaemix.networks.upsampling import upsampling as upsampling_of
 ACTIVATION = "relu"
 
 
-def resnet_v2_encoder(input_shape, num_outputs, width=64, depth=2, max_filters=512, min_size=4, normalization="group", name=None):
+def resnet_v2_encoder(
+    input_shape: Shape,
+    num_outputs: int,
+    width: int = 64,
+    depth: int = 2,
+    max_filters: int = 512,
+    min_size: int = 4,
+    normalization: str = "group",
+    name: str | None = None,
+) -> Network:
     r"""Returns the encoder from images [B, H, W, C] to vectors [B, num_outputs].
 
     A convolution; stages of residual blocks :math:`h + f(h)`, where f is twice normalisation, ReLU and 3x3 convolution; and a linear
@@ -51,17 +61,17 @@ def resnet_v2_encoder(input_shape, num_outputs, width=64, depth=2, max_filters=5
 
 
 def resnet_v2_decoder(
-    latent_dim,
-    output_shape,
-    width=64,
-    depth=2,
-    max_filters=512,
-    min_size=4,
-    normalization="group",
-    upsampling="nearest",
-    output_activation=None,
-    name=None,
-):
+    latent_dim: int,
+    output_shape: Shape,
+    width: int = 64,
+    depth: int = 2,
+    max_filters: int = 512,
+    min_size: int = 4,
+    normalization: str = "group",
+    upsampling: str = "nearest",
+    output_activation: str | None = None,
+    name: str | None = None,
+) -> Network:
     """Returns the decoder from latents [B, D] to [B, *output_shape], the mirror image of `resnet_v2_encoder`.
 
     A dense layer to the size of the encoder's last map; stages of residual blocks with the encoder's channels in reverse, the first block

@@ -3,6 +3,7 @@
 import keras
 import tensorflow as tf
 
+from keras_vaemix.core.hints import Tensor
 from keras_vaemix.core.part import Part, register, require
 
 
@@ -34,7 +35,7 @@ def upsampling(name):
 class DepthToSpace(keras.layers.Layer):
     """Turns channels into pixels, [B, H, W, 4 C] into [B, 2 H, 2 W, C]."""
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         return tf.nn.depth_to_space(inputs, 2)
 
     def compute_output_shape(self, input_shape):
@@ -52,7 +53,7 @@ class ICNR(Part, keras.initializers.Initializer):
     Reference: A. Aitken et al., *Checkerboard Artifact Free Sub-Pixel Convolution*, 2017.
     """
 
-    def __init__(self, initializer="he_normal"):
+    def __init__(self, initializer: str = "he_normal") -> None:
         self.initializer = keras.initializers.get(initializer)
 
     def __call__(self, shape, dtype=None):

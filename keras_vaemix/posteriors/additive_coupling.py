@@ -1,6 +1,8 @@
 """The additive couplings of NICE as posterior, which keep volume."""
 
 import functools
+from collections.abc import Sequence
+from typing import Any
 
 import tensorflow as tf
 
@@ -28,7 +30,15 @@ class AdditiveCoupling(FlowPosterior):
     Reference: L. Dinh, D. Krueger, Y. Bengio, *NICE: Non-linear Independent Components Estimation*, 2015, section 3.2.
     """
 
-    def __init__(self, latent_dim, num_flows=4, hidden=(64,), context_size=0, log_variance_limits=(-6.0, 2.0), **kwargs):
+    def __init__(
+        self,
+        latent_dim: int,
+        num_flows: int = 4,
+        hidden: Sequence[int] = (64,),
+        context_size: int = 0,
+        log_variance_limits: tuple[float, float] = (-6.0, 2.0),
+        **kwargs: Any,
+    ) -> None:
         super().__init__(latent_dim, num_flows, context_size, log_variance_limits, **kwargs)
         require(latent_dim >= 2, "at least 2 latents: a coupling needs two halves", latent_dim=latent_dim)
         self.hidden, self.num_kept = tuple(hidden), latent_dim // 2

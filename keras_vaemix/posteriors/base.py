@@ -6,6 +6,7 @@ import math
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from keras_vaemix.core.hints import Distribution, Tensor
 from keras_vaemix.core.part import PartLayer, require
 
 tfd = tfp.distributions
@@ -26,11 +27,11 @@ class Posterior(PartLayer, abc.ABC):
     has_density = True
 
     @abc.abstractmethod
-    def params_size(self, latent_dim):
+    def params_size(self, latent_dim: int) -> int:
         """Returns the number of encoder outputs for `latent_dim` latents."""
 
     @abc.abstractmethod
-    def draw(self, params, num_samples, seed):
+    def draw(self, params: Tensor, num_samples: int, seed: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         r"""Draws from q(z|x) with gradients to every parameter.
 
         A mixture of M components may draw T = `num_samples` times from each stratum. There are then S = T * M draws, of which
@@ -46,18 +47,18 @@ class Posterior(PartLayer, abc.ABC):
         """
 
     @abc.abstractmethod
-    def center(self, params):
+    def center(self, params: Tensor) -> Tensor:
         """Returns a point where q(z|x) is high, [B, D], from which x is reconstructed: the mean, unless q has several modes."""
 
-    def mean(self, params):
+    def mean(self, params: Tensor) -> Tensor:
         """Returns the mean of q(z|x), [B, D], by plain operations that export, or its center if there is no closed form."""
         return self.center(params)
 
-    def distribution(self, params):
+    def distribution(self, params: Tensor) -> Distribution | None:
         """Returns q(z|x), a TFP distribution of batch [B] and event [D], or None without `has_density`."""
-        return
+        return None
 
-    def summary(self, params):
+    def summary(self, params: Tensor) -> dict[str, Tensor]:
         """Returns a summary of q(z|x) as plain tensors that export, a dict of [B, D]."""
         q = self.distribution(params)
         return {"mean": self.center(params)} if q is None else {"mean": q.mean(), "stddev": q.stddev()}

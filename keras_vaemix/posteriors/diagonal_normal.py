@@ -1,5 +1,7 @@
 """The normal posterior with diagonal covariance."""
 
+from typing import Any
+
 import tensorflow as tf
 
 from keras_vaemix.core.part import register
@@ -16,7 +18,7 @@ class DiagonalNormal(Posterior):
     Reference: D. Kingma, M. Welling, *Auto-Encoding Variational Bayes*, 2014.
     """
 
-    def __init__(self, log_variance_limits=(-6.0, 2.0), **kwargs):
+    def __init__(self, log_variance_limits: tuple[float, float] = (-6.0, 2.0), **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.log_variance_limits = check_limits(log_variance_limits)
 

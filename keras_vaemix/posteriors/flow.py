@@ -1,9 +1,11 @@
 """What flow posteriors share: a normal whose draws are pushed through invertible steps."""
 
 import abc
+from typing import Any
 
 import tensorflow as tf
 
+from keras_vaemix.core.hints import Tensor
 from keras_vaemix.core.part import check_positive, require
 from keras_vaemix.core.shapes import fold, unfold
 from keras_vaemix.posteriors.base import Posterior
@@ -29,7 +31,7 @@ class FlowPosterior(Posterior):
 
     has_density = False
 
-    def __init__(self, latent_dim, num_flows, context_size, log_variance_limits, **kwargs):
+    def __init__(self, latent_dim: int, num_flows: int, context_size: int, log_variance_limits: tuple[float, float], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         check_positive(latent_dim=latent_dim, num_flows=num_flows)
         require(context_size >= 0, "context_size >= 0", context_size=context_size)
@@ -38,7 +40,7 @@ class FlowPosterior(Posterior):
         self.log_variance_limits = self.start.log_variance_limits
 
     @abc.abstractmethod
-    def steps(self, context):
+    def steps(self, context: Tensor) -> Tensor:
         r"""Returns the T steps for a context [N, C].
 
         Each is a function of :math:`z_{t-1}` [N, D] that returns :math:`z_t` [N, D] and the logarithm of the absolute determinant of its

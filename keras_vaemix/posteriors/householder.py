@@ -2,6 +2,7 @@
 
 import functools
 import itertools
+from typing import Any
 
 import tensorflow as tf
 
@@ -28,7 +29,7 @@ class HouseholderFlow(FlowPosterior):
     Reference: J. Tomczak, M. Welling, *Improving Variational Auto-Encoders using Householder Flow*, 2016.
     """
 
-    def __init__(self, latent_dim, num_flows=10, log_variance_limits=(-6.0, 2.0), **kwargs):
+    def __init__(self, latent_dim: int, num_flows: int = 10, log_variance_limits: tuple[float, float] = (-6.0, 2.0), **kwargs: Any) -> None:
         super().__init__(latent_dim, num_flows, latent_dim, log_variance_limits, **kwargs)
         self.networks = [mlp((latent_dim,), latent_dim, ()) for _ in range(num_flows - 1)]
 

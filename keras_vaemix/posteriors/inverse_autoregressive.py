@@ -1,6 +1,8 @@
 """The inverse autoregressive flow as posterior, with a context from the encoder."""
 
 import functools
+from collections.abc import Sequence
+from typing import Any
 
 import tensorflow as tf
 
@@ -32,7 +34,15 @@ class InverseAutoregressive(FlowPosterior):
     Reference: D. Kingma et al., *Improving Variational Inference with Inverse Autoregressive Flow*, 2016, Algorithm 1.
     """
 
-    def __init__(self, latent_dim, num_flows=2, hidden=(64,), context_size=32, log_variance_limits=(-6.0, 2.0), **kwargs):
+    def __init__(
+        self,
+        latent_dim: int,
+        num_flows: int = 2,
+        hidden: Sequence[int] = (64,),
+        context_size: int = 32,
+        log_variance_limits: tuple[float, float] = (-6.0, 2.0),
+        **kwargs: Any,
+    ) -> None:
         super().__init__(latent_dim, num_flows, context_size, log_variance_limits, **kwargs)
         check_positive(context_size=context_size)
         self.hidden = tuple(hidden)

@@ -1,5 +1,8 @@
 """What a posterior that is a mixture of diagonal normals is."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
@@ -25,7 +28,14 @@ class MixturePosterior(Posterior):
 
     reparameterize = False
 
-    def __init__(self, num_components=2, fixed_weights=None, learn_weights=False, log_variance_limits=(-6.0, 2.0), **kwargs):
+    def __init__(
+        self,
+        num_components: int = 2,
+        fixed_weights: Sequence[float] | None = None,
+        learn_weights: bool = False,
+        log_variance_limits: tuple[float, float] = (-6.0, 2.0),
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         check_positive(num_components=num_components)
         is_one = fixed_weights is None or not learn_weights

@@ -2,6 +2,7 @@
 
 import functools
 import math
+from typing import Any
 
 import tensorflow as tf
 
@@ -38,7 +39,7 @@ class PlanarFlow(FlowPosterior):
     Reference: D. Rezende, S. Mohamed, *Variational Inference with Normalizing Flows*, 2015.
     """
 
-    def __init__(self, latent_dim, num_flows=10, log_variance_limits=(-6.0, 2.0), **kwargs):
+    def __init__(self, latent_dim: int, num_flows: int = 10, log_variance_limits: tuple[float, float] = (-6.0, 2.0), **kwargs: Any) -> None:
         check_positive(latent_dim=latent_dim, num_flows=num_flows)
         super().__init__(latent_dim, num_flows, num_flows * (2 * latent_dim + 1), log_variance_limits, **kwargs)
 

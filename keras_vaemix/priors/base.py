@@ -1,12 +1,15 @@
 """What a prior is."""
 
 import abc
+from typing import Any
 
+import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from keras_vaemix.core.hints import Distribution, Encode, Shape, Tensor
 from keras_vaemix.core.part import PartLayer, check_positive, require
-from keras_vaemix.core.sampler import draw
+from keras_vaemix.core.sampler import Noise, Sampler, draw
 from keras_vaemix.core.seeds import stateless_seed
 from keras_vaemix.mixtures.location_scale import LocationScaleMixture
 
@@ -34,13 +37,13 @@ class Prior(PartLayer, abc.ABC):
     is_fitted_after_training = False
     condition_size = None
 
-    def __init__(self, latent_dim, **kwargs):
+    def __init__(self, latent_dim: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         check_positive(latent_dim=latent_dim)
         self.latent_dim = latent_dim
 
     @abc.abstractmethod
-    def distribution(self, encode=None, training=False):
+    def distribution(self, encode: Encode | None = None, training: bool = False) -> Distribution:
         """Returns p(z), a TFP distribution of event [D] whose `log_prob` takes z [..., D], in float32 and with gradients to all weights.
 
         Args:
@@ -52,45 +55,45 @@ class Prior(PartLayer, abc.ABC):
         """Returns p(z|y), whose `distribution` has a batch [B], for a condition y [B, A]: itself, unless it depends on y."""
         return self
 
-    def check_example_shape(self, shape):
+    def check_example_shape(self, shape: Shape) -> None:
         """Raises `ValueError` unless the prior fits examples of this shape, as it does unless it holds pseudo-inputs."""
 
-    def penalty(self, encode=None):
+    def penalty(self, encode: Encode | None = None) -> Tensor | None:
         """Returns what training adds to its loss, never to the bound: minus the scaled log-density of the prior's weights, or None."""
 
-    def log_weights(self):
+    def log_weights(self) -> Tensor:
         """Returns the normalised log-weights of the components, [K]."""
         return tf.zeros([1])
 
-    def can_sample(self):
+    def can_sample(self) -> bool:
         """Returns whether there is a density to sample from yet."""
         return True
 
-    def finish(self):
+    def finish(self) -> None:
         """Completes a prior that gradients have trained: a normaliser without a closed form is estimated once more, from many draws."""
 
-    def report(self):
+    def report(self) -> dict[str, float]:
         """Returns figures of the density by name, with errors, where it is an estimate; none here."""
         return {}
 
-    def sampler(self, encode=None):
+    def sampler(self, encode: Encode | None = None) -> Sampler:
         """Returns the `Sampler` of p(z), which turns named noise into draws: that of a location-scale density here, `Pushed` for a flow."""
         single = LocationScaleMixture.of(self.log_weights(), self.distribution(encode))
         return single._replace(loc=single.loc[None], scale=single.scale[None])
 
-    def freeze(self, encode=None):
+    def freeze(self, encode: Encode | None = None) -> Any:
         """Returns the `sampler` with constants, which an exported graph holds instead of the encoder."""
         return self.sampler(encode).constants()
 
-    def noise(self, encode=None):
+    def noise(self, encode: Encode | None = None) -> dict[str, Noise]:
         """Returns the `Noise` that one draw needs, by name."""
         return self.sampler(encode).noise()
 
-    def generate(self, noise, component, encode=None):
+    def generate(self, noise: dict[str, Tensor], component: Tensor, encode: Encode | None = None) -> tuple[Tensor, Tensor]:
         """Returns draws z [N, D] made from named noise, and the component of each [N]; see `Sampler.generate`."""
         return self.sampler(encode).generate(noise, component)
 
-    def sample(self, n, component=None, seed=None, encode=None):
+    def sample(self, n: int, component: int | None = None, seed: int | None = None, encode: Encode | None = None) -> Tensor:
         """Returns n draws from p(z), or from one of its components, [n, D].
 
         Args:
@@ -105,13 +108,13 @@ class Prior(PartLayer, abc.ABC):
         check_positive(n=n)
         return draw(self.sampler(encode), n, self.check_component(component), stateless_seed(seed))[0]
 
-    def check_component(self, component):
+    def check_component(self, component: int | None) -> int:
         """Returns the index of the component, or -1 for None; raises `ValueError` if it does not exist."""
         if component is None:
             return -1
         require(0 <= component < self.num_components, f"component in 0..{self.num_components - 1}, or None", component=component)
         return component
 
-    def responsibilities(self, z, encode=None):
+    def responsibilities(self, z: Tensor, encode: Encode | None = None) -> np.ndarray:
         r"""Returns :math:`p(k|z) = \pi_k p_k(z) / p(z)`, [..., K]; one for a prior that is not a mixture."""
         return tf.ones_like(z[..., :1])

@@ -24,7 +24,7 @@ class DirichletWeights(Part):
             remove larger components.
     """
 
-    def __init__(self, concentration=1.0, num_examples=1000):
+    def __init__(self, concentration: float = 1.0, num_examples: int = 1000) -> None:
         require(concentration > 0, "concentration > 0", concentration=concentration)
         check_positive(num_examples=num_examples)
         self.concentration, self.num_examples = concentration, num_examples

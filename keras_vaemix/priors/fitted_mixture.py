@@ -1,9 +1,12 @@
 """A mixture of normals that is fitted to latents after training."""
 
+from typing import Any
+
 import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from keras_vaemix.core.hints import Tensor
 from keras_vaemix.core.part import check_positive, register, require
 from keras_vaemix.mixtures.gaussian_mixture import fit_mixture
 from keras_vaemix.priors.mixture import MixturePrior
@@ -30,7 +33,7 @@ class FittedMixture(MixturePrior):
 
     is_fitted_after_training = True
 
-    def __init__(self, latent_dim, num_components=10, covariance_type="full", **kwargs):
+    def __init__(self, latent_dim: int, num_components: int = 10, covariance_type: str = "full", **kwargs: Any) -> None:
         super().__init__(latent_dim, **kwargs)
         check_positive(num_components=num_components)
         require(covariance_type in COVARIANCES, f"covariance_type to be one of {COVARIANCES}", covariance_type=covariance_type)
@@ -41,7 +44,7 @@ class FittedMixture(MixturePrior):
         self.raw_logits = self.add_weight((num_components,), name="logits", **constant)
         self.is_fitted = self.add_weight((), name="is_fitted", **constant)  # 1 after `fit`
 
-    def fit(self, z, num_starts=1, max_iter=2000, floor=1e-6, seed=0):
+    def fit(self, z: Tensor, num_starts: int = 1, max_iter: int = 2000, floor: float = 1e-6, seed: int = 0) -> None:
         r"""Fits the mixture to latents by expectation maximisation from k-means, and returns scikit-learn's `GaussianMixture`.
 
         Its `converged_` says whether the fit converged within `max_iter` steps; a fit that did not is used as it is.
@@ -92,7 +95,7 @@ class FittedMixture(MixturePrior):
     def can_sample(self):
         return bool(self.is_fitted.numpy())
 
-    def check_fitted(self):
+    def check_fitted(self) -> None:
         """Raises `ValueError` unless the mixture is fitted."""
         with tf.init_scope():  # a value, also while a graph is traced
             is_fitted = bool(self.is_fitted.numpy())

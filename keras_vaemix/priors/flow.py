@@ -1,10 +1,12 @@
 """What flows over another prior share: its draws are pushed through affine steps, each after a reversal of the dimensions."""
 
 import abc
+from typing import Any
 
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from keras_vaemix.core.hints import Network, Tensor
 from keras_vaemix.core.part import require, require_kind
 from keras_vaemix.core.sampler import Pushed
 from keras_vaemix.priors.base import Prior
@@ -29,7 +31,7 @@ class FlowPrior(Prior):
         ValueError: The base is made of posteriors or fitted after training.
     """
 
-    def __init__(self, base, **kwargs):
+    def __init__(self, base: Prior, **kwargs: Any) -> None:
         require_kind("base", base, Prior)
         super().__init__(base.latent_dim, **kwargs)
         is_trained = not (base.needs_encoder or base.is_fitted_after_training)
@@ -37,7 +39,7 @@ class FlowPrior(Prior):
         self.base = base
 
     @abc.abstractmethod
-    def step(self, network):
+    def step(self, network: Network) -> Tensor:
         """Returns the step of a network, a TFP bijector of event [D], by operations that export to ONNX."""
 
     @property

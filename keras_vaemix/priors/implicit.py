@@ -1,5 +1,8 @@
 """The implicit optimal prior, IOP: a base times a density ratio that a classifier learns."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import tensorflow as tf
 
 from keras_vaemix.core.part import check_positive, register, require
@@ -7,6 +10,7 @@ from keras_vaemix.core.sampler import Noise
 from keras_vaemix.core.selection import Selected
 from keras_vaemix.mixtures.location_scale import choose
 from keras_vaemix.networks.mlp import mlp, start_near_zero
+from keras_vaemix.priors import Prior
 from keras_vaemix.priors.reweighted import ReweightedPrior
 
 
@@ -36,8 +40,17 @@ class ImplicitPrior(ReweightedPrior):
     """
 
     def __init__(
-        self, latent_dim, hidden=(500, 500, 500), dropout=0.5, num_candidates=100, base=None, num_samples=1024, decay=0.9, seed=0, **kwargs
-    ):
+        self,
+        latent_dim: int,
+        hidden: Sequence[int] = (500, 500, 500),
+        dropout: float = 0.5,
+        num_candidates: int = 100,
+        base: Prior | None = None,
+        num_samples: int = 1024,
+        decay: float = 0.9,
+        seed: int = 0,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(latent_dim, base, num_samples, decay, seed, **kwargs)
         require(len(hidden) > 0, "hidden with at least one layer", hidden=hidden)
         require(0 <= dropout < 1, "dropout in [0, 1)", dropout=dropout)

@@ -1,5 +1,7 @@
 """A normal prior with learned mean and diagonal covariance."""
 
+from typing import Any
+
 import tensorflow_probability as tfp
 
 from keras_vaemix.core.part import register
@@ -22,7 +24,7 @@ class LearnedNormal(Prior):
     Reference: the CP-VAE paper, Eq. 15.
     """
 
-    def __init__(self, latent_dim, **kwargs):
+    def __init__(self, latent_dim: int, **kwargs: Any) -> None:
         super().__init__(latent_dim, **kwargs)
         self.loc = self.add_weight((latent_dim,), "zeros", name="loc", dtype="float32")
         self.raw_scale = self.add_weight((latent_dim,), initial_scale(1.0), name="raw_scale", dtype="float32")

@@ -1,10 +1,14 @@
 """A flow over another prior: its draws are pushed through autoregressive steps, dimension by dimension."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import tensorflow_probability as tfp
 
 from keras_vaemix.core.part import check_positive, register
 from keras_vaemix.networks.made import made
 from keras_vaemix.networks.mlp import start_near_zero
+from keras_vaemix.priors import Prior
 from keras_vaemix.priors.flow import FlowPrior, shift_and_log_scale
 
 tfb = tfp.bijectors
@@ -35,7 +39,7 @@ class MaskedAutoregressive(FlowPrior):
     Reference: G. Papamakarios, T. Pavlakou, I. Murray, *Masked Autoregressive Flow for Density Estimation*, 2017.
     """
 
-    def __init__(self, base, num_flows=4, hidden=(64, 64), **kwargs):
+    def __init__(self, base: Prior, num_flows: int = 4, hidden: Sequence[int] = (64, 64), **kwargs: Any) -> None:
         super().__init__(base, **kwargs)
         check_positive(num_flows=num_flows)
         self.num_flows, self.hidden = num_flows, tuple(hidden)

@@ -5,6 +5,7 @@ import abc
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from keras_vaemix.core.hints import Distribution, Encode, Tensor
 from keras_vaemix.mixtures.density import DiagonalNormalMixture, product_dtype
 from keras_vaemix.mixtures.full_density import FullNormalMixture
 from keras_vaemix.mixtures.location_scale import LocationScaleMixture
@@ -18,11 +19,11 @@ class MixturePrior(Prior):
     r"""Abstract: a mixture :math:`p(z) = \sum_k \pi_k p_k(z)`. Subclasses implement `logits` and `components`."""
 
     @abc.abstractmethod
-    def logits(self):
+    def logits(self) -> Tensor:
         """Returns the log-weights up to an additive constant, [K]."""
 
     @abc.abstractmethod
-    def components(self, encode):
+    def components(self, encode: Encode | None) -> Distribution:
         """Returns the components, a TFP distribution of batch [K] and event [D], which may be mixtures themselves."""
 
     def distribution(self, encode=None, training=False):
@@ -40,7 +41,7 @@ class MixturePrior(Prior):
     def sampler(self, encode=None):
         return LocationScaleMixture.of(self.logits(), self.components(encode))
 
-    def log_joint(self, z, encode=None):
+    def log_joint(self, z: Tensor, encode: Encode | None = None) -> Tensor:
         r"""Returns :math:`\log \pi_k + \log p_k(z)`, [..., K], for z [..., D]."""
         return self.log_weights() + self.components(encode).log_prob(z[..., None, :])
 

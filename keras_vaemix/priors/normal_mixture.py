@@ -1,11 +1,15 @@
 """A mixture of diagonal normals with learned parameters."""
 
+from typing import Any
+
 import keras
 import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from keras_vaemix.core.hints import Array, Tensor
 from keras_vaemix.core.part import check_positive, register, require
+from keras_vaemix.priors.dirichlet_weights import DirichletWeights
 from keras_vaemix.priors.mixture import MixturePrior
 from keras_vaemix.priors.scales import initial_scale, inverse_softplus_scale, softplus_scale
 
@@ -27,7 +31,15 @@ class NormalMixture(MixturePrior):
     paper, and the MoG prior of the MoG-VAE paper.
     """
 
-    def __init__(self, latent_dim, num_components=10, learn_weights=False, initial_stddev=1.0, weight_density=None, **kwargs):
+    def __init__(
+        self,
+        latent_dim: int,
+        num_components: int = 10,
+        learn_weights: bool = False,
+        initial_stddev: float = 1.0,
+        weight_density: DirichletWeights | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(latent_dim, **kwargs)
         check_positive(num_components=num_components)
         require(initial_stddev > 0, "initial_stddev > 0", initial_stddev=initial_stddev)
@@ -49,7 +61,7 @@ class NormalMixture(MixturePrior):
     def components(self, encode):
         return tfd.Independent(tfd.Normal(self.loc, softplus_scale(self.raw_scale)), 1)  # batch [K], event [D]
 
-    def initialize_from_latents(self, z, responsibilities, variance=0.0):
+    def initialize_from_latents(self, z: Tensor, responsibilities: Array, variance: float = 0.0) -> None:
         r"""Initialises the components with the moments of latents, :math:`m_k = \sum_i r_{ik} z_i / \sum_i r_{ik}` and so on.
 
         Variances are at least 1e-4. Learned weights become the mean responsibilities; uniform ones stay uniform. A component without

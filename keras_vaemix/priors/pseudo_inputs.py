@@ -1,11 +1,14 @@
 """What priors with a learned pseudo-input for each component share."""
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_vaemix.core.hints import Array, Distribution, Encode, Tensor
 from keras_vaemix.core.part import check_positive, require
 from keras_vaemix.priors.mixture import MixturePrior
 
@@ -30,15 +33,15 @@ class PseudoInputPrior(MixturePrior):
 
     def __init__(
         self,
-        latent_dim,
-        num_components=500,
-        example_shape=(28, 28, 1),
-        learn_weights=False,
-        value_range=(0.0, 1.0),
-        initial_mean=0.05,
-        initial_stddev=0.01,
-        **kwargs,
-    ):
+        latent_dim: int,
+        num_components: int = 500,
+        example_shape: Sequence[int] = (28, 28, 1),
+        learn_weights: bool = False,
+        value_range: tuple[float, float] = (0.0, 1.0),
+        initial_mean: float = 0.05,
+        initial_stddev: float = 0.01,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(latent_dim, **kwargs)
         check_positive(num_components=num_components)
         require(value_range[0] < value_range[1], "value_range (a, b) with a < b", value_range=value_range)
@@ -52,7 +55,7 @@ class PseudoInputPrior(MixturePrior):
         self.raw_pseudo_inputs = self.add_weight((num_components, *example_shape), noise, name="pseudo_inputs", dtype="float32")
         self.raw_logits = self.add_weight((num_components,), "zeros", name="logits", trainable=learn_weights, dtype="float32")
 
-    def initialize_from_examples(self, x, margin=0.05, seed=0):
+    def initialize_from_examples(self, x: Array, margin: float = 0.05, seed: int = 0) -> None:
         """Initialises the pseudo-inputs with K examples of `x`, kept away from the ends of the range by the fraction `margin`."""
         require(len(x) >= self.num_components, f"at least num_components={self.num_components} examples in x", examples=len(x))
         low, high = self.value_range
@@ -69,7 +72,7 @@ class PseudoInputPrior(MixturePrior):
         expected = f"a {type(self).__name__} with example_shape={tuple(shape)}, as the encoder takes"
         require(self.example_shape == tuple(shape), expected, example_shape=self.example_shape)
 
-    def pseudo_inputs(self):
+    def pseudo_inputs(self) -> Tensor:
         """Returns the pseudo-inputs u, [K, *example_shape], inside the range."""
         low, high = self.value_range
         return low + (high - low) * tf.sigmoid(tf.convert_to_tensor(self.raw_pseudo_inputs))
@@ -77,7 +80,7 @@ class PseudoInputPrior(MixturePrior):
     def logits(self):
         return tf.convert_to_tensor(self.raw_logits)
 
-    def encoded(self, encode):
+    def encoded(self, encode: Encode) -> Distribution:
         """Returns the posteriors of the pseudo-inputs, batch [K] and event [D]."""
         expected = f"encode, the function from examples to q(z|x): a {type(self).__name__} is made of posteriors"
         require(encode is not None, expected, encode=encode)

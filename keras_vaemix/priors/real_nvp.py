@@ -1,9 +1,13 @@
 """A flow over another prior: its draws are pushed through affine couplings."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import tensorflow_probability as tfp
 
 from keras_vaemix.core.part import check_positive, register, require
 from keras_vaemix.networks.mlp import mlp, start_near_zero
+from keras_vaemix.priors import Prior
 from keras_vaemix.priors.flow import FlowPrior, shift_and_log_scale
 
 tfb = tfp.bijectors
@@ -29,7 +33,7 @@ class RealNVP(FlowPrior):
     Reference: L. Dinh, J. Sohl-Dickstein, S. Bengio, *Density Estimation Using Real NVP*, 2017.
     """
 
-    def __init__(self, base, num_couplings=4, hidden=(64, 64), **kwargs):
+    def __init__(self, base: Prior, num_couplings: int = 4, hidden: Sequence[int] = (64, 64), **kwargs: Any) -> None:
         super().__init__(base, **kwargs)
         check_positive(num_couplings=num_couplings)
         require(base.latent_dim >= 2, "a base over at least 2 latents: a coupling needs two halves", latent_dim=base.latent_dim)

@@ -1,6 +1,8 @@
 """Learned accept/reject sampling, LARS: a base whose draws a network accepts or rejects."""
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import tensorflow as tf
 import tensorflow_probability as tfp
@@ -9,6 +11,7 @@ from keras_vaemix.core.part import check_positive, register
 from keras_vaemix.core.sampler import Noise
 from keras_vaemix.core.selection import Selected
 from keras_vaemix.networks.mlp import mlp, start_near_zero
+from keras_vaemix.priors import Prior
 from keras_vaemix.priors.reweighted import ReweightedPrior
 
 ALMOST_ONE = -1e-6  # largest log Z: all draws are accepted
@@ -41,7 +44,17 @@ class ResampledPrior(ReweightedPrior):
     Reference: M. Bauer, A. Mnih, *Resampled Priors for Variational Autoencoders*, 2019.
     """
 
-    def __init__(self, latent_dim, num_tries=100, hidden=(100, 100), base=None, num_samples=1024, decay=0.99, seed=0, **kwargs):
+    def __init__(
+        self,
+        latent_dim: int,
+        num_tries: int = 100,
+        hidden: Sequence[int] = (100, 100),
+        base: Prior | None = None,
+        num_samples: int = 1024,
+        decay: float = 0.99,
+        seed: int = 0,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(latent_dim, base, num_samples, decay, seed, **kwargs)
         check_positive(num_tries=num_tries)
         self.num_tries, self.hidden = num_tries, tuple(hidden)

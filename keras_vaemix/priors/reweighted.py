@@ -2,11 +2,13 @@
 
 import abc
 import math
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from keras_vaemix.core.hints import Tensor
 from keras_vaemix.core.part import check_positive, require, require_kind
 from keras_vaemix.core.replicas import replica_id
 from keras_vaemix.core.sampler import draw
@@ -55,7 +57,7 @@ class ReweightedPrior(Prior):
         ValueError: The base is made of posteriors, is fitted after training, or has another number of latents.
     """
 
-    def __init__(self, latent_dim, base, num_samples, decay, seed, **kwargs):
+    def __init__(self, latent_dim: int, base: Prior | None, num_samples: int, decay: float, seed: Tensor, **kwargs: Any) -> None:
         super().__init__(latent_dim, **kwargs)
         self.base = StandardNormal(latent_dim) if base is None else base
         require_kind("base", self.base, Prior)

@@ -1,11 +1,14 @@
 """The VampPrior mixture model: more clusters than needed, whose centres are posteriors of pseudo-inputs."""
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from keras_vaemix.core.hints import Tensor
 from keras_vaemix.core.part import check_positive, register, require
 from keras_vaemix.mixtures.full_density import projections
 from keras_vaemix.mixtures.normal_components import is_normal
@@ -46,15 +49,15 @@ class VampPriorMixture(PseudoInputPrior):
 
     def __init__(
         self,
-        latent_dim,
-        num_components=100,
-        example_shape=(28, 28, 1),
-        num_examples=256,
-        value_range=(0.0, 1.0),
-        initial_mean=0.05,
-        initial_stddev=0.01,
-        **kwargs,
-    ):
+        latent_dim: int,
+        num_components: int = 100,
+        example_shape: Sequence[int] = (28, 28, 1),
+        num_examples: int = 256,
+        value_range: tuple[float, float] = (0.0, 1.0),
+        initial_mean: float = 0.05,
+        initial_stddev: float = 0.01,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(latent_dim, num_components, example_shape, True, value_range, initial_mean, initial_stddev, **kwargs)
         check_positive(num_examples=num_examples)
         self.num_examples = num_examples
@@ -67,7 +70,7 @@ class VampPriorMixture(PseudoInputPrior):
         r"""Returns :math:`\alpha`, a scalar."""
         return softplus_scale(self.raw_concentration)
 
-    def scale_tril(self):
+    def scale_tril(self) -> Tensor:
         """Returns the factors L of the precisions, lower triangular [K, D, D]."""
         raw = tfp.math.fill_triangular(tf.convert_to_tensor(self.raw_tril))
         return tf.linalg.set_diag(raw, softplus_scale(tf.linalg.diag_part(raw)))

@@ -4,6 +4,7 @@ import abc
 
 import tensorflow as tf
 
+from keras_vaemix.core.hints import Array, Network, Tensor
 from keras_vaemix.core.part import Part, register, require
 from keras_vaemix.core.shapes import flat_sum
 
@@ -12,15 +13,15 @@ class AdversarialLoss(Part, abc.ABC):
     """Abstract: the losses of a critic, and of the networks that produce its inputs. The critic's output is high for real inputs."""
 
     @abc.abstractmethod
-    def critic_loss(self, critic, real, fake, seed):
+    def critic_loss(self, critic: Network, real: Array, fake: Array, seed: Tensor) -> Tensor:
         """Returns the critic's loss for real and fake [B, *], a mean over the batch; noise is a function of the stateless seed [2]."""
 
     @abc.abstractmethod
-    def generator_loss(self, score):
+    def generator_loss(self, score: Tensor) -> Tensor:
         """Returns the loss of the network that makes the fake inputs, for the critic's scores [B, 1] of them."""
 
     @abc.abstractmethod
-    def real_side_loss(self, score):
+    def real_side_loss(self, score: Tensor) -> Tensor:
         """Returns the loss of the network that makes the real inputs, if that is trained too, so that their scores fall."""
 
 
@@ -54,7 +55,7 @@ class Wasserstein(AdversarialLoss):
     Reference: I. Gulrajani et al., *Improved Training of Wasserstein GANs*, 2017, eq. 3.
     """
 
-    def __init__(self, gradient_penalty=10.0):
+    def __init__(self, gradient_penalty: float = 10.0) -> None:
         require(gradient_penalty >= 0, "gradient_penalty >= 0", gradient_penalty=gradient_penalty)
         self.gradient_penalty = gradient_penalty
 
@@ -62,7 +63,7 @@ class Wasserstein(AdversarialLoss):
         difference = tf.reduce_mean(critic(fake, training=True)) - tf.reduce_mean(critic(real, training=True))
         return difference + self.gradient_penalty * self.penalty(critic, real, fake, seed)
 
-    def penalty(self, critic, real, fake, seed):
+    def penalty(self, critic: Network, real: Array, fake: Array, seed: Tensor) -> Tensor | None:
         r"""Returns :math:`E(\|\nabla H(\hat z)\| - 1)^2` at one random point between each real and fake."""
         shape = [tf.shape(real)[0], *(1 for _ in real.shape[1:])]
         between = real + tf.random.stateless_uniform(shape, seed) * (fake - real)

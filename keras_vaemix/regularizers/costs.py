@@ -5,6 +5,7 @@ import abc
 import tensorflow as tf
 
 from keras_vaemix.core import supports
+from keras_vaemix.core.hints import Array, Shape, Tensor
 from keras_vaemix.core.part import Part, register, require
 from keras_vaemix.likelihoods import sum_event
 
@@ -24,19 +25,19 @@ class Cost(Part, abc.ABC):
 
     support = supports.UNIT_INTERVAL
 
-    def __init__(self, weight=1.0):
+    def __init__(self, weight: float = 1.0) -> None:
         require(weight > 0, "weight > 0", weight=weight)
         self.weight = weight
 
     @abc.abstractmethod
-    def __call__(self, x, params):
+    def __call__(self, x: Array, params: Tensor) -> Tensor:
         """Returns the cost [B] of the decoder's output `params` [B, *] for x [B, *]."""
 
-    def mean(self, params):
+    def mean(self, params: Tensor) -> Tensor:
         """Returns the reconstruction [B, *] for the decoder's output."""
         return tf.sigmoid(params)
 
-    def check(self, x, shape=None, name="x"):
+    def check(self, x: Array, shape: Shape | None = None, name: str = "x") -> None:
         """Raises `ValueError` unless `x` is a non-empty array of finite values in the support."""
         supports.check_array(x, self.support, shape, name)
 

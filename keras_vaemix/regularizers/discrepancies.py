@@ -1,9 +1,11 @@
 r"""Discrepancies :math:`D_Z(Q, P)` between codes and draws of the prior, without a further network."""
 
 import abc
+from collections.abc import Sequence
 
 import tensorflow as tf
 
+from keras_vaemix.core.hints import Tensor
 from keras_vaemix.core.part import Part, register, require
 from keras_vaemix.core.replicas import gathered
 
@@ -23,11 +25,11 @@ class Discrepancy(Part, abc.ABC):
 
     min_batch_size = 1
 
-    def __init__(self, weight=10.0):
+    def __init__(self, weight: float = 10.0) -> None:
         require(weight >= 0, "weight >= 0: it is the factor lambda of the discrepancy", weight=weight)
         self.weight = weight
 
-    def check_batch_size(self, batch_size):
+    def check_batch_size(self, batch_size: int) -> None:
         """Raises `ValueError` unless the estimate exists for `batch_size` codes, over all replicas."""
         expected = f"a global batch of at least {self.min_batch_size} codes, which the discrepancy needs: raise batch_size"
         require(batch_size >= self.min_batch_size, expected, batch_size=batch_size)
@@ -56,7 +58,7 @@ class InverseMultiquadratic(Kernel):
     Reference: I. Tolstikhin et al., *Wasserstein Auto-Encoders*, 2018, Section 4, and their code.
     """
 
-    def __init__(self, scales=(0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0), variance=1.0):
+    def __init__(self, scales: Sequence[float] = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0), variance: float = 1.0) -> None:
         require(len(scales) > 0 and min(scales) > 0, "scales > 0", scales=scales)
         require(variance > 0, "variance > 0", variance=variance)
         self.scales, self.variance = tuple(scales), variance
@@ -76,7 +78,7 @@ class RadialBasis(Kernel):
     The bandwidth is fixed: the median heuristic of the WAE paper's code follows the codes, and so does not penalise their spread.
     """
 
-    def __init__(self, bandwidth=None):
+    def __init__(self, bandwidth: float | None = None) -> None:
         require(bandwidth is None or bandwidth > 0, "bandwidth > 0, or None", bandwidth=bandwidth)
         self.bandwidth = bandwidth
 
@@ -104,7 +106,7 @@ class MMD(Discrepancy):
 
     min_batch_size = 2
 
-    def __init__(self, kernel=None, weight=10.0):
+    def __init__(self, kernel: Kernel | None = None, weight: float = 10.0) -> None:
         super().__init__(weight)
         self.kernel = InverseMultiquadratic() if kernel is None else kernel
 
@@ -117,7 +119,7 @@ class MMD(Discrepancy):
         return self.weight * tf.where(n >= self.min_batch_size, discrepancy, 0.0)
 
 
-def squared_distances(a, b):
+def squared_distances(a: Tensor, b: Tensor) -> Tensor:
     """Returns the squared Euclidean distances between rows, [N, M], by a matrix product, centred to limit cancellation."""
     center = tf.reduce_mean(b, axis=0)
     a, b = a - center, b - center

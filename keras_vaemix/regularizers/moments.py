@@ -4,6 +4,7 @@ import abc
 
 import tensorflow as tf
 
+from keras_vaemix.core.hints import Tensor
 from keras_vaemix.core.part import Part, register, require
 from keras_vaemix.core.replicas import global_sum
 
@@ -20,7 +21,7 @@ class AggregateMoments(Part, abc.ABC):
         ValueError: The target is not positive.
     """
 
-    def __init__(self, target_variance):
+    def __init__(self, target_variance: float) -> None:
         require(target_variance > 0, "target_variance > 0", target_variance=target_variance)
         self.target_variance = target_variance
 
@@ -51,7 +52,7 @@ class AggregateMoments(Part, abc.ABC):
         """Returns the divergence to the prior (eq. 8), for posteriors [B, D] and the moments [D] of their mixture."""
         return kl_from_moments(center, spread)
 
-    def variance_divergence(self, variance):
+    def variance_divergence(self, variance: Tensor) -> Tensor:
         """Returns the divergence of the posteriors' variances [B, D] from their target (eq. 11), a mean over the batch."""
         return tf.reduce_mean(kl_to_target(variance, self.target_variance))
 
@@ -65,7 +66,7 @@ class MeanMoments(AggregateMoments):
     Reference: M. Rivera et al., *GAMIX-VAE: A VAE with Gaussian Mixture Based Posterior*, 2023.
     """
 
-    def __init__(self, target_variance=1.0):
+    def __init__(self, target_variance: float = 1.0) -> None:
         super().__init__(target_variance)
 
     def variance(self, of_means, mean_variance):
@@ -79,7 +80,7 @@ class TotalMoments(AggregateMoments):
     Its target must be less than one: with one, all means would have to be the same.
     """
 
-    def __init__(self, target_variance=0.1):
+    def __init__(self, target_variance: float = 0.1) -> None:
         super().__init__(target_variance)
         require(target_variance < 1, "target_variance < 1: the rest of one is the variance of the means", target_variance=target_variance)
 
@@ -94,7 +95,7 @@ class EachPosterior(AggregateMoments):
     Its moments are the aggregate's; the target has no effect.
     """
 
-    def __init__(self, target_variance=1.0):
+    def __init__(self, target_variance: float = 1.0) -> None:
         super().__init__(target_variance)
 
     def variance(self, of_means, mean_variance):

@@ -2,8 +2,10 @@
 
 import abc
 
+import keras
 import tensorflow as tf
 
+from keras_vaemix.core.hints import Tensor
 from keras_vaemix.core.part import Part, check_positive, register, require
 from keras_vaemix.core.shapes import flat_sum
 
@@ -20,12 +22,12 @@ class Penalty(Part, abc.ABC):
         ValueError: The weight is negative.
     """
 
-    def __init__(self, weight):
+    def __init__(self, weight: float) -> None:
         require(weight >= 0, "weight >= 0: it is the factor lambda of the penalty", weight=weight)
         self.weight = weight
 
     @abc.abstractmethod
-    def __call__(self, model, z, seed):
+    def __call__(self, model: keras.Model, z: Tensor, seed: Tensor) -> Tensor:
         """Returns the weighted penalty, a mean over the codes z [B, D] of an `Autoencoder`; noise is a function of the seed [2]."""
 
 
@@ -36,7 +38,7 @@ class CodeNorm(Penalty):
     Reference: P. Ghosh et al., *From Variational to Deterministic Autoencoders*, 2020.
     """
 
-    def __init__(self, weight=1e-4):
+    def __init__(self, weight: float = 1e-4) -> None:
         super().__init__(weight)
 
     def __call__(self, model, z, seed):
@@ -50,7 +52,7 @@ class DecoderNorm(Penalty):
     Reference: P. Ghosh et al., *From Variational to Deterministic Autoencoders*, 2020, Section 3.1.
     """
 
-    def __init__(self, weight=1e-7):
+    def __init__(self, weight: float = 1e-7) -> None:
         super().__init__(weight)
 
     def __call__(self, model, z, seed):
@@ -67,7 +69,7 @@ class DecoderGradient(Penalty):
     Reference: P. Ghosh et al., *From Variational to Deterministic Autoencoders*, 2020, Section 3.1.
     """
 
-    def __init__(self, weight=1e-6):
+    def __init__(self, weight: float = 1e-6) -> None:
         super().__init__(weight)
 
     def __call__(self, model, z, seed):
@@ -100,7 +102,7 @@ class LogVolume(Penalty):
     Reference: A. Kumar, B. Poole, K. Murphy, *Regularized Autoencoders via Relaxed Injective Probability Flow*, 2020.
     """
 
-    def __init__(self, weight=1e-2, num_directions=1):
+    def __init__(self, weight: float = 1e-2, num_directions: int = 1) -> None:
         super().__init__(weight)
         check_positive(num_directions=num_directions)
         self.num_directions = num_directions

@@ -24,7 +24,12 @@ ANSWERED = {  # arguments that each command answers by itself; all of them refus
     "training.tables": [["--help"]],
     "training.release": [["--help"], ["run", "--bits", "0"]],
     "training.findings.annealed": [["--help"], ["run", "--chains", "0"]],
-    "export.__main__": [["--help"], ["run", "--format", "tflite"], ["run", "--layout", "zip"], ["run", "--format", "saved_model", "--precision", "int8"]],
+    "export.__main__": [
+        ["--help"],
+        ["run", "--format", "tflite"],
+        ["run", "--layout", "zip"],
+        ["run", "--format", "saved_model", "--precision", "int8"],
+    ],
     "export.sample": [["--help"], ["artifact", "--out", "samples.gif"]],
 }
 PROGRAM = """

@@ -1,11 +1,13 @@
 """What deterministic autoencoders share: a cost, a prior to sample, and the step of encoder and decoder."""
 
 import abc
+from typing import Any
 
 import keras
 import tensorflow as tf
 
-from keras_vaemix.core.batch import Terms
+from keras_vaemix.core.batch import Batch, Terms
+from keras_vaemix.core.hints import Array, Network, Tensor
 from keras_vaemix.core.part import require, require_kind
 from keras_vaemix.models.base.generative import GenerativeModel
 from keras_vaemix.models.base.step import Update
@@ -24,14 +26,14 @@ class AutoencodingModel(GenerativeModel):
         seed: Every draw is a function of this integer and of a counter kept as a weight.
     """
 
-    def __init__(self, encoder, decoder, prior, cost, seed=0, **kwargs):
+    def __init__(self, encoder: Network, decoder: Network, prior: Prior, cost: Cost, seed: int = 0, **kwargs: Any) -> None:
         super().__init__(seed, **kwargs)
         require_kind("prior", prior, Prior)
         require_kind("cost", cost, Cost)
         self.encoder, self.decoder, self.prior, self.cost = encoder, decoder, prior, cost
         self.built = True
 
-    def check_networks(self):
+    def check_networks(self) -> None:
         """Raises `ValueError` unless encoder, decoder and prior fit together."""
         shape = (None, self.latent_dim())
         for what, received in (("encoder with output", self.encoder.output_shape), ("decoder with input", self.decoder.input_shape)):
@@ -44,13 +46,13 @@ class AutoencodingModel(GenerativeModel):
     # What a subclass implements.
 
     @abc.abstractmethod
-    def terms(self, x, z, seed, training):
+    def terms(self, x: Array, z: Tensor, seed: Tensor, training: bool) -> dict[str, Tensor]:
         """Returns the terms of the objective of encoder and decoder by name, for x [B, *] and z = E(x) [B, D].
 
         Each is [B], or a mean over the batch.
         """
 
-    def latent_dim(self):
+    def latent_dim(self) -> int:
         """Returns the number of latents D."""
         return self.prior.latent_dim
 
@@ -62,7 +64,7 @@ class AutoencodingModel(GenerativeModel):
     def metric_names(self):
         return ["loss", "cost"]
 
-    def losses(self, batch, seed, training):
+    def losses(self, batch: Batch, seed: Tensor, training: bool) -> dict[str, Terms]:
         """Returns the objective of encoder and decoder over the batch, and its terms."""
         terms = self.terms(batch.x, self.latents(batch.x, training), seed, training)
         total = sum(batch.mean(term) if term.shape.rank else term for term in terms.values())
@@ -72,19 +74,19 @@ class AutoencodingModel(GenerativeModel):
         """Returns the value recorded as the loss."""
         return sum(terms.values())
 
-    def costs(self, x, z, training):
+    def costs(self, x: Array, z: Tensor, training: bool) -> Tensor:
         """Returns the cost [B] of the reconstructions of x from latents z [B, D]."""
         return self.cost(x, self.decoder_params(z, training))
 
-    def prior_draws(self, n, seed):
+    def prior_draws(self, n: int, seed: Tensor) -> Tensor:
         """Returns n draws from the prior, [n, D]; `seed` is stateless, [2]."""
         return self.draw(self.sampler(), n, -1, seed)[0][0]
 
-    def latents(self, x, training=False):
+    def latents(self, x: Array, training: bool = False) -> Tensor:
         """Returns E(x), [B, D] in float32."""
         return tf.cast(self.encoder(x, training=training), tf.float32)
 
-    def decoder_params(self, z, training=False):
+    def decoder_params(self, z: Tensor, training: bool = False) -> Tensor:
         """Returns the decoder's output for latents z [B, D], in float32."""
         return tf.cast(self.decoder(z, training=training), tf.float32)
 
@@ -119,7 +121,7 @@ class AutoencodingModel(GenerativeModel):
         """Returns the examples [B, *] decoded from latents z [B, D]."""
         return self.cost.mean(self.decoder_params(z))
 
-    def call(self, x):
+    def call(self, x: Array) -> Tensor:
         """Returns the reconstruction of x."""
         return self.decode(self.latent_means(x))
 

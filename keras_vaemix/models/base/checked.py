@@ -1,11 +1,17 @@
 """Checks on what a model is given: examples and weights, before Keras sees them."""
 
 import abc
+from collections.abc import Sequence
+from os import PathLike
+from typing import Any
 
 import keras
+import numpy as np
 
 from keras_vaemix.core.blocks import as_array
+from keras_vaemix.core.hints import Array, Shape, Tensor
 from keras_vaemix.core.part import require
+from keras_vaemix.core.supports import Support
 from keras_vaemix.core.weights import whole
 from keras_vaemix.core.xla import naming_refused
 from keras_vaemix.models.base import inputs
@@ -25,41 +31,41 @@ class CheckedModel(keras.Model, abc.ABC):
         label_weight: Weight of labels in the loss; None if they are not used.
     """
 
-    accompaniments = ()
-    accompanied_by = ()
+    accompaniments: tuple[str, ...] = ()
+    accompanied_by: tuple[str, ...] = ()
     condition_size = None
     learns_labels = False
-    label_weight = None
+    label_weight: float | None = None
 
     @abc.abstractmethod
-    def check(self, x, name="x"):
+    def check(self, x: Array, name: str = "x") -> None:
         """Raises `ValueError` unless `x` is an array of examples of this model."""
 
     @property
     @abc.abstractmethod
-    def support(self):
+    def support(self) -> Support:
         """The `Support` of its examples."""
 
     @property
     @abc.abstractmethod
-    def example_shape(self):
+    def example_shape(self) -> Shape:
         """Shape of one example, without the batch."""
 
     def fit(
         self,
-        x=None,
-        y=None,
-        batch_size=None,
-        epochs=1,
-        verbose="auto",
-        callbacks=None,
-        validation_split=0.0,
-        validation_data=None,
-        shuffle=True,
-        class_weight=None,
-        sample_weight=None,
-        **kwargs,
-    ):
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        verbose: str | int = "auto",
+        callbacks: Sequence[keras.callbacks.Callback] | None = None,
+        validation_split: float = 0.0,
+        validation_data: Any | None = None,
+        shuffle: bool = True,
+        class_weight: dict[int, float] | None = None,
+        sample_weight: Array | None = None,
+        **kwargs: Any,
+    ) -> keras.callbacks.History:
         """Trains as `keras.Model.fit` does; `sample_weight` weights examples in the loss and in the means of all figures.
 
         The labels `y`, one category for each example and -1 for none, are used by models with a `label_weight`.
@@ -108,10 +114,18 @@ class CheckedModel(keras.Model, abc.ABC):
         inputs.check_condition(given.condition, name)
         return given
 
-    def check_batch_size(self, batch_size):
+    def check_batch_size(self, batch_size: int) -> None:
         """Raises `ValueError` unless the model can be trained on batches of `batch_size` examples, over all replicas."""
 
-    def evaluate(self, x=None, y=None, batch_size=None, verbose="auto", sample_weight=None, **kwargs):
+    def evaluate(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        verbose: str | int = "auto",
+        sample_weight: Array | None = None,
+        **kwargs: Any,
+    ) -> Any:
         """Evaluates as `keras.Model.evaluate` does: means over examples, with the same draws each time and every batch checked."""
         if not kwargs.get("_use_cached_eval_dataset"):  # `fit` has checked it
             inputs.check_given(self, x, y, sample_weight)
@@ -120,11 +134,11 @@ class CheckedModel(keras.Model, abc.ABC):
         inputs.check_batches(self.evaluated, self, "of the evaluation")
         return figures
 
-    def predict(self, x, *args, **kwargs):
+    def predict(self, x: Any, *args: Tensor, **kwargs: Any) -> np.ndarray:
         inputs.check_given(self, x)
         with naming_refused():
             return super().predict(x, *args, **kwargs)
 
-    def load_weights(self, filepath, *args, **kwargs):
+    def load_weights(self, filepath: str | PathLike[str], *args: Tensor, **kwargs: Any) -> None:
         with whole(self, filepath):
             super().load_weights(filepath, *args, **kwargs)

@@ -1,6 +1,7 @@
 """How a model is compiled: an optimizer for each of its losses, and a mean for each of its figures."""
 
 import abc
+from typing import Any
 
 import keras
 
@@ -19,24 +20,31 @@ class CompiledModel(CheckedModel):
     # What a subclass implements.
 
     @abc.abstractmethod
-    def updates(self):
+    def updates(self) -> list[Any]:
         """Returns the `Update`s of a train step, in order."""
 
     @abc.abstractmethod
-    def metric_names(self):
+    def metric_names(self) -> list[str]:
         """Returns the names of all figures that its losses report."""
 
-    def default_optimizers(self):
+    def default_optimizers(self) -> dict[str, keras.optimizers.Optimizer]:
         """Returns the further optimizers by name, without that of the model itself."""
         return {}
 
-    def supports_xla(self):
+    def supports_xla(self) -> bool:
         """Returns whether XLA can compile a whole step, which it can if all of it is in the graph."""
         return True
 
     # Compiling.
 
-    def compile(self, optimizer="adam", optimizers=None, jit_compile="auto", check_gradients=False, **kwargs):
+    def compile(
+        self,
+        optimizer: str | keras.optimizers.Optimizer = "adam",
+        optimizers: dict[str, keras.optimizers.Optimizer] | None = None,
+        jit_compile: bool | str = "auto",
+        check_gradients: bool = False,
+        **kwargs: Any,
+    ) -> None:
         """Configures training.
 
         With `use_ema=True` an optimizer's averages replace the weights it updates at the end of `fit`: the averages are then evaluated,
@@ -77,14 +85,14 @@ class CompiledModel(CheckedModel):
                 one.build(own)
         finalize_own(self.optimizer, self.variables_of()["model"])
 
-    def check_optimizers(self, optimizers):
+    def check_optimizers(self, optimizers: dict[str, Any] | None) -> None:
         """Raises `ValueError` unless the model knows the names of all `optimizers`."""
         names = sorted(self.default_optimizers())
         expected = f"optimizers to be a dict of {names}, or None" if names else "no further optimizers: the model has only its own"
         is_known = optimizers is None or (isinstance(optimizers, dict) and set(optimizers) <= set(names))
         require(is_known, expected, optimizers=optimizers)
 
-    def make_trackers(self):
+    def make_trackers(self) -> None:
         """Makes the means of the figures and the counters of bad steps, once."""
         if not hasattr(self, "_trackers"):
             self._trackers = {name: keras.metrics.Mean(name) for name in self.metric_names()}

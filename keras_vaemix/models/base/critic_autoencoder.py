@@ -1,13 +1,18 @@
 """What autoencoders share whose critic tells codes of examples from draws of the prior."""
 
+from typing import Any
+
 import tensorflow as tf
 
-from keras_vaemix.core.batch import Terms
+from keras_vaemix.core.batch import Batch, Terms
+from keras_vaemix.core.hints import Array, Network, Tensor
 from keras_vaemix.core.part import check_positive, require, require_kind
 from keras_vaemix.core.seeds import fold_in
 from keras_vaemix.models.base.autoencoding import AutoencodingModel, without_state_updates
 from keras_vaemix.models.base.step import Update
+from keras_vaemix.priors import Prior
 from keras_vaemix.regularizers.adversarial import AdversarialLoss
+from keras_vaemix.regularizers.costs import Cost
 
 
 class CriticAutoencoder(AutoencodingModel):
@@ -24,7 +29,18 @@ class CriticAutoencoder(AutoencodingModel):
         seed: Every draw is a function of this integer and of a counter kept as a weight.
     """
 
-    def __init__(self, encoder, decoder, critic, prior, cost, adversarial_loss, critic_steps, seed=0, **kwargs):
+    def __init__(
+        self,
+        encoder: Network,
+        decoder: Network,
+        critic: Network,
+        prior: Prior,
+        cost: Cost,
+        adversarial_loss: AdversarialLoss,
+        critic_steps: int,
+        seed: int = 0,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(encoder, decoder, prior, cost, seed, **kwargs)
         require_kind("adversarial_loss", adversarial_loss, AdversarialLoss)
         self.critic, self.adversarial_loss, self.critic_steps = critic, adversarial_loss, critic_steps
@@ -41,7 +57,7 @@ class CriticAutoencoder(AutoencodingModel):
         """Returns n draws of the prior as the critic sees them, [n, D]."""
         return self.prior_draws(n, seed)
 
-    def fake(self, x):
+    def fake(self, x: Array) -> Tensor:
         """Returns the codes of x as the critic sees them, [B, D]."""
         return self.codes(x)
 
@@ -52,13 +68,13 @@ class CriticAutoencoder(AutoencodingModel):
         """Returns the `Update` of the critic."""
         return Update({"critic": self.critic.trainable_variables}, self.critic_losses, self.critic_steps)
 
-    def critic_losses(self, batch, seed, training):
+    def critic_losses(self, batch: Batch, seed: Tensor, training: bool) -> dict[str, Terms]:
         """Returns the critic's loss over the batch."""
         real, fake = self.real(tf.shape(batch.x)[0], fold_in(seed, 0)), self.fake(batch.x)
         loss = self.adversarial_loss.critic_loss(self.score, tf.stop_gradient(real), tf.stop_gradient(fake), fold_in(seed, 1))
         return {"critic": Terms(loss, {"critic_loss": loss})}
 
-    def encoder_losses(self, batch, seed, training):
+    def encoder_losses(self, batch: Batch, seed: Tensor, training: bool) -> dict[str, Terms]:
         """Returns the encoder's adversarial loss, which rewards codes that the critic takes for draws of the prior."""
         loss = self.adversarial_loss.generator_loss(self.score(self.fake(batch.x), training=True))
         return {"encoder": Terms(loss, {"discrepancy": loss})}
@@ -67,7 +83,7 @@ class CriticAutoencoder(AutoencodingModel):
         """Returns the objective, or only the cost in validation: the critic is trained too, so its scores do not compare over epochs."""
         return sum(terms.values()) if training else terms["cost"]
 
-    def score(self, z, training=False):
+    def score(self, z: Tensor, training: bool = False) -> Tensor:
         """Returns the critic's scores of latents z [B, D], [B, 1] in float32."""
         return tf.cast(self.critic(z, training=training), tf.float32)
 

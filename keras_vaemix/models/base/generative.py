@@ -1,6 +1,9 @@
 """What every model that can be sampled shares: seeds, a sampler, and components to sample from and to cluster by."""
 
 import abc
+from collections.abc import Callable, Sequence
+from os import PathLike
+from typing import Any, Self
 
 import keras
 import numpy as np
@@ -8,10 +11,11 @@ import tensorflow as tf
 
 from keras_vaemix.core.batch import Batch
 from keras_vaemix.core.blocks import batch_size_for
+from keras_vaemix.core.hints import Array, Tensor
 from keras_vaemix.core.part import check_positive, constructor_config, require
 from keras_vaemix.core.progress import progress
 from keras_vaemix.core.replicas import replica_id
-from keras_vaemix.core.sampler import Noise, draw_noise
+from keras_vaemix.core.sampler import Noise, Sampler, draw_noise
 from keras_vaemix.core.seeds import fold_in, stateless_seed
 from keras_vaemix.models.base.step import SteppedModel
 
@@ -30,9 +34,9 @@ class GenerativeModel(SteppedModel):
     """
 
     has_likelihood = False
-    extra_noise = {}  # noqa: RUF012
+    extra_noise: dict[str, int] = {}  # noqa: RUF012
 
-    def __init__(self, seed=0, **kwargs):
+    def __init__(self, seed: int = 0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.seed = seed
         self.draw_counter = self.add_weight(
@@ -43,7 +47,7 @@ class GenerativeModel(SteppedModel):
 
     @property
     @abc.abstractmethod
-    def latent_sizes(self):
+    def latent_sizes(self) -> dict[str, int | None]:
         """Names and sizes of the latents that `decode` takes, a dict in that order; the size of an integer category is None."""
 
     @property
@@ -53,30 +57,30 @@ class GenerativeModel(SteppedModel):
 
     @property
     @abc.abstractmethod
-    def num_components(self):
+    def num_components(self) -> int:
         """Number of components that can be sampled one by one; 1 if there are none."""
 
     @abc.abstractmethod
-    def posterior_parameters(self, x):
+    def posterior_parameters(self, x: Array) -> dict[str, Tensor]:
         """Returns the parameters of the posterior as a dict of tensors, by operations that export."""
 
     @abc.abstractmethod
-    def latent_means(self, x):
+    def latent_means(self, x: Array) -> Tensor:
         """Returns the means of the continuous latents given x, [B, D]."""
 
     @abc.abstractmethod
-    def decode(self, *latents):
+    def decode(self, *latents: Tensor) -> Tensor:
         """Returns the mean of p(x | latents), [B, *]."""
 
     @abc.abstractmethod
-    def sampler(self):
+    def sampler(self) -> Sampler:
         """Returns the `Sampler` of the top-level latents, with the weights by which `sample` chooses components."""
 
     @abc.abstractmethod
-    def batch_responsibilities(self, x, num_samples, seed):
+    def batch_responsibilities(self, x: Array, num_samples: int, seed: Tensor) -> Array:
         """Returns the responsibilities [B, K] for a batch x [B, *]; see `responsibilities`."""
 
-    def decoder_inputs(self, z, component, noise):
+    def decoder_inputs(self, z: Tensor, component: Tensor, noise: dict[str, Tensor]) -> tuple[Tensor, ...]:
         """Returns all inputs of `decode` for draws of the sampler.
 
         Args:
@@ -87,17 +91,17 @@ class GenerativeModel(SteppedModel):
         """
         return (z,)
 
-    def fit_prior(self, x, verbose=0):
+    def fit_prior(self, x: Array, verbose: int = 0) -> None:
         """Fits the density that sampling needs to training examples x [N, *]; does nothing if gradients have trained all of the prior.
 
         `verbose` 1 shows a progress bar.
         """
 
-    def can_sample(self):
+    def can_sample(self) -> bool:
         """Returns whether there is a density to sample: where `fit_prior` fits it, not before that."""
         return True
 
-    def histograms(self):
+    def histograms(self) -> dict[str, Tensor]:
         """Returns tensors by name whose histograms are shown in training."""
         return {}
 
@@ -105,7 +109,14 @@ class GenerativeModel(SteppedModel):
         """Returns the model whose decoder and sampler are exported."""
         return self
 
-    def export(self, filepath, format="tf_saved_model", verbose=None, input_signature=None, **kwargs):
+    def export(
+        self,
+        filepath: str | PathLike[str],
+        format: str = "tf_saved_model",
+        verbose: bool | None = None,
+        input_signature: Sequence[Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
         """Exports what `call` computes, the reconstruction of x [N, *], by Keras's own exporter; see `keras.Model.export`.
 
         What samples the prior is exported by `python -m export`, which also checks it.
@@ -130,17 +141,17 @@ class GenerativeModel(SteppedModel):
     def evaluation_seed(self, batch):
         return fold_in(fold_in([self.seed, EVALUATION], batch), replica_id())
 
-    def seed_for(self, seed):
+    def seed_for(self, seed: int | None) -> Tensor:
         """Returns the stateless seed for a user's `seed`; for None, the model's next."""
         return self.next_seed() if seed is None else stateless_seed(seed)
 
     # Reconstruction, sampling and components.
 
-    def reconstruct(self, x):
+    def reconstruct(self, x: Array) -> Tensor:
         """Returns `predict(x)` for a batch, as a tensor."""
         return self.map_batches(self, Batch.of(x).map(lambda one: tf.cast(one, tf.float32)).inputs())
 
-    def sample(self, n, component=None, seed=None, y=None):
+    def sample(self, n: int, component: int | None = None, seed: int | None = None, y: Array | None = None) -> Tensor:
         """Returns the decoded means [n, *] of n draws from the model's prior.
 
         Args:
@@ -154,7 +165,7 @@ class GenerativeModel(SteppedModel):
         """
         return self.map_batches(self.decode, *self.sample_latents(n, component, self.seed_for(seed), y))
 
-    def map_batches(self, function, *inputs):
+    def map_batches(self, function: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
         """Returns `function(*inputs)` of tensors [N, *] or dicts of them, computed a few rows at a time if examples are large."""
         n = tf.nest.flatten(inputs)[0].shape[0]  # None in a graph for any batch size
         size = batch_size_for(None, self.example_shape, n or 1)
@@ -163,7 +174,7 @@ class GenerativeModel(SteppedModel):
         rows = [tf.nest.map_structure(lambda x, i=i: x[i : i + size], inputs) for i in range(0, n, size)]
         return tf.concat([function(*some) for some in rows], axis=0)
 
-    def sample_latents(self, n, component, seed, y=None):
+    def sample_latents(self, n: int, component: int | None, seed: Tensor, y: Array | None = None) -> tuple[Tensor, ...]:
         """Returns n draws from the prior of all inputs of `decode`, for a stateless seed [2]; see `sample`."""
         check_positive(n=n)
         is_known = component is None or 0 <= component < self.num_components
@@ -180,11 +191,11 @@ class GenerativeModel(SteppedModel):
         require(y.shape in ((size,), (n, size)) and np.isfinite(y).all(), expected, shape=y.shape)
         return tf.broadcast_to(y, [n, size])
 
-    def noise(self, sampler):
+    def noise(self, sampler: Sampler) -> dict[str, Noise]:
         """Returns the `Noise` of one draw by name: that of a sampler, and what the levels below need."""
         return {**sampler.noise(), **{name: Noise("Normal", size) for name, size in self.extra_noise.items()}}
 
-    def generate(self, sampler, noise, component):
+    def generate(self, sampler: Sampler, noise: dict[str, Tensor], component: Tensor) -> tuple[tuple[Tensor, ...], Tensor]:
         """Returns all inputs of `decode`, made from named noise, and the component of each draw [N]; see `Sampler.generate`.
 
         A model that is conditioned finds its "condition" [N, A] beside the noise.
@@ -192,7 +203,9 @@ class GenerativeModel(SteppedModel):
         z, component = sampler.generate(noise, component)
         return self.decoder_inputs(z, component, noise), component
 
-    def draw(self, sampler, n, component, seed, condition=None):
+    def draw(
+        self, sampler: Sampler, n: int, component: int | Tensor, seed: Tensor, condition: Tensor | None = None
+    ) -> tuple[tuple[Tensor, ...], Tensor]:
         """Returns n draws of all inputs of `decode`, and their components [n]; `component` -1 draws it. `seed` is stateless, [2].
 
         `condition` [n, A] is for a model that is conditioned.
@@ -201,11 +214,13 @@ class GenerativeModel(SteppedModel):
         noise |= {} if condition is None else {"condition": condition}
         return self.generate(sampler, noise, tf.fill([n], tf.cast(component, tf.int32)))
 
-    def log_weights(self):
+    def log_weights(self) -> Tensor:
         """Returns the log-weights with which `sample` chooses components, [K]."""
         return tf.math.log(self.sampler().weights())
 
-    def responsibilities(self, x, num_samples=10, batch_size=None, seed=0, verbose=0):
+    def responsibilities(
+        self, x: Array, num_samples: int = 10, batch_size: int | None = None, seed: int = 0, verbose: int = 0
+    ) -> np.ndarray:
         r"""Returns :math:`q(k|x)`, the responsibility of each component for each example, [N, K].
 
         It is the posterior over categories if the model has one, else :math:`E_{q(z|x)}\, p(k|z)`.
@@ -231,13 +246,13 @@ class GenerativeModel(SteppedModel):
         require(num_wrong == 0, expected, examples_without=f"{num_wrong} of {len(responsibilities)}")
         return responsibilities
 
-    def cluster(self, x, num_samples=10, batch_size=None, seed=0, verbose=0):
+    def cluster(self, x: Array, num_samples: int = 10, batch_size: int | None = None, seed: int = 0, verbose: int = 0) -> np.ndarray:
         """Returns the component with the largest responsibility for each example, [N]. Args as in `responsibilities`."""
         return np.argmax(self.responsibilities(x, num_samples, batch_size, seed, verbose), axis=1)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**constructor_config(self), "name": self.name}
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: dict[str, Any]) -> Self:
         return cls(**{name: keras.saving.deserialize_keras_object(value) for name, value in config.items()})

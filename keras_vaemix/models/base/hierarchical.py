@@ -1,13 +1,20 @@
 """What models share in which a network conditions the lower latents on the upper ones."""
 
+from typing import Any
+
 import tensorflow as tf
 import tensorflow_probability as tfp
 
 from keras_vaemix.core.batch import Batch
+from keras_vaemix.core.hints import Array, Network, Tensor
 from keras_vaemix.core.part import require
 from keras_vaemix.core.seeds import fold_in
 from keras_vaemix.core.shapes import fold, unfold
+from keras_vaemix.likelihoods import Likelihood
 from keras_vaemix.models.base.two_level import TwoLevelModel
+from keras_vaemix.objectives import Objective
+from keras_vaemix.posteriors import Posterior
+from keras_vaemix.priors import Prior
 
 tfd = tfp.distributions
 
@@ -15,7 +22,19 @@ tfd = tfp.distributions
 class HierarchicalModel(TwoLevelModel):
     r"""Abstract: :math:`p(z_2)\,p(z_1|z_2)\,p(x|z_1, z_2)` with posterior :math:`q(z_2|x)\,q(z_1|x, z_2)`. Args as in `HierarchicalVAE`."""
 
-    def __init__(self, top_encoder, encoder, conditional, decoder, prior, likelihood, posterior=None, objective=None, seed=0, **kwargs):
+    def __init__(
+        self,
+        top_encoder: Network,
+        encoder: Network,
+        conditional: Network,
+        decoder: Network,
+        prior: Prior,
+        likelihood: Likelihood,
+        posterior: Posterior | None = None,
+        objective: Objective | None = None,
+        seed: int = 0,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(top_encoder, prior, likelihood, posterior, objective, seed, **kwargs)
         self.encoder, self.conditional, self.decoder = encoder, conditional, decoder
         top, size = (None, prior.latent_dim), conditional.output_shape[-1]
@@ -80,7 +99,7 @@ class HierarchicalModel(TwoLevelModel):
         """Returns the mean of p(x|z1, z2), [B, *], for z1 [B, D1] and z2 [B, D2]."""
         return self.likelihood.mean(tf.cast(self.decoder([z1, z2], training=False), tf.float32))
 
-    def call(self, x):
+    def call(self, x: Array) -> Tensor:
         """Returns the reconstruction of x: the mean of p(x|z1, z2) at the means of the posteriors."""
         return self.decode(*self.centers(x))
 

@@ -1,20 +1,23 @@
 """What every model with a likelihood shares: the bound it is trained on, and the estimate of log p(x)."""
 
 import abc
+from typing import Any, Self
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from keras_vaemix.core import supports
 from keras_vaemix.core.batch import Batch, Terms, further_inputs
 from keras_vaemix.core.blocks import batch_size_for
+from keras_vaemix.core.hints import Array, Distribution, Tensor
 from keras_vaemix.core.part import require, require_kind
-from keras_vaemix.importance import LikelihoodEstimator
+from keras_vaemix.importance import LikelihoodEstimate, LikelihoodEstimator
 from keras_vaemix.imputation import Imputer
 from keras_vaemix.likelihoods import Likelihood
 from keras_vaemix.models.base.generative import GenerativeModel
 from keras_vaemix.models.base.step import Update
-from keras_vaemix.objectives import ELBO, Objective
+from keras_vaemix.objectives import ELBO, Draws, Objective
 
 
 class LatentModel(GenerativeModel):
@@ -40,7 +43,7 @@ class LatentModel(GenerativeModel):
     num_strata = 1
     has_posterior_density = True
 
-    def __init__(self, likelihood, objective=None, seed=0, **kwargs):
+    def __init__(self, likelihood: Likelihood, objective: Objective | None = None, seed: int = 0, **kwargs: Any) -> None:
         super().__init__(seed, **kwargs)
         require_kind("likelihood", likelihood, Likelihood)
         self.likelihood = likelihood
@@ -64,15 +67,15 @@ class LatentModel(GenerativeModel):
     # What a subclass implements.
 
     @abc.abstractmethod
-    def draws(self, batch, objective, seed, training=False):
+    def draws(self, batch: Batch | Array, objective: Objective, seed: Tensor, training: bool = False) -> Draws:
         """Returns `Draws` of the latents of `self.as_batch(batch)`, as many and of the kind that `objective` asks for."""
 
     @abc.abstractmethod
-    def encode(self, x):
+    def encode(self, x: Array) -> Distribution:
         """Returns the posterior of the latents given x, a TFP distribution of batch [B]."""
 
     @abc.abstractmethod
-    def log_joint(self, x, *latents):
+    def log_joint(self, x: Array, *latents: Tensor) -> Tensor:
         """Returns log p(x, latents) for x [B, *] and latents [B, ...], [B] in nats."""
 
     @property
@@ -83,12 +86,12 @@ class LatentModel(GenerativeModel):
         """Completes the prior, which gradients have trained; see `Prior.finish`."""
         self.prior.finish()
 
-    def with_sampling_prior(self):
+    def with_sampling_prior(self) -> Self:
         """Returns the model whose bound uses the prior that `sample` draws from: this one, unless a paper uses two priors."""
         return self
 
     @property
-    def joint_sizes(self):
+    def joint_sizes(self) -> dict[str, int | None]:
         """Names and sizes of the latents that `log_joint` takes, as in `latent_sizes`."""
         return self.latent_sizes
 
@@ -119,13 +122,13 @@ class LatentModel(GenerativeModel):
 
     # Training.
 
-    def penalty(self):
+    def penalty(self) -> Tensor | None:
         """Returns what training adds to the loss, never to the bound: the prior's `penalty`, a scalar, or None without one."""
 
     def supports_xla(self):
         return self.objective.kl is None or not self.objective.kl.needs_host(self.num_strata)
 
-    def losses(self, batch, seed, training):
+    def losses(self, batch: Batch, seed: Tensor, training: bool) -> dict[str, Terms]:
         """Returns the negative objective, plus what training adds, and the parts of the ELBO.
 
         In training it adds the distillation loss of the draws, their weighted classification loss, and the penalty. In validation beta is
@@ -146,7 +149,7 @@ class LatentModel(GenerativeModel):
         figures |= {} if d.discrepancy is None else {"discrepancy": d.discrepancy}
         return Terms(batch.mean(loss) + added, {"loss": loss + added, "beta": beta, **figures, **self.parts(d)})
 
-    def parts(self, d):
+    def parts(self, d: Draws) -> Tensor:
         """Returns the named parts of the ELBO with beta = 1, each [B] in nats, and the gap of a bound on the divergence, if any."""
         estimated = d if self.has_unbiased_kl() else d._replace(kl=None)
         parts = {"elbo": ELBO()(estimated), "reconstruction": d.reconstruction(), "kl": estimated.divergence()}
@@ -154,11 +157,11 @@ class LatentModel(GenerativeModel):
             parts["kl_gap"] = d.kl - parts["kl"]
         return {self.figure_name(name): value for name, value in parts.items()}
 
-    def has_unbiased_kl(self):
+    def has_unbiased_kl(self) -> bool:
         """Returns whether the divergence in training is exact or unbiased, rather than a bound whose gap is recorded."""
         return self.objective.kl is None or self.objective.kl.is_unbiased
 
-    def figure_name(self, name):
+    def figure_name(self, name: str) -> str:
         """Returns the name under which a figure is reported: `pseudo_*` where the likelihood is not a density."""
         return name if self.likelihood.is_density else f"pseudo_{name}"
 
@@ -169,7 +172,15 @@ class LatentModel(GenerativeModel):
 
     # Likelihoods and missing values.
 
-    def estimate_log_likelihood(self, x, num_samples=5000, batch_size=None, seed=0, chunk_size=None, verbose=0):
+    def estimate_log_likelihood(
+        self,
+        x: Array,
+        num_samples: int = 5000,
+        batch_size: int | None = None,
+        seed: int = 0,
+        chunk_size: int | None = None,
+        verbose: int = 0,
+    ) -> LikelihoodEstimate:
         r"""Estimates :math:`\log p(x)` by importance sampling, :math:`\log \frac1S \sum_s p(x, z_s) / q(z_s|x)`.
 
         Args:
@@ -189,7 +200,9 @@ class LatentModel(GenerativeModel):
         given, batch_size = self.checked(x), batch_size_for(batch_size, self.example_shape, 100)
         return self._estimator(given, num_samples, batch_size, seed, chunk_size, verbose)
 
-    def log_likelihood(self, x, num_samples=5000, batch_size=None, seed=0, verbose=0):
+    def log_likelihood(
+        self, x: Array, num_samples: int = 5000, batch_size: int | None = None, seed: int = 0, verbose: int = 0
+    ) -> np.ndarray:
         """Returns `estimate_log_likelihood(...).log_likelihood`, [N] in nats."""
         return self.estimate_log_likelihood(x, num_samples, batch_size, seed, verbose=verbose).log_likelihood
 

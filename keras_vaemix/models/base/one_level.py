@@ -1,13 +1,17 @@
 """What models with one level of latents share: encoder, decoder, posterior, prior and likelihood."""
 
+from typing import Any
+
 import tensorflow as tf
 
 from keras_vaemix.core.batch import Batch, inputs_of_decoder
+from keras_vaemix.core.hints import Array, Network, Tensor
 from keras_vaemix.core.part import require, require_kind
 from keras_vaemix.core.seeds import fold_in
 from keras_vaemix.core.shapes import fold, unfold
+from keras_vaemix.likelihoods import Likelihood
 from keras_vaemix.models.base.latent import LatentModel
-from keras_vaemix.objectives import Draws, weighted_path
+from keras_vaemix.objectives import Draws, Objective, weighted_path
 from keras_vaemix.posteriors import DiagonalNormal, Posterior
 from keras_vaemix.priors import Prior
 
@@ -17,9 +21,19 @@ PRIOR = 1  # folded into the seed of draws from the prior, which posteriors do n
 class OneLevelModel(LatentModel):
     r"""Abstract: :math:`p(x, z) = p(x|z)\,p(z)` with posterior :math:`q(z|x)`. Args and Raises as in `VAE`."""
 
-    accompaniments = ("mask",)
+    accompaniments: tuple[str, ...] = ("mask",)
 
-    def __init__(self, encoder, decoder, prior, likelihood, posterior=None, objective=None, seed=0, **kwargs):
+    def __init__(
+        self,
+        encoder: Network,
+        decoder: Network,
+        prior: Prior,
+        likelihood: Likelihood,
+        posterior: Posterior | None = None,
+        objective: Objective | None = None,
+        seed: int = 0,
+        **kwargs: Any,
+    ) -> None:
         require_kind("prior", prior, Prior)
         super().__init__(likelihood, objective, seed, **kwargs)
         self.encoder, self.decoder, self.prior = encoder, decoder, prior
@@ -110,13 +124,13 @@ class OneLevelModel(LatentModel):
             params=own,
         )
 
-    def discrepancy(self, objective, z, seed):
+    def discrepancy(self, objective: Objective, z: Tensor, seed: Tensor) -> Tensor:
         """Returns the discrepancy between the first draw of each code, z [S, B, D], and as many of the prior; None without one."""
         if objective.discrepancy is None:
             return None
         return objective.discrepancy(z[0], self.prior_draws(tf.shape(z)[1], fold_in(seed, PRIOR)))
 
-    def prior_draws(self, n, seed):
+    def prior_draws(self, n: int, seed: Tensor) -> Tensor:
         """Returns n draws from the prior, [n, D]; `seed` is stateless, [2]."""
         return self.draw(self.sampler(), n, -1, seed)[0][0]
 
@@ -138,7 +152,7 @@ class OneLevelModel(LatentModel):
         """Returns the mean of p(x|z), [B, *], for z [B, D], and the condition [B, A] of a model that is conditioned."""
         return self.likelihood.mean(tf.cast(self.decoder(inputs_of_decoder(self.decoder, [z], condition), training=False), tf.float32))
 
-    def call(self, x):
+    def call(self, x: Array) -> Tensor:
         """Returns the reconstruction of x: the mean of p(x|z) at the centre of q(z|x)."""
         return self.decode(self.posterior.center(self.posterior_params(x)), Batch.of(x).condition)
 

@@ -2,12 +2,13 @@
 
 import abc
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 import tensorflow as tf
 
 from keras_vaemix.core.batch import Batch
+from keras_vaemix.core.hints import Tensor
 from keras_vaemix.core.labels import are_categories
 from keras_vaemix.core.part import require
 from keras_vaemix.core.replicas import reducible, replica_batch, replica_weight
@@ -43,7 +44,7 @@ class SteppedModel(CompiledModel):
 
     couples_examples = True
 
-    def __init__(self, **kwargs):
+    def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.steps_done, self.epochs_done = (
             self.add_weight((), "zeros", name=name, trainable=False, dtype="int32", aggregation="only_first_replica")
@@ -53,11 +54,11 @@ class SteppedModel(CompiledModel):
     # What a subclass implements.
 
     @abc.abstractmethod
-    def next_seed(self):
+    def next_seed(self) -> Tensor:
         """Returns a fresh stateless seed [2] for training."""
 
     @abc.abstractmethod
-    def evaluation_seed(self, batch):
+    def evaluation_seed(self, batch: Batch) -> Tensor:
         """Returns the stateless seed [2] for batch number `batch` of an evaluation: the same in every evaluation."""
 
     # The step.
@@ -103,7 +104,7 @@ class SteppedModel(CompiledModel):
     def predict_step(self, data):
         return self(self.batch_of(data).inputs())
 
-    def is_outside(self, batch):
+    def is_outside(self, batch: Batch) -> bool:
         """Returns whether any observed value of x is not finite or outside the support, or any label that is used is not a category."""
         outside = ~tf.reduce_all(tf.math.is_finite(batch.x) & self.support.inside(batch.x))
         if self.label_weight is None or batch.labels is None:

@@ -1,15 +1,18 @@
 """What models with two continuous latents share, one above the other."""
 
 import abc
+from typing import Any
 
 import tensorflow as tf
 
+from keras_vaemix.core.hints import Array, Network, Tensor
 from keras_vaemix.core.part import require, require_kind
 from keras_vaemix.core.seeds import fold_in
 from keras_vaemix.divergences import ClosedForm, MonteCarlo
+from keras_vaemix.likelihoods import Likelihood
 from keras_vaemix.models.base.latent import LatentModel
-from keras_vaemix.objectives import Draws
-from keras_vaemix.posteriors import DiagonalNormal
+from keras_vaemix.objectives import Draws, Objective
+from keras_vaemix.posteriors import DiagonalNormal, Posterior
 from keras_vaemix.priors import Prior
 
 
@@ -27,7 +30,16 @@ class TwoLevelModel(LatentModel):
         seed: Every draw is a function of this integer and of a counter kept as a weight.
     """
 
-    def __init__(self, top_encoder, prior, likelihood, posterior=None, objective=None, seed=0, **kwargs):
+    def __init__(
+        self,
+        top_encoder: Network,
+        prior: Prior,
+        likelihood: Likelihood,
+        posterior: Posterior | None = None,
+        objective: Objective | None = None,
+        seed: int = 0,
+        **kwargs: Any,
+    ) -> None:
         require_kind("prior", prior, Prior)
         super().__init__(likelihood, objective, seed, **kwargs)
         self.top_encoder, self.prior = top_encoder, prior
@@ -103,7 +115,7 @@ class TwoLevelModel(LatentModel):
         terms = [kl if kl is not None else q.log_prob(z) - p.log_prob(z) for kl, (q, p, z) in zip(closed, levels, strict=True)]
         return tf.reduce_sum(tf.exp(log_weight) * (terms[0] + terms[1]), axis=0)
 
-    def log_joint_of(self, x, z1, z2):
+    def log_joint_of(self, x: Array, z1: Tensor, z2: Tensor) -> Tensor:
         """Returns log p(x, z1, z2), [B] in nats."""
         z1, z2, batch = z1[None], z2[None], self.as_batch(x)
         log_px = self.likelihood.log_prob(self.likelihood_params(z1, z2, batch), batch.x, mask=batch.mask)
