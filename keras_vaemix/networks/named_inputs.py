@@ -2,10 +2,11 @@
 
 import keras
 
+from keras_vaemix.core.hints import Network, Shape
 from keras_vaemix.core.part import require
 
 
-def named_inputs(network, **shapes):
+def named_inputs(network: Network, **shapes: Shape) -> Network:
     """Returns a network with named inputs, which are joined at the last axis and passed through another network.
 
     Models pass to an encoder's inputs named `mask` and `condition` what accompanies x, and to a decoder's input named `condition` too.

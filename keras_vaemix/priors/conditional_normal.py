@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from keras_vaemix.core.hints import Network
 from keras_vaemix.core.part import register, require
 from keras_vaemix.core.sampler import Noise
 from keras_vaemix.priors.base import Prior
@@ -29,7 +30,7 @@ class ConditionalNormal(Prior):
     Reference: K. Sohn, H. Lee, X. Yan, *Learning Structured Output Representation using Deep Conditional Generative Models*, 2015, Eq. 4.
     """
 
-    def __init__(self, latent_dim, network, log_variance_limits=(-6.0, 2.0), **kwargs):
+    def __init__(self, latent_dim: int, network: Network, log_variance_limits: tuple[float, float] = (-6.0, 2.0), **kwargs: Any) -> None:
         super().__init__(latent_dim, **kwargs)
         self.network, self.log_variance_limits = network, tuple(log_variance_limits)
         shapes = network.input_shape, network.output_shape

@@ -104,12 +104,14 @@ def test_an_epoch_is_one_line(capsys):
     assert line == "Pretraining epoch 2/20  1.2 s  loss 23.14  beta 0.00  elbo -23.14  | validation: loss 1234.57  kl 0.00012\n"
 
 
+@pytest.mark.slow
 def test_a_validation_split_is_the_last_examples():
     x = catalogue.examples(catalogue.EVERY_MODEL[QUICK]())
     (_, split), (_, given) = fit(x, validation_split=0.2, shuffle=False), fit(x[:24], validation_data=(x[24:],), shuffle=False)
     assert split == given
 
 
+@pytest.mark.slow
 def test_generators_yield_tuples():
     x = catalogue.examples(catalogue.EVERY_MODEL[QUICK]())
 
