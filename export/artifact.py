@@ -15,7 +15,6 @@ from export.saved_model import write_saved_model
 from export.storage.files import write_json
 from export.storage.folders import folder_atomically
 from export.storage.locks import locked_for
-from keras_vaemix.core import supports
 from keras_vaemix.storage.loading import load_model
 from keras_vaemix.storage.versions import versions
 
@@ -84,13 +83,13 @@ def check_saved_model(frozen, path):
 def manifest(frozen):
     """Returns everything that a user of the artifact needs to know."""
     sampler, model = frozen.sampler, frozen.model
-    bounded = model.support is not supports.REAL
+    value_range = model.support.pixel_range
     return {
         "model": type(model).__name__,
         **{part: type(getattr(model, part)).__name__ for part in ("prior", "likelihood" if model.has_likelihood else "cost")},
         **frozen.facts(),
         "x_shape": list(model.example_shape),
-        "value_range": [0.0, 1.0] if bounded else None,
+        "value_range": None if value_range is None else list(value_range),
         "latents": model.latent_sizes,
         **({} if model.condition_size is None else {"condition": model.condition_size}),
         "latent_dim": sum(size or 0 for size in model.latent_sizes.values()),

@@ -149,7 +149,8 @@ class FrozenPixels(Frozen):
         return {name: write(self, folder / name) for name, write in writers.items()}
 
     def facts(self):
-        return {**super().facts(), "pixel_noise": {"family": type(self.model.likelihood.noise()).__name__, "df": None}}
+        noise = self.model.likelihood.noise()
+        return {**super().facts(), "pixel_noise": {"family": type(noise).__name__, "df": noise.parameters.get("df")}}
 
 
 def freeze(model):

@@ -46,6 +46,19 @@ LIKELIHOODS = {
     "Laplace": lambda: vm.Laplace(0.5),
     "DiscretizedLogistic": vm.DiscretizedLogistic,
 }
+TABLE_LIKELIHOODS = {  # of blocks along the last axis, or of values that pixels do not have
+    "Poisson": vm.Poisson,
+    "NegativeBinomial": vm.NegativeBinomial,
+    "NegativeBinomial-learned": lambda: vm.NegativeBinomial(2),
+    "ZeroInflated": lambda: vm.ZeroInflated(vm.NegativeBinomial()),
+    "LibrarySize": lambda: vm.LibrarySize(vm.ZeroInflated(vm.Poisson()), 30.0),
+    "Categorical": vm.Categorical,
+    "Beta": vm.Beta,
+    "StudentT": lambda: vm.StudentT(0.5),
+    "Standardized": lambda: vm.Standardized(vm.LearnedScaleNormal(0.5), (-3.0, 50.0), (2.0, 10.0)),
+}
+DENSITIES = [name for name in TABLE_LIKELIHOODS if name != "LibrarySize"]
+TABLE_LIKELIHOODS["Columns"] = lambda: vm.Columns([(name, TABLE_LIKELIHOODS[name](), 2) for name in DENSITIES])
 POSTERIORS = {
     "DiagonalNormal": vm.DiagonalNormal,
     "NormalMixturePosterior": lambda: vm.NormalMixturePosterior(3, learn_weights=True),
@@ -233,8 +246,27 @@ def make(prior="StandardNormal", likelihood="Bernoulli", posterior="DiagonalNorm
     )
 
 
+def table_vae(prior="NormalMixture", seed=0):
+    """Returns a small VAE of a table that has columns of every kind."""
+    likelihood = TABLE_LIKELIHOODS["Columns"]()
+    width, inputs = likelihood.num_columns, keras.Input((likelihood.num_columns,))
+    scaled = networks.ScaledColumns.from_data(draws(likelihood, 50), likelihood.are_counts)(inputs)
+    encoder = keras.Model(inputs, networks.mlp((width,), 2 * LATENT_DIM, (8,))(scaled))
+    decoder = networks.mlp((LATENT_DIM,), likelihood.params_size(width), (8,))
+    return vm.VAE(encoder, decoder, PRIORS[prior](), likelihood, seed=seed)
+
+
+def draws(likelihood, n, width=2, seed=0):
+    """Returns n rows [n, width] of a table, each drawn from a likelihood with its own random parameters."""
+    width = getattr(likelihood, "num_columns", width)
+    params = np.random.default_rng(seed).standard_normal((n, likelihood.params_size(width))).astype("float32")
+    return likelihood.draw(params, likelihood.noise().sample([n, width], seed=[seed, 1])).numpy()
+
+
 def examples(model, n=30, seed=0):
     """Returns n examples in the support of the model."""
+    if len(model.example_shape) == 1:
+        return draws(model.likelihood, n, *model.example_shape, seed)
     x = np.random.default_rng(seed).integers(0, 256, (n, *model.example_shape)) / 255
     return (np.round(x) if model.support is supports.BINARY else x).astype("float32")
 
@@ -289,6 +321,7 @@ EVERY_MODEL = {
     "GAMIXVAE-fitted": functools.partial(gamix_vae, "FittedMixture"),
     "EmpiricalBayesVAE": empirical_bayes_vae,
     "VAEIOP": vae_iop,
+    "VAE-table": table_vae,
     "FactorVAE": factor_vae,
     "PixelVAE": functools.partial(pixel_vae, prior="VampPrior"),
     "PixelVAE-levels": functools.partial(pixel_vae, "DiscretizedLogistic"),
@@ -315,7 +348,7 @@ PARTS = {
         "ConditionalNormal": lambda: vm.ConditionalNormal(LATENT_DIM, networks.mlp((2,), 2 * LATENT_DIM, (8,))),
     },
     "density of weights": {"DirichletWeights": lambda: vm.DirichletWeights(2.0, 50)},
-    "likelihood": LIKELIHOODS,
+    "likelihood": {**LIKELIHOODS, **TABLE_LIKELIHOODS},
     "posterior": POSTERIORS,
     "objective": OBJECTIVES,
     "divergence": {**DIVERGENCES, "LowerBound": vm.divergences.LowerBound},
@@ -339,6 +372,7 @@ PARTS = {
         "MaskedDense": lambda: networks.MaskedDense(2, [[1, 0], [1, 1]]),
         "MaskedConv2D": lambda: networks.MaskedConv2D(4, 3, True),
         "PixelCNN": lambda: pixel_cnn(LATENT_DIM, 1),
+        "ScaledColumns": lambda: networks.ScaledColumns.from_data([[0, 1], [7, 2]], (True, False)),
     },
     "initializer": of(networks.Halves, networks.ICNR),
 }

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable
 from typing import NamedTuple
 
+import keras
 import numpy as np
 
 from keras_vaemix.core.blocks import as_array, blocks
@@ -11,20 +12,36 @@ from keras_vaemix.core.part import require
 
 
 class Support(NamedTuple):
-    """A set of values: its name, how a user can bring data into it, and which values of an array or a tensor lie in it."""
+    """A set of values.
+
+    Attributes:
+        name: Its name, as in "values in {0, 1}".
+        remedy: How a user can bring data into it.
+        inside: Function that returns which values [..., N] of an array or a tensor lie in it; [..., 1] of each row.
+        pixel_range: Range of values if they can be those of pixels; 8-bit values are brought into it by dividing them by 255.
+    """
 
     name: str
     remedy: str
     inside: Callable
+    pixel_range: tuple | None = None
 
 
 def _levels(x):
     return (x >= 0) & (x <= 1) & (abs((x * 255 + 0.5) % 1 - 0.5) < 1e-3)
 
 
-BINARY = Support("{0, 1}", "binarise it, or choose ContinuousBernoulli, or PseudoBernoulli by name", lambda x: (x == 0) | (x == 1))
-UNIT_INTERVAL = Support("[0, 1]", "scale it, for example x / 255", lambda x: (x >= 0) & (x <= 1))
-LEVELS = Support("{0, 1/255, ..., 1}", "divide 8-bit integers by 255", _levels)
+def _one_hot(x):
+    return keras.ops.all((x == 0) | (x == 1), -1, keepdims=True) & (keras.ops.sum(x, -1, keepdims=True) == 1)
+
+
+UNIT = (0.0, 1.0)
+BINARY = Support("{0, 1}", "binarise it, or choose ContinuousBernoulli, or PseudoBernoulli by name", lambda x: (x == 0) | (x == 1), UNIT)
+UNIT_INTERVAL = Support("[0, 1]", "scale it, for example x / 255", lambda x: (x >= 0) & (x <= 1), UNIT)
+OPEN_INTERVAL = Support("(0, 1)", "scale it, and move zeros and ones inside", lambda x: (x > 0) & (x < 1), UNIT)
+LEVELS = Support("{0, 1/255, ..., 1}", "divide 8-bit integers by 255", _levels, UNIT)
+COUNTS = Support("the counts {0, 1, 2, ...}", "remove what is negative or not whole", lambda x: (x >= 0) & (x == x // 1))
+ONE_HOT = Support("the one-hot vectors", "give each row one 1 among zeros, as keras.utils.to_categorical does", _one_hot)
 REAL = Support("the real line", "remove what is not finite", lambda x: (x == x) | (x != x))
 
 
@@ -34,14 +51,19 @@ def check_array(x, support, shape=None, name="x", mask=None, filler=0.0):
     With a mask [N, *shape], or True, NaN in x and values whose mask is zero are missing: `filler` takes their place.
     """
     x = as_array(x)
+    check_kind(x, shape, name)
+    for start, block in blocks(x):
+        values = block if mask is None else np.where(observed(block, mask, start), block, filler)
+        check_block(values, start, support, name)
+
+
+def check_kind(x, shape=None, name="x"):
+    """Raises `ValueError` unless the array `x` is non-empty, numeric and of shape [N, *shape], whatever its values are."""
     is_real = (np.issubdtype(x.dtype, np.number) or x.dtype == bool) and not np.iscomplexobj(x)
     require(is_real, f"{name} to be an array of real numbers", dtype=str(x.dtype))
     require(len(x.shape) > 0 and math.prod(x.shape) > 0, f"{name} to hold at least one example", shape=x.shape)
     if shape is not None:
         require(x.shape[1:] == tuple(shape), f"{name} of shape (N, {', '.join(map(str, shape))})", shape=x.shape)
-    for start, block in blocks(x):
-        values = block if mask is None else np.where(observed(block, mask, start), block, filler)
-        check_block(values, start, support, name)
 
 
 def observed(block, mask, start):
@@ -60,7 +82,7 @@ def check_columns(x, mask, name="x"):
 
 def remedy(x, support):
     """Returns how to bring data into the support; what looks like 8-bit values is divided by 255 first."""
-    is_8_bit = x.min() >= 0 and 127 < x.max() <= 255 and np.all(x == np.round(x))
+    is_8_bit = support.pixel_range is not None and x.min() >= 0 and 127 < x.max() <= 255 and np.all(x == np.round(x))
     if not is_8_bit:
         return support.remedy
     by_255 = "divide 8-bit values by 255"

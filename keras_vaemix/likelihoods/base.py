@@ -20,12 +20,14 @@ class Likelihood(PartLayer, abc.ABC):
         is_density: False for a pseudo-likelihood, which does not integrate to one; the names of its figures say so.
         filler: A value in the support, which takes the place of what is missing and is not counted; or values along the last axis of x.
         num_levels: 256 for a distribution over 8-bit values, for which bits per dimension are defined; else None.
+        has_raw_scale: Whether its parameters are real values in the units of x, so that x should be about one in size.
     """
 
     support = supports.REAL
     is_density = True
     filler = 0.0
     num_levels: int | None = None
+    has_raw_scale = False
 
     def params_size(self, num_channels: int) -> int:
         """Returns the size of the decoder's last axis for data whose last axis has `num_channels`; the other axes are those of the data."""
@@ -33,7 +35,10 @@ class Likelihood(PartLayer, abc.ABC):
 
     @abc.abstractmethod
     def distribution(self, params: Tensor) -> Distribution:
-        """Returns p(x|z) for params [..., *shape]: a TFP distribution with one scalar factor for each value of x."""
+        """Returns p(x|z) for params [..., *shape]: a TFP distribution with one scalar factor for each value of x.
+
+        A likelihood of blocks along the last axis (categories, rows of a table) has one factor for each block.
+        """
 
     @abc.abstractmethod
     def mean(self, params: Tensor) -> Tensor:
@@ -48,7 +53,10 @@ class Likelihood(PartLayer, abc.ABC):
         return self.distribution(params).quantile(noise)
 
     def log_probs(self, params, x):
-        """Returns the log-probability of each value of x [B, *] in nats, [S, B, *], for params [S, B, *] in float32."""
+        """Returns the log-probability of each value of x [B, *] in nats, [S, B, *], for params [S, B, *] in float32.
+
+        Where values are not independent, as those of a one-hot vector, they are terms whose sum is the log-probability.
+        """
         return self.distribution(params).log_prob(x)
 
     def log_prob(self, params: Tensor, x: Array, training: bool = False, mask: Array | None = None) -> Tensor:

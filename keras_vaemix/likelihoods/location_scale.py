@@ -13,6 +13,8 @@ tfd = tfp.distributions
 class LocationScale(Likelihood):
     """Abstract: the decoder gives the mean of each value; the scale belongs to the likelihood."""
 
+    has_raw_scale = True
+
     def mean(self, params):
         return params
 

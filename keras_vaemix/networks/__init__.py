@@ -13,6 +13,7 @@ from keras_vaemix.networks.named_inputs import named_inputs
 from keras_vaemix.networks.patch_discriminator import patch_discriminator, receptive_field
 from keras_vaemix.networks.pixel_cnn import MaskedConv2D, PixelCNN
 from keras_vaemix.networks.resnet_v2 import resnet_v2_decoder, resnet_v2_encoder
+from keras_vaemix.networks.scaled_columns import ScaledColumns
 from keras_vaemix.networks.upsampling import ICNR, DepthToSpace
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "MaskedConv2D",
     "MaskedDense",
     "PixelCNN",
+    "ScaledColumns",
     "dcgan_decoder",
     "dcgan_encoder",
     "gated_conv_decoder",

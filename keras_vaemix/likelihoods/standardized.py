@@ -1,0 +1,75 @@
+"""The likelihood of real values in any units, through standardised ones."""
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from keras_vaemix.core.part import register, require
+from keras_vaemix.likelihoods.base import Likelihood, sum_event
+from keras_vaemix.likelihoods.location_scale import check_scale
+
+tfd, tfb = tfp.distributions, tfp.bijectors
+
+
+@register
+class Standardized(Likelihood):
+    r"""Likelihood of real values through :math:`u = (x - m) / s`, :math:`\log p(x|z) = \log p_u(u|z) - \sum_i \log s_i`.
+
+    The decoder's output stands for u, which is about one in size in whatever units x is; means, draws and densities are those of x.
+
+    Args:
+        likelihood: The likelihood of u, of real values.
+        loc: Mean m, a number or one for each value of the last axis.
+        scale: Standard deviation s, likewise.
+    """
+
+    def __init__(self, likelihood, loc=0.0, scale=1.0, **kwargs):
+        super().__init__(**kwargs)
+        is_real = isinstance(likelihood, Likelihood) and likelihood.has_raw_scale
+        require(is_real, "likelihood to be one of real values, such as LearnedScaleNormal", likelihood=likelihood)
+        self.likelihood = likelihood
+        self.loc, self.scale = (tuple(map(float, value)) if np.ndim(value) else float(value) for value in (loc, scale))
+        require(np.all(np.isfinite(self.loc)), "a finite loc", loc=loc)
+        for one in np.ravel(self.scale):
+            check_scale(float(one))
+
+    @classmethod
+    def from_data(cls, likelihood, x):
+        """Returns the likelihood with the mean and standard deviation of x [N] or of each column of x [N, C], of what is not NaN.
+
+        Raises:
+            ValueError: A column is constant.
+        """
+        x = np.asarray(x, "float64")
+        loc, scale = np.nanmean(x, axis=0), np.nanstd(x, axis=0)
+        require(np.all(scale > 0), "columns that vary: leave out the constant ones", standard_deviations=scale.tolist())
+        return cls(likelihood, loc.tolist(), scale.tolist())
+
+    def params_size(self, num_channels):
+        return self.likelihood.params_size(num_channels)
+
+    @property
+    def affine(self):
+        """The bijector from u to x."""
+        return tfb.Shift(np.float32(self.loc))(tfb.Scale(np.float32(self.scale)))
+
+    def distribution(self, params):
+        return self.affine(self.likelihood.distribution(params))
+
+    def mean(self, params):
+        return np.float32(self.loc) + np.float32(self.scale) * self.likelihood.mean(params)
+
+    def noise(self):
+        return self.likelihood.noise()
+
+    def draw(self, params, noise):
+        return np.float32(self.loc) + np.float32(self.scale) * self.likelihood.draw(params, noise)
+
+    def log_probs(self, params, x):
+        u = (x - np.float32(self.loc)) / np.float32(self.scale)
+        return self.likelihood.log_probs(params, u) - np.log(np.float32(self.scale))
+
+    def log_prob(self, params, x, training=False, mask=None):
+        u = (x - np.float32(self.loc)) / np.float32(self.scale)
+        volume = np.log(np.float32(self.scale)) * (tf.ones_like(u) if mask is None else tf.cast(mask, tf.float32))
+        return self.likelihood.log_prob(params, u, training, mask) - sum_event(volume, u)
