@@ -32,7 +32,11 @@ class CountLikelihood(Likelihood):
         return params.shape[-1] // self.params_size(1)
 
     def draw(self, params, noise):
-        """Returns the quantiles of uniform noise: the least counts whose cumulative probability is at least the noise."""
+        """Returns the quantiles of uniform noise: the least counts whose cumulative probability is at least the noise.
+
+        They are searched in float64: in float32 TensorFlow's cumulative probabilities of counts of a large dispersion are wrong.
+        """
+        params, noise = tf.cast(params, tf.float64), tf.cast(noise, tf.float64)
 
         def halve(low, high):  # the quantile is above low and at most high
             middle = tf.floor((low + high) / 2)
@@ -41,7 +45,8 @@ class CountLikelihood(Likelihood):
 
         high = tf.floor(self.upper_limit(params)) + 1
         start = -tf.ones_like(high), high
-        return tf.while_loop(lambda low, high: tf.reduce_any(high - low > 1), halve, start, maximum_iterations=60)[1]
+        found = tf.while_loop(lambda low, high: tf.reduce_any(high - low > 1), halve, start, maximum_iterations=60)
+        return tf.cast(found[1], tf.float32)
 
 
 def log_mean_of(raw):

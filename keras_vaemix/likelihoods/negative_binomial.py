@@ -40,7 +40,10 @@ class NegativeBinomial(CountLikelihood):
 
     def split(self, params):
         """Returns the log-means and the log inverse dispersions."""
-        raw, log_theta = (params, self.log_dispersions) if self.num_dispersions else tf.split(params, 2, axis=-1)
+        if self.num_dispersions is None:
+            raw, log_theta = tf.split(params, 2, axis=-1)
+        else:
+            raw, log_theta = params, tf.cast(self.log_dispersions, params.dtype)
         return log_mean_of(raw), tf.clip_by_value(log_theta, *LOG_DISPERSIONS)
 
     def distribution(self, params):

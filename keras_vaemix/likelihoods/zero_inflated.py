@@ -34,8 +34,9 @@ class ZeroInflated(CountLikelihood):
         return own, -tf.math.softplus(-logits), -tf.math.softplus(logits)
 
     def distribution(self, params):
-        own, log_more, log_less = self.split(params)
-        return tfd.Inflated(self.likelihood.distribution(own), inflated_loc_logits=log_more - log_less)
+        own, log_more, _ = self.split(params)
+        # By probabilities: TFP 0.25 takes inflated_loc_logits for half of the log-odds.
+        return tfd.Inflated(self.likelihood.distribution(own), inflated_loc_probs=tf.exp(log_more))
 
     def mean(self, params):
         own, _, log_less = self.split(params)

@@ -52,7 +52,7 @@ def test_fit_raises_the_bound(name):
     assert is_compiled or set(history) >= {f"val_{name}" for name in figures}
 
 
-@pytest.mark.parametrize("name", [*catalogue.COMBINATIONS, "GAMIXVAE", "GAMIXVAE-fitted"])
+@pytest.mark.parametrize("name", [*catalogue.COMBINATIONS, "GAMIXVAE", "GAMIXVAE-fitted", "VAE-table"])
 def test_gradients_reach_every_weight(name):
     """All but those of a discriminator, which are for its own move; in a graph, as in `fit`."""
     model = catalogue.EVERY_MODEL[name]()
