@@ -50,6 +50,8 @@ LEVELS = data_in(supports.LEVELS, (16, 16, 3), eight_bits)
 UNIT = data_in(supports.UNIT_INTERVAL, (16, 16, 1), lambda rng, shape: rng.random(shape, "float32"))
 TABLE = data_in(supports.REAL, (5,), normals)
 IMAGES = data_in(supports.REAL, (16, 16, 1), normals)
+COUNTS = data_in(supports.REAL, (5,), lambda rng, shape: rng.poisson(3, shape).astype("float32"))
+SHARES = data_in(supports.UNIT_INTERVAL, (5,), lambda rng, shape: rng.uniform(0.1, 0.9, shape).astype("float32"))
 BITS = data_in(supports.BINARY, (16, 16, 1), lambda rng, shape: rng.integers(0, 2, shape).astype("float32"))
 DATA = {"levels": LEVELS, "unit": UNIT, "real": TABLE}
 BY_SUPPORT = {"levels": vm.DiscretizedLogistic, "unit": vm.ContinuousBernoulli, "real": vm.LearnedScaleNormal}
@@ -111,6 +113,16 @@ def test_every_family_takes_every_support(family, values):
     assert np.all(np.isfinite(losses_of(model, data)))
 
 
+@pytest.mark.parametrize(
+    ("data", "name", "likelihood"),
+    [(COUNTS, "poisson", vm.Poisson), (COUNTS, "negative_binomial", vm.NegativeBinomial), (SHARES, "beta", vm.Beta)],
+)
+def test_flags_take_counts_and_shares(data, name, likelihood):
+    model = built(FAMILIES["vae"], data, likelihood=name)
+    assert type(model.likelihood) is likelihood
+    assert np.all(np.isfinite(losses_of(model, data)))
+
+
 @pytest.mark.parametrize(("family", "flags"), [("hvae", {"networks": "pixel"}), ("gmmp", {"decoder": "pixel"})])
 def test_outputs_of_a_pixel_cnn_follow_the_likelihood(family, flags):
     model = built(FAMILIES[family], LEVELS, **flags)
@@ -130,8 +142,11 @@ def test_what_is_binary_or_binarised_is_bernoulli(digits):
     assert chosen(digits, own="normal") == LIKELIHOODS["normal"]
     assert chosen(BITS, own="normal") == LIKELIHOODS["bernoulli"]
     for name, choice in LIKELIHOODS.items():
-        assert choice.suits(digits) == (name != "discretized_logistic")  # 17 levels, not 256
-        assert choice.suits(TABLE) == (name in ("normal", "laplace", "learned_normal", "optimal_normal"))
+        refused = {"discretized_logistic", "poisson", "negative_binomial", "beta"}  # 17 levels, not 256; zeros and ones
+        assert choice.suits(digits) == (name not in refused)
+        assert choice.suits(TABLE) == (name in ("normal", "laplace", "learned_normal", "optimal_normal", "student_t"))
+        assert choice.suits(COUNTS) == (choice.suits(TABLE) or name in ("poisson", "negative_binomial"))
+        assert choice.suits(SHARES) == (name == "beta" or (choice.suits(digits) and name != "bernoulli"))
 
 
 @pytest.mark.parametrize(("family", "data"), [("beta_vae", TABLE), ("two_stage", TABLE), ("autoencoder", TABLE), ("gamix", IMAGES)])

@@ -105,7 +105,12 @@ def support_of(x):
     if x.dtype == np.uint8:  # avoids a float32 copy of the whole array
         return supports.BINARY if all(np.all((block == 0) | (block == 255)) for _, block in blocks(x)) else supports.LEVELS
     known = (supports.BINARY, supports.LEVELS, supports.UNIT_INTERVAL, supports.REAL)
-    return next(support for support in known if all(np.all(support.inside(scale(block))) for _, block in blocks(x)))
+    return next(support for support in known if lies_in(x, support))
+
+
+def lies_in(x, support):
+    """Returns whether all examples x [N, *] lie in a support, 8-bit values divided by 255."""
+    return all(np.all(support.inside(scale(block))) for _, block in blocks(x))
 
 
 def channels(x):

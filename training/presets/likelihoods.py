@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-from training.presets.library import supports, values, vm
+from training.presets.library import arrays, supports, values, vm
 from training.presets.registry import choose
 
 AUTO = "auto"
@@ -31,10 +31,15 @@ class Choice(NamedTuple):
         return self.kind()(scale) if self.has_scale else self.kind()()
 
     def suits(self, data):
-        """Returns whether the likelihood is defined for the values of the data, binarised if the data are intensities."""
+        """Returns whether the likelihood is defined for the values of the data, binarised if the data are intensities.
+
+        For supports that data do not declare, those of counts and of shares, the values of the data decide.
+        """
         nested = (supports.BINARY, supports.LEVELS, supports.UNIT_INTERVAL, supports.REAL)  # each lies in the next
         support = self.kind().support
-        return data.binarizes(support) or nested.index(data.support) <= nested.index(support)
+        if support in nested:
+            return data.binarizes(support) or nested.index(data.support) <= nested.index(support)
+        return all(arrays.lies_in(split.x, support) for split in (data.train, data.validation, data.test))
 
     def activation(self, data):
         """Returns the activation of the decoder's outputs, for networks that have one: it keeps means of data in [0, 1] there."""
@@ -54,6 +59,10 @@ LIKELIHOODS = {
     "laplace": Choice(lambda: vm.Laplace, has_scale=True, gives_mean=True),
     "learned_normal": Choice(lambda: vm.LearnedScaleNormal, has_scale=True, gives_mean=True, learns_scale=True),
     "optimal_normal": Choice(lambda: vm.OptimalScaleNormal, gives_mean=True, learns_scale=True),
+    "student_t": Choice(lambda: vm.StudentT, has_scale=True, gives_mean=True, learns_scale=True),
+    "poisson": Choice(lambda: vm.Poisson),
+    "negative_binomial": Choice(lambda: vm.NegativeBinomial),
+    "beta": Choice(lambda: vm.Beta),
 }
 
 
