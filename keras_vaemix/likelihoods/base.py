@@ -2,10 +2,12 @@
 
 import abc
 
+import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
 from keras_vaemix.core import supports
+from keras_vaemix.core.blocks import as_array
 from keras_vaemix.core.hints import Array, Distribution, Shape, Tensor
 from keras_vaemix.core.part import PartLayer
 
@@ -18,7 +20,7 @@ class Likelihood(PartLayer, abc.ABC):
     Attributes:
         support: The values of x for which it is defined.
         is_density: False for a pseudo-likelihood, which does not integrate to one; the names of its figures say so.
-        filler: A value in the support, which takes the place of what is missing and is not counted; or values along the last axis of x.
+        filler: A value in the support, which takes the place of what is missing and is not counted; see `fillers`.
         num_levels: 256 for a distribution over 8-bit values, for which bits per dimension are defined; else None.
         has_raw_scale: Whether its parameters are real values in the units of x, so that x should be about one in size.
     """
@@ -68,7 +70,7 @@ class Likelihood(PartLayer, abc.ABC):
         if mask is None:
             return sum_event(self.log_probs(params, x), x)
         # Values that are missing are replaced by one inside the support before the logarithm, or their gradients might be NaN.
-        filled = tf.where(mask, x, self.filler)
+        filled = tf.where(mask, x, self.fillers(x.shape[-1]))
         return sum_event(tf.where(mask, self.log_probs(params, filled), 0.0), x)
 
     def check(self, x: Array, shape: Shape | None = None, name: str = "x", mask: Array | None = None) -> None:
@@ -76,7 +78,17 @@ class Likelihood(PartLayer, abc.ABC):
 
         With a mask [N, *shape], or True, NaN in x and values whose mask is zero are missing.
         """
-        supports.check_array(x, self.support, shape, name, mask, self.filler)
+        x = as_array(x)
+        filler = 0.0 if mask is None else self.fillers(x.shape[-1])
+        supports.check_array(x, self.support, shape, name, mask, filler)
+
+    def fillers(self, width: int) -> np.ndarray:
+        """Returns what takes the place of missing values along the last axis of x, [width], in the support."""
+        return np.full(width, self.filler, "float32")
+
+    def check_columns(self, x: Array, mask: Array, name: str = "x") -> None:
+        """Raises `ValueError` if a value of the examples x [N, *] is missing in all of them; `mask` as in `check`."""
+        supports.check_columns(x, mask, name)
 
 
 def sum_event(log_prob, x):

@@ -1,5 +1,6 @@
 """The categorical likelihood of one-hot vectors."""
 
+import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
@@ -24,6 +25,9 @@ class Categorical(Likelihood):
 
     def mean(self, params):
         return tf.nn.softmax(params)
+
+    def fillers(self, width):
+        return np.eye(1, width, dtype="float32")[0]
 
     def draw(self, params, noise):
         gumbel = -tf.math.log(-tf.math.log(noise))  # the category with the largest logit after this noise has the right distribution

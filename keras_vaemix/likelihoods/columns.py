@@ -126,18 +126,33 @@ class Columns(Likelihood):
         parts = zip(self.parts(params), self.blocks(x), masks, strict=True)
         return tf.add_n([likelihood.log_prob(own, block, training, observed) for (likelihood, own), block, observed in parts])
 
-    def check(self, x, shape=None, name="x"):
+    def fillers(self, width):
+        each = zip(self.block_likelihoods, self.widths, strict=True)
+        return np.concatenate([likelihood.fillers(own) for likelihood, own in each])
+
+    def check(self, x, shape=None, name="x", mask=None):
         x = as_array(x)
         supports.check_kind(x, (*x.shape[1:-1], self.num_columns) if shape is None else shape, name)
-        for column, likelihood, block in zip(self.names, self.block_likelihoods, self.blocks(x), strict=True):
-            likelihood.check(block, None, f"column {column!r} of {name}")
+        for column, likelihood, block, observed in self.masked(x, mask):
+            likelihood.check(block, None, f"column {column!r} of {name}", observed)
         self.warn_of_scales(x)
+
+    def check_columns(self, x, mask, name="x"):
+        for column, likelihood, block, observed in self.masked(x, mask):
+            likelihood.check_columns(block, observed, f"column {column!r} of {name}")
+
+    def masked(self, x, mask):
+        """Returns for each column its name, its likelihood, its values of x [N, W], and its mask: a part of that given, None or True."""
+        masks = [mask] * len(self.columns) if mask is None or mask is True else self.blocks(mask)
+        return zip(self.names, self.block_likelihoods, self.blocks(x), masks, strict=True)
 
     def warn_of_scales(self, x):
         """Warns if real columns that are not standardised have standard deviations that are far apart in the first rows of x."""
         (_, first), *_ = blocks(x)
         each = zip(self.names, self.block_likelihoods, self.blocks(first), strict=True)
-        spread = {name: float(np.std(block)) for name, likelihood, block in each if likelihood.has_raw_scale}
+        spread = {
+            name: float(np.nanstd(block)) for name, likelihood, block in each if likelihood.has_raw_scale and not np.isnan(block).all()
+        }
         spread = {name: value for name, value in spread.items() if value > 0}
         if spread and max(spread.values()) > MOST_UNLIKE * min(spread.values()):
             names = ", ".join(map(repr, sorted(spread, key=spread.get)))

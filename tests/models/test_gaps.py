@@ -250,3 +250,25 @@ def test_a_mask_goes_with_a_condition():
     np.testing.assert_array_equal(mean[MASK], X[MASK])
     assert np.all(np.isfinite(mean))
     np.testing.assert_allclose(model.predict(given, verbose=0), model.reconstruct(given), rtol=1e-5)
+
+
+@pytest.mark.slow
+def test_tables_have_gaps_in_each_column():
+    """Also where zero is outside the support, and of categories, which are missing as a whole."""
+    columns = vm.Columns(
+        [("size", vm.LearnedScaleNormal()), ("share", vm.Beta()), ("visits", vm.Poisson()), ("colour", vm.Categorical(), 3)]
+    )
+    encoder = vm.networks.named_inputs(vm.networks.mlp((12,), 4, ()), x=(6,), mask=(6,))
+    model = vm.VAE(encoder, vm.networks.mlp((2,), columns.params_size(6), ()), vm.StandardNormal(2), columns)
+    model.compile("adam", jit_compile=False)
+    full = np.array([[0.3, 0.2, 4, 0, 1, 0], [-1.0, 0.9, 0, 1, 0, 0], [0.5, 0.5, 2, 0, 0, 1]])
+    mask = np.array([[1, 0, 1, 1, 1, 1], [0, 1, 1, 0, 0, 0], [1, 1, 0, 1, 1, 1]], bool)
+    x = np.where(mask, full, np.nan)
+    model.fit(x, verbose=0)
+    assert model.evaluate(x, verbose=0) == model.evaluate({"x": np.where(mask, full, -7.0), "mask": mask}, verbose=0)
+    imputed = model.impute(x, 100, num_draws=3)
+    assert np.all(np.isfinite(imputed.standard_deviation))
+    for drawn in imputed.draws:
+        columns.check(drawn)
+    with pytest.raises(ValueError, match="every column of column 'share' of x"):
+        model.fit(np.where(np.arange(6) == 1, np.nan, x))

@@ -7,7 +7,6 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_vaemix.core import supports
 from keras_vaemix.core.batch import Batch, Terms, further_inputs
 from keras_vaemix.core.blocks import batch_size_for
 from keras_vaemix.core.hints import Array, Distribution, Tensor
@@ -102,12 +101,12 @@ class LatentModel(GenerativeModel):
     def check_columns(self, x, name="x"):
         if self.takes_gaps:
             batch = Batch.of(x)
-            supports.check_columns(batch.x, observable(batch), name)
+            self.likelihood.check_columns(batch.x, observable(batch), name)
 
     def is_outside(self, batch):
         if batch.mask is None:
             return super().is_outside(batch)
-        return super().is_outside(batch._replace(x=tf.where(batch.mask, batch.x, self.likelihood.filler)))
+        return super().is_outside(batch._replace(x=tf.where(batch.mask, batch.x, self.likelihood.fillers(batch.x.shape[-1]))))
 
     def updates(self):
         return [Update({"model": self.trainable_variables}, self.losses)]
