@@ -5,10 +5,13 @@ import inspect
 import re
 from pathlib import Path
 
+import nbformat
 import pytest
 
 import keras_vaemix as vm
 from export.storage.files import portable, read_json
+from keras_vaemix import likelihoods, models, posteriors, priors
+from tests.checks.site import IN_EVERY_BUILD, NOTEBOOKS, OUTPUTS, code_of, notebook_of
 from training.papers.result_rows import RESULTS, VERDICTS
 from training.papers.tables import HEADLINES, MARKED, pages, with_tables
 from training.presets import PRESETS
@@ -95,7 +98,7 @@ def test_checks_say_how_they_were_made():
 
 @pytest.mark.parametrize("name", PAGES)
 def test_commands_exist(name):
-    modules = set(re.findall(r"python -m ([\w.]+)", PAGES[name].read_text())) - {"pytest"}
+    modules = set(re.findall(r"python -m ([\w.]+)", PAGES[name].read_text())) - {"pytest", "sphinx"}
     for module in modules:
         path = ROOT / Path(*module.split("."))
         assert path.with_suffix(".py").exists() or (path / "__main__.py").exists(), module
@@ -113,7 +116,23 @@ def test_links_exist(name):
 def test_the_index_links_every_page():
     index = ROOT / "docs" / "index.md"
     linked = {(index.parent / target).resolve() for target in re.findall(r"\]\(([^)]+)\)", index.read_text())}
-    assert linked == {page.resolve() for page in PAGES.values()} - {index}
+    assert {page.resolve() for page in PAGES.values()} - {index} <= linked
+
+
+def test_the_reference_has_every_public_name():
+    pages = [page.read_text() for page in (ROOT / "docs" / "api").glob("*.rst")]
+    listed = {word.rpartition(".")[2] for page in pages for word in re.findall(r"^   ([\w.]+)$", page, re.MULTILINE)}
+    rooms = (vm, vm.callbacks, vm.divergences, vm.evaluation, vm.networks, models, priors, posteriors, likelihoods)
+    assert {name for room in rooms for name in room.__all__ if callable(getattr(room, name))} - {"sum_event"} <= listed
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_kept_outputs_are_those_of_the_notebook(path):
+    """Else a build of the site would execute it."""
+    kept = OUTPUTS / path.with_suffix(".ipynb").name
+    assert kept.exists() == (path.stem != IN_EVERY_BUILD)
+    if kept.exists():
+        assert code_of(nbformat.read(kept, 4)) == code_of(notebook_of(path))
 
 
 @pytest.mark.parametrize("name", PAGES)

@@ -1,6 +1,6 @@
 """Runs the checks of reliability, and writes their figures as rows of `training/results/reliability.json`.
 
-    python -m tests.checks.reliability [--checks kills fuzz replicas parity]
+    python -m tests.checks.reliability [--checks kills fuzz replicas parity site]
 
 Each check is a separate program that prints JSON; a row says how often it was tried, how often it passed, and how it was run.
 """
@@ -65,12 +65,22 @@ def of_parity(report):
     return [(what, len(report), whole, max(found))]
 
 
+def of_site(report):
+    notebooks, links = report["notebooks"].values(), report["links"].values()
+    return [
+        ("pages of the site, built without a warning", report["pages"], report["pages"] * report["is_clean"], None),
+        ("notebooks executed", len(notebooks), sum(notebooks), None),
+        ("links to other sites", len(links), sum(links), None),
+    ]
+
+
 CHECKS = {
     "kills": Check("tests.checks.kills --kills 20", of_kills),
     "fuzz": Check("tests.checks.fuzz --inputs 2000", of_fuzz),
     "replicas": Check("tests.checks.replica_equality", of_replicas),
     "workers": Check("tests.checks.worker_equality", of_workers),
     "parity": Check("tests.checks.parity", of_parity),
+    "site": Check("tests.checks.site", of_site),
 }
 
 

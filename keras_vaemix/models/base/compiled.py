@@ -21,7 +21,7 @@ class CompiledModel(CheckedModel):
 
     @abc.abstractmethod
     def updates(self) -> list[Any]:
-        """Returns the `Update`s of a train step, in order."""
+        """Returns each `Update` of a train step, in order."""
 
     @abc.abstractmethod
     def metric_names(self) -> list[str]:

@@ -1,0 +1,42 @@
+"""Links from `vm.VampPrior`, `VampPrior` or `networks.mlp`, written as code in a page or a docstring, to the API reference."""
+
+import re
+
+from docutils import nodes
+from sphinx.transforms.post_transforms import SphinxPostTransform
+from sphinx.util.nodes import make_refnode
+
+CLASSES = ("class", "exception")
+NAMED = re.compile(r"(?:vm\.|keras_vaemix\.)?([A-Za-z_][\w.]*)(?:\(.*\))?", re.DOTALL)
+
+
+class ApiLinks(SphinxPostTransform):
+    """Makes links of code that names a documented class, or with the module or class that it is in, another documented object."""
+
+    default_priority = 5
+
+    def run(self):
+        names = self.names()
+        for node in list(self.document.findall(nodes.literal)):
+            match = NAMED.fullmatch(node.astext())
+            found = names.get(match[1]) if match else None
+            if found and not isinstance(node.parent, nodes.reference | nodes.title):
+                docname, anchor = found
+                if (docname, anchor) != (self.env.docname, anchor):
+                    node.replace_self(make_refnode(self.app.builder, self.env.docname, docname, anchor, node.deepcopy()))
+
+    def names(self):
+        """Returns the page and the anchor of each documented object by the names that it may be written with."""
+        names = {}
+        for name, entry in self.env.domains.python_domain.objects.items():
+            short = name.removeprefix("keras_vaemix.")
+            if not entry.aliased and entry.objtype != "module":
+                names[short] = entry.docname, entry.node_id
+                if entry.objtype in CLASSES:
+                    names[short.rpartition(".")[2]] = entry.docname, entry.node_id
+        return {name: place for name, place in names.items() if "." in name or name[0].isupper()}
+
+
+def setup(app):
+    app.add_post_transform(ApiLinks)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

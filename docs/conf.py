@@ -1,0 +1,88 @@
+"""The site: Sphinx with MyST pages, an API reference from the docstrings, and executed notebooks."""
+
+import os
+import re
+import sys
+from pathlib import Path
+
+import jupyter_cache
+
+DOCS = Path(__file__).parent
+ROOT = DOCS.parent
+sys.path[:0] = [str(ROOT), str(DOCS)]
+os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])  # for the notebooks' kernels
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+from keras_vaemix.version import __version__  # noqa: E402
+
+project, author, copyright = "keras_vaemix", "the authors of keras_vaemix", "the authors of keras_vaemix, Apache 2.0"
+version = release = __version__
+extensions = [
+    "myst_nb",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.mathjax",
+    "sphinx.ext.napoleon",
+    "sphinx.ext.viewcode",
+    "api_links",
+]
+exclude_patterns = ["_build", "notebooks/outputs"]
+templates_path = ["_templates"]
+nitpicky = True
+nitpick_ignore_regex = [("py:.*", r"(?!keras_vaemix|export|training).*")]  # bases of other libraries, which have no inventory
+
+# Docstrings. Single backticks are code in them, as in Markdown; `api_links` makes links of both.
+default_role = "literal"
+add_module_names = False
+toc_object_entries_show_parents = "hide"
+napoleon_numpy_docstring = False
+autodoc_member_order = "bysource"
+FOREIGN = "Model Layer Callback TensorBoard Initializer BaseEstimator TransformerMixin ClusterMixin ClassNamePrefixFeaturesOutMixin".split()
+FOREIGN += ["tuple", "object", "Exception"]
+autodoc_default_options = {
+    "members": True,
+    "show-inheritance": True,
+    # Everything of the project, but not the hundreds of methods of Keras and scikit-learn.
+    "inherited-members": ", ".join(FOREIGN),
+}
+
+# Pages.
+myst_enable_extensions = ["dollarmath", "amsmath"]
+myst_heading_anchors = 4
+
+# Notebooks: the first is executed when the site is built; `python -m tests.checks.site` executes the others and keeps their outputs.
+nb_execution_mode = "cache"
+nb_execution_in_temp = True
+nb_execution_timeout = 600
+nb_execution_raise_on_error = True
+nb_output_stderr = "remove"
+nb_merge_streams = True
+
+html_theme = "furo"
+html_title = f"keras_vaemix {release}"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+html_copy_source = False
+html_show_sphinx = False
+
+
+SHAPE_STARS = re.compile(r"(`[^`]*`)|(?<=[\[( ])\*(?=[\w\]])")
+
+
+def escape_stars(app, what, name, obj, options, lines):
+    """Escapes the star of shapes, as in [B, *], which reStructuredText takes for the start of emphasis."""
+    lines[:] = SHAPE_STARS.sub(lambda match: match[1] or r"\*", "\n".join(lines)).split("\n")
+
+
+def use_kept_outputs(app):
+    """Puts the kept outputs of notebooks into the cache, from which MyST takes them as long as the code is the same."""
+    if app.config.kept_outputs:
+        cache = jupyter_cache.get_cache(app.env.mystnb_config.execution_cache_path)
+        for file in sorted((DOCS / "notebooks" / "outputs").glob("*.ipynb")):
+            cache.cache_notebook_file(file, overwrite=True, check_validity=False)
+
+
+def setup(app):
+    app.add_config_value("kept_outputs", True, "env")
+    app.connect("autodoc-process-docstring", escape_stars, priority=900)  # after napoleon has made fields of the sections
+    app.connect("builder-inited", use_kept_outputs, priority=900)  # after MyST has chosen the cache's folder
