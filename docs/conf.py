@@ -5,7 +5,7 @@ import re
 import sys
 from pathlib import Path
 
-import jupyter_cache
+from jupyter_cache import get_cache
 
 DOCS = Path(__file__).parent
 ROOT = DOCS.parent
@@ -20,31 +20,23 @@ version = release = __version__
 extensions = [
     "myst_nb",
     "sphinx.ext.autodoc",
-    "sphinx.ext.autosummary",
     "sphinx.ext.mathjax",
     "sphinx.ext.napoleon",
-    "sphinx.ext.viewcode",
     "api_links",
 ]
 exclude_patterns = ["_build", "notebooks/outputs"]
-templates_path = ["_templates"]
 nitpicky = True
 nitpick_ignore_regex = [("py:.*", r"(?!keras_vaemix|export|training).*")]  # bases of other libraries, which have no inventory
 
 # Docstrings. Single backticks are code in them, as in Markdown; `api_links` makes links of both.
 default_role = "literal"
 add_module_names = False
-toc_object_entries_show_parents = "hide"
+toc_object_entries = False  # each class has a heading
 napoleon_numpy_docstring = False
+napoleon_use_ivar = True
+autodoc_inherit_docstrings = False
 autodoc_member_order = "bysource"
-FOREIGN = "Model Layer Callback TensorBoard Initializer BaseEstimator TransformerMixin ClusterMixin ClassNamePrefixFeaturesOutMixin".split()
-FOREIGN += ["tuple", "object", "Exception"]
-autodoc_default_options = {
-    "members": True,
-    "show-inheritance": True,
-    # Everything of the project, but not the hundreds of methods of Keras and scikit-learn.
-    "inherited-members": ", ".join(FOREIGN),
-}
+autodoc_default_options = {"members": True, "show-inheritance": True, "exclude-members": "get_config, from_config"}
 
 # Pages.
 myst_enable_extensions = ["dollarmath", "amsmath"]
@@ -66,7 +58,7 @@ html_copy_source = False
 html_show_sphinx = False
 
 
-SHAPE_STARS = re.compile(r"(`[^`]*`)|(?<=[\[( ])\*(?=[\w\]])")
+SHAPE_STARS = re.compile(r"(`[^`]*`)|(?<=[\[( ])\*(?=[\w\],])")
 
 
 def escape_stars(app, what, name, obj, options, lines):
@@ -77,7 +69,7 @@ def escape_stars(app, what, name, obj, options, lines):
 def use_kept_outputs(app):
     """Puts the kept outputs of notebooks into the cache, from which MyST takes them as long as the code is the same."""
     if app.config.kept_outputs:
-        cache = jupyter_cache.get_cache(app.env.mystnb_config.execution_cache_path)
+        cache = get_cache(app.env.mystnb_config.execution_cache_path)
         for file in sorted((DOCS / "notebooks" / "outputs").glob("*.ipynb")):
             cache.cache_notebook_file(file, overwrite=True, check_validity=False)
 
