@@ -21,9 +21,7 @@ class ApiLinks(SphinxPostTransform):
             match = NAMED.fullmatch(node.astext())
             found = names.get(match[1]) if match else None
             if found and not isinstance(node.parent, nodes.reference | nodes.title):
-                docname, anchor = found
-                if (docname, anchor) != (self.env.docname, anchor):
-                    node.replace_self(make_refnode(self.app.builder, self.env.docname, docname, anchor, node.deepcopy()))
+                node.replace_self(make_refnode(self.app.builder, self.env.docname, *found, node.deepcopy()))
 
     def names(self):
         """Returns the page and the anchor of each documented object by the names that it may be written with."""

@@ -1,5 +1,6 @@
 """The site: Sphinx with MyST pages, an API reference from the docstrings, and executed notebooks."""
 
+import inspect
 import os
 import re
 import sys
@@ -58,12 +59,20 @@ html_copy_source = False
 html_show_sphinx = False
 
 
-SHAPE_STARS = re.compile(r"(`[^`]*`)|(?<=[\[( ])\*(?=[\w\],])")
+SHAPES = re.compile(r"(`[^`]*`)|\[[^\[\]`]*\]")
 
 
 def escape_stars(app, what, name, obj, options, lines):
-    """Escapes the star of shapes, as in [B, *], which reStructuredText takes for the start of emphasis."""
-    lines[:] = SHAPE_STARS.sub(lambda match: match[1] or r"\*", "\n".join(lines)).split("\n")
+    """Escapes the stars of shapes, as in [B, *], which reStructuredText takes for the start of emphasis."""
+    lines[:] = SHAPES.sub(lambda match: match[1] or match[0].replace("*", r"\*"), "\n".join(lines)).split("\n")
+
+
+def constructor_signature(app, what, name, obj, options, signature, returns):
+    """Returns the signature of a class's constructor: Keras gives its classes a `__new__` that takes anything."""
+    if what != "class" or not inspect.isfunction(obj.__init__):
+        return None
+    parameters = list(inspect.signature(obj.__init__).parameters.values())[1:]
+    return str(inspect.Signature(parameters)), returns
 
 
 def use_kept_outputs(app):
@@ -77,4 +86,5 @@ def use_kept_outputs(app):
 def setup(app):
     app.add_config_value("kept_outputs", True, "env")
     app.connect("autodoc-process-docstring", escape_stars, priority=900)  # after napoleon has made fields of the sections
+    app.connect("autodoc-process-signature", constructor_signature)
     app.connect("builder-inited", use_kept_outputs, priority=900)  # after MyST has chosen the cache's folder

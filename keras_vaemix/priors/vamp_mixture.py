@@ -28,7 +28,8 @@ class VampPriorMixture(PseudoInputPrior):
     Its parameters have densities too, of which the `penalty` is -1/n times the logarithm:
 
     .. math::
-        \pi \sim \mathrm{Dir}(\alpha/K, \ldots), \quad \alpha \sim \mathrm{Gamma}(1, 1), \quad \mu_j \sim N(0, I), \quad
+        \pi \sim \mathrm{Dir}(\alpha/K, \ldots), \quad \alpha \sim \mathrm{Gamma}(1, 1), \quad \mu_j \sim N(0, I),
+
         \Lambda_j \sim W(D + 2, \tfrac{K^{2/D}}{D + 2} I), \quad E\,\Lambda_j = K^{2/D} I.
 
     The Dirichlet density takes the weight from clusters with less than about 1/n of the examples: K need only be large enough. In an
