@@ -7,6 +7,7 @@ A build executes the first notebook only. It takes the outputs of the others fro
 
 import argparse
 import json
+import re
 import subprocess
 import sys
 import tempfile
@@ -40,6 +41,12 @@ def build(builder, folder):
     return subprocess.run([sys.executable, "-m", "sphinx", *options, DOCS, folder / builder], stdout=sys.stderr).returncode == 0
 
 
+def unrendered(folder):
+    """Returns the pages that show markup, such as a formula's role in Markdown, outside of code."""
+    pages = {path: re.sub(r"<(pre|code|script)\b.*?</\1>", "", path.read_text(), flags=re.DOTALL) for path in folder.rglob("*.html")}
+    return [str(path.relative_to(folder)) for path, text in pages.items() if re.search(r":\w+:`|\$\$|\[\w+\]\(|``", text)]
+
+
 def executed(folder):
     """Returns the notebooks that a build has executed, by name, with what their cells wrote and drew."""
     cache, found = jupyter_cache.get_cache(folder / ".jupyter_cache"), {}
@@ -69,13 +76,14 @@ def links(folder):
 
 
 def main(argv=None):
-    """Prints JSON, and returns the exit status: 1 if a page had a warning, a notebook failed, or a link leads nowhere."""
+    """Prints JSON, and returns the exit status: 1 if a page had a warning or shows markup, a notebook failed, or a link leads nowhere."""
     parser = argparse.ArgumentParser(prog="python -m tests.checks.site", description=__doc__.splitlines()[0])
     parser.add_argument("--no-links", action="store_true", help="leave out links to other sites")
     args = parser.parse_args(argv)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         report = {"is_clean": build("html", folder), "pages": len(list((folder / "html").rglob("*.html")))}
+        report["unrendered"] = unrendered(folder / "html")
         notebooks = executed(folder)
         report["notebooks"] = {path.stem: path.stem in notebooks for path in NOTEBOOKS}
         for stem in sorted(set(notebooks) - {IN_EVERY_BUILD}):
@@ -84,7 +92,8 @@ def main(argv=None):
             build("linkcheck", folder)
             report["links"] = links(folder)
     print(json.dumps(report))
-    return 0 if report["is_clean"] and all(report["notebooks"].values()) and all(report.get("links", {}).values()) else 1
+    is_well = report["is_clean"] and not report["unrendered"] and all([*report["notebooks"].values(), *report.get("links", {}).values()])
+    return 0 if is_well else 1
 
 
 if __name__ == "__main__":
