@@ -7,7 +7,7 @@ from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util.nodes import make_refnode
 
 CLASSES = ("class", "exception")
-NAMED = re.compile(r"(?:vm\.|keras_vaemix\.)?([A-Za-z_][\w.]*)(?:\(.*\))?", re.DOTALL)
+NAMED = re.compile(r"([A-Za-z_][\w.]*)(?:\(.*\))?", re.DOTALL)
 
 
 class ApiLinks(SphinxPostTransform):
@@ -29,10 +29,10 @@ class ApiLinks(SphinxPostTransform):
         for name, entry in self.env.domains.python_domain.objects.items():
             short = name.removeprefix("keras_vaemix.")
             if not entry.aliased and entry.objtype != "module":
-                names[short] = entry.docname, entry.node_id
-                if entry.objtype in CLASSES:
-                    names[short.rpartition(".")[2]] = entry.docname, entry.node_id
-        return {name: place for name, place in names.items() if "." in name or name[0].isupper()}
+                last = [short.rpartition(".")[2]] if entry.objtype in CLASSES else []  # a function's name alone may be any variable's
+                written = [name, f"vm.{short}", *last, *([short] if "." in short else [])]
+                names |= dict.fromkeys(written, (entry.docname, entry.node_id))
+        return names
 
 
 def setup(app):
