@@ -14,7 +14,7 @@ import time
 from importlib import metadata
 from pathlib import Path
 
-from training.papers.result_rows import portable
+from export.storage.files import portable
 
 PACKAGES = ("keras", "tensorflow", "tensorflow-probability", "onnxruntime", "torch", "pythae", "numpy")
 
