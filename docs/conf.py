@@ -36,6 +36,7 @@ toc_object_entries = False  # each class has a heading
 napoleon_numpy_docstring = False
 napoleon_use_ivar = True
 autodoc_inherit_docstrings = False
+autodoc_typehints = "none"  # docstrings give shapes and units, which types do not
 autodoc_member_order = "bysource"
 autodoc_default_options = {"members": True, "show-inheritance": True, "exclude-members": "get_config, from_config"}
 
@@ -71,7 +72,7 @@ def constructor_signature(app, what, name, obj, options, signature, returns):
     """Returns the signature of a class's constructor: Keras gives its classes a `__new__` that takes anything."""
     if what != "class" or not inspect.isfunction(obj.__init__):
         return None
-    parameters = list(inspect.signature(obj.__init__).parameters.values())[1:]
+    parameters = [one.replace(annotation=one.empty) for one in list(inspect.signature(obj.__init__).parameters.values())[1:]]
     return str(inspect.Signature(parameters)), returns
 
 
