@@ -14,7 +14,7 @@ def parse(argv):
     """Returns the flags."""
     parser = flags.Parser(prog="python -m training.evaluate", description=__doc__)
     parser.add_argument("run", type=flags.path, help="run folder")
-    parser.add_argument("--split", default="test", choices=SPLITS)
+    parser.add_argument("--split", default="test", choices=SPLITS, help="split to evaluate on (default: %(default)s)")
     parser.add_argument("--num-samples", type=flags.at_least(1), default=PAPERS_SAMPLES, help="importance samples for each example")
     parser.add_argument("--likelihood-examples", type=flags.at_least(1), help="number of examples, from the first, for the log-likelihood")
     add_features(parser)

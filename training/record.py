@@ -18,6 +18,7 @@ def parse(argv):
     parser.add_argument(
         "--verdict",
         type=flags.text,
+        metavar="VERDICT",
         default=UNNAMED,
         help=f"verdict on a row that no paper has: one of {', '.join(VERDICTS)}, a colon, and a sentence",
     )

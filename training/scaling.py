@@ -18,7 +18,7 @@ SHOWN = ("vamp_digits", "cp_vae_digits", "hvamp_digits", "gmvae_digits")
 def parse(argv):
     """Returns the flags."""
     parser = flags.Parser(prog="python -m training.scaling", description=__doc__.splitlines()[0])
-    parser.add_argument("presets", type=flags.text, nargs="*", default=SHOWN, help="(default: %(default)s)")
+    parser.add_argument("presets", type=flags.text, nargs="*", default=SHOWN, help=f"presets to compare (default: {' '.join(SHOWN)})")
     add_data_dir(parser)
     of_step = parser.add_mutually_exclusive_group()
     of_step.add_argument("--step-seconds", type=flags.positive, help="measured seconds per step on one GPU")

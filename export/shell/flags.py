@@ -5,14 +5,22 @@ import math
 from pathlib import Path
 
 
+class Formatter(argparse.HelpFormatter):
+    """Help in which a value is shown by its kind, such as N, instead of by the name of its attribute, as in `--epochs N`."""
+
+    def _get_default_metavar_for_optional(self, action):
+        return getattr(action.type, "metavar", super()._get_default_metavar_for_optional(action))
+
+
 class Parser(argparse.ArgumentParser):
     """A parser that raises a one-line `ValueError` where argparse would print the usage and exit.
 
-    A `type` raises an `ArgumentTypeError` with the text after the flag in "Expected --epochs of at least 1. Received: 0".
+    A `type` raises an `ArgumentTypeError` with the text after the flag in "Expected --epochs of at least 1. Received: 0". In the help its
+    `metavar` stands for the value.
     """
 
     def __init__(self, **kwargs):
-        super().__init__(exit_on_error=False, **kwargs)
+        super().__init__(exit_on_error=False, formatter_class=Formatter, **kwargs)
 
     def parse_args(self, args=None, namespace=None):
         try:
@@ -26,7 +34,7 @@ class Parser(argparse.ArgumentParser):
         raise ValueError(f"Expected the flags of {self.prog} --help. Received: {shown(message)}")
 
 
-def typed(parse, kind, is_allowed, bound):
+def typed(parse, kind, is_allowed, bound, metavar):
     """Returns the type of a flag.
 
     Args:
@@ -34,6 +42,7 @@ def typed(parse, kind, is_allowed, bound):
         kind: Kind of value, for errors.
         is_allowed: Function that returns whether a value is allowed.
         bound: Description of the allowed values, for errors.
+        metavar: What stands for the value in the help.
     """
 
     def read(text):
@@ -45,6 +54,7 @@ def typed(parse, kind, is_allowed, bound):
             raise argparse.ArgumentTypeError(f"{bound}. Received: {shown(text)}")
         return value
 
+    read.metavar = metavar
     return read
 
 
@@ -55,18 +65,18 @@ def shown(text):
 
 def at_least(low):
     """Returns the type of integers of at least `low`."""
-    return typed(int, "an integer", lambda value: value >= low, f"of at least {low}")
+    return typed(int, "an integer", lambda value: value >= low, f"of at least {low}", "N")
 
 
 def up_to(high, low=0):
     """Returns the type of integers from `low` to `high`."""
-    return typed(int, "an integer", lambda value: low <= value <= high, f"from {low} to {high}")
+    return typed(int, "an integer", lambda value: low <= value <= high, f"from {low} to {high}", "N")
 
 
-integer = typed(int, "an integer", lambda value: True, "")
+integer = typed(int, "an integer", lambda value: True, "", "N")
 seed_number = up_to(2**31 - 1)
-number = typed(float, "a number", math.isfinite, "to be finite")
-positive = typed(float, "a number", lambda value: 0 < value < math.inf, "above 0")
-not_negative = typed(float, "a number", lambda value: 0 <= value < math.inf, "of at least 0")
-text = typed(str, "a text", bool, "not to be empty")
-path = typed(lambda text: text and Path(text), "a path", bool, "not to be empty")
+number = typed(float, "a number", math.isfinite, "to be finite", "X")
+positive = typed(float, "a number", lambda value: 0 < value < math.inf, "above 0", "X")
+not_negative = typed(float, "a number", lambda value: 0 <= value < math.inf, "of at least 0", "X")
+text = typed(str, "a text", bool, "not to be empty", "NAME")
+path = typed(lambda text: text and Path(text), "a path", bool, "not to be empty", "PATH")

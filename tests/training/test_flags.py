@@ -1,11 +1,14 @@
 """Flags of every command: typed, bounded, and refused with one line before anything is read or written."""
 
 import importlib
+import re
 from pathlib import Path
 
 import pytest
 
 from export.shell import flags
+from training.presets import PRESETS
+from training.presets.descriptions import DESCRIPTIONS, description
 
 COMMANDS = {
     "training.train": [],
@@ -110,6 +113,26 @@ def test_help_writes_nothing(command, monkeypatch, capsys):
         importlib.import_module(command).main(["--help"])
     assert stop.value.code == 0
     assert capsys.readouterr().out.startswith("usage: python -m ")
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_flag_of_a_preset_says_what_it_is(name):
+    assert [flag.name for flag in PRESETS[name].flags() if not description(PRESETS[name], flag.name)] == []
+
+
+def test_every_description_is_of_a_flag():
+    described = {f"{preset.function.__name__}.{flag.name}" for preset in PRESETS.values() for flag in preset.flags()}
+    assert set(DESCRIPTIONS) <= described | {name.partition(".")[2] for name in described}
+
+
+@pytest.mark.parametrize("preset", [["cp_vae_digits"], ["gamix_faces"], ["gmmp_mnist"]])
+def test_help_shows_kinds_of_values(preset, capsys):
+    """And not the names of attributes, which are written like this: OWN_LATENT_DIM."""
+    with pytest.raises(SystemExit):
+        importlib.import_module("training.train").main([*preset, "--help"])
+    shown = capsys.readouterr().out
+    assert re.search(r"--latent-dim N +number of latents D", shown)
+    assert not re.search(r"[A-Z]+_[A-Z]+(?<!VAEMIX_DATA)", shown)
 
 
 def test_good_values_are_read():

@@ -65,7 +65,7 @@ def parse(argv):
     parser.add_argument("--leapfrog", type=flags.at_least(1), default=5, help="leapfrog steps of a transition (default: %(default)s)")
     parser.add_argument("--seed", type=flags.seed_number, default=0, help="seed of both estimates")
     data_dir = os.environ.get("VAEMIX_DATA") or None
-    parser.add_argument("--data-dir", default=data_dir, type=flags.text, help="folder with NAME.npz (default: $VAEMIX_DATA)")
+    parser.add_argument("--data-dir", default=data_dir, type=flags.text, metavar="DIR", help="folder with NAME.npz (default: $VAEMIX_DATA)")
     return parser.parse_args(argv)
 
 

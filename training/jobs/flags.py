@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from export.shell import flags
 from training.presets import PRESETS
+from training.presets.descriptions import description
 from training.presets.likelihoods import Limits
 
 SPLITS = ("validation", "test")  # splits on which a run can be evaluated
@@ -37,13 +38,13 @@ class Asked(NamedTuple):
 def add_data_dir(parser):
     """Adds the flag for the data folder."""
     given = os.environ.get("VAEMIX_DATA") or None
-    parser.add_argument("--data-dir", default=given, type=flags.text, help="folder with NAME.npz (default: $VAEMIX_DATA)")
+    parser.add_argument("--data-dir", default=given, type=flags.text, metavar="DIR", help="folder with NAME.npz (default: $VAEMIX_DATA)")
 
 
 def add_features(parser):
     """Adds the flag for the features in which examples are compared."""
     says = f"features for evaluating samples: {', '.join(FEATURES)}, or a network in FILE.keras (default: %(default)s)"
-    parser.add_argument("--features", default="auto", type=features, help=says)
+    parser.add_argument("--features", default="auto", type=features, metavar="NAME", help=says)
 
 
 def features(name):
@@ -85,7 +86,7 @@ def add_data_flags(parser):
 
 def add_training_flags(parser):
     """Adds the flags that say how a run is trained and saved."""
-    parser.add_argument("--run-dir", type=flags.text, help="run folder (default: runs/PRESET)")
+    parser.add_argument("--run-dir", type=flags.text, metavar="DIR", help="run folder (default: runs/PRESET)")
     parser.add_argument("--resume", action="store_true", help="continue the run in the run folder")
     parser.add_argument("--epochs", type=flags.at_least(1), help="maximum number of epochs, instead of the preset's")
     parser.add_argument(
@@ -142,7 +143,8 @@ def parse(argv):
     preset = PRESETS[name]
     own = parser.add_argument_group(f"flags of {preset.name}")
     for flag in preset.flags():
-        shown = {"default": argparse.SUPPRESS, "help": f"(default: {flag.default})"}
+        says = f"{description(preset, flag.name)} (default: {'none' if flag.default == '' else flag.default})".strip()
+        shown = {"default": argparse.SUPPRESS, "help": says.replace("%", "%%")}
         own.add_argument("--" + flag.name.replace("_", "-"), dest="own_" + flag.name, **shown, **kind_of(flag))
     args = parser.parse_args(argv)
     if args.preset != name:

@@ -56,12 +56,17 @@ class Preset(NamedTuple):
     image_size: int = 64
 
     @property
+    def function(self):
+        """The function that builds it, without the arguments of its family's member."""
+        return getattr(self.build, "func", self.build)
+
+    @property
     def summary(self):
-        return inspect.getdoc(getattr(self.build, "func", self.build)).splitlines()[0]
+        return inspect.getdoc(self.function).splitlines()[0]
 
     def flags(self):
         """Returns the keywords of the preset's function, as parameters with the preset's defaults."""
-        own = inspect.signature(getattr(self.build, "func", self.build)).parameters
+        own = inspect.signature(self.function).parameters
         return [p for p in inspect.signature(self.build).parameters.values() if own[p.name].kind is p.KEYWORD_ONLY]
 
 
