@@ -165,7 +165,7 @@ def write_samples(path, x):
         if path.suffix == ".npy":
             np.save(temporary, x)
         else:
-            write_png(temporary, x, zoom=max(1, 64 // x.shape[1]) if x.ndim > 2 else 1)
+            write_png(temporary, x, zoom=-(-64 // max(x.shape[1:3])) if x.ndim > 2 else 1)
 
 
 def numbers(text):

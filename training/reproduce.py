@@ -37,7 +37,9 @@ def flags():
     parser.add_argument("--warm-up", type=at_least(0), help="epochs over which beta rises, instead of the presets'")
     parser.add_argument("--patience", type=at_least(1), help="epochs without improvement in validation after which a row stops")
     add_data_dir(parser)
-    parser.add_argument("--runs", type=text, metavar="DIR", help="folder of the run folders (default: $VAEMIX_RUNS or ~/.cache/keras_vaemix/runs)")
+    parser.add_argument(
+        "--runs", type=text, metavar="DIR", help="folder of the run folders (default: $VAEMIX_RUNS or ~/.cache/keras_vaemix/runs)"
+    )
     parser.add_argument("--out", type=path, help="folder of TABLE.json and TABLE.md (default: the project's)")
     parser.add_argument("--likelihood-samples", type=at_least(1), default=PAPERS_SAMPLES, help="importance samples for each log-likelihood")
     parser.add_argument("--likelihood-examples", type=at_least(1), help="number of test examples, from the first, for the log-likelihood")

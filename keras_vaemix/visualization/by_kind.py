@@ -12,7 +12,7 @@ from keras_vaemix.visualization import pictures, plots
 
 @functools.singledispatch
 def latent_pictures(model):
-    """Returns, by name, functions of a model and at least two examples [N, *] that make pictures of its latents."""
+    """Returns, by name, functions of a model and at least two examples [N, *] that make pictures of its latents, [H, W, C]."""
     return {}
 
 
@@ -41,13 +41,13 @@ def effects(model, x):
 def variants(model, x):
     """Returns variants of the first example, over the two latents with the largest effect."""
     ranked = np.argsort(-latent_effects(model, x, num_examples=2), kind="stable")
-    return pictures.variants(model, x[0], ranked[:2].tolist())
+    return pictures.variants(model, x[0], ranked[:2].tolist()).picture()
 
 
 def transitions(model, x, num_rows=8):
     """Returns transitions from the first examples to as many that follow."""
     half = min(num_rows, len(x) // 2)
-    return pictures.transitions(model, x[:half], x[half : 2 * half])
+    return pictures.transitions(model, x[:half], x[half : 2 * half]).picture()
 
 
 @functools.singledispatch
@@ -58,7 +58,9 @@ def prior_pictures(prior: Prior):
 
 @prior_pictures.register
 def _(prior: PseudoInputPrior):
-    return {"pseudo_inputs": plots.grid(prior.pseudo_inputs()[:100], 10)}
+    shown = prior.pseudo_inputs()[:100]
+    which = "The pseudo-inputs" if len(shown) == prior.num_components else f"The first {len(shown)} of {prior.num_components} pseudo-inputs"
+    return {"pseudo_inputs": plots.images_in_order(shown, f"{which} of the prior, by index").picture()}
 
 
 @functools.singledispatch

@@ -1,4 +1,4 @@
-"""Pictures of what latents mean, as arrays [H, W, C] in [0, 1]: neighbours, attributes, variants, transitions, covariances, masks."""
+"""Pictures of what latents mean: `Grid`s of neighbours, attributes, variants and transitions; heat maps and bars [H, W, C] in [0, 1]."""
 
 import numpy as np
 import tensorflow as tf
@@ -7,11 +7,12 @@ from keras_vaemix.core.blocks import as_array, batch_size_for
 from keras_vaemix.core.part import check_positive, require
 from keras_vaemix.evaluation import posterior_means
 from keras_vaemix.evaluation.generation import batched
-from keras_vaemix.visualization.plots import grid, rendered
+from keras_vaemix.visualization.grids import Grid
+from keras_vaemix.visualization.plots import rendered
 
 
 def neighbors(images, train, indices):
-    """Returns a row for each generated image: the image first, then its nearest training images.
+    """Returns a `Grid` with a row for each generated image: the image first, then its nearest training images.
 
     Args:
         images: Generated images [N, H, W, C].
@@ -22,11 +23,12 @@ def neighbors(images, train, indices):
     matches = indices.ndim == 2 and len(indices) == len(images)
     require(matches, f"indices [N, k] of the neighbours of N={len(images)} images", shape=indices.shape)
     rows = np.concatenate([images[:, None], as_array(train)[indices]], axis=1)  # [N, 1 + k, H, W, C]
-    return grid(rows.reshape(-1, *images.shape[1:]), rows.shape[1])
+    columns = ("sample", *(f"nearest {i}" for i in range(1, rows.shape[1])))
+    return Grid(rows.reshape(-1, *images.shape[1:]), rows.shape[1], "Samples, and the training images nearest to each", columns=columns)
 
 
 def attribute_line(model, x, has_attribute, examples, steps=9, reach=2.0):
-    r"""Returns a row for each example, in which an attribute is removed to the left and added to the right of the example itself.
+    r"""Returns a `Grid` with a row for each example, of which an attribute is removed to the left and added to the right.
 
     The images are decoded at :math:`z + a\,\delta`, a from -reach to reach, where :math:`\delta` is the mean latent of the examples
     with the attribute minus that of the examples without.
@@ -54,11 +56,13 @@ def attribute_line(model, x, has_attribute, examples, steps=9, reach=2.0):
     difference = codes[has_attribute].mean(axis=0) - codes[~has_attribute].mean(axis=0)  # [D]
     line = np.linspace(-reach, reach, steps)[:, None] * difference  # [steps, D]
     z = posterior_means(model, examples)[:, None] + line  # [R, steps, D]
-    return grid(decoded(model, z.reshape(-1, z.shape[-1]), np.shape(examples)[1:]), steps)
+    columns = tuple(f"{a:+.2g}" if a else "0" for a in np.linspace(-reach, reach, steps))
+    title = "Reconstructions (0), with an attribute removed (-) and added (+), as multiples of its mean difference"
+    return Grid(decoded(model, z.reshape(-1, z.shape[-1]), np.shape(examples)[1:]), steps, title, columns=columns)
 
 
 def variants(model, example, latents, values=(-6.0, 0.0, 6.0)):
-    r"""Returns a grid of an example's variants, with one latent varied along rows, another along columns, and all others unchanged.
+    r"""Returns a `Grid` of an example's variants, with one latent varied along rows, another along columns, and all others unchanged.
 
     Args:
         model: A model with `latent_means(x)` -> [B, D] and `decode(z)` -> [B, H, W, C].
@@ -78,11 +82,16 @@ def variants(model, example, latents, values=(-6.0, 0.0, 6.0)):
     right, down = np.meshgrid(values, values)
     varied = np.repeat(z[None], right.size, axis=0)  # [len(values)^2, D]
     varied[:, latents[0]], varied[:, latents[1]] = right.ravel(), down.ravel()
-    return grid(decoded(model, varied, np.shape(example)), len(values))
+    first, second = latents
+    title = f"One example, with its latent {first} varied along rows and its latent {second} along columns"
+    rows, columns = (tuple(f"z{j} = {value:g}" for value in values) for j in (second, first))
+    return Grid(decoded(model, varied, np.shape(example)), len(values), title, rows, columns)
 
 
 def transitions(model, first, second, steps=6):
-    r"""Returns a row for each pair of examples, decoded at :math:`z_k = (1 - \alpha_k) z_1 + \alpha_k z_2`, :math:`\alpha_k = k / (n - 1)`.
+    r"""Returns a `Grid` with a row for each pair of examples, decoded between their latents.
+
+    Column k is decoded at :math:`z_k = (1 - \alpha_k) z_1 + \alpha_k z_2`, :math:`\alpha_k = k / (n - 1)`.
 
     Args:
         model: A model with `latent_means(x)` -> [B, D] and `decode(z)` -> [B, H, W, C].
@@ -101,7 +110,9 @@ def transitions(model, first, second, steps=6):
     z1, z2 = (posterior_means(model, x)[:, None] for x in (first, second))  # [R, 1, D]
     alpha = np.linspace(0, 1, steps)[:, None]
     z = (1 - alpha) * z1 + alpha * z2  # [R, steps, D]
-    return grid(decoded(model, z.reshape(-1, z.shape[-1]), np.shape(first)[1:]), steps)
+    columns = tuple(f"\N{GREEK SMALL LETTER ALPHA} = {a:.2g}" for a in alpha[:, 0])
+    title = "Transitions between the latents of two examples, from the first (left) to the second (right)"
+    return Grid(decoded(model, z.reshape(-1, z.shape[-1]), np.shape(first)[1:]), steps, title, columns=columns)
 
 
 def decoded(model, z, shape):
@@ -123,9 +134,12 @@ def effects_picture(effects, num_shown=20):
     require(effects.ndim == 1 and effects.size > 0, "effects [D]", shape=effects.shape)
     first = np.argsort(-effects, kind="stable")[:num_shown]
     figure = Figure((6, 5), dpi=100, layout="constrained")
-    axes = figure.add_subplot(xlabel="latent dimension, by its effect", ylabel="mean change per value, one deviation to either side")
+    which = (
+        f"The {len(first)} latents with the largest effect, of {len(effects)}" if len(first) < len(effects) else "Latents by their effect"
+    )
+    axes = figure.add_subplot(title=which, xlabel="index of the latent", ylabel="mean change per value, one deviation to either side")
     axes.bar(range(len(first)), effects[first])
-    axes.set_xticks(range(len(first)), first)
+    axes.set_xticks(range(len(first)), first, fontsize="small")
     return rendered(figure)
 
 
@@ -135,7 +149,8 @@ def covariance_picture(codes):
     require(codes.ndim == 2 and len(codes) >= 2 and codes.size > 0, "at least two codes [N, D]", shape=codes.shape)
     covariance = np.cov(codes, rowvar=False).reshape(codes.shape[1], -1)
     limit = max(float(np.abs(covariance).max()), 1e-12)
-    return heat_picture(covariance, "RdBu_r", (-limit, limit), "latent dimension", "latent dimension")
+    title = f"Covariance of the latents of {len(codes)} examples"
+    return heat_picture(covariance, "RdBu_r", (-limit, limit), title, "index of the latent", "index of the latent", "covariance")
 
 
 def mask_history(history):
@@ -147,17 +162,17 @@ def mask_history(history):
     history = np.asarray(history, "float64")
     is_history = history.ndim == 2 and history.size > 0 and np.all((history >= 0) & (history <= 1))
     require(is_history, "masks [T, D] of values in [0, 1]", shape=history.shape)
-    return heat_picture(history.T, "Greys", (0, 1), "epoch", "latent dimension")
+    return heat_picture(history.T, "Greys", (0, 1), "The mask of the latents over training", "epoch", "index of the latent", "mask")
 
 
-def heat_picture(values, colors, limits, xlabel, ylabel):
+def heat_picture(values, colors, limits, title, xlabel, ylabel, label):
     """Returns a matrix as a heat map with a colour bar."""
     from matplotlib.figure import Figure
 
     figure = Figure((6, 5), dpi=100, layout="constrained")
-    axes = figure.add_subplot(xlabel=xlabel, ylabel=ylabel)
+    axes = figure.add_subplot(title=title, xlabel=xlabel, ylabel=ylabel)
     shown = axes.imshow(values, cmap=colors, vmin=limits[0], vmax=limits[1], aspect="auto", interpolation="nearest")
     for axis in (axes.xaxis, axes.yaxis):
         axis.get_major_locator().set_params(integer=True)
-    figure.colorbar(shown)
+    figure.colorbar(shown, label=label)
     return rendered(figure)

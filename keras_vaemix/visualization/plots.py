@@ -1,36 +1,66 @@
-"""Pictures as arrays [H, W, C] in [0, 1]: grids of images, reconstructions, samples of each component, categories against labels."""
+"""Pictures of reconstructions, of samples of each component, and of how examples are distributed over components and labels."""
 
 import numpy as np
 
-
-def grid(images, num_columns, pad=1):
-    """Returns images [N, H, W, C] arranged in rows as one image [H', W', C]."""
-    images = np.clip(np.asarray(images, "float32"), 0, 1)
-    n, height, width, num_channels = images.shape
-    num_rows = -(-n // num_columns)
-    canvas = np.ones((num_rows, height + pad, num_columns, width + pad, num_channels), "float32")
-    for i, image in enumerate(images):
-        canvas[i // num_columns, :height, i % num_columns, :width] = image
-    return canvas.reshape(num_rows * (height + pad), num_columns * (width + pad), num_channels)[:-pad, :-pad]
+from keras_vaemix.visualization.grids import Grid
 
 
 def pairs(x, reconstructions, num_columns=8):
-    """Returns a grid with each row of examples above the row of their reconstructions; only whole rows, or one if examples are fewer."""
+    """Returns a `Grid` with each row of examples above that of their reconstructions; only whole rows, or one if examples are fewer."""
     x, reconstructions = np.asarray(x), np.asarray(reconstructions)
     num_columns = min(num_columns, len(x))
-    rows = [part[i : i + num_columns] for i in range(0, len(x) - num_columns + 1, num_columns) for part in (x, reconstructions)]
-    return grid(np.concatenate(rows), num_columns)
+    starts = range(0, len(x) - num_columns + 1, num_columns)
+    rows = [part[i : i + num_columns] for i in starts for part in (x, reconstructions)]
+    captions = ("original", "reconstruction") * len(starts)
+    return Grid(np.concatenate(rows), num_columns, "Examples, and below each its reconstruction", captions)
 
 
-def component_samples(model, num_columns=10, max_rows=50, seed=0):
-    """Returns a grid of samples from the model's prior, a row for each component, in order of decreasing weight.
+def component_samples(model, num_columns=10, max_rows=20, seed=0):
+    """Returns a `Grid` of samples from the model's prior, a row for each component, in order of decreasing weight.
 
     At most `max_rows` components are shown, with ties in the order of their indices; a prior that is not a mixture fills ten rows.
     """
     if model.num_components == 1:
-        return grid(model.sample(10 * num_columns, seed=seed), num_columns)
-    heaviest = np.argsort(-np.asarray(model.log_weights()), kind="stable")[:max_rows]
-    return grid(np.concatenate([model.sample(num_columns, int(k), seed + i) for i, k in enumerate(heaviest)]), num_columns)
+        return Grid(model.sample(10 * num_columns, seed=seed), num_columns, "Samples: decoded draws from the prior")
+    weights = np.exp(model.log_weights())
+    heaviest = np.argsort(-weights, kind="stable")[:max_rows]
+    images = [model.sample(num_columns, int(k), seed + i) for i, k in enumerate(heaviest)]
+    which = "each component" if len(heaviest) == len(weights) else f"each of the {len(heaviest)} heaviest of {len(weights)} components"
+    title = f"Samples: decoded draws from the prior, a row for {which}, with its weight"
+    return Grid(np.concatenate(images), num_columns, title, tuple(f"component {k}\n{weights[k]:.1%}" for k in heaviest))
+
+
+def images_in_order(images, title, num_columns=10):
+    """Returns a `Grid` of images [N, H, W, C], each row captioned with the indices of its images."""
+    starts = range(0, len(images), num_columns)
+    return Grid(images, num_columns, title, tuple(f"{i} to {min(i + num_columns, len(images)) - 1}" for i in starts))
+
+
+def component_use(use, weights):
+    """Returns a picture of the use of each component, as bars, beside its weight in the prior.
+
+    Args:
+        use: Mean responsibilities of the components for examples, [K].
+        weights: Their weights in the prior, [K].
+    """
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
+
+    figure = Figure((7, 3.5), dpi=100, layout="constrained")
+    axes = figure.add_subplot(title="Use of the components", xlabel="component", ylabel="fraction")
+    axes.bar(range(len(use)), use, width=1.0 if len(use) > 50 else 0.8, label="mean responsibility for the examples")
+    axes.plot(
+        range(len(use)),
+        weights,
+        "_" if len(use) <= 50 else ".",
+        color="black",
+        markersize=9 if len(use) <= 50 else 3,
+        label="weight in the prior",
+    )
+    axes.xaxis.set_major_locator(MaxNLocator(20, integer=True))
+    axes.set_ylim(bottom=0)
+    axes.legend(fontsize=8)
+    return rendered(figure)
 
 
 def heat_map(table, max_rows=50, max_columns=100):
@@ -52,7 +82,8 @@ def heat_map(table, max_rows=50, max_columns=100):
     rows, num_columns = np.argsort(-use, kind="stable")[:max_rows], min(table.shape[1], max_columns)
     shares = (table / np.maximum(table.sum(axis=1, keepdims=True), 1))[rows, :num_columns]
     figure = Figure((2 + 0.5 * min(num_columns, 20), 1 + 0.3 * len(rows)), dpi=100, layout="constrained")
-    axes = figure.add_subplot(xlabel="label", ylabel="category and its share of examples")
+    axes = figure.add_subplot(xlabel="label", ylabel="category, and its fraction of all examples")
+    axes.set_title("Labels of the examples of each category, as fractions", fontsize="medium")
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
     axes.set_yticks(range(len(rows)), [f"{k}   {use[k]:.1%}" for k in rows])
     if num_columns <= 20:
@@ -72,9 +103,9 @@ def rendered(figure):
     return np.asarray(canvas.buffer_rgba())[..., :3].astype("float32") / 255
 
 
-def save_png(path, image, zoom=1):
-    """Writes a picture [H, W, C] in [0, 1] as a PNG, with each pixel enlarged `zoom` times."""
+def save_png(path, image):
+    """Writes a picture [H, W, C] in [0, 1] as a PNG."""
     from PIL import Image
 
-    pixels = np.round(255 * np.asarray(image)).astype("uint8").repeat(zoom, 0).repeat(zoom, 1)
+    pixels = np.round(255 * np.asarray(image)).astype("uint8")
     Image.fromarray(pixels.squeeze(-1) if pixels.shape[-1] == 1 else pixels).save(path)

@@ -39,13 +39,13 @@ def draw(name, model, x, path):
     figure = matplotlib.figure.Figure((8, 4), layout="constrained")
     left, right = figure.subplots(1, 2)
     left.scatter(*embedded(vectors).T, s=4, c=color)
-    left.set(title="data", xticks=[], yticks=[])
+    left.set(title="test data (t-SNE)", xlabel="coloured by the first principal component", xticks=[], yticks=[])
     points = embedded(np.concatenate([codes, draws]))
     right.scatter(*points[len(codes) :].T, s=4, c="0.8", label="draws of the prior")
     right.scatter(*points[: len(codes)].T, s=4, c=color, label="codes")
-    right.set(title=f"latents of {name}", xticks=[], yticks=[])
+    right.set(title=f"latents of {name} (t-SNE)", xlabel="codes in the colours of their data", xticks=[], yticks=[])
     right.legend(fontsize=8)
-    figure.savefig(path, dpi=70)
+    figure.savefig(path, dpi=100)
 
 
 def measure(run, measured, row, out):

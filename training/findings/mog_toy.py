@@ -136,7 +136,7 @@ def draw(preset, model, data, path):
     axes[1].hist(data.test.x[:, 0], 60, density=True, color="0.85", label="test data")
     axes[1].plot(y, np.exp(toys.true_log_likelihood(y)), "k:", label="true")
     axes[1].plot(y, np.exp(quadrature.exact_log_likelihood(model, y[:, None].astype("float32"))), "C1", label="generated")
-    axes[1].set(title="density of y", xlabel="y")
+    axes[1].set(title="density of y", xlabel="y", ylabel="density")
     for axis, value in zip(axes[2:], (*INSIDE, *OUTSIDE), strict=True):
         at = np.full((1, 1), value, "float32")
         show = np.abs(grid) < (3.5 if value in INSIDE else 8)
@@ -144,15 +144,15 @@ def draw(preset, model, data, path):
             axis.plot(grid[show], toys.true_posterior(at[0].astype("float64"), grid)[0, show], "k:", label="of the true process")
         axis.plot(grid[show], quadrature.exact_posterior(model, at)[0, show], "C0", label="exact, of the learned decoder")
         axis.plot(grid[show], quadrature.learned_posterior(model, at)[0, show], "C1--", label="learned q")
-        axis.set(title=f"p(z | y = {value:g})", xlabel="z")
+        axis.set(title=f"p(z | y = {value:g})", xlabel="z", ylabel="density")
         if value in OUTSIDE:
-            axis.set_title(f"p(z | y = {value:g}): outside the data", color="C3")
+            axis.set_title(f"p(z | y = {value:g}): outside the data", color="C3", fontsize="medium")
             axis.set_facecolor("#fff4f2")
     for axis in axes[:3]:
         axis.set_ylim(top=axis.get_ylim()[1] * 1.35)
         axis.legend(fontsize=8, loc="upper right")
-    figure.suptitle(preset)
-    figure.savefig(path, dpi=70)
+    figure.suptitle(f"{preset}: decoder, density, and posteriors against the true ones")
+    figure.savefig(path, dpi=100)
 
 
 def draw_truth(data, path):
@@ -170,9 +170,9 @@ def draw_truth(data, path):
     inside = np.abs(grid) < 3.5
     for value in INSIDE:
         posteriors.plot(grid[inside], toys.true_posterior(np.array([value]), grid)[0, inside], label=f"y = {value:g}")
-    posteriors.set(title="p(z | y), z standard normal", xlabel="z")
+    posteriors.set(title="p(z | y), z standard normal", xlabel="z", ylabel="density")
     posteriors.legend(fontsize=8)
-    figure.savefig(path, dpi=70)
+    figure.savefig(path, dpi=100)
 
 
 def measure(row, seed, epochs, out):

@@ -100,6 +100,6 @@ def draw(name, model, path):
         axis.hist(samples(one), 100, range=(-0.5, 1.6), density=True, color="0.85", label="samples")
         axis.plot(TWO_MODES, np.exp(two_modes_log_density(TWO_MODES)), "k:", label="true")
         axis.plot(TWO_MODES, np.exp(log_p), "C1", label="learned")
-        axis.set(title=name if law == "prior" else f"{name}, c from the {law} distribution", xlabel="x", xlim=(-0.5, 1.6))
+        axis.set(title=name if law == "prior" else f"{name}, c from the {law} distribution", xlabel="x", ylabel="density", xlim=(-0.5, 1.6))
         axis.legend(fontsize=8)
-    figure.savefig(path, dpi=70)
+    figure.savefig(path, dpi=100)

@@ -95,7 +95,9 @@ def attribute(subject):
     require(subject.attribute in known, f"--attribute to be one of {', '.join(known)}", attribute=subject.attribute)
     has_it = known[subject.attribute]
     shown = np.concatenate([np.flatnonzero(which)[: NUM_ROWS // 2] for which in (~has_it, has_it)])
-    return pictures.attribute_line(subject.model, x, has_it, x[shown])
+    line = pictures.attribute_line(subject.model, x, has_it, x[shown])
+    title = f"Reconstructions (0), with the attribute {subject.attribute} removed (-) and added (+), as multiples of its mean difference"
+    return line._replace(title=title, rows=tuple("has it" if has_it[i] else "has it not" for i in shown))
 
 
 def effects(subject):
@@ -122,9 +124,9 @@ class Picture(NamedTuple):
 
     Attributes:
         title: What it shows.
-        make: Function from a `Subject` to a picture [H, W, C]; it raises `ValueError` if the subject has no such picture.
+        make: Function from a `Subject` to a `Grid` or a picture [H, W, C]; it raises `ValueError` if the subject has no such picture.
         suits: Function from a `Subject` to whether the picture belongs in its run folder.
-        is_grid: Whether it consists of images, which are enlarged.
+        is_grid: Whether it is a `Grid` of images.
     """
 
     title: str
@@ -156,9 +158,9 @@ def save(path, kind, subject):
     """Draws a picture and writes it as PNG; raises `ValueError` if the subject has none."""
     picture, shape = PICTURES[kind], subject.data.shape
     require(not picture.is_grid or subject.data.is_images(), f"images, to draw {kind}", shape=shape)
-    image, zoom = picture.make(subject), max(1, 48 // shape[0]) if picture.is_grid else 1
+    made = picture.make(subject)
     with atomically(path) as temporary:
-        plots.save_png(temporary, image, zoom)
+        plots.save_png(temporary, made.picture() if picture.is_grid else made)
 
 
 def draw(folder, model, data, split):

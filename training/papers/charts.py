@@ -3,20 +3,23 @@
 import statistics
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, NullFormatter
 
 from export.storage.files import atomically
 from training.papers.figures import FIGURES
 from training.papers.result_rows import repeats
 
 SIZE = (4.6, 3.4)  # inches of one panel
-DPI = 90
+DPI = 100
+ACROSS = 3
 STYLES = ("o-", "s--", "^:")
 
 
 def panels(count):
-    """Returns a figure and its panels side by side."""
-    figure = Figure((SIZE[0] * count, SIZE[1]), dpi=DPI, layout="constrained")
-    return figure, figure.subplots(1, count, squeeze=False)[0]
+    """Returns a figure and its panels, `ACROSS` of them side by side."""
+    columns, rows = min(count, ACROSS), -(-count // ACROSS)
+    figure = Figure((SIZE[0] * columns, SIZE[1] * rows), dpi=DPI, layout="constrained")
+    return figure, [figure.add_subplot(rows, columns, i + 1) for i in range(count)]
 
 
 def curves(rows, panel, line, x, ys, log=False):
@@ -43,9 +46,23 @@ def curves(rows, panel, line, x, ys, log=False):
         colors = {label: f"C{i}" for i, label in enumerate(dict.fromkeys(label for label, _, _ in lines))}
         for (label, y, style), values in lines.items():
             axis.plot(*zip(*sorted(values.items()), strict=True), style, color=colors[label], label=f"{label}, {FIGURES[y].column}")
-        axis.set(title=name, xlabel=title, **({"xscale": "log"} if log else {}))
-        axis.legend(fontsize=7)
+        axis.set(title=name, xlabel=title, ylabel=" and ".join(FIGURES[y].column for y in ys))
+        places = {x for values in lines.values() for x in values}
+        if log:
+            axis.set_xscale("log")
+            axis.xaxis.set_minor_formatter(NullFormatter())
+        elif len(places) == 1:
+            axis.set_xticks(list(places))
+        else:
+            axis.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10], integer=all(isinstance(x, int) for x in places)))
+        with_legend(axis)
     return figure
+
+
+def with_legend(axis):
+    """Adds a legend to a panel, above its lines."""
+    axis.margins(y=0.3)
+    axis.legend(fontsize=7)
 
 
 def histories(rows, panel, line):
@@ -61,7 +78,7 @@ def histories(rows, panel, line):
         axis.set(title=panel(row), xlabel="epoch", ylabel=curve["figure"])
     for axis in axes:
         if axis.lines:
-            axis.legend(fontsize=7)
+            with_legend(axis)
     return figure
 
 
@@ -72,7 +89,7 @@ def histograms(rows, line):
     for axis, row in zip(axes, shown, strict=False):
         counts, edges = (row["log_likelihood_histogram"][name] for name in ("counts", "edges"))
         axis.stairs([count / sum(counts) for count in counts], edges, fill=True)
-        axis.set(title=line(row), xlabel="log p(x) in nats", ylabel="share of test examples")
+        axis.set(title=line(row), xlabel="log p(x) in nats", ylabel="fraction of test examples")
     return figure
 
 

@@ -16,7 +16,7 @@ DESCRIPTIONS = {
     "coupling_units": "units of the hidden layer of each coupling",
     "critic_steps": "critic steps in each train step",
     "critic_units": "units of each hidden layer of the critic",
-    "decay_steps": "steps after which the learning rates of autoencoder and mask fall to a fifth; 0: the published code's, scaled to the run",
+    "decay_steps": "steps after which learning rates fall to a fifth; 0: the published code's, scaled to the run",
     "decoder": "networks: mlp, conv (gated convolutions) or pixel (PixelCNN)",
     "decoder_gradient": "weight of the penalty on the decoder's gradient; 0 for none",
     "decoder_norm": "weight of the squared norm of the decoder's weights; 0 for none",
