@@ -14,18 +14,20 @@ from keras_vaemix.evaluation.clustering import check_indices, check_labels
 from keras_vaemix.visualization import plots
 from keras_vaemix.visualization.by_kind import latent_pictures, prior_pictures, sampled_with
 from keras_vaemix.visualization.scalar_layout import scalar_layout, write_scalar_layout
+from keras_vaemix.visualization.tags import description, scalar_tag
 
 
 class TensorBoard(keras.callbacks.TensorBoard):
     """Keras's TensorBoard, with pictures and the components of the prior.
 
-    Every part of the loss is plotted for training and validation on the same axes, also arranged in the tab of custom scalars. Pictures
-    show reconstructions, samples from the model's actual prior (a row for each component) and pseudo-inputs; the use of the components is
-    a histogram, with its perplexity and the number of dead ones. With labels, there is a picture of components against labels, and the
-    accuracy of the components after matching them one to one with the labels of these same examples. All are drawn with fixed seeds and do
-    not affect training. If posterior or prior are mixtures, every bound on the divergence is shown as its gap to the Monte Carlo estimate
-    (`kl_gap/*`). For a deterministic autoencoder there is a picture of the covariance of its codes, and a histogram of the mask, if it has
-    one; for a GAMIX-VAE, pictures of the effects of its latents, of variants and of transitions.
+    Figures and pictures stand in groups, each with a description. `objective/*` and `schedules/*` are the parts of the loss, the learning
+    rate and so on, for training and validation on the same axes, also arranged in the tab of custom scalars. `images/*` are reconstructions
+    and samples from the model's actual prior, a row for each component. `components/*` are the use of the components, as bars beside their
+    weights, its perplexity and the number of dead ones, and pseudo-inputs; with labels, components against labels, and the accuracy of the
+    components after matching them one to one with the labels of these same examples. All are drawn with fixed seeds and do not affect
+    training. If posterior or prior are mixtures, `kl_gap/*` is the gap of every bound on the divergence to the Monte Carlo estimate.
+    `latents/*` are, for a deterministic autoencoder, the covariance of its codes, and a histogram of the mask, if it has one; for a
+    GAMIX-VAE, the effects of its latents, variants and transitions.
 
     Args:
         log_dir: Folder for the logs.
@@ -49,6 +51,20 @@ class TensorBoard(keras.callbacks.TensorBoard):
         rate = keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)
         return {**super()._collect_learning_rate(logs), "learning_rate": float(rate)}
 
+    def _log_epoch_metrics(self, epoch, logs):
+        """Writes the figures of an epoch, as Keras does, but in groups and with descriptions."""
+        if not logs:
+            return
+        train = self._collect_learning_rate({name: value for name, value in logs.items() if not name.startswith("val_")})
+        validation = {name.removeprefix("val_"): value for name, value in logs.items() if name.startswith("val_")}
+        if self.write_steps_per_second:
+            train["steps_per_second"] = self._compute_steps_per_second()
+        with self._train_writer.as_default(epoch):
+            self.scalars({scalar_tag(name): value for name, value in train.items()})
+        if validation:
+            with self._val_writer.as_default(epoch):
+                self.scalars({scalar_tag(name): value for name, value in validation.items()})
+
     def on_train_begin(self, logs=None):
         super().on_train_begin(logs)
         with self._train_writer.as_default():
@@ -60,38 +76,43 @@ class TensorBoard(keras.callbacks.TensorBoard):
             self.write_pictures(epoch)
 
     def write_pictures(self, epoch: int) -> None:
-        shape, num_components = self.x.shape[1:], self.model.num_components
+        shape, model = self.x.shape[1:], self.model
         with self._train_writer.as_default(epoch):
             if len(shape) == 3 and shape[-1] in (1, 3):
-                self.picture("reconstructions", plots.pairs(self.x[:32], self.model.reconstruct(self.x[:32])))
-                sampled = sampled_with(self.model, self.x)
+                self.picture("images/reconstructions", plots.pairs(self.x[:32], model.reconstruct(self.x[:32])).picture())
+                sampled = sampled_with(model, self.x)
                 if sampled.can_sample():
-                    self.picture("samples", plots.component_samples(sampled, seed=0))
-                for name, image in prior_pictures(self.model.prior).items():
-                    self.picture(name, image)
-            if num_components > 1 and self.model.can_sample():
+                    self.picture("images/samples", plots.component_samples(sampled, seed=0).picture())
+                for name, image in prior_pictures(model.prior).items():
+                    self.picture(f"components/{name}", image)
+            if model.num_components > 1 and model.can_sample():
                 self.write_components()
             if len(self.x) > 1:
-                for name, make in latent_pictures(self.model).items():
-                    self.picture(name, make(self.model, self.x))
-            for name, values in self.model.histograms().items():
-                tf.summary.histogram(name, values)
-            if self.model.can_sample() and has_kl_ladder(self.model):
-                ladder = {name: np.mean(value) for name, value in kl_ladder(self.model, self.x).items()}
+                for name, make in latent_pictures(model).items():
+                    self.picture(f"latents/{name}", make(model, self.x))
+            for name, values in model.histograms().items():
+                tf.summary.histogram(f"latents/{name}", values, description=description(f"latents/{name}"))
+            if model.can_sample() and has_kl_ladder(model):
+                ladder = {name: np.mean(value) for name, value in kl_ladder(model, self.x).items()}
                 estimate = ladder.pop("monte_carlo")
-                for name, value in ladder.items():
-                    tf.summary.scalar(f"kl_gap/{name}", value - estimate)
+                self.scalars({f"kl_gap/{name}": value - estimate for name, value in ladder.items()})
 
     def write_components(self) -> None:
         responsibilities = self.model.responsibilities(self.x)  # [N, K]
         report = cluster_report(responsibilities, self.labels, responsibilities, self.labels)
-        tf.summary.histogram("components/use", np.mean(responsibilities, axis=0))
-        tf.summary.scalar("components/perplexity", report["perplexity"])
-        tf.summary.scalar("components/dead", report["dead_categories"])
+        use, weights = np.mean(responsibilities, axis=0), np.exp(self.model.log_weights())
+        self.picture("components/use", plots.component_use(use, weights))
+        self.scalars({"components/perplexity": report["perplexity"], "components/dead": report["dead_categories"]})
         if self.labels is not None:
-            tf.summary.scalar("components/cluster_accuracy", report["cluster_accuracy"])
+            self.scalars({"components/cluster_accuracy": report["cluster_accuracy"]})
             table = category_table(np.argmax(responsibilities, axis=1), self.labels, responsibilities.shape[1])
-            self.picture("categories", plots.heat_map(table))
+            self.picture("components/categories", plots.heat_map(table))
 
-    def picture(self, name, image):
-        tf.summary.image(name, image[None])
+    def scalars(self, figures):
+        """Writes figures by their tags, with descriptions."""
+        for tag, value in figures.items():
+            tf.summary.scalar(tag, value, description=description(tag))
+
+    def picture(self, tag, image):
+        """Writes a picture [H, W, C], with a description."""
+        tf.summary.image(tag, image[None], description=description(tag))

@@ -4,8 +4,7 @@ import tensorflow as tf
 from tensorboard.plugins.custom_scalar import layout_pb2, summary
 
 from keras_vaemix.evaluation import has_kl_ladder
-
-SCHEDULES = ("beta", "learning_rate")
+from keras_vaemix.visualization.tags import scalar_tag
 
 
 def scalar_layout(model, has_labels=False):
@@ -15,11 +14,11 @@ def scalar_layout(model, has_labels=False):
         model: The model.
         has_labels: Whether the accuracy of the components is recorded.
     """
-    names = [name for name in model.metric_names() if name not in SCHEDULES]
-    schedules = [name for name in SCHEDULES if name == "learning_rate" or name in model.metric_names()]
+    names = [*model.metric_names(), "learning_rate"]
+    schedules = [name for name in names if scalar_tag(name).startswith("schedules/")]
     categories = {
-        "Objective and its parts": {name: f"epoch_{name}$" for name in names},
-        "Schedules": {name: f"epoch_{name}$" for name in schedules},
+        "Objective and its parts": {name: f"{scalar_tag(name)}$" for name in names if name not in schedules},
+        "Schedules": {name: f"{scalar_tag(name)}$" for name in schedules},
     }
     if model.num_components > 1:
         figures = ["perplexity", "dead", *(["cluster_accuracy"] if has_labels else [])]

@@ -104,20 +104,22 @@ def test_tensorboard_shows_parts_pictures_and_components(prior, binary, tmp_path
     for side in ("train", "validation"):
         events = EventAccumulator(str(tmp_path / side), size_guidance={"tensors": 0})
         events.Reload()
-        tags[side] = {tag: events.SummaryMetadata(tag).plugin_data.plugin_name for tag in events.Tags()["tensors"]}
-    parts = {f"epoch_{name}": "scalars" for name in ("loss", "elbo", "reconstruction", "kl")}
+        found = {tag: events.SummaryMetadata(tag) for tag in events.Tags()["tensors"]}
+        tags[side] = {tag: metadata.plugin_data.plugin_name for tag, metadata in found.items()}
+        assert [tag for tag, metadata in found.items() if not metadata.summary_description] in ([], [CONFIG_SUMMARY_TAG])
+    parts = {f"objective/{name}": "scalars" for name in ("loss", "elbo", "reconstruction", "kl")}
     assert parts.items() <= tags["train"].items()
     assert parts.items() <= tags["validation"].items()
-    assert {"epoch_learning_rate": "scalars", "epoch_beta": "scalars", "reconstructions": "images", "samples": "images"}.items() <= tags[
-        "train"
-    ].items()
+    shown = {f"schedules/{name}": "scalars" for name in ("learning_rate", "beta")}
+    shown |= {f"images/{name}": "images" for name in ("reconstructions", "samples")}
+    assert shown.items() <= tags["train"].items()
     mixture = {
-        "pseudo_inputs": "images",
-        "components/use": "histograms",
+        "components/pseudo_inputs": "images",
+        "components/use": "images",
         "components/perplexity": "scalars",
         "components/dead": "scalars",
         "components/cluster_accuracy": "scalars",
-        "categories": "images",
+        "components/categories": "images",
         "kl_gap/variational": "scalars",
     }
     assert (mixture.items() <= tags["train"].items()) == (prior == "VampPrior")

@@ -202,9 +202,8 @@ def test_tensorboard_shows_codes_and_mask(folders):
         events = EventAccumulator(str(folders[run] / "logs" / "train"), size_guidance={"tensors": 0})
         events.Reload()
         kinds[run] = {tag: events.SummaryMetadata(tag).plugin_data.plugin_name for tag in events.Tags()["tensors"]}
-    assert kinds["autoencoder"]["covariance"] == kinds["masked"]["covariance"] == "images"
-    assert kinds["masked"]["mask"] == "histograms"
-    assert "mask" not in kinds["autoencoder"]
-    assert "covariance" not in kinds["vae"]
-    assert [kinds["gamix"][name] for name in ("effects", "variants", "transitions")] == ["images"] * 3
-    assert "variants" not in kinds["vae"]
+    assert kinds["autoencoder"]["latents/covariance"] == kinds["masked"]["latents/covariance"] == "images"
+    assert kinds["masked"]["latents/mask"] == "histograms"
+    assert "latents/mask" not in kinds["autoencoder"]
+    assert [kinds["gamix"][f"latents/{name}"] for name in ("effects", "variants", "transitions")] == ["images"] * 3
+    assert not [tag for tag in kinds["vae"] if tag.startswith("latents/")]

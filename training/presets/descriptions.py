@@ -35,7 +35,7 @@ DESCRIPTIONS = {
     "gamma": "weight of the total correlation",
     "generator_layers": "hidden layers of the generator of latents; 0 for an affine map",
     "generator_units": "units of each hidden layer of the generator of latents; 0 for as many as the critic's",
-    "growth_steps": "a quarter of the steps in which the weight of the mask's loss doubles; 0: the published code's, scaled to the run",
+    "growth_steps": "R: a weight of the mask's loss doubles every 4 R steps; 0: the published code's, scaled to the run",
     "heads": "how the encoder's outputs give q(z|x, c): gated or amortized",
     "hidden": "units of each hidden layer, or channels of the widest convolutions in proportion",
     "hold_categories": "epochs over which q(c|x) is held as pretrained; -1 for all",
