@@ -83,16 +83,12 @@ def check_saved_model(frozen, path):
 def manifest(frozen):
     """Returns everything that a user of the artifact needs to know."""
     sampler, model = frozen.sampler, frozen.model
-    value_range = model.support.pixel_range
     return {
-        "model": type(model).__name__,
-        **{part: type(getattr(model, part)).__name__ for part in ("prior", "likelihood" if model.has_likelihood else "cost")},
         **frozen.facts(),
+        **{part: type(getattr(model, part)).__name__ for part in ("prior", "likelihood" if model.has_likelihood else "cost")},
         "x_shape": list(model.example_shape),
-        "value_range": None if value_range is None else list(value_range),
         "latents": model.latent_sizes,
         **({} if model.condition_size is None else {"condition": model.condition_size}),
-        "latent_dim": sum(size or 0 for size in model.latent_sizes.values()),
         "num_components": int(sampler.num_components),
         "component_weights": [float(w) for w in sampler.weights()],
         "noise": {name: one._asdict() for name, one in frozen.noise().items()},

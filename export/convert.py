@@ -47,6 +47,7 @@ def to_onnx(graph, name):
         check_known(model.graph, name)
         average_axis_by_axis(model.graph)
         narrow(model.graph)
+        name_batch(model.graph)
         onnx.checker.check_model(model, full_check=True)
     except ExportError:
         raise
@@ -84,6 +85,14 @@ def nodes_of(graph):
     """Returns all nodes of a graph, including those of loops and branches."""
     inner = [attribute.g for node in graph.node for attribute in node.attribute if attribute.type == onnx.AttributeProto.GRAPH]
     return [*graph.node, *(node for part in inner for node in nodes_of(part))]
+
+
+def name_batch(graph):
+    """Names the first dimension of each input and output `batch`, in place, where it has no size."""
+    for value in (*graph.input, *graph.output):
+        for dimension in value.type.tensor_type.shape.dim[:1]:
+            if not dimension.HasField("dim_value"):
+                dimension.dim_param = "batch"
 
 
 def average_axis_by_axis(graph):

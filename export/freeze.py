@@ -12,10 +12,12 @@ from export.onnx import write_decoder, write_sampler
 from export.pixel import step_graph, write_context, write_step
 from export.precision import in_float32
 from export.sample import draw_noise
+from keras_vaemix.core import supports
 from keras_vaemix.core.sampler import Sampler
 from keras_vaemix.core.shapes import specs_of
 from keras_vaemix.models import PixelDecoding
 from keras_vaemix.networks.pixel_sampler import PixelSampler
+from keras_vaemix.version import __version__
 
 MOST_VALUES = 2**19
 
@@ -108,8 +110,16 @@ class Frozen(NamedTuple):
         return {name: write(self, folder / name) for name, write in writers.items()}
 
     def facts(self):
-        """Returns the manifest's entries on the decoder."""
-        return {"decoder": self.decoder}
+        """Returns what each graph says of itself in its metadata, and the manifest too."""
+        model = self.model
+        return {
+            "library": "keras_vaemix",
+            "version": __version__,
+            "model": type(model).__name__,
+            "decoder": self.decoder,
+            "latent_dim": sum(size or 0 for size in model.latent_sizes.values()),
+            "value_range": None if model.support.pixel_range is None else list(model.support.pixel_range),
+        }
 
 
 class FrozenPixels(Frozen):

@@ -1,5 +1,7 @@
 """The ONNX graphs, each checked by running it."""
 
+import json
+
 import numpy as np
 import onnx
 import onnxruntime
@@ -27,7 +29,7 @@ def write_decoder(frozen, path):
 def write_checked(frozen, path, n=32):
     """Writes the graph of a file name, and compares its outputs with TensorFlow's for n examples of its inputs."""
     graph = frozen.graphs()[path.name]
-    write(graph, path)
+    write(frozen, graph, path)
     inputs = frozen.examples(graph.inputs, n)
     return compare(path, inputs, graph.named(*map(tf.constant, inputs.values())))
 
@@ -44,9 +46,12 @@ def write_sampler(frozen, path):
     return error
 
 
-def write(graph, path):
-    """Writes a `Graph` as an ONNX file."""
-    onnx.save(to_onnx(graph, path.name), str(path))
+def write(frozen, graph, path):
+    """Writes a `Graph` as an ONNX file, with the model's facts as its metadata: texts, and anything else as JSON."""
+    model = to_onnx(graph, path.name)
+    facts = {name: fact if isinstance(fact, str) else json.dumps(fact) for name, fact in frozen.facts().items()}
+    onnx.helper.set_model_props(model, facts)
+    onnx.save(model, str(path))
 
 
 def session(graph):

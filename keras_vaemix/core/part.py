@@ -5,6 +5,8 @@ from typing import Any, Self
 
 import keras
 
+from keras_vaemix.core.shown import constructor_call
+
 register = keras.saving.register_keras_serializable("keras_vaemix")
 
 
@@ -29,12 +31,21 @@ def require_kind(name, value, kind):
     require(isinstance(value, kind), f"{name} to be {article} {kind.__name__}", **{name: received})
 
 
-def constructor_config(part):
-    """Returns the serialised constructor arguments of `part`, read from the attributes of the same names."""
+def constructor_names(part):
+    """Returns the names of the constructor arguments of `part`, which are those of its attributes too."""
     variadic = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
     parameters = inspect.signature(type(part).__init__).parameters.values()
-    names = [p.name for p in parameters if p.name != "self" and p.kind not in variadic]
-    return {name: keras.saving.serialize_keras_object(getattr(part, name)) for name in names}
+    return [p.name for p in parameters if p.name != "self" and p.kind not in variadic]
+
+
+def constructor_config(part):
+    """Returns the serialised constructor arguments of `part`, read from the attributes of the same names."""
+    return {name: keras.saving.serialize_keras_object(getattr(part, name)) for name in constructor_names(part)}
+
+
+def constructor_repr(part):
+    """Returns `part` as text, as the call of its constructor."""
+    return constructor_call(part, constructor_names(part))
 
 
 class Part:
@@ -51,9 +62,7 @@ class Part:
     def from_config(cls, config: dict[str, Any]) -> Self:
         return cls(**{name: keras.saving.deserialize_keras_object(value) for name, value in config.items()})
 
-    def __repr__(self):
-        arguments = ", ".join(f"{name}={getattr(self, name)!r}" for name in constructor_config(self))
-        return f"{type(self).__name__}({arguments})"
+    __repr__ = constructor_repr
 
 
 class PartLayer(Part, keras.layers.Layer):

@@ -100,6 +100,18 @@ def test_pseudo_inputs_and_encoder_are_gone(exported):
     assert sum(np.prod(w.shape) for w in model.encoder.weights) > 100
 
 
+def test_graphs_say_what_they_are(exported):
+    folder, model = exported
+    manifest = json.loads((folder / "manifest.json").read_text())
+    for name in ("decoder.onnx", "sampler.onnx"):
+        graph = onnx.load(folder / name)
+        facts = {prop.key: prop.value for prop in graph.metadata_props}
+        assert facts == {key: str(manifest[key]) for key in ("library", "version", "model", "decoder", "latent_dim", "value_range")}
+        values = [*graph.graph.input, *graph.graph.output]
+        assert {value.type.tensor_type.shape.dim[0].dim_param for value in values} == {"batch"}
+    assert (facts["library"], facts["model"], facts["latent_dim"]) == ("keras_vaemix", type(model).__name__, "3")
+
+
 def test_sampled_components_have_their_weights(exported):
     folder, _ = exported
     weights = np.array(json.loads((folder / "manifest.json").read_text())["component_weights"])

@@ -16,6 +16,7 @@ from keras_vaemix.core.weights import whole
 from keras_vaemix.core.xla import naming_refused
 from keras_vaemix.models.base import inputs
 from keras_vaemix.models.base.bookkeeping import with_bookkeeping
+from keras_vaemix.models.base.parts_shown import name_after, summary_text
 
 
 class CheckedModel(keras.Model, abc.ABC):
@@ -138,6 +139,21 @@ class CheckedModel(keras.Model, abc.ABC):
         inputs.check_given(self, x)
         with naming_refused():
             return super().predict(x, *args, **kwargs)
+
+    def summary(self, line_length=None, positions=None, print_fn=None, expand_nested=False, show_trainable=False, layer_range=None):
+        """Prints the parts of the model, with the shapes of their outputs and their numbers of weights.
+
+        With `expand_nested`, Keras's summaries of its networks follow; arguments other than `print_fn` are theirs.
+        """
+        (print_fn or print)(summary_text(self))
+        if expand_nested:
+            for network in (layer for layer in self.layers if isinstance(layer, keras.Model)):
+                network.summary(line_length, positions, print_fn, True, show_trainable, layer_range)
+
+    def __setattr__(self, name, value):
+        if isinstance(value, keras.layers.Layer):
+            name_after(value, name)
+        super().__setattr__(name, value)
 
     def load_weights(self, filepath: str | PathLike[str], *args: Tensor, **kwargs: Any) -> None:
         with whole(self, filepath):

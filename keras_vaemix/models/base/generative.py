@@ -12,7 +12,7 @@ import tensorflow as tf
 from keras_vaemix.core.batch import Batch
 from keras_vaemix.core.blocks import batch_size_for
 from keras_vaemix.core.hints import Array, Tensor
-from keras_vaemix.core.part import check_positive, constructor_config, require
+from keras_vaemix.core.part import check_positive, constructor_config, constructor_repr, require
 from keras_vaemix.core.progress import progress
 from keras_vaemix.core.replicas import replica_id
 from keras_vaemix.core.sampler import Noise, Sampler, draw_noise
@@ -249,6 +249,8 @@ class GenerativeModel(SteppedModel):
     def cluster(self, x: Array, num_samples: int = 10, batch_size: int | None = None, seed: int = 0, verbose: int = 0) -> np.ndarray:
         """Returns the component with the largest responsibility for each example, [N]. Args as in `responsibilities`."""
         return np.argmax(self.responsibilities(x, num_samples, batch_size, seed, verbose), axis=1)
+
+    __repr__ = constructor_repr
 
     def get_config(self) -> dict[str, Any]:
         return {**constructor_config(self), "name": self.name}

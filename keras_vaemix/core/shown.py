@@ -1,0 +1,27 @@
+"""How objects show themselves: as the call of their constructor, with networks as names and shapes, and with long values in short."""
+
+import reprlib
+
+import keras
+import numpy as np
+
+
+class Shown(reprlib.Repr):
+    """Texts of constructor arguments; parts show themselves in full."""
+
+    maxother, maxstring, maxlevel = 10_000, 200, 10
+
+    def repr_instance(self, value, level):
+        if isinstance(value, keras.Model) and hasattr(value, "output_shape"):
+            return f"<{value.name}: {value.input_shape} to {value.output_shape}>"
+        if isinstance(value, np.ndarray | keras.Variable) or keras.ops.is_tensor(value):
+            return f"<{keras.backend.standardize_dtype(value.dtype)} {tuple(value.shape)}>"
+        if isinstance(value, list):  # as a layer keeps it
+            return self.repr_list(list(value), level)
+        return super().repr_instance(value, level)
+
+
+def constructor_call(part, names):
+    """Returns the call of a constructor with the arguments of these names, each an attribute, as text."""
+    shown = Shown()
+    return f"{type(part).__name__}({', '.join(f'{name}={shown.repr(getattr(part, name))}' for name in names)})"
