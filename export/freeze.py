@@ -12,7 +12,6 @@ from export.onnx import write_decoder, write_sampler
 from export.pixel import step_graph, write_context, write_step
 from export.precision import in_float32
 from export.sample import draw_noise
-from keras_vaemix.core import supports
 from keras_vaemix.core.sampler import Sampler
 from keras_vaemix.core.shapes import specs_of
 from keras_vaemix.models import PixelDecoding

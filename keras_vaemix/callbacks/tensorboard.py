@@ -65,6 +65,9 @@ class TensorBoard(keras.callbacks.TensorBoard):
             with self._val_writer.as_default(epoch):
                 self.scalars({scalar_tag(name): value for name, value in validation.items()})
 
+    def on_test_end(self, logs=None):
+        super().on_test_end({})  # the figures of validation are written with those of the epoch
+
     def on_train_begin(self, logs=None):
         super().on_train_begin(logs)
         with self._train_writer.as_default():

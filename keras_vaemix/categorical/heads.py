@@ -7,7 +7,7 @@ import keras
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from keras_vaemix.core.part import check_positive, register
+from keras_vaemix.core.part import check_positive, constructor_repr, register
 from keras_vaemix.posteriors.base import check_limits
 
 tfd = tfp.distributions
@@ -30,6 +30,8 @@ class Heads(keras.layers.Layer, abc.ABC):
         check_positive(latent_dim=latent_dim, num_categories=num_categories)
         self.latent_dim, self.num_categories = latent_dim, num_categories
         self.log_variance_limits = check_limits(log_variance_limits)
+
+    __repr__ = constructor_repr
 
     @abc.abstractmethod
     def coefficients(self):

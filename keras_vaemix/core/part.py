@@ -44,8 +44,9 @@ def constructor_config(part):
 
 
 def constructor_repr(part):
-    """Returns `part` as text, as the call of its constructor."""
-    return constructor_call(part, constructor_names(part))
+    """Returns `part` as text, as the call of its constructor without the arguments that every Keras layer has."""
+    of_layer = inspect.signature(keras.layers.Layer.__init__).parameters
+    return constructor_call(part, [name for name in constructor_names(part) if name not in of_layer])
 
 
 class Part:

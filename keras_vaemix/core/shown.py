@@ -7,9 +7,7 @@ import numpy as np
 
 
 class Shown(reprlib.Repr):
-    """Texts of constructor arguments; parts show themselves in full."""
-
-    maxother, maxstring, maxlevel = 10_000, 200, 10
+    """Texts of constructor arguments, whatever their depth; parts show themselves in full."""
 
     def repr_instance(self, value, level):
         if isinstance(value, keras.Model) and hasattr(value, "output_shape"):
@@ -18,7 +16,7 @@ class Shown(reprlib.Repr):
             return f"<{keras.backend.standardize_dtype(value.dtype)} {tuple(value.shape)}>"
         if isinstance(value, list):  # as a layer keeps it
             return self.repr_list(list(value), level)
-        return super().repr_instance(value, level)
+        return f"<{type(value).__name__}>" if type(value).__repr__ is object.__repr__ else repr(value)
 
 
 def constructor_call(part, names):

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_vaemix.core.hints import Array, Shape, Tensor
-from keras_vaemix.core.part import check_positive, constructor_config, register, require
+from keras_vaemix.core.part import check_positive, constructor_config, constructor_repr, register, require
 from keras_vaemix.networks.gated_conv import check_image_shape, latent_map
 from keras_vaemix.networks.gated_mlp import GatedDense, gated
 from keras_vaemix.networks.halves import halves
@@ -201,6 +201,8 @@ class PixelCNN(keras.Model):
 
     def get_config(self) -> dict[str, Any]:
         return {**constructor_config(self), "name": self.name}
+
+    __repr__ = constructor_repr
 
 
 def columns(h, start, size):

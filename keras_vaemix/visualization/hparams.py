@@ -12,15 +12,15 @@ def write_hparams(log_dir, settings, figures, step=0):
     Args:
         log_dir: A folder of its own below the logs of the run: only what is in it is in the row.
         settings: Settings by name; what is not a number, a text or a truth value is written as text.
-        figures: Final figures by name, dicts within it included. Of these, finite numbers are written, except counts, `num_*`.
+        figures: Final figures by name, dicts within it included. Finite numbers are written, as `final/*`, except counts, `num_*`.
         step: The epoch that the figures are of.
     """
     plain = {name: value if isinstance(value, (bool, int, float, str)) else str(value) for name, value in settings.items()}
     writer = tf.summary.create_file_writer(str(log_dir))
     with writer.as_default(step):
         api.hparams(plain)
-        for name, value in numbers(figures).items():
-            tf.summary.scalar(name, value)
+        for name, value in numbers(figures, "final/").items():
+            tf.summary.scalar(name, value, description="Final figure, of the evaluation after training.")
     writer.close()
 
 

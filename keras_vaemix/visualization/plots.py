@@ -48,18 +48,11 @@ def component_use(use, weights):
 
     figure = Figure((7, 3.5), dpi=100, layout="constrained")
     axes = figure.add_subplot(title="Use of the components", xlabel="component", ylabel="fraction")
-    axes.bar(range(len(use)), use, width=1.0 if len(use) > 50 else 0.8, label="mean responsibility for the examples")
-    axes.plot(
-        range(len(use)),
-        weights,
-        "_" if len(use) <= 50 else ".",
-        color="black",
-        markersize=9 if len(use) <= 50 else 3,
-        label="weight in the prior",
-    )
+    axes.bar(range(len(use)), use, label="mean responsibility for the examples")
+    axes.step(range(len(use)), weights, "k", where="mid", linewidth=1, label="weight in the prior")
     axes.xaxis.set_major_locator(MaxNLocator(20, integer=True))
-    axes.set_ylim(bottom=0)
-    axes.legend(fontsize=8)
+    axes.set(xlim=(-0.5, len(use) - 0.5), ylim=(0, 1.3 * max(*use, *weights)))
+    axes.legend(fontsize=8, loc="upper right", ncols=2)
     return rendered(figure)
 
 

@@ -32,7 +32,7 @@ DESCRIPTIONS = {
     "schedules/beta": "Weight of the divergence in training, which a warm-up raises.",
     "schedules/learning_rate": "Learning rate of the model's optimizer.",
     "schedules/steps_per_second": "Train steps in a second.",
-    "components/use": "Mean responsibility of each component for the shown examples (bars), and its weight in the prior (marks).",
+    "components/use": "Mean responsibility of each component for the shown examples (bars), and its weight in the prior (line).",
     "components/perplexity": "Number of components in use: the exponential of the entropy of their use.",
     "components/dead": "Number of components whose use is less than a tenth of 1 / K.",
     "components/cluster_accuracy": "Accuracy of the components as classes, matched one to one with the labels of these same examples.",

@@ -106,6 +106,7 @@ def test_tensorboard_shows_parts_pictures_and_components(prior, binary, tmp_path
         events.Reload()
         found = {tag: events.SummaryMetadata(tag) for tag in events.Tags()["tensors"]}
         tags[side] = {tag: metadata.plugin_data.plugin_name for tag, metadata in found.items()}
+        assert all("/" in tag for tag in found if tag != CONFIG_SUMMARY_TAG)
         assert [tag for tag, metadata in found.items() if not metadata.summary_description] in ([], [CONFIG_SUMMARY_TAG])
     parts = {f"objective/{name}": "scalars" for name in ("loss", "elbo", "reconstruction", "kl")}
     assert parts.items() <= tags["train"].items()

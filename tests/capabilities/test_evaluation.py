@@ -10,6 +10,7 @@ from scipy.special import softmax
 
 import keras_vaemix as vm
 from keras_vaemix.visualization import pictures, plots
+from keras_vaemix.visualization.grids import tiled
 from tests import catalogue
 
 
@@ -63,7 +64,7 @@ def test_encode_and_prior_are_tfp_distributions(binary):
 
 def test_grid_puts_images_in_their_places():
     images = np.arange(5, dtype="float32")[:, None, None, None] * np.ones((1, 2, 3, 1)) / 5
-    picture = plots.grid(images, num_columns=2)
+    picture = tiled(images, num_columns=2)
     assert picture.shape == (8, 7, 1)
     assert picture[3, 4, 0] == pytest.approx(3 / 5)
     assert picture[2, 0, 0] == 1
@@ -72,18 +73,22 @@ def test_grid_puts_images_in_their_places():
 @pytest.mark.parametrize(("n", "rows", "columns"), [(3, 2, 3), (8, 2, 8), (17, 4, 8)])
 def test_reconstructions_stand_below_their_examples_however_few(n, rows, columns):
     x = np.random.default_rng(0).random((n, 4, 5, 1)).astype("float32")
-    picture = plots.pairs(x, 1 - x)
-    assert picture.shape == (5 * rows - 1, 6 * columns - 1, 1)
-    np.testing.assert_array_equal(picture[:4, :5], x[0])
-    np.testing.assert_array_equal(picture[-4:, -5:], 1 - x[rows // 2 * columns - 1])
+    grid = plots.pairs(x, 1 - x)
+    assert (len(grid.images), grid.num_columns) == (rows * columns, columns)
+    assert grid.rows == ("original", "reconstruction") * (rows // 2)
+    np.testing.assert_array_equal(grid.images[0], x[0])
+    np.testing.assert_array_equal(grid.images[-1], 1 - x[rows // 2 * columns - 1])
 
 
 def test_component_samples_have_a_row_for_each_component():
     model = catalogue.make("VampPrior")
-    picture = plots.component_samples(model, num_columns=6)
-    assert picture.shape == (5 * 5 - 1, 6 * 5 - 1, 1)
-    heaviest = int(np.argmax(model.prior.log_weights()))
-    np.testing.assert_allclose(picture[:4, :4], model.sample(6, heaviest, seed=0)[0], atol=1e-6)
+    grid, weights = plots.component_samples(model, num_columns=6), np.exp(model.prior.log_weights())
+    heaviest = int(np.argmax(weights))
+    assert (len(grid.images), len(grid.rows), grid.rows[0]) == (5 * 6, 5, f"component {heaviest}\n{weights[heaviest]:.1%}")
+    np.testing.assert_allclose(grid.images[0], model.sample(6, heaviest, seed=0)[0], atol=1e-6)
+    fewer = plots.component_samples(model, num_columns=6, max_rows=2)
+    assert "2 heaviest of 5 components" in fewer.title
+    np.testing.assert_array_equal(fewer.images, grid.images[:12])
 
 
 class Counted(keras.layers.Layer):

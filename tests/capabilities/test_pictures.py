@@ -9,7 +9,8 @@ from PIL import Image
 
 from keras_vaemix import evaluation
 from keras_vaemix.visualization import pictures
-from keras_vaemix.visualization.plots import save_png
+from keras_vaemix.visualization.grids import Grid
+from keras_vaemix.visualization.plots import component_use, save_png
 from tests import catalogue
 from training.jobs import pictures as draw
 
@@ -26,9 +27,9 @@ class Plane:
 
 def test_neighbours_stand_after_their_image():
     train = np.arange(5)[:, None, None, None] * np.ones((1, 2, 3, 1)) / 5
-    picture = pictures.neighbors(np.full((2, 2, 3, 1), 0.5), train, [[3, 1], [4, 0]])
-    assert picture.shape == (2 * 3 - 1, 3 * 4 - 1, 1)
-    np.testing.assert_allclose(picture[[0, 3]][:, [0, 4, 8], 0], [[0.5, 3 / 5, 1 / 5], [0.5, 4 / 5, 0]])
+    grid = pictures.neighbors(np.full((2, 2, 3, 1), 0.5), train, [[3, 1], [4, 0]])
+    assert (grid.num_columns, grid.columns) == (3, ("sample", "nearest 1", "nearest 2"))
+    np.testing.assert_allclose(grid.images[:, 0, 0, 0], [0.5, 3 / 5, 1 / 5, 0.5, 4 / 5, 0])
     with pytest.raises(ValueError, match=r"indices \[N, k\] of the neighbours of N=2 images\. Received: shape=\(1, 2\)"):
         pictures.neighbors(np.zeros((2, 2, 3, 1)), train, [[3, 1]])
 
@@ -37,17 +38,17 @@ def test_attribute_is_taken_away_on_the_left_and_added_on_the_right():
     """The attribute moves the first latent by 0.2, and nothing else."""
     plane = Plane()
     x = plane.decode(tf.constant([[0.5, 0.3], [0.7, 0.6], [0.3, 0.3], [0.5, 0.6]])).numpy()
-    picture = pictures.attribute_line(plane, x, np.array([True, True, False, False]), x[2:], steps=3, reach=1.0)
-    assert picture.shape == (2 * 3 - 1, 3 * 3 - 1, 1)
-    np.testing.assert_allclose(picture[[0, 3]][:, [0, 3, 6], 0], [[0.1, 0.3, 0.5], [0.3, 0.5, 0.7]], atol=1e-6)
-    np.testing.assert_allclose(picture[[0, 3]][:, [1, 4, 7], 0], [[0.3] * 3, [0.6] * 3], atol=1e-6)
+    grid = pictures.attribute_line(plane, x, np.array([True, True, False, False]), x[2:], steps=3, reach=1.0)
+    assert (grid.num_columns, grid.columns) == (3, ("-1", "0", "+1"))
+    np.testing.assert_allclose(grid.images[:, 0, 0, 0], [0.1, 0.3, 0.5, 0.3, 0.5, 0.7], atol=1e-6)
+    np.testing.assert_allclose(grid.images[:, 0, 1, 0], [0.3] * 3 + [0.6] * 3, atol=1e-6)
 
 
 def test_attribute_line_of_a_model_has_the_reconstruction_in_the_middle(binary):
     model = catalogue.make()
-    picture = pictures.attribute_line(model, binary, binary.mean(axis=(1, 2, 3)) > 0.5, binary[:2])
-    assert picture.shape == (2 * 5 - 1, 9 * 5 - 1, 1)
-    np.testing.assert_allclose(picture[:4, 20:24], model.decode(model.latent_means(binary[:1]))[0], atol=1e-6)
+    grid = pictures.attribute_line(model, binary, binary.mean(axis=(1, 2, 3)) > 0.5, binary[:2])
+    assert len(grid.images) == 2 * grid.num_columns == 18
+    np.testing.assert_allclose(grid.images[4], model.decode(model.latent_means(binary[:1]))[0], atol=1e-6)
 
 
 def test_effects_are_those_of_a_deviation():
@@ -60,9 +61,11 @@ def test_effects_are_those_of_a_deviation():
 
 
 def test_variants_grow_to_the_right_and_downwards():
-    picture = pictures.variants(Plane(), np.full((2, 2, 1), 0.5), (0, 1), values=(0.1, 0.5, 0.9))
-    np.testing.assert_allclose(picture[[0, 3, 6]][:, [0, 3, 6], 0], [[0.1, 0.5, 0.9]] * 3, atol=1e-6)
-    np.testing.assert_allclose(picture[[0, 3, 6]][:, [1, 4, 7], 0], [[0.1] * 3, [0.5] * 3, [0.9] * 3], atol=1e-6)
+    grid = pictures.variants(Plane(), np.full((2, 2, 1), 0.5), (0, 1), values=(0.1, 0.5, 0.9))
+    np.testing.assert_allclose(grid.images[:, 0, 0, 0], [0.1, 0.5, 0.9] * 3, atol=1e-6)
+    np.testing.assert_allclose(grid.images[:, 0, 1, 0], [0.1] * 3 + [0.5] * 3 + [0.9] * 3, atol=1e-6)
+    assert grid.columns == ("z0 = 0.1", "z0 = 0.5", "z0 = 0.9")
+    assert grid.rows == ("z1 = 0.1", "z1 = 0.5", "z1 = 0.9")
     for latents in ((0, 0), (0, 2), (-1, 0), (0,)):
         with pytest.raises(ValueError, match=r"two different latents in 0\.\.1"):
             pictures.variants(Plane(), np.zeros((2, 2, 1)), latents)
@@ -71,13 +74,14 @@ def test_variants_grow_to_the_right_and_downwards():
 @pytest.mark.parametrize(("n", "rows"), [(1, 1), (3, 1), (10, 5), (40, 8)])
 def test_transitions_of_a_run_are_of_as_many_pairs_as_there_are(n, rows):
     subject = SimpleNamespace(model=Plane(), examples=lambda: np.random.default_rng(0).random((n, 2, 2, 1)))
-    assert draw.transitions(subject).shape == (3 * rows - 1, 6 * 3 - 1, 1)
+    assert len(draw.transitions(subject).images) == rows * 6
 
 
 def test_transitions_are_convex_combinations():
     first, second = np.zeros((2, 2, 2, 1)), np.stack([np.full((2, 2, 1), 0.5), np.full((2, 2, 1), 1.0)])
-    picture = pictures.transitions(Plane(), first, second, steps=6)
-    np.testing.assert_allclose(picture[[0, 3]][:, ::3, 0], [np.linspace(0, 0.5, 6), np.linspace(0, 1, 6)], atol=1e-6)
+    grid = pictures.transitions(Plane(), first, second, steps=6)
+    np.testing.assert_allclose(grid.images[:, 0, 0, 0], [*np.linspace(0, 0.5, 6), *np.linspace(0, 1, 6)], atol=1e-6)
+    assert [text[-3:] for text in grid.columns] == ["= 0", "0.2", "0.4", "0.6", "0.8", "= 1"]
     with pytest.raises(ValueError, match="as many examples on both sides"):
         pictures.transitions(Plane(), first, second[:1])
     with pytest.raises(ValueError, match="at least two steps"):
@@ -102,6 +106,39 @@ def test_attribute_line_needs_one_continuous_latent(binary):
     model = catalogue.make(model="CPVAE")
     with pytest.raises(ValueError, match=r"a model that decodes one continuous latent\. Received: latents="):
         pictures.attribute_line(model, binary, np.arange(30) < 9, binary[:1])
+
+
+@pytest.mark.parametrize(("shape", "zoom"), [((8, 8, 1), 8), ((28, 20, 3), 3), ((80, 100, 3), 1)])
+def test_a_grid_has_large_images_below_captions(shape, zoom):
+    """Images end at the right and lower edges, and captions are black on white: the taller, the more there is to say."""
+    images = np.random.default_rng(0).random((5, *shape))
+    plain, captioned = Grid(images, 2, "Title"), Grid(images, 2, "Title", ("first", "second\nrow", "third"), ("left", "right"))
+    for grid, has_captions in ((plain, False), (captioned, True)):
+        picture = grid.picture()
+        height, width = (zoom * side + 2 for side in shape[:2])
+        tiles = picture[-(3 * height - 2) :, -(2 * width - 2) :]
+        np.testing.assert_allclose(
+            tiles[height : 2 * height - 2 : zoom, width::zoom], np.broadcast_to(images[3], (*shape[:2], 3)), atol=2 / 255
+        )
+        assert np.all(tiles[2 * height :, width:] == 1)
+        above, left = picture[: -(3 * height - 2)], picture[:, : -(2 * width - 2)]
+        assert above.min() < 0.2
+        assert (left.size > 0 and left[len(above) :].min() < 0.2) == has_captions
+    assert captioned.picture().shape > plain.picture().shape
+
+
+def test_a_long_title_takes_several_lines():
+    short, long = (Grid(np.zeros((1, 8, 8, 1)), 1, title).picture() for title in ("Few", "Many words that need several lines"))
+    assert (long.shape[1], len(long) > len(short)) == (short.shape[1], True)
+
+
+def test_bars_show_the_use_of_components():
+    picture = component_use(np.array([0.7, 0.3, 0.0]), np.full(3, 1 / 3))
+    blue = np.all(np.abs(picture - [0.122, 0.467, 0.706]) < 0.02, axis=2)  # Matplotlib's first colour
+    heights = blue.sum(axis=0)
+    bars = sorted(set(heights[heights > 60]))
+    assert len(component_use(np.full(500, 0.002), np.full(500, 0.002))) == len(picture)
+    assert bars[0] / bars[-1] == pytest.approx(3 / 7, abs=0.05)
 
 
 def color_at(picture, row, column, num):

@@ -35,9 +35,9 @@ def test_settings_and_figures_come_back(tmp_path):
     tags = set(events.Tags()["tensors"]) - {metadata.SESSION_START_INFO_TAG}
     written = {tag: events.Tensors(tag)[0] for tag in tags}
     assert {tag: tf.make_ndarray(value.tensor_proto).item() for tag, value in written.items()} == {
-        "elbo": -90.5,
-        "groups/first": 2.0,
-        "dead": 0.0,
+        "final/elbo": -90.5,
+        "final/groups/first": 2.0,
+        "final/dead": 0.0,
     }
     assert {value.step for value in written.values()} == {7}
 

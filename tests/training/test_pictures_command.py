@@ -9,6 +9,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from export.storage.files import read_history, read_json
 from keras_vaemix.storage.loading import load_model
+from keras_vaemix.visualization.grids import GAP
 from tests.conftest import compile_by_tensorflow
 from training import pictures as pictures_command
 from training import train
@@ -52,6 +53,13 @@ def pixels(path):
         return np.asarray(image).astype("float32") / 255
 
 
+def digits_in(path, num_rows, num_columns):
+    """Returns the digits of a grid in a file, [num_rows, num_columns, 8, 8]: each of their pixels is eight wide."""
+    side = 8 * 8 + GAP
+    tiles = pixels(path)[-(num_rows * side - GAP) :, -(num_columns * side - GAP) :, 0]
+    return np.stack([[tiles[i * side :, j * side :][:64:8, :64:8] for j in range(num_columns)] for i in range(num_rows)])
+
+
 def test_command_knows_every_picture():
     assert tuple(draw.PICTURES) == pictures_command.KINDS
 
@@ -70,12 +78,9 @@ def test_run_folder_has_the_pictures_that_suit_it(folders, run, expected):
 
 
 def test_neighbours_are_training_images(folders, digits):
-    images = pixels(folders["autoencoder"] / "neighbors.png")[::6, ::6]  # each pixel is six wide
-    assert images.shape == (8 * 9 - 1, 5 * 9 - 1)
+    images = digits_in(folders["autoencoder"] / "neighbors.png", 8, 5)
     train_images = {x.tobytes() for x in np.round(255 * digits.train.x[..., 0]).astype("uint8")}
-    found = np.round(255 * images).astype("uint8")
-    for row in range(8):
-        after = [found[9 * row : 9 * row + 8, 9 * column : 9 * column + 8] for column in range(5)]
+    for after in np.round(255 * images).astype("uint8"):
         assert [image.tobytes() in train_images for image in after] == [False, True, True, True, True]
 
 
@@ -109,12 +114,10 @@ def test_attribute_leaves_the_reconstruction_in_the_middle(picture, folders, dig
     from keras_vaemix.storage.loading import load_model
 
     assert picture(run, "attribute", "--attribute", 3, "--out", tmp_path / "three.png")[0] == 0
-    drawn, model = pixels(tmp_path / "three.png")[::6, ::6], load_model(folders[run] / "model.keras")
-    assert drawn.shape == (8 * 9 - 1, 9 * 9 - 1)
+    drawn, model = digits_in(tmp_path / "three.png", 8, 9), load_model(folders[run] / "model.keras")
     x, is_three = digits.arrays("test", model.support), digits.labels("test") == 3
     x = np.concatenate([x[~is_three][:4], x[is_three][:4]])
-    middle = np.stack([drawn[9 * row : 9 * row + 8, 9 * 4 : 9 * 4 + 8] for row in range(8)])
-    np.testing.assert_allclose(middle, model.decode(model.latent_means(x))[..., 0], atol=0.5 / 255 + 1e-5)
+    np.testing.assert_allclose(drawn[:, 4], model.decode(model.latent_means(x))[..., 0], atol=0.5 / 255 + 1e-5)
     assert picture(run, "attribute", "--attribute", 5, "--out", tmp_path / "five.png")[0] == 0
     assert not np.array_equal(pixels(tmp_path / "five.png"), pixels(tmp_path / "three.png"))
 
@@ -124,7 +127,7 @@ def test_a_run_is_judged_and_drawn_on_the_split_that_is_asked_for(picture, folde
     assert asked == {"autoencoder": "test", "masked": "test", "gamix": "test", "vae": "validation"}
     for split in ("validation", "test"):
         assert picture("vae", "reconstructions", "--split", split, "--out", tmp_path / f"{split}.png")[0] == 0
-        first = pixels(tmp_path / f"{split}.png")[::6, ::6][:8, :8]
+        first = digits_in(tmp_path / f"{split}.png", 10, 8)[0, 0]
         np.testing.assert_array_equal(first, digits.arrays(split, load_model(folders["vae"] / "model.keras").support)[0, ..., 0])
     written = (folders["vae"] / "reconstructions.png").read_bytes()
     assert written == (tmp_path / "validation.png").read_bytes() != (tmp_path / "test.png").read_bytes()
@@ -140,14 +143,11 @@ def test_variants_and_transitions_are_of_test_examples(picture, folders, digits,
     (z,) = np.array(model.latent_means(x[:1]))
     z[[2, 0]] = 6, -6  # to the right, and at the top
     corner = np.asarray(model.decode(z[None]))[0, ..., 0]
-    drawn = pixels(tmp_path / "variants.png")[::6, ::6]
-    assert drawn.shape == (3 * 9 - 1, 3 * 9 - 1)
-    np.testing.assert_allclose(drawn[:8, -8:], corner, atol=0.5 / 255 + 1e-5)
-    drawn = pixels(tmp_path / "transitions.png")[::6, ::6]
-    assert drawn.shape == (8 * 9 - 1, 6 * 9 - 1)
+    np.testing.assert_allclose(digits_in(tmp_path / "variants.png", 3, 3)[0, 2], corner, atol=0.5 / 255 + 1e-5)
+    drawn = digits_in(tmp_path / "transitions.png", 8, 6)
     ends = np.asarray(model.decode(model.latent_means(x[[7, 15]])))[..., 0]
-    np.testing.assert_allclose(drawn[-8:, :8], ends[0], atol=0.5 / 255 + 1e-5)
-    np.testing.assert_allclose(drawn[-8:, -8:], ends[1], atol=0.5 / 255 + 1e-5)
+    np.testing.assert_allclose(drawn[-1, 0], ends[0], atol=0.5 / 255 + 1e-5)
+    np.testing.assert_allclose(drawn[-1, -1], ends[1], atol=0.5 / 255 + 1e-5)
 
 
 @pytest.mark.parametrize(

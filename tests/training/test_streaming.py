@@ -317,7 +317,7 @@ def trained(folder):
     validation = splits.in_order(loaded.arrays("validation", support), 20)
     history = model.fit(batches, steps_per_epoch=4, validation_data=validation, shuffle=False, verbose=0).history
     model.fit_prior(loaded.fixed("train", support))
-    picture = pictures.neighbors(pictures.Subject(folder, model, loaded))
+    picture = pictures.neighbors(pictures.Subject(folder, model, loaded)).images
     return history, [*model.get_weights(), model.responsibilities(loaded.arrays("train", support)), picture]
 
 

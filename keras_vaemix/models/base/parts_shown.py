@@ -3,6 +3,8 @@
 import math
 import re
 
+from keras_vaemix.core.part import constructor_names
+
 
 def name_after(layer, attribute):
     """Names a layer after the attribute of a model that holds it, unless it has a name of its own: one that Keras did not number."""
@@ -13,7 +15,8 @@ def name_after(layer, attribute):
 def summary_text(model):
     """Returns a table of the parts of a model as text."""
     rows = [("part", "what it is", "output shape", "weights")]
-    for layer in model.layers:
+    order = constructor_names(model)
+    for layer in sorted(model.layers, key=lambda layer: order.index(layer.name) if layer.name in order else len(order)):
         is_network = hasattr(layer, "output_shape")
         what, shape = (type(layer).__name__, str(layer.output_shape)) if is_network else (repr(layer), "")
         rows.append((layer.name, what, shape, f"{count(layer.weights):,}"))
