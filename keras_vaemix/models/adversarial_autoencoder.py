@@ -58,7 +58,7 @@ class AdversarialAutoencoder(CriticAutoencoder):
         super().__init__(encoder, decoder, critic, prior, cost, adversarial_loss, critic_steps, seed, **kwargs)
         require(weight >= 0, "weight >= 0: it is the factor lambda of the discrepancy", weight=weight)
         self.weight, self.two_phases = weight, two_phases
-        self.check_networks()
+        self._check_networks()
 
     def default_optimizers(self):
         """Returns the critic's optimizer from the WAE code, and one like it for an encoder with steps of its own."""
@@ -66,8 +66,8 @@ class AdversarialAutoencoder(CriticAutoencoder):
         return {name: keras.optimizers.Adam(5e-4, beta_1=0.5) for name in names}
 
     def updates(self):
-        regularization = [Update({"encoder": self.encoder.trainable_variables}, self.encoder_losses)] if self.two_phases else []
-        return [*super().updates(), self.critic_update(), *regularization]
+        regularization = [Update({"encoder": self.encoder.trainable_variables}, self._encoder_losses)] if self.two_phases else []
+        return [*super().updates(), self._critic_update(), *regularization]
 
     def terms(self, x, z, seed, training):
         if self.two_phases:

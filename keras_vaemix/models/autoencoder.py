@@ -59,7 +59,7 @@ class Autoencoder(AutoencodingModel):
             require_kind("penalties", penalty, Penalty)
         is_given = discrepancy is None or not prior.is_fitted_after_training
         require(is_given, "a prior that is known before training, since the discrepancy compares codes with it", prior=type(prior).__name__)
-        self.check_networks()
+        self._check_networks()
 
     @property
     def couples_examples(self):

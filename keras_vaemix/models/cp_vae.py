@@ -109,7 +109,7 @@ class CPVAE(LatentModel):
         self.estimator = estimator or (categories.Enumerated() if k <= 16 else categories.StraightThrough())
         self.follow_aggregate, self.sample_aggregate, self.aggregate_rate = follow_aggregate, sample_aggregate, aggregate_rate
         self.label_weight = label_weight
-        self.check_parts()
+        self._check_parts()
         self.temperature = self.add_weight(
             (), lambda shape, dtype: tf.cast(self.estimator.temperature, dtype), name="temperature", trainable=False, dtype="float32"
         )
@@ -119,7 +119,7 @@ class CPVAE(LatentModel):
         )
         self.built = True
 
-    def check_parts(self):
+    def _check_parts(self):
         """Raises `ValueError` for the first part that does not fit the others."""
         require_kind("heads", self.heads, Heads)
         require_kind("estimator", self.estimator, categories.CategoryEstimator)

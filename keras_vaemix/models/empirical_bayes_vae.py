@@ -67,7 +67,7 @@ class EmpiricalBayesVAE(OneLevelModel):
     def updates(self):
         own = {id(variable) for variable in self.prior.trainable_variables}
         others = [variable for variable in self.trainable_variables if id(variable) not in own]
-        return [Update({"model": others}, self.losses), Update({"prior": self.prior.trainable_variables}, self.prior_losses)]
+        return [Update({"model": others}, self.losses), Update({"prior": self.prior.trainable_variables}, self._prior_losses)]
 
     def penalty(self):
         """Returns None: the penalty belongs to the prior's own step."""
@@ -76,7 +76,7 @@ class EmpiricalBayesVAE(OneLevelModel):
         penalty = [] if self.prior.penalty(self.encode) is None else ["prior_penalty"]
         return [*super().metric_names(), "prior_loss", *penalty]
 
-    def prior_losses(self, batch: Batch, seed: Tensor, training: bool) -> dict[str, Terms]:
+    def _prior_losses(self, batch: Batch, seed: Tensor, training: bool) -> dict[str, Terms]:
         """Returns the objective of the prior's step, for fresh draws of the latents."""
         z, log_weight, _ = self.posterior.draw(self.posterior_params(batch), 1, seed)  # [S, B, D], [S, B]
         each = self.prior.expectation_loss(tf.stop_gradient(z), self.encode)  # [S, B]

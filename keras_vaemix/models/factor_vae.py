@@ -84,7 +84,7 @@ class FactorVAE(OneLevelModel):
     def updates(self):
         parts = (self.encoder, self.decoder, self.prior, self.likelihood, self.posterior)
         own = [variable for part in parts for variable in part.trainable_variables]
-        discriminator = Update({"discriminator": self.discriminator.trainable_variables}, self.discriminator_losses)
+        discriminator = Update({"discriminator": self.discriminator.trainable_variables}, self._discriminator_losses)
         return [Update({"model": own}, self.losses), discriminator]
 
     def metric_names(self):
@@ -93,13 +93,13 @@ class FactorVAE(OneLevelModel):
     def losses(self, batch, seed, training):
         """Returns the negative objective over the batch, and its terms."""
         d = self.draws(batch, self.objective, seed, training)
-        bound = self.bound_terms(batch, d, training)
+        bound = self._bound_terms(batch, d, training)
         correlation = tf.reduce_mean(self.score(d.z[0]))
         penalty = self.weight * correlation if training else 0.0
         figures = {**bound.figures, "loss": bound.figures["loss"] + penalty, "total_correlation": correlation}
         return {"model": Terms(bound.total + penalty, figures)}
 
-    def discriminator_losses(self, batch: Batch, seed: Tensor, training: bool) -> dict[str, Terms]:
+    def _discriminator_losses(self, batch: Batch, seed: Tensor, training: bool) -> dict[str, Terms]:
         """Returns half the discriminator's cross-entropy, as in Algorithm 2: its score is high for codes, low for permuted ones."""
         params = without_state_updates(self.encoder, batch.inputs_of(self.encoder))
         z, others = tf.unstack(tf.stop_gradient(self.posterior.draw(params, 2, fold_in(seed, 0))[0]))  # [B, D] each

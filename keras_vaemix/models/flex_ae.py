@@ -76,7 +76,7 @@ class FlexAE(CriticAutoencoder):
         if image_critic is not None:
             shapes, received = (encoder.input_shape, (None, 1)), (image_critic.input_shape, image_critic.output_shape)
             require(received == shapes, f"an image_critic with input and output shapes {shapes}", shapes=received)
-        self.check_networks()
+        self._check_networks()
 
     def latent_dim(self):
         return self.generator.output_shape[-1]
@@ -92,19 +92,19 @@ class FlexAE(CriticAutoencoder):
         (autoencoder,) = super().updates()
         smoothing = (
             [
-                Update({"image_critic": self.image_critic.trainable_variables}, self.image_critic_losses, self.critic_steps),
-                Update({"smoother": autoencoder.variables["model"]}, self.smoothing_losses),
+                Update({"image_critic": self.image_critic.trainable_variables}, self._image_critic_losses, self.critic_steps),
+                Update({"smoother": autoencoder.variables["model"]}, self._smoothing_losses),
             ]
             if self.image_critic is not None
             else []
         )
-        generation = [Update({"generator": self.generator.trainable_variables}, self.generator_losses)] if self.generator.weights else []
+        generation = [Update({"generator": self.generator.trainable_variables}, self._generator_losses)] if self.generator.weights else []
         return [
             autoencoder,
-            self.critic_update(),
+            self._critic_update(),
             *smoothing,
             *generation,
-            Update({"encoder": self.encoder.trainable_variables}, self.encoder_losses),
+            Update({"encoder": self.encoder.trainable_variables}, self._encoder_losses),
         ]
 
     def metric_names(self):
@@ -119,7 +119,7 @@ class FlexAE(CriticAutoencoder):
         noise, _ = draw(self.prior.sampler(), n, -1, seed)
         return tf.cast(self.generator(noise, training=True), tf.float32)
 
-    def generator_losses(self, batch: Batch, seed: Tensor, training: bool) -> dict[str, Terms]:
+    def _generator_losses(self, batch: Batch, seed: Tensor, training: bool) -> dict[str, Terms]:
         """Returns the generator's loss, over as many draws as there are examples."""
         loss = self.adversarial_loss.real_side_loss(self.score(self.real(tf.shape(batch.x)[0], seed), training=True))
         return {"generator": Terms(loss, {"generator_loss": loss})}
@@ -135,17 +135,17 @@ class FlexAE(CriticAutoencoder):
         share = tf.random.stateless_uniform([tf.shape(x)[0], 1], fold_in(seed, 0))
         return self.cost.mean(without_state_updates(self.decoder, share * z + (1.0 - share) * reversed_rows(z)))
 
-    def score_of_images(self, x, training=False):
+    def _score_of_images(self, x, training=False):
         """Returns the image critic's scores of images x [B, *], [B, 1] in float32."""
         return tf.cast(self.image_critic(x, training=training), tf.float32)
 
-    def image_critic_losses(self, batch: Batch, seed: Tensor, training: bool) -> dict[str, Terms]:
+    def _image_critic_losses(self, batch: Batch, seed: Tensor, training: bool) -> dict[str, Terms]:
         """Returns the image critic's loss over the batch."""
         mixed = tf.stop_gradient(self.mixed(batch.x, seed))
-        loss = self.adversarial_loss.critic_loss(self.score_of_images, batch.x, mixed, fold_in(seed, 1))
+        loss = self.adversarial_loss.critic_loss(self._score_of_images, batch.x, mixed, fold_in(seed, 1))
         return {"image_critic": Terms(loss, {"image_critic_loss": loss})}
 
-    def smoothing_losses(self, batch: Batch, seed: Tensor, training: bool) -> dict[str, Terms]:
+    def _smoothing_losses(self, batch: Batch, seed: Tensor, training: bool) -> dict[str, Terms]:
         """Returns the generator loss of decoded mixtures of codes under the image critic."""
-        loss = self.adversarial_loss.generator_loss(self.score_of_images(self.mixed(batch.x, seed), training=True))
+        loss = self.adversarial_loss.generator_loss(self._score_of_images(self.mixed(batch.x, seed), training=True))
         return {"smoother": Terms(loss, {"smoothing_loss": loss})}

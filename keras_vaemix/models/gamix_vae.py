@@ -138,7 +138,7 @@ class GAMIXVAE(OneLevelModel):
         if self.discriminator is None:
             return {"model": Terms(loss, {"loss": loss, **terms})}
         fake = self.fake(params, fresh, training)
-        discriminator = self.discriminator_terms(x, tf.stop_gradient(fake), fold_in(seed, 1), training)
+        discriminator = self._discriminator_terms(x, tf.stop_gradient(fake), fold_in(seed, 1), training)
         terms["adversarial"] = self.adversarial_weight * self.adversarial_loss.generator_loss(self.score(fake))
         loss += terms["adversarial"] if training else 0.0
         return {"model": Terms(loss, {"loss": loss, **terms}), "discriminator": discriminator}
@@ -151,7 +151,7 @@ class GAMIXVAE(OneLevelModel):
         samples = self.likelihood.mean(tf.cast(self.decoder(fresh, training=training), tf.float32))
         return tf.concat([image, samples], axis=0)
 
-    def discriminator_terms(self, x, fake, seed, training):
+    def _discriminator_terms(self, x, fake, seed, training):
         """Returns the discriminator's loss for examples against the images `fake`; spectral norms are updated only in training."""
         score = self.score if training else lambda images, training: self.score(images)
         loss = self.adversarial_loss.critic_loss(score, x, fake, seed)
@@ -204,7 +204,7 @@ class GAMIXVAE(OneLevelModel):
             return
         require(len(x) >= 2, "at least 2 training examples, so that moments exist", examples=len(x))
         if self.prior.num_components == 1:
-            mean, variance = self.posterior_moments(x, batch_size, verbose)
+            mean, variance = self._posterior_moments(x, batch_size, verbose)
             self.prior.set_moments(mean.mean(axis=0), np.atleast_2d(np.cov(mean, rowvar=False, bias=True)) + np.diag(variance.mean(axis=0)))
             return
         draws = []
@@ -215,10 +215,10 @@ class GAMIXVAE(OneLevelModel):
 
     def aggregate_variance(self, x: Array, batch_size: int | None = None) -> Tensor:
         r"""Returns the variance [D] of the aggregate posterior over x [N, *], :math:`\mathrm{Var}(\mu_i) + E[\sigma_i^2]`."""
-        mean, variance = self.posterior_moments(x, batch_size)
+        mean, variance = self._posterior_moments(x, batch_size)
         return mean.var(axis=0) + variance.mean(axis=0)
 
-    def posterior_moments(self, x, batch_size, verbose=0):
+    def _posterior_moments(self, x, batch_size, verbose=0):
         """Returns means and variances of the posteriors of x, [N, D] each, in float64."""
         params = [params for _, params in self.posteriors(x, batch_size, verbose)]
         mean, log_variance = (np.concatenate(part).astype("float64") for part in zip(*params, strict=True))

@@ -167,7 +167,7 @@ class GMVAE(TwoLevelModel):
 
     def log_joint(self, x, z, w):
         """Returns log p(x, z, w) for x [B, *], z [B, D1] and w [B, D2], [B] in nats."""
-        return self.log_joint_of(x, z, w)
+        return self._log_joint_of(x, z, w)
 
     # Plain tensors, which export.
 

@@ -98,7 +98,7 @@ class MaskAAE(CriticAutoencoder):
         self.raw_mask = self.add_weight(
             (self.latent_dim(),), keras.initializers.RandomUniform(0.0, 5.0, seed), name="mask", constraint="non_neg", dtype="float32"
         )
-        self.check_networks()
+        self._check_networks()
 
     # The mask.
 
@@ -138,9 +138,9 @@ class MaskAAE(CriticAutoencoder):
     def updates(self):
         return [
             *super().updates(),
-            self.critic_update(),
-            Update({"encoder": self.encoder.trainable_variables}, self.encoder_losses),
-            Update({"mask": [self.raw_mask]}, self.mask_losses),
+            self._critic_update(),
+            Update({"encoder": self.encoder.trainable_variables}, self._encoder_losses),
+            Update({"mask": [self.raw_mask]}, self._mask_losses),
         ]
 
     def metric_names(self):
@@ -158,7 +158,7 @@ class MaskAAE(CriticAutoencoder):
     def fake(self, x):
         return self.soft_mask() * self.codes(x)
 
-    def mask_losses(self, batch: Batch, seed: Tensor, training: bool) -> dict[str, Terms]:
+    def _mask_losses(self, batch: Batch, seed: Tensor, training: bool) -> dict[str, Terms]:
         """Returns the loss of the mask over the batch."""
         x = batch.x
         a, z = self.soft_mask(), tf.stop_gradient(self.codes(x))

@@ -31,7 +31,7 @@ class PixelHierarchicalVAE(PixelDecoding, HierarchicalModel):
     Reference: J. Tomczak, M. Welling, *VAE with a VampPrior*, 2018, Section 5.
     """
 
-    def decoder_input_shape(self):
+    def _decoder_input_shape(self):
         return [(None, sum(self.latent_sizes.values())), self.top_encoder.input_shape]
 
     def likelihood_params(self, z1, z2, x, training=False):

@@ -34,8 +34,8 @@ class PixelVAE(PixelDecoding, OneLevelModel):
 
     accompaniments = ()  # the decoder sees x itself
 
-    def decoder_input_shape(self):
-        return [super().decoder_input_shape(), self.encoder.input_shape]
+    def _decoder_input_shape(self):
+        return [super()._decoder_input_shape(), self.encoder.input_shape]
 
     def decode_params(self, z, x=None, training=False):
         """Returns the parameters [S, B, *] of every pixel given z [S, B, D] and the pixels of x [B, *] before it."""

@@ -64,7 +64,7 @@ class TwoStageVAE(LatentModel):
         x = Batch.of(batch).x
         params = self.first.encoder(x, training=False)
         z, log_weight, log_qz = self.first.posterior.draw(params, objective.num_samples, fold_in(seed, 0))  # [S, B, D], [S, B], [S, B]
-        u, log_qu = self.second_draws(z, fold_in(seed, 1), training)
+        u, log_qu = self._second_draws(z, fold_in(seed, 1), training)
         return Draws(
             log_weight=log_weight,
             log_px=self.first.likelihood.log_prob(self.first.decode_params(z, x), x),
@@ -72,7 +72,7 @@ class TwoStageVAE(LatentModel):
             log_qz=log_qz + log_qu,
         )
 
-    def second_draws(self, z, seed, training):
+    def _second_draws(self, z, seed, training):
         """Returns a draw from q(u|z) for each z [S, B, D], [S, B, D'], and its log-density, [S, B]."""
         params = self.second.encoder(fold(z), training=training)
         u, _, log_qu = self.second.posterior.draw(params, 1, seed)  # [1, S * B, D']

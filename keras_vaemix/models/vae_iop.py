@@ -75,12 +75,12 @@ class VAEIOP(OneLevelModel):
         parts = self.encoder, self.decoder, self.posterior, self.likelihood, self.prior.base
         own = [weight for part in parts for weight in part.trainable_variables]
         ratio = self.prior.features.trainable_variables + self.prior.last.trainable_variables
-        return [Update({"model": own}, self.losses), Update({"ratio": ratio}, self.ratio_losses, self.ratio_steps)]
+        return [Update({"model": own}, self.losses), Update({"ratio": ratio}, self._ratio_losses, self.ratio_steps)]
 
     def metric_names(self):
         return [*super().metric_names(), "ratio_loss"]
 
-    def ratio_losses(self, batch: Batch, seed: Tensor, training: bool) -> dict[str, Terms]:
+    def _ratio_losses(self, batch: Batch, seed: Tensor, training: bool) -> dict[str, Terms]:
         """Returns the loss of T on latents of the batch and as many draws of the base."""
         params = without_state_updates(self.encoder, batch.inputs_of(self.encoder))
         z, log_weight, _ = self.posterior.draw(params, 1, fold_in(seed, 0))  # [S, B, D], [S, B]

@@ -45,7 +45,7 @@ def test_losses_of_the_mask(x):
     cost = np.mean(model.cost(x, model.decoder(a * z)))
     np.testing.assert_allclose(np.mean(terms["cost"]), cost, rtol=1e-5)
     np.testing.assert_allclose(terms["masked_variance"], 100 * np.mean(z.var(0) * np.exp(-10 * a**2)), rtol=1e-4)
-    loss = float(model.mask_losses(vm.Batch(tf.constant(x)), [0, 1], True)["mask"].total)
+    loss = float(model._mask_losses(vm.Batch(tf.constant(x)), [0, 1], True)["mask"].total)
     draws = model.prior_draws(30, [0, 1]).numpy()
     difference = (a * z)[:, 0].mean() - (a * draws)[:, 0].mean()
     assert loss == pytest.approx(7 * cost + (1 - difference) ** 2 + 2 / D * np.sum(np.abs(a * (1 - a))), rel=1e-4)

@@ -33,7 +33,7 @@ class AutoencodingModel(GenerativeModel):
         self.encoder, self.decoder, self.prior, self.cost = encoder, decoder, prior, cost
         self.built = True
 
-    def check_networks(self) -> None:
+    def _check_networks(self) -> None:
         """Raises `ValueError` unless encoder, decoder and prior fit together."""
         shape = (None, self.latent_dim())
         for what, received in (("encoder with output", self.encoder.output_shape), ("decoder with input", self.decoder.input_shape)):
@@ -68,9 +68,9 @@ class AutoencodingModel(GenerativeModel):
         """Returns the objective of encoder and decoder over the batch, and its terms."""
         terms = self.terms(batch.x, self.latents(batch.x, training), seed, training)
         total = sum(batch.mean(term) if term.shape.rank else term for term in terms.values())
-        return {"model": Terms(total, {"loss": self.reported_loss(terms, training), **terms})}
+        return {"model": Terms(total, {"loss": self._reported_loss(terms, training), **terms})}
 
-    def reported_loss(self, terms, training):
+    def _reported_loss(self, terms, training):
         """Returns the value recorded as the loss."""
         return sum(terms.values())
 

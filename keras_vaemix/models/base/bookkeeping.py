@@ -17,13 +17,13 @@ class Bookkeeping(keras.callbacks.Callback):
         self.model.unsupported.reset_state()
 
     def on_epoch_end(self, epoch, logs=None):
-        self.check_data()
+        self._check_data()
         self.model.epochs_done.assign_add(1)
 
     def on_test_begin(self, logs=None):
-        self.check_data()
+        self._check_data()
 
-    def check_data(self):
+    def _check_data(self):
         check_batches(self.model.unsupported, self.model, f"of epoch {self.epoch + 1}")
 
     def on_train_end(self, logs=None):

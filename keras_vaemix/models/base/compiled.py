@@ -65,8 +65,8 @@ class CompiledModel(CheckedModel):
         """
         for name in OWN_LOSS:
             require(kwargs.get(name) is None, f"no {name}: the model defines its own losses and figures", **{name: kwargs.get(name)})
-        self.check_optimizers(optimizers)
-        self.compile_options = {"jit_compile": jit_compile, "check_gradients": check_gradients, **kwargs}
+        self._check_optimizers(optimizers)
+        self._compile_options = {"jit_compile": jit_compile, "check_gradients": check_gradients, **kwargs}
         if is_multiworker(self.distribute_strategy):
             kwargs["steps_per_execution"] = 1
         replicas = self.distribute_strategy.num_replicas_in_sync
@@ -77,7 +77,7 @@ class CompiledModel(CheckedModel):
         given = {**self.default_optimizers(), **(optimizers or {})}
         self.optimizers = {name: self.scaled(keras.optimizers.get(one)) for name, one in given.items()}
         with self.distribute_strategy.scope():
-            self.make_trackers()
+            self._make_trackers()
             for name, own in self.variables_of().items():
                 one = self.optimizer_of(name)
                 expected = "no gradient_accumulation_steps on several replicas, where Keras fails: raise batch_size instead"
@@ -85,14 +85,14 @@ class CompiledModel(CheckedModel):
                 one.build(own)
         finalize_own(self.optimizer, self.variables_of()["model"])
 
-    def check_optimizers(self, optimizers: dict[str, Any] | None) -> None:
+    def _check_optimizers(self, optimizers: dict[str, Any] | None) -> None:
         """Raises `ValueError` unless the model knows the names of all `optimizers`."""
         names = sorted(self.default_optimizers())
         expected = f"optimizers to be a dict of {names}, or None" if names else "no further optimizers: the model has only its own"
         is_known = optimizers is None or (isinstance(optimizers, dict) and set(optimizers) <= set(names))
         require(is_known, expected, optimizers=optimizers)
 
-    def make_trackers(self) -> None:
+    def _make_trackers(self) -> None:
         """Makes the means of the figures and the counters of bad steps, once."""
         if not hasattr(self, "_trackers"):
             self._trackers = {name: keras.metrics.Mean(name) for name in self.metric_names()}
@@ -113,7 +113,7 @@ class CompiledModel(CheckedModel):
             return None
         serialize = keras.saving.serialize_keras_object
         further = {name: serialize(optimizer) for name, optimizer in self.optimizers.items()}
-        return {**self.compile_options, "optimizer": serialize(self.optimizer), "optimizers": further}
+        return {**self._compile_options, "optimizer": serialize(self.optimizer), "optimizers": further}
 
     def compile_from_config(self, config):
         load = keras.saving.deserialize_keras_object

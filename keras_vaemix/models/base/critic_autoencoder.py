@@ -45,13 +45,13 @@ class CriticAutoencoder(AutoencodingModel):
         require_kind("adversarial_loss", adversarial_loss, AdversarialLoss)
         self.critic, self.adversarial_loss, self.critic_steps = critic, adversarial_loss, critic_steps
 
-    def check_networks(self):
+    def _check_networks(self):
         check_positive(critic_steps=self.critic_steps)
         require(not self.prior.trainable_variables, "a prior without trainable weights", prior=type(self.prior).__name__)
         expected = (None, self.latent_dim()), (None, 1)
         received = self.critic.input_shape, self.critic.output_shape
         require(received == expected, f"a critic with input and output shapes {expected}", shapes=received)
-        super().check_networks()
+        super()._check_networks()
 
     def real(self, n, seed):
         """Returns n draws of the prior as the critic sees them, [n, D]."""
@@ -64,22 +64,22 @@ class CriticAutoencoder(AutoencodingModel):
     def metric_names(self):
         return [*super().metric_names(), "discrepancy", "critic_loss"]
 
-    def critic_update(self):
+    def _critic_update(self):
         """Returns the `Update` of the critic."""
-        return Update({"critic": self.critic.trainable_variables}, self.critic_losses, self.critic_steps)
+        return Update({"critic": self.critic.trainable_variables}, self._critic_losses, self.critic_steps)
 
-    def critic_losses(self, batch: Batch, seed: Tensor, training: bool) -> dict[str, Terms]:
+    def _critic_losses(self, batch: Batch, seed: Tensor, training: bool) -> dict[str, Terms]:
         """Returns the critic's loss over the batch."""
         real, fake = self.real(tf.shape(batch.x)[0], fold_in(seed, 0)), self.fake(batch.x)
         loss = self.adversarial_loss.critic_loss(self.score, tf.stop_gradient(real), tf.stop_gradient(fake), fold_in(seed, 1))
         return {"critic": Terms(loss, {"critic_loss": loss})}
 
-    def encoder_losses(self, batch: Batch, seed: Tensor, training: bool) -> dict[str, Terms]:
+    def _encoder_losses(self, batch: Batch, seed: Tensor, training: bool) -> dict[str, Terms]:
         """Returns the encoder's adversarial loss, which rewards codes that the critic takes for draws of the prior."""
         loss = self.adversarial_loss.generator_loss(self.score(self.fake(batch.x), training=True))
         return {"encoder": Terms(loss, {"discrepancy": loss})}
 
-    def reported_loss(self, terms, training):
+    def _reported_loss(self, terms, training):
         """Returns the objective, or only the cost in validation: the critic is trained too, so its scores do not compare over epochs."""
         return sum(terms.values()) if training else terms["cost"]
 

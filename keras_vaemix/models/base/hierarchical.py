@@ -42,12 +42,12 @@ class HierarchicalModel(TwoLevelModel):
             ("encoder with inputs", encoder.input_shape, [top_encoder.input_shape, top]),
             ("encoder with output", encoder.output_shape, (None, size)),
             ("conditional with input", conditional.input_shape, top),
-            ("decoder with inputs", decoder.input_shape, self.decoder_input_shape()),
+            ("decoder with inputs", decoder.input_shape, self._decoder_input_shape()),
         ):
             require(received == expected, f"{what} shape {expected}: examples, z2 of {prior.latent_dim}, z1 of {size // 2}", shape=received)
         self.built = True
 
-    def decoder_input_shape(self):
+    def _decoder_input_shape(self):
         """Returns the `input_shape` that the decoder must have."""
         return [(None, size) for size in self.latent_sizes.values()]
 
@@ -91,7 +91,7 @@ class HierarchicalModel(TwoLevelModel):
         return {"z1_mean": q1.mean()[0], "z1_stddev": q1.stddev()[0], "z2_mean": q2.mean(), "z2_stddev": q2.stddev()}
 
     def log_joint(self, x, z1, z2):
-        return self.log_joint_of(x, z1, z2)
+        return self._log_joint_of(x, z1, z2)
 
     # Plain tensors, which export.
 

@@ -133,9 +133,9 @@ class LatentModel(GenerativeModel):
         In training it adds the distillation loss of the draws, their weighted classification loss, and the penalty. In validation beta is
         one, so that losses can be compared throughout a warm-up.
         """
-        return {"model": self.bound_terms(batch, self.draws(batch, self.objective, seed, training), training)}
+        return {"model": self._bound_terms(batch, self.draws(batch, self.objective, seed, training), training)}
 
-    def bound_terms(self, batch, d, training):
+    def _bound_terms(self, batch, d, training):
         """Returns the `Terms` of draws d; see `losses`."""
         penalty = self.penalty()
         beta = tf.convert_to_tensor(self.beta) if training else tf.ones([])

@@ -43,7 +43,7 @@ class OneLevelModel(LatentModel):
         self.take_inputs_of(encoder)
         for what, received, expected in (
             ("encoder with output", encoder.output_shape, (None, self.posterior.params_size(prior.latent_dim))),
-            ("decoder with input", decoder.input_shape, self.decoder_input_shape()),
+            ("decoder with input", decoder.input_shape, self._decoder_input_shape()),
         ):
             require(received == expected, f"{what} shape {expected} for latent_dim={prior.latent_dim}", shape=received)
         self.check_conditioning(decoder)
@@ -81,7 +81,7 @@ class OneLevelModel(LatentModel):
     def penalty(self):
         return self.prior.penalty(self.encode)
 
-    def decoder_input_shape(self):
+    def _decoder_input_shape(self):
         """Returns the `input_shape` that the decoder must have."""
         z = (None, self.prior.latent_dim)
         return z if self.condition_size is None else [z, (None, self.condition_size)]

@@ -47,13 +47,13 @@ class TwoLevelModel(LatentModel):
         prior.check_example_shape(self.example_shape)
         self.posterior = DiagonalNormal() if posterior is None else posterior
         require(isinstance(self.posterior, DiagonalNormal), "posterior to be a DiagonalNormal", posterior=self.posterior)
-        self.check_shape("top_encoder with output", top_encoder.output_shape, self.posterior.params_size(prior.latent_dim))
+        self._check_shape("top_encoder with output", top_encoder.output_shape, self.posterior.params_size(prior.latent_dim))
         has_form = self.objective.kl is None or isinstance(self.objective.kl, ClosedForm | MonteCarlo)
         require(has_form, "kl to be ClosedForm() or MonteCarlo() for two levels", kl=self.objective.kl)
         expected = "an objective that is not pathwise, and has no discrepancy, for two levels"
         require(not self.objective.needs_own_draws, expected, objective=self.objective)
 
-    def check_shape(self, what, received, size):
+    def _check_shape(self, what, received, size):
         """Raises `ValueError` unless a shape is [B, size]."""
         require(received == (None, size), f"{what} shape {(None, size)}", shape=received)
 
@@ -115,7 +115,7 @@ class TwoLevelModel(LatentModel):
         terms = [kl if kl is not None else q.log_prob(z) - p.log_prob(z) for kl, (q, p, z) in zip(closed, levels, strict=True)]
         return tf.reduce_sum(tf.exp(log_weight) * (terms[0] + terms[1]), axis=0)
 
-    def log_joint_of(self, x: Array, z1: Tensor, z2: Tensor) -> Tensor:
+    def _log_joint_of(self, x: Array, z1: Tensor, z2: Tensor) -> Tensor:
         """Returns log p(x, z1, z2), [B] in nats."""
         z1, z2, batch = z1[None], z2[None], self.as_batch(x)
         log_px = self.likelihood.log_prob(self.likelihood_params(z1, z2, batch), batch.x, mask=batch.mask)
