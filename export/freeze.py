@@ -16,7 +16,7 @@ from keras_vaemix.core.sampler import Sampler
 from keras_vaemix.core.shapes import specs_of
 from keras_vaemix.models import PixelDecoding
 from keras_vaemix.networks.pixel_sampler import PixelSampler
-from keras_vaemix.version import __version__
+from keras_vaemix.storage.versions import versions
 
 MOST_VALUES = 2**19
 
@@ -113,7 +113,7 @@ class Frozen(NamedTuple):
         model = self.model
         return {
             "library": "keras_vaemix",
-            "version": __version__,
+            "version": versions()["keras_vaemix"],
             "model": type(model).__name__,
             "decoder": self.decoder,
             "latent_dim": sum(size or 0 for size in model.latent_sizes.values()),

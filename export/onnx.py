@@ -29,7 +29,7 @@ def write_decoder(frozen, path):
 def write_checked(frozen, path, n=32):
     """Writes the graph of a file name, and compares its outputs with TensorFlow's for n examples of its inputs."""
     graph = frozen.graphs()[path.name]
-    write(frozen, graph, path)
+    write(graph, path, frozen.facts())
     inputs = frozen.examples(graph.inputs, n)
     return compare(path, inputs, graph.named(*map(tf.constant, inputs.values())))
 
@@ -46,11 +46,10 @@ def write_sampler(frozen, path):
     return error
 
 
-def write(frozen, graph, path):
-    """Writes a `Graph` as an ONNX file, with the model's facts as its metadata: texts, and anything else as JSON."""
+def write(graph, path, facts):
+    """Writes a `Graph` as an ONNX file, with facts by name as its metadata: texts, and anything else as JSON."""
     model = to_onnx(graph, path.name)
-    facts = {name: fact if isinstance(fact, str) else json.dumps(fact) for name, fact in frozen.facts().items()}
-    onnx.helper.set_model_props(model, facts)
+    onnx.helper.set_model_props(model, {name: fact if isinstance(fact, str) else json.dumps(fact) for name, fact in facts.items()})
     onnx.save(model, str(path))
 
 

@@ -30,7 +30,7 @@ def step_graph(frozen):
 def write_step(frozen, path):
     """Writes `pixel_step.onnx`, which `export.sample.draw_pixels` calls for each pixel in raster order; see `step_graph`."""
     graph = step_graph(frozen)
-    write(frozen, graph, path)
+    write(graph, path, frozen.facts())
     rng, width, errors = np.random.default_rng(0), frozen.model.decoder.example_shape[1], []
     for column in (0, width // 2, width - 1):
         inputs = {spec.name: rng.random([4, *spec.shape[1:]], "float32") for spec in graph.inputs[1:]}

@@ -132,7 +132,7 @@ def test_help_shows_kinds_of_values(preset, capsys):
         importlib.import_module("training.train").main([*preset, "--help"])
     shown = capsys.readouterr().out
     assert re.search(r"--latent-dim N +number of latents D", shown)
-    assert not re.search(r"[A-Z]+_[A-Z]+(?<!VAEMIX_DATA)", shown)
+    assert not re.search(r"[A-Z]+_[A-Z]+", shown.replace("VAEMIX_DATA", ""))
 
 
 def test_good_values_are_read():
