@@ -40,7 +40,7 @@ def test_long_values_are_shown_in_short():
 def test_a_model_shows_its_parts(name):
     model, lines = catalogue.EVERY_MODEL[name](), []
     assert re.fullmatch(rf"{type(model).__name__}\(.*\)", repr(model))
-    assert "encoder=<encoder: (None, 4, 4, 1) to (None, " in repr(model)
+    assert re.search(r"encoder=<encoder: .*\(None, 4, 4, 1\).* to \(None, \d+\)>, ", repr(model))
     assert not re.search(r" at 0x|built", repr(model))
     model.summary(print_fn=lines.append)
     (table,) = lines
@@ -50,8 +50,8 @@ def test_a_model_shows_its_parts(name):
     assert total == sum(of_parts) == sum(np.prod(weight.shape, dtype=int) for weight in model.weights)
     assert trained == sum(np.prod(weight.shape, dtype=int) for weight in model.trainable_weights)
     names = [line.split(" ")[0] for line in table.splitlines()]
-    assert {"encoder", "decoder", "prior"} <= set(names)
-    assert names.index("encoder") < names.index("decoder") < names.index("prior")
+    parts = ("first", "second") if name == "model-TwoStageVAE" else ("encoder", "decoder", "prior")
+    assert [one for one in names if one in parts] == list(parts)
 
 
 def test_networks_are_named_by_their_part_unless_they_have_a_name():
