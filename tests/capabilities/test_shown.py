@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import keras_vaemix as vm
+from keras_vaemix.visualization.tags import description, scalar_tag
 from tests import catalogue
 
 QUICK = ["model-CPVAE", "autoencoder-flex"]
@@ -50,6 +51,7 @@ def test_a_model_shows_its_parts(name):
     assert total == sum(of_parts) == sum(np.prod(weight.shape, dtype=int) for weight in model.weights)
     assert trained == sum(np.prod(weight.shape, dtype=int) for weight in model.trainable_weights)
     names = [line.split(" ")[0] for line in table.splitlines()]
+    assert [figure for figure in model.metric_names() if not description(scalar_tag(figure))] == []
     parts = ("first", "second") if name == "model-TwoStageVAE" else ("encoder", "decoder", "prior")
     assert [one for one in names if one in parts] == list(parts)
 
