@@ -25,7 +25,7 @@ def component_samples(model, num_columns=10, max_rows=20, seed=0):
     weights = np.exp(model.log_weights())
     heaviest = np.argsort(-weights, kind="stable")[:max_rows]
     images = [model.sample(num_columns, int(k), seed + i) for i, k in enumerate(heaviest)]
-    which = "each component" if len(heaviest) == len(weights) else f"each of the {len(heaviest)} heaviest of {len(weights)} components"
+    which = "each component" if len(heaviest) == len(weights) else f"{len(heaviest)} of {len(weights)} components, heaviest first"
     title = f"Samples: decoded draws from the prior, a row for {which}, with its weight"
     return Grid(np.concatenate(images), num_columns, title, tuple(f"component {k}\n{weights[k]:.1%}" for k in heaviest))
 
@@ -57,7 +57,7 @@ def component_use(use, weights):
 
 
 def heat_map(table, max_rows=50, max_columns=100):
-    """Returns a picture of how the examples of each category are distributed over labels, a row for each category, largest first.
+    """Returns a picture of how the examples of each category in use are distributed over labels, a row for each, largest first.
 
     Each cell is the fraction of a label in the category's examples, printed as a number for up to 20 labels; each row is labelled with
     the category and its fraction of all examples. Ties are in the order of indices; the largest `max_rows` categories and the first
@@ -72,11 +72,12 @@ def heat_map(table, max_rows=50, max_columns=100):
 
     table = np.asarray(table, "float64")
     use = table.sum(axis=1) / max(table.sum(), 1)
-    rows, num_columns = np.argsort(-use, kind="stable")[:max_rows], min(table.shape[1], max_columns)
+    num_used = np.count_nonzero(use)
+    rows, num_columns = np.argsort(-use, kind="stable")[: min(max(num_used, 1), max_rows)], min(table.shape[1], max_columns)
     shares = (table / np.maximum(table.sum(axis=1, keepdims=True), 1))[rows, :num_columns]
-    figure = Figure((2 + 0.5 * min(num_columns, 20), 1 + 0.3 * len(rows)), dpi=100, layout="constrained")
+    figure = Figure((max(5, 2 + 0.5 * min(num_columns, 20)), max(3.5, 1 + 0.3 * len(rows))), dpi=100, layout="constrained")
     axes = figure.add_subplot(xlabel="label", ylabel="category, and its fraction of all examples")
-    axes.set_title("Labels of the examples of each category, as fractions", fontsize="medium")
+    axes.set_title(f"Labels of the examples of each category, as fractions ({num_used} of {len(use)} in use)", fontsize="medium")
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
     axes.set_yticks(range(len(rows)), [f"{k}   {use[k]:.1%}" for k in rows])
     if num_columns <= 20:

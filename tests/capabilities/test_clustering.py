@@ -232,6 +232,7 @@ def test_heat_map_has_the_heaviest_category_on_top():
     assert picture.max() <= 1
     np.testing.assert_array_equal(plots.heat_map(table[[1, 2, 0]])[:, -100:], picture[:, -100:])
     assert len(plots.heat_map(np.ones((500, 10)))) == len(plots.heat_map(np.ones((50, 10))))
+    assert len(plots.heat_map(np.eye(50, 10))) == len(plots.heat_map(np.eye(10)))  # others are not in use
 
 
 def test_heat_map_of_nothing_is_drawn():

@@ -87,7 +87,7 @@ def test_component_samples_have_a_row_for_each_component():
     assert (len(grid.images), len(grid.rows), grid.rows[0]) == (5 * 6, 5, f"component {heaviest}\n{weights[heaviest]:.1%}")
     np.testing.assert_allclose(grid.images[0], model.sample(6, heaviest, seed=0)[0], atol=1e-6)
     fewer = plots.component_samples(model, num_columns=6, max_rows=2)
-    assert "2 heaviest of 5 components" in fewer.title
+    assert "2 of 5 components" in fewer.title
     np.testing.assert_array_equal(fewer.images, grid.images[:12])
 
 
