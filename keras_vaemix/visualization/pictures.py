@@ -149,7 +149,7 @@ def covariance_picture(codes):
     require(codes.ndim == 2 and len(codes) >= 2 and codes.size > 0, "at least two codes [N, D]", shape=codes.shape)
     covariance = np.cov(codes, rowvar=False).reshape(codes.shape[1], -1)
     limit = max(float(np.abs(covariance).max()), 1e-12)
-    title = f"Covariance of the latents of {len(codes)} examples"
+    title = f"Covariance of {codes.shape[1]} latents over {len(codes)} examples"
     return heat_picture(covariance, "RdBu_r", (-limit, limit), title, "index of the latent", "index of the latent", "covariance")
 
 

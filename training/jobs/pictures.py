@@ -97,7 +97,7 @@ def attribute(subject):
     shown = np.concatenate([np.flatnonzero(which)[: NUM_ROWS // 2] for which in (~has_it, has_it)])
     line = pictures.attribute_line(subject.model, x, has_it, x[shown])
     title = f"Reconstructions (0), with the attribute {subject.attribute} removed (-) and added (+), as multiples of its mean difference"
-    return line._replace(title=title, rows=tuple("has it" if has_it[i] else "has it not" for i in shown))
+    return line._replace(title=title, rows=tuple("with it" if has_it[i] else "without it" for i in shown))
 
 
 def effects(subject):
