@@ -46,7 +46,10 @@ DESCRIPTIONS = {
     "latents/transitions": "Decoded points on the lines between the latents of two examples.",
     "latents/mask": "Values of the mask, one for each latent: latents near zero are not used.",
 }
-OF_BOUNDS = "Bound on the divergence minus its Monte Carlo estimate, in nats; zero if it is tight."
+OF_GROUPS = {
+    "kl_gap": "Bound on the divergence minus its Monte Carlo estimate, in nats; zero if it is tight.",
+    "mask": "Value of the mask of this latent: near zero, the latent is not used.",
+}
 
 
 def scalar_tag(name):
@@ -56,4 +59,4 @@ def scalar_tag(name):
 
 def description(tag):
     """Returns what is shown under a tag, or None for a figure that is not known here."""
-    return OF_BOUNDS if tag.startswith("kl_gap/") else DESCRIPTIONS.get(tag)
+    return DESCRIPTIONS.get(tag, OF_GROUPS.get(tag.partition("/")[0]))
