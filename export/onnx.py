@@ -46,10 +46,10 @@ def write_sampler(frozen, path):
     return error
 
 
-def write(graph, path, facts):
+def write(graph, path, facts=None):
     """Writes a `Graph` as an ONNX file, with facts by name as its metadata: texts, and anything else as JSON."""
     model = to_onnx(graph, path.name)
-    onnx.helper.set_model_props(model, {name: fact if isinstance(fact, str) else json.dumps(fact) for name, fact in facts.items()})
+    onnx.helper.set_model_props(model, {name: fact if isinstance(fact, str) else json.dumps(fact) for name, fact in (facts or {}).items()})
     onnx.save(model, str(path))
 
 

@@ -368,7 +368,7 @@ def test_means_are_taken_axis_by_axis(tmp_path):
     path = tmp_path / "mean.onnx"
     for keepdims in (True, False):
         mean = Graph(lambda x, k=keepdims: tf.reduce_mean(x, (1, 2), k), [tf.TensorSpec((None, 256, 256, 3), name="x")], ["y"])
-        export.onnx.write(mean, path, {})
+        export.onnx.write(mean, path)
         (received,) = export.onnx.session(path).run(["y"], {"x": x})
         np.testing.assert_allclose(received, x.mean((1, 2), "float64", keepdims=keepdims), rtol=1e-6)
         means = [node for node in onnx.load(path).graph.node if node.op_type == "ReduceMean"]
