@@ -67,6 +67,7 @@ DESCRIPTIONS = {
     "num_directions": "random directions for each code in which the decoder's volume change is bounded",
     "num_examples": "examples against which the densities of the prior's parameters are weighed; fewer leave fewer clusters",
     "num_flows": "number of steps of the flow",
+    "num_labels": "training examples whose labels are used; 0 for none",
     "num_posterior_components": "number of components M of the posterior",
     "num_pseudo_inputs": "number of pseudo-inputs K of the prior",
     "num_samples": "importance samples for each example in training",
