@@ -10,6 +10,7 @@ DESCRIPTIONS = {
     "objective/pseudo_elbo": "As the ELBO, with a likelihood that is not a density: not a bound on log p(x).",
     "objective/pseudo_reconstruction": "As the reconstruction, with a likelihood that is not a density.",
     "objective/pseudo_kl": "Divergence of the posterior from the prior, in nats.",
+    "objective/classification": "Minus log q(c|x) of the known labels, in nats, which training adds to the loss and never to a bound.",
     "objective/prior_penalty": "Minus the scaled log-density of the prior's weights, which training adds to the loss and never to a bound.",
     "objective/prior_loss": "What the prior's own steps minimise.",
     "objective/cost": "Reconstruction cost of an autoencoder, a mean over examples.",
