@@ -1,6 +1,8 @@
 """The likelihood of a table: one likelihood for each named column or block of columns."""
 
 import warnings
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -53,7 +55,7 @@ class Columns(Likelihood):
         (5, 6)
     """
 
-    def __init__(self, columns, **kwargs):
+    def __init__(self, columns: Sequence[tuple[Any, ...]], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         expected = "columns, each (name, likelihood) or (name, likelihood, width)"
         require(len(columns) > 0 and all(len(column) in (2, 3) for column in columns), expected, columns=columns)

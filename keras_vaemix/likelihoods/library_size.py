@@ -1,6 +1,7 @@
 """Counts whose means are shares of the total of their row: the library size of a cell, an exposure."""
 
 import math
+from typing import Any
 
 import tensorflow as tf
 
@@ -33,7 +34,7 @@ class LibrarySize(Likelihood):
     support = supports.COUNTS
     is_density = False
 
-    def __init__(self, likelihood, size=1e4, **kwargs):
+    def __init__(self, likelihood: CountLikelihood, size: float = 1e4, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         require_kind("likelihood", likelihood, CountLikelihood)
         require(size > 0 and math.isfinite(size), "a finite size > 0", size=size)

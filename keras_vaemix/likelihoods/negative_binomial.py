@@ -1,5 +1,7 @@
 """The negative binomial likelihood of counts that vary more than a Poisson's."""
 
+from typing import Any
+
 import tensorflow as tf
 import tensorflow_probability as tfp
 
@@ -28,7 +30,7 @@ class NegativeBinomial(CountLikelihood):
     Reference: R. Lopez et al., *Deep Generative Modeling for Single-Cell Transcriptomics*, 2018, in the parametrisation of scvi-tools.
     """
 
-    def __init__(self, num_dispersions=None, **kwargs):
+    def __init__(self, num_dispersions: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.num_dispersions = num_dispersions
         if num_dispersions is not None:

@@ -1,5 +1,7 @@
 """The likelihood of real values in any units, through standardised ones."""
 
+from typing import Any
+
 import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
@@ -23,7 +25,7 @@ class Standardized(Likelihood):
         scale: Standard deviation s, likewise.
     """
 
-    def __init__(self, likelihood, loc=0.0, scale=1.0, **kwargs):
+    def __init__(self, likelihood: Likelihood, loc: Any = 0.0, scale: Any = 1.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         is_real = isinstance(likelihood, Likelihood) and likelihood.has_raw_scale
         require(is_real, "likelihood to be one of real values, such as LearnedScaleNormal", likelihood=likelihood)

@@ -1,6 +1,7 @@
 """The Student t likelihood of real values with outliers."""
 
 import math
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -21,7 +22,7 @@ class StudentT(LocationScale):
         df: Degrees of freedom :math:`\nu` above 1, so that there is a mean; small is heavy-tailed.
     """
 
-    def __init__(self, initial_scale=1.0, df=4.0, **kwargs):
+    def __init__(self, initial_scale: float = 1.0, df: float = 4.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         require(df > 1 and math.isfinite(df), "finite df > 1", df=df)
         self.initial_scale, self.df = check_scale(initial_scale), df

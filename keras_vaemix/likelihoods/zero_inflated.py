@@ -1,5 +1,7 @@
 """Counts with more zeros than their distribution has."""
 
+from typing import Any
+
 import tensorflow as tf
 import tensorflow_probability as tfp
 
@@ -19,7 +21,7 @@ class ZeroInflated(CountLikelihood):
         likelihood: The likelihood :math:`p_0` of counts, a `Poisson` or a `NegativeBinomial`.
     """
 
-    def __init__(self, likelihood, **kwargs):
+    def __init__(self, likelihood: CountLikelihood, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         require_kind("likelihood", likelihood, CountLikelihood)
         self.likelihood = likelihood
