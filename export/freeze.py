@@ -32,8 +32,7 @@ class Frozen(NamedTuple):
     model: Any
     sampler: Sampler | None
 
-    decoder = "mean"
-    sampler_outputs = ("x", "component_drawn")
+    decoder, decoded = "mean", "x"
 
     def latents(self):
         """Returns the latents that are decoded as `tf.TensorSpec`s."""
@@ -43,6 +42,14 @@ class Frozen(NamedTuple):
         """Returns what decoding and sampling are conditioned on as `tf.TensorSpec`s: none, or "condition" [N, A]."""
         size = self.model.condition_size
         return [] if size is None else specs_of({"condition": size})
+
+    def sampler_outputs(self):
+        """Returns the names of the outputs of `sample`: what is decoded, its component and its continuous latents."""
+        return (self.decoded, *(f"{name}_drawn" for name in ("component", *self.continuous())))
+
+    def continuous(self):
+        """Returns the names of the latents that are not categories."""
+        return [name for name, size in self.model.latent_sizes.items() if size is not None]
 
     def decode_inputs(self):
         """Returns the inputs of `decode` as `tf.TensorSpec`s."""
@@ -83,9 +90,14 @@ class Frozen(NamedTuple):
         return self.model.generate(self.sampler, dict(zip(names, inputs[:-1], strict=True)), inputs[-1])
 
     def sample(self, *inputs):
-        """Returns the means [N, *] and the components [N] of draws made from noise."""
+        """Returns the means [N, *], the components [N] and the continuous latents of draws made from noise."""
         latents, component = self.sample_latents(*inputs)
-        return self.decode(*latents), component
+        named = dict(zip(self.model.decode_sizes, latents, strict=True))
+        return self.decoded_from(*latents), component, *(named[name] for name in self.continuous())
+
+    def decoded_from(self, *latents):
+        """Returns what the sampler's graph makes of the latents."""
+        return self.decode(*latents)
 
     def draw(self, n, component, seed, condition=None):
         """Returns samples as `model.sample` does, for a stateless seed [2], and their components [n]; `component` -1 draws them.
@@ -101,7 +113,7 @@ class Frozen(NamedTuple):
         return {"decoder.onnx": Graph(self.decode, self.decode_inputs(), ("x",)), **self.sampler_graph()}
 
     def sampler_graph(self):
-        return {} if self.sampler is None else {"sampler.onnx": Graph(self.sample, self.sampler_inputs(), self.sampler_outputs)}
+        return {} if self.sampler is None else {"sampler.onnx": Graph(self.sample, self.sampler_inputs(), self.sampler_outputs())}
 
     def write_onnx(self, folder):
         """Writes the graphs, and returns the error of each by file name."""
@@ -124,8 +136,7 @@ class Frozen(NamedTuple):
 class FrozenPixels(Frozen):
     """The same for a pixel decoder, which maps the latents to a context map and then draws images pixel by pixel."""
 
-    decoder = "pixel"
-    sampler_outputs = ("context", "component_drawn")
+    decoder, decoded = "pixel", "context"
 
     def decode_inputs(self):
         return [*self.latents(), tf.TensorSpec([2], tf.int32, name="seed")]
@@ -134,10 +145,8 @@ class FrozenPixels(Frozen):
         """Returns the map [N, H, W, map_channels] through which the decoder sees the latents."""
         return self.model.decoder.context(self.model.code(*latents))
 
-    def sample(self, *inputs):
-        """Returns the maps [N, H, W, map_channels] and the components [N] of draws made from noise."""
-        latents, component = self.sample_latents(*inputs)
-        return self.context(*latents), component
+    def decoded_from(self, *latents):
+        return self.context(*latents)
 
     def draw(self, n, component, seed):
         latent_seed, pixel_seed = tf.unstack(tf.random.split(seed, 2))

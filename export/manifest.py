@@ -77,6 +77,7 @@ def check_manifest(manifest):
     check(isinstance(manifest["decoder"], str), "decoder, a name", manifest["decoder"])
     check(is_size(manifest["num_components"]), "num_components, an integer of at least 1", manifest["num_components"])
     check(is_list(manifest["x_shape"], is_size), "x_shape, a list of sizes", manifest["x_shape"])
+    check_latents(manifest)
     check(isinstance(manifest["noise"], dict), "noise, an object", manifest["noise"])
     check(is_size(manifest.get("condition", 1)), "condition, a number of attributes", manifest.get("condition"))
     for noise in (*manifest["noise"].values(), *([manifest["pixel_noise"]] if manifest["decoder"] == "pixel" else [])):
@@ -87,6 +88,19 @@ def check_manifest(manifest):
     for name, digest in manifest["sha256"].items():
         check(is_inside(name), "names of files in the artifact folder", name)
         check(isinstance(digest, str) and len(digest) == 64, "hashes of 64 digits", digest)
+
+
+def check_latents(manifest):
+    """Raises an error unless the decoder has named inputs, and each component a weight."""
+    latents, weights = manifest["latents"], manifest["component_weights"]
+    check(isinstance(latents, dict) and latents, "latents, an object", latents)
+    check(all(name.isidentifier() and (size is None or is_size(size)) for name, size in latents.items()), "latents by name", latents)
+    check(is_list(weights, is_weight) and sum(weights) > 0, "component_weights, a list of numbers from 0 to 1", weights)
+    check(len(weights) == manifest["num_components"], "component_weights, one for each component", len(weights))
+
+
+def is_weight(value):
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= 1.001
 
 
 def check_noise(noise):

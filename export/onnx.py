@@ -35,7 +35,8 @@ def write_checked(frozen, path, n=32):
 
 
 def write_sampler(frozen, path):
-    """Writes `sampler.onnx`, from noise such as u [N] and eps [N, D], and component [N] (-1 draws it), to the mean x [N, *] and component.
+    """Writes `sampler.onnx`, from noise such as u [N] and eps [N, D], and component [N] (-1 draws it), to the mean x [N, *], the component
+    and each continuous latent, such as `z_drawn` [N, D].
 
     A model that is conditioned also takes `condition` [N, A], and one with two levels the noise `eps_lower`. For a pixel decoder the
     output is the map `context` instead of x.

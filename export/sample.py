@@ -25,18 +25,8 @@ def sample(artifact, num=64, component=None, seed=0, condition=None):
     """
     artifact = locate(artifact)
     manifest = read_manifest(artifact)
-    if num < 1:
-        raise ValueError(f"Expected num >= 1. Received: num={num}")
-    if component is not None and not 0 <= component < manifest["num_components"]:
-        raise ValueError(f"Expected component in 0..{manifest['num_components'] - 1}. Received: component={component}")
-    sizes = [np.prod(manifest["x_shape"], dtype=object), *(noise["size"] or 1 for noise in manifest["noise"].values())]
-    if num * max(sizes) > MAX_VALUES:
-        raise ValueError(f"Expected at most {MAX_VALUES} values: draw fewer samples at once, with different seeds. Received: num={num}")
     rng = np.random.default_rng(seed)
-    shapes = {name: (num,) if noise["size"] is None else (num, noise["size"]) for name, noise in manifest["noise"].items()}
-    inputs = {name: draw_noise(rng, noise, shapes[name]) for name, noise in manifest["noise"].items()}
-    inputs |= condition_of(manifest, num, condition)
-    inputs["component"] = np.full(num, -1 if component is None else component)
+    inputs = sampler_inputs(manifest, num, component, rng, condition)
     outputs = ["context" if manifest["decoder"] == "pixel" else "x", "component_drawn"]
     sampler = open_graph(artifact, "sampler.onnx")
     with fitting(artifact):
@@ -46,6 +36,20 @@ def sample(artifact, num=64, component=None, seed=0, condition=None):
     noise, step = draw_noise(rng, manifest["pixel_noise"], (num, *manifest["x_shape"])), open_graph(artifact, "pixel_step.onnx")
     with fitting(artifact):
         return draw_pixels(step, x, noise), component
+
+
+def sampler_inputs(manifest, num, component, rng, condition=None):
+    """Returns the inputs of `sampler.onnx` by name for `num` draws of a component, None for one drawn by its weight."""
+    if num < 1:
+        raise ValueError(f"Expected num >= 1. Received: num={num}")
+    if component is not None and not 0 <= component < manifest["num_components"]:
+        raise ValueError(f"Expected component in 0..{manifest['num_components'] - 1}. Received: component={component}")
+    sizes = [np.prod(manifest["x_shape"], dtype=object), *(noise["size"] or 1 for noise in manifest["noise"].values())]
+    if num * max(sizes) > MAX_VALUES:
+        raise ValueError(f"Expected at most {MAX_VALUES} values: draw fewer samples at once, with different seeds. Received: num={num}")
+    shapes = {name: (num,) if noise["size"] is None else (num, noise["size"]) for name, noise in manifest["noise"].items()}
+    inputs = {name: draw_noise(rng, noise, shapes[name]) for name, noise in manifest["noise"].items()}
+    return {**inputs, **condition_of(manifest, num, condition), "component": np.full(num, -1 if component is None else component)}
 
 
 def condition_of(manifest, num, condition):
@@ -120,22 +124,22 @@ def draw_pixels(step, context, noise):
     return x
 
 
-def write_png(path, images, zoom=1):
-    """Writes images [N, H, W] or [N, H, W, C] in [0, 1] as one grid."""
+def png(images, zoom=1, gap=1):
+    """Returns images [N, H, W] or [N, H, W, C] in [0, 1] as the bytes of one grid, with `gap` white pixels after each."""
     images = images[..., None] if images.ndim == 3 else images
     if images.ndim != 4 or images.shape[-1] not in (1, 3):
-        raise ValueError(f"Expected images for a PNG: use --out FILE.npy for other data. Received: samples of shape {images.shape}")
+        raise ValueError(f"Expected images for a PNG: take .npy for other data. Received: samples of shape {images.shape}")
     n, height, width, channels = images.shape
     columns = int(np.ceil(np.sqrt(n)))
-    canvas = np.ones((-(-n // columns) * columns, height + 1, width + 1, channels), "float32")
+    canvas = np.ones((-(-n // columns) * columns, height + gap, width + gap, channels), "float32")
     canvas[:n, :height, :width] = np.clip(images, 0, 1)
-    grid = canvas.reshape(-1, columns, height + 1, width + 1, channels).swapaxes(1, 2)
-    pixels = np.round(255 * grid.reshape(-1, columns * (width + 1), channels)).astype("uint8").repeat(zoom, 0).repeat(zoom, 1)
+    grid = canvas.reshape(-1, columns, height + gap, width + gap, channels).swapaxes(1, 2)
+    pixels = np.round(255 * grid.reshape(-1, columns * (width + gap), channels)).astype("uint8").repeat(zoom, 0).repeat(zoom, 1)
     rows = b"".join(b"\0" + row.tobytes() for row in pixels)
     header = struct.pack(">IIBBBBB", pixels.shape[1], pixels.shape[0], 8, 0 if channels == 1 else 2, 0, 0, 0)
     chunks = (b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")
     body = b"".join(struct.pack(">I", len(d)) + kind + d + struct.pack(">I", zlib.crc32(kind + d)) for kind, d in chunks)
-    Path(path).write_bytes(b"\x89PNG\r\n\x1a\n" + body)
+    return b"\x89PNG\r\n\x1a\n" + body
 
 
 @contextlib.contextmanager
@@ -165,7 +169,7 @@ def write_samples(path, x):
         if path.suffix == ".npy":
             np.save(temporary, x)
         else:
-            write_png(temporary, x, zoom=-(-64 // max(x.shape[1:3])) if x.ndim > 2 else 1)
+            temporary.write_bytes(png(x, zoom=-(-64 // max(x.shape[1:3])) if x.ndim > 2 else 1))
 
 
 def numbers(text):

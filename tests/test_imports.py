@@ -55,9 +55,13 @@ ROOMS = {
     ),
     "export.shell": "",
     "export.storage": "",
+    "export.manifest": "",
+    "export.sample": "export.shell export.manifest",
+    "export.server": "export.manifest export.sample",
+    "export.serve": "export.shell export.server",
     "export": (
-        "export.shell keras_vaemix.core keras_vaemix.networks keras_vaemix.models keras_vaemix.integrations export.storage "
-        "keras_vaemix.storage"
+        "export.shell export.manifest export.sample keras_vaemix.core keras_vaemix.networks keras_vaemix.models "
+        "keras_vaemix.integrations export.storage keras_vaemix.storage"
     ),
     "training.distributed": "keras_vaemix.core",
     "training.data": "keras_vaemix.core export.storage keras_vaemix.storage training.distributed",
@@ -72,7 +76,7 @@ ROOMS = {
     "training.jobs": (
         "export.shell keras_vaemix.core keras_vaemix.priors keras_vaemix.models keras_vaemix.evaluation "
         "keras_vaemix.visualization keras_vaemix.verify keras_vaemix.callbacks export.storage keras_vaemix.storage export "
-        "training.distributed training.data training.features training.presets training.papers training.runs"
+        "training.distributed training.data training.features training.presets training.papers training.runs export.sample"
     ),
     "training": "export.shell export.storage training.distributed training.presets training.papers training.jobs",
 }
@@ -138,6 +142,12 @@ def test_export_sample_stands_alone():
     }
     tops = {name.split(".")[0] for name in names} - {"export"}
     assert tops - set(sys.stdlib_module_names) == {"numpy", "onnxruntime"}
+
+
+def test_export_serve_does_without_tensorflow():
+    names = set.union(*(imported(path) for path in FILES if room_of(module_of(path)) in ("export.server", "export.serve")))
+    outside = {name.split(".")[0] for name in names if room_of(name) is None} - set(sys.stdlib_module_names)
+    assert outside == {"fastapi", "starlette", "pydantic", "uvicorn", "prometheus_client", "numpy", "onnxruntime"}
 
 
 @pytest.mark.parametrize("backend", ["jax", "torch"])

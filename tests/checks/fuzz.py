@@ -171,6 +171,8 @@ def artifact(folder):
     return {
         "decoder": "map",
         "num_components": 4,
+        "component_weights": [0.25] * 4,
+        "latents": {"z": 3},
         "x_shape": [3],
         "noise": {"eps": {"family": "Normal", "df": None, "size": 3}},
         "sha256": {"sampler.onnx": hashlib.sha256((folder / "sampler.onnx").read_bytes()).hexdigest()},

@@ -223,7 +223,7 @@ def test_samples_where_tensorflow_is_absent(exported, tmp_path, suffix):
 @pytest.mark.parametrize("shape", [(5, 6, 7), (5, 6, 7, 1), (5, 6, 7, 3)])
 def test_png_grid_holds_the_images(tmp_path, shape):
     images = np.random.default_rng(0).random(shape)
-    export.sample.write_png(tmp_path / "grid.png", images, zoom=2)
+    (tmp_path / "grid.png").write_bytes(export.sample.png(images, zoom=2))
     with Image.open(tmp_path / "grid.png") as picture:
         pixels = np.asarray(picture)[::2, ::2]
     np.testing.assert_array_equal(pixels[7:13, 8:15].squeeze(), np.round(255 * images[4]).astype("uint8").squeeze())

@@ -189,6 +189,12 @@ MANIFESTS = [
     ({"noise": {"eps": {"family": "system", "df": None, "size": 3}}}, "noise of a family among Normal"),
     ({"noise": {"eps": {"family": "StudentT", "df": -1, "size": 3}}}, "degrees of freedom"),
     ({"noise": None}, "noise, an object"),
+    ({"latents": {}}, "latents, an object"),
+    ({"latents": {"z.z": 3}}, "latents by name"),
+    ({"latents": {"z": 2**40}}, "latents by name"),
+    ({"component_weights": [float("nan")] * 4}, "component_weights, a list of numbers from 0 to 1"),
+    ({"component_weights": [0.0] * 4}, "component_weights, a list of numbers from 0 to 1"),
+    ({"component_weights": [0.5] * 2}, "component_weights, one for each component"),
     ({"decoder": None}, "decoder, a name"),
 ]
 

@@ -1,0 +1,75 @@
+"""The one form of errors: a problem (RFC 9457), an object with type, title, status and detail."""
+
+import http
+import json
+
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import Response
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+
+MOST_ERRORS = 3
+
+
+class ProblemDetails(BaseModel):
+    """What is wrong with a request, or with the server."""
+
+    type: str = Field("about:blank", description="a page on this kind of problem; there is none")
+    title: str = Field(description="the name of the status")
+    status: int = Field(description="the status of HTTP")
+    detail: str = Field(description="what was expected, and what was received")
+
+
+class Problem(Exception):
+    """An error of the API.
+
+    Args:
+        status: Status of HTTP.
+        detail: What was expected, and what was received.
+        headers: Further headers by name.
+    """
+
+    def __init__(self, status, detail, headers=None):
+        self.status, self.detail, self.headers = status, detail, headers or {}
+
+    def response(self):
+        title = http.HTTPStatus(self.status).phrase
+        body = {"type": "about:blank", "title": title, "status": self.status, "detail": self.detail}
+        return Response(json.dumps(body), self.status, self.headers, "application/problem+json")
+
+
+def of_http(error):
+    """Returns the problem of an error of the framework, such as an unknown page or a wrong method."""
+    details = {
+        404: "Expected a path that /openapi.json names. Received: another.",
+        405: f"Expected one of the methods {dict(error.headers or {}).get('Allow', 'GET')}. Received: another.",
+    }
+    return Problem(error.status_code, details.get(error.status_code, str(error.detail)), error.headers)
+
+
+def of_validation(error):
+    """Returns the problem of a request that does not have the form of the API; what was received is not repeated."""
+    found = [f"{'.'.join(str(step)[:40] for step in one['loc'][:6])}: {one['msg'][:200]}" for one in error.errors()[:MOST_ERRORS]]
+    more = f" and {len(error.errors()) - MOST_ERRORS} more" if len(error.errors()) > MOST_ERRORS else ""
+    return Problem(422, f"Expected a request as /openapi.json describes it. Received: {'; '.join(found)}{more}")
+
+
+def add_handlers(app):
+    """Lets an application answer every error in this form."""
+    kinds = {
+        Problem: lambda error: error,
+        HTTPException: of_http,
+        RequestValidationError: of_validation,
+        ValueError: lambda error: Problem(422, str(error)),
+        TimeoutError: lambda error: Problem(504, "Expected an answer in time: ask for fewer rows."),
+        Exception: lambda error: Problem(500, "Expected no error in the server. Received: one, which its log has."),
+    }
+    for kind, problem in kinds.items():
+        app.add_exception_handler(kind, handler(problem))
+
+
+def handler(problem):
+    async def handle(request, error):
+        return problem(error).response()
+
+    return handle
