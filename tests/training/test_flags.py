@@ -23,6 +23,7 @@ COMMANDS = {
     "training.tables": [],
     "export.__main__": ["run"],
     "export.sample": ["artifact"],
+    "export.serve": ["artifact"],
 }
 WHOLE, SEED = "at least 1", "from 0 to 2147483647"
 BAD = [

@@ -64,11 +64,10 @@ export class LatentMap {
     const spread = Math.hypot(...this.plane.directions.map((direction) => Math.hypot(...direction.map((value, i) => value * store.stddev[i])))) / Math.SQRT2;
     const marks = [...(byId("plane").value === "kept" ? [] : store.means), ...Object.values(store.kept).filter(Boolean).map(({ z }) => z)];
     const reach = marks.map((z) => Math.max(...this.plane.project(z).map(Math.abs)));
-    this.half = 1.15 * Math.max(1.8 * spread, ...reach, 1e-3);
+    this.half = 1.15 * Math.max(1.5 * spread, ...reach, 1e-3);
     this.images = null;
     this.draw();
     if (byId("tiles").checked) this.decodeTiles();
-    else this.decodeTiles.wanted = false;
   }
 
   async decodeNow() {
