@@ -41,10 +41,11 @@ class Problem(Exception):
 def of_http(error):
     """Returns the problem of an error of the framework, such as an unknown page or a wrong method."""
     details = {
+        400: "Expected a body of JSON that is not nested deeply. Received: another.",
         404: "Expected a path that /openapi.json names. Received: another.",
         405: f"Expected one of the methods {dict(error.headers or {}).get('Allow', 'GET')}. Received: another.",
     }
-    return Problem(error.status_code, details.get(error.status_code, str(error.detail)), error.headers)
+    return Problem(error.status_code, details.get(error.status_code, f"Expected another request. Received: {error.detail}"), error.headers)
 
 
 def of_validation(error):

@@ -2,8 +2,8 @@
 
     python -m tests.benchmarks.server_load ARTIFACT --clients 64 --seconds 60
 
-The server is a process of its own; every client keeps its connection, and asks for samples and decoded latents in turn. The status is 1 if a
-good request failed, or an ill one was answered otherwise than by its error.
+The server is a process of its own; every client keeps its connection, and asks for samples and decoded latents in turn. The status is 1 if
+a good request failed, or an ill one was answered otherwise than by its error.
 """
 
 import argparse
