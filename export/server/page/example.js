@@ -31,7 +31,7 @@ function shape(tag, attributes) {
 function chart(values, label) {
   const text = `${label}: ${values.slice(0, 8).map((value) => value.toFixed(2)).join(", ")}${values.length > 8 ? ", …" : ""}`;
   const made = shape("svg", { viewBox: "0 0 100 100", class: "chart", role: "img", "aria-label": text });
-  const at = (value) => 50 + 46 * Math.min(1.05, Math.max(-1.05, value / range));
+  const at = (value) => 50 + 42 * Math.min(1.05, Math.max(-1.05, value / range));
   made.append(shape("line", { x1: 0, x2: 100, y1: 50, y2: 50 }));
   if (values.length === 2) {
     made.append(shape("line", { x1: 50, x2: 50, y1: 0, y2: 100 }), shape("circle", { cx: at(values[0]), cy: 100 - at(values[1]), r: 5 }));

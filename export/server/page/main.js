@@ -11,7 +11,7 @@ import { Way } from "./way.js";
 
 function introduce(model, store) {
   const components = store.weights.length > 1 ? `, ${store.weights.length} components` : "";
-  const what = [`${model.prior ?? "prior"}${components}`, `${store.names.length} latents`, model.likelihood ?? model.cost, model.x_shape.join(" × ")];
+  const what = [`${model.prior ?? "prior"}${components}`, `${store.names.length} latents`, model.likelihood ?? model.cost, model.x_shape.length > 1 ? model.x_shape.join(" × ") : `${model.x_shape[0]} values`];
   const kind = model.decoder === "pixel" ? ["pixels are drawn"] : ["means are shown"];
   document.title = `Explore ${model.model ?? "a model"}`;
   byId("title").textContent = model.model ?? "Model";

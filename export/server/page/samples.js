@@ -63,14 +63,15 @@ export class Samples {
 
   async drawNow() {
     const [chosen, seed] = [byId("component").value, Number(byId("seed").value)];
+    byId("num").disabled = chosen === "each";
     const points = chosen === "each" ? await this.drawEach(seed) : await this.drawOne(chosen, seed);
-    this.points = points;
     this.mark(0);
     document.dispatchEvent(new CustomEvent("component", { detail: chosen }));
-    this.store.select(points[0], this.caption(0));
-    this.store.keep({ A: points[0], B: points[1] ?? points[0], C: points[2] ?? points[0] });
-    const of = { "": "drawn by weight", each: "a row of each component" }[chosen] ?? `of component ${chosen}`;
-    return `${points.length} samples ${of}, seed ${seed}.`;
+    this.store.select(points[0], this.caption(points[0], 0));
+    const apart = chosen === "each" ? this.perRow : 1;
+    this.store.keep({ A: points[0], B: points[apart] ?? points[0], C: points[2 * apart] ?? points[0] });
+    const of = { "": " drawn by weight", each: ", a row of each component" }[chosen] ?? ` of component ${chosen}`;
+    return `${points.length} samples${of}, seed ${seed}.`;
   }
 
   async drawOne(chosen, seed) {
@@ -87,6 +88,7 @@ export class Samples {
     const { weights, model } = this.store;
     const heaviest = weights.map((_, k) => k).sort((i, j) => weights[j] - weights[i]).slice(0, MOST_ROWS);
     const num = Math.min(PER_ROW, model.limits.rows);
+    this.perRow = num;
     const rows = await Promise.all(heaviest.sort((i, j) => i - j).map((k) => api.sample(num, k, seed)));
     const points = rows.flat();
     setRange(points);
@@ -102,12 +104,12 @@ export class Samples {
     byId("grid").style.setProperty("--narrow", narrow);
   }
 
-  caption(i) {
-    return `Sample ${i + 1}${this.store.weights.length > 1 ? `, component ${this.points[i].component}` : ""}`;
+  caption(point, i) {
+    return `Sample ${i + 1}${this.store.weights.length > 1 ? `, component ${point.component}` : ""}`;
   }
 
   tile(point, i) {
-    const label = `Sample ${i + 1}${this.store.weights.length > 1 ? `, component ${point.component}` : ""}`;
+    const label = this.caption(point, i);
     return tile(point, label, () => {
       this.mark(i);
       this.store.select(point, label);
