@@ -70,7 +70,7 @@ def fitting(artifact):
     """Raises one `ValueError` for a graph whose inputs or outputs differ from the manifest."""
     try:
         yield
-    except MemoryError:
+    except (MemoryError, TimeoutError):
         raise
     except Exception as error:  # ONNX Runtime's own, which have no common class
         (first, *_) = str(error).splitlines() or [type(error).__name__]
