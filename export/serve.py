@@ -10,7 +10,7 @@ from export.shell.command import Command
 def parse(argv):
     """Returns the flags."""
     parser = flags.Parser(prog="python -m export.serve", description=__doc__)
-    parser.add_argument("artifact", type=flags.path, help="artifact folder")
+    parser.add_argument("artifact", type=flags.path, help="artifact or package folder, or the name of a bundled package")
     parser.add_argument(
         "--host", type=flags.text, default="127.0.0.1", help="address to listen at (default: %(default)s, this machine alone)"
     )

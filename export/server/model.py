@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import onnxruntime
 
-from export.manifest import check_named, read_manifest
+from export.manifest import check_named, locate, read_manifest
 from export.sample import fitting, open_graph, sampler_inputs
 from export.server.decoders import DECODERS, run
 
@@ -28,16 +28,20 @@ class Model:
     """An artifact whose graphs are open. Its methods may be called from several threads at once.
 
     Args:
-        artifact: Artifact folder; the hashes of all its files are checked.
+        artifact: Artifact or package folder, or the name of a bundled package; the hashes of all its files are checked.
 
     Raises:
-        ValueError: The artifact is not one, or its sampler does not return latents.
+        ValueError: The artifact is not one, its model is conditioned, or its sampler does not return latents.
     """
 
     def __init__(self, artifact):
-        self.artifact, self.manifest = artifact, read_manifest(artifact, is_whole=True)
+        self.artifact = artifact = locate(artifact)
+        self.manifest = read_manifest(artifact, is_whole=True)
         if self.manifest["decoder"] not in DECODERS:
             raise ValueError(f"Expected a decoder among {', '.join(DECODERS)}. Received: {self.manifest['decoder']}")
+        if "condition" in self.manifest:
+            expected = "a model that is not conditioned: sample it by python -m export.sample"
+            raise ValueError(f"Expected {expected}. Received: one on {self.manifest['condition']} attributes")
         kind = DECODERS[self.manifest["decoder"]]
         check_named(artifact, self.manifest["sha256"], [kind.graph])
         self.decoder, self.sampler = kind(artifact, self.manifest), open_graph(artifact, "sampler.onnx", threads=1)
