@@ -84,7 +84,7 @@ class OverCategories:
     def log_qz(self, x):
         log_q, loc, scale = self.model.infer(x)
         q_z = self.model.heads.select(loc, scale, tf.eye(self.model.num_components)[:, None])  # batch [K, B]
-        return tf.reshape(tf.transpose(log_q) + q_z.log_prob(self.z[:, None]), [self.num_nodes, len(x)])
+        return tf.reshape(tf.transpose(log_q) + q_z.log_prob(self.z[:, None]), [self.num_nodes, len(log_q)])
 
 
 def points(grid=None):

@@ -18,6 +18,8 @@ from training.jobs import pictures as draw
 class Plane:
     """A model whose latents are the first two pixels of an image, and back."""
 
+    example_shape = (2, 2, 1)
+
     def latent_means(self, x):
         return tf.reshape(x, (len(x), -1))[:, :2]
 
