@@ -17,9 +17,8 @@ def parsed(path, message):
 
 
 def test_triton_reads_its_configuration():
-    model_config = pytest.importorskip(
-        "tritonclient.grpc.model_config_pb2", reason="pip install -r requirements-deploy.txt", exc_type=RuntimeError
-    )
+    pytest.importorskip("tritonclient", reason="pip install -r requirements-deploy.txt")
+    model_config = pytest.importorskip("tritonclient.grpc.model_config_pb2", exc_type=RuntimeError)  # what it raises without gRPC
     config = parsed("triton/vae_decoder/config.pbtxt", model_config.ModelConfig())
     assert config.name == "vae_decoder"  # the folder's
     assert config.max_batch_size >= max(config.dynamic_batching.preferred_batch_size)

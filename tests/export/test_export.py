@@ -305,7 +305,7 @@ def test_export_refuses_what_it_should(exported, tmp_path, capsys):
 
 
 def test_export_through_a_link_replaces_its_target(exported, tmp_path, monkeypatch):
-    write = lambda model, folder, formats: shutil.copytree(exported[0], folder, dirs_exist_ok=True)  # noqa: E731
+    write = lambda model, folder, formats, precision: shutil.copytree(exported[0], folder, dirs_exist_ok=True)  # noqa: E731
     monkeypatch.setattr(export.artifact, "write_artifact", write)
     save_run(tmp_path / "run")
     served, link = tmp_path / "served", tmp_path / "run" / "export"
