@@ -41,7 +41,8 @@ def test_long_values_are_shown_in_short():
 def test_a_model_shows_its_parts(name):
     model, lines = catalogue.EVERY_MODEL[name](), []
     assert re.fullmatch(rf"{type(model).__name__}\(.*\)", repr(model))
-    assert re.search(r"encoder=<encoder: .*\(None, 4, 4, 1\).* to \(None, \d+\)>, ", repr(model))
+    shape = re.escape(str((None, *model.example_shape)))
+    assert re.search(rf"encoder=<encoder: .*{shape}.* to \(None, \d+\)>, ", repr(model))
     assert not re.search(r" at 0x|built", repr(model))
     model.summary(print_fn=lines.append)
     (table,) = lines
