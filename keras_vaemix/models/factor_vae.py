@@ -24,7 +24,7 @@ from keras_vaemix.regularizers.adversarial import NonSaturating
 class FactorVAE(OneLevelModel):
     r"""VAE that maximises :math:`ELBO - \gamma\,KL(q(z)\,\|\,\prod_d q(z_d))` (eq. 2), q(z) being the aggregate posterior.
 
-    This total correlation is estimated by :math:`E_{q(z)} \log D(z) / (1 - D(z))` (eq. 3), where the discriminator D tells codes of the
+    This total correlation is estimated by :math:`E_{q(z)} \log D(z) / (1 - D(z))`, where the discriminator D tells codes of the
     batch from permuted ones, each of whose dimensions is that of another code. A train step is one step of the VAE, then one of D
     (Algorithm 2). Both are made of the same global batch: where the paper takes permuted codes from a second batch, these are permuted
     draws from the same posteriors, independent of those that they are told from.

@@ -55,7 +55,7 @@ def made(
     Returns:
         A network from z [B, D], or z and context [B, C], to [B, D, num_outputs].
 
-    Reference: M. Germain et al., *MADE: Masked Autoencoder for Distribution Estimation*, 2015, eq. 8 and 9.
+    Reference: M. Germain et al., *MADE: Masked Autoencoder for Distribution Estimation*, 2015.
     """
     check_positive(size=size, num_outputs=num_outputs, **{f"hidden[{i}]": units for i, units in enumerate(hidden)})
     require(context_size >= 0, "context_size >= 0", context_size=context_size)

@@ -27,7 +27,7 @@ class AdditiveCoupling(FlowPosterior):
         context_size: Number of outputs h(x) of the encoder; 0 for couplings that do not depend on x.
         log_variance_limits: As in `DiagonalNormal`, of :math:`z_0`.
 
-    Reference: L. Dinh, D. Krueger, Y. Bengio, *NICE: Non-linear Independent Components Estimation*, 2015, section 3.2.
+    Reference: L. Dinh, D. Krueger, Y. Bengio, *NICE: Non-linear Independent Components Estimation*, 2015.
     """
 
     def __init__(

@@ -15,7 +15,7 @@ from keras_vaemix.posteriors.diagonal_normal import DiagonalNormal
 class FlowPosterior(Posterior):
     r"""Abstract: a flow of T invertible steps, :math:`z_0 \sim N(\mu(x), \mathrm{diag}\,\sigma^2(x))` and :math:`z_t = f_t(z_{t-1}, h(x))`.
 
-    Its density is known only at its own draws (D. Rezende, S. Mohamed, 2015, eq. 7):
+    Its density is known only at its own draws (D. Rezende, S. Mohamed, 2015; D. Kingma et al., 2016, eq. 4 and 5):
 
     .. math:: \log q(z_T|x) = \log N(z_0; \mu(x), \mathrm{diag}\,\sigma^2(x))
         - \sum_t \log \left|\det \frac{\partial z_t}{\partial z_{t-1}}\right|.

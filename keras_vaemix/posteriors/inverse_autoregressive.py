@@ -18,7 +18,7 @@ class InverseAutoregressive(FlowPosterior):
     r"""Inverse autoregressive flow, :math:`z_0 = \mu(x) + \sigma(x) \odot \epsilon` and, for T steps,
 
     .. math:: z_t = \sigma_t \odot z_{t-1} + (1 - \sigma_t) \odot m_t, \qquad [m_t, s_t] = \mathrm{MADE}_t(z_{t-1}, h(x)),\;
-        \sigma_t = \mathrm{sigmoid}(s_t + 1.5) \quad (\text{eq. 13 and 14}),
+        \sigma_t = \mathrm{sigmoid}(s_t + 1.5) \quad (\text{eq. 12 to 14}),
 
     with the dimensions reversed after each step. Its density is known only at its own draws, where the Jacobians are triangular (eq. 11):
 
@@ -31,7 +31,7 @@ class InverseAutoregressive(FlowPosterior):
         context_size: Number of outputs h(x) of the encoder.
         log_variance_limits: As in `DiagonalNormal`, of :math:`z_0`.
 
-    Reference: D. Kingma et al., *Improving Variational Inference with Inverse Autoregressive Flow*, 2016, Algorithm 1.
+    Reference: D. Kingma et al., *Improved Variational Inference with Inverse Autoregressive Flow*, 2016, Algorithm 1.
     """
 
     def __init__(

@@ -18,12 +18,12 @@ tfb = tfp.bijectors
 class MaskedAutoregressive(FlowPrior):
     r"""Masked autoregressive flow over a base, :math:`z = f(u)` with :math:`u \sim p_0`. f is a chain of steps
 
-    .. math:: v_i = u_i e^{\alpha_i} + \mu_i, \qquad [\mu_i, \alpha_i] = \mathrm{MADE}(v_{1:i-1}) \quad (\text{eq. 3}),
+    .. math:: v_i = u_i e^{\alpha_i} + \mu_i, \qquad [\mu_i, \alpha_i] = \mathrm{MADE}(v_{1:i-1}),
 
     each after a reversal of the dimensions. Its inverse, and so the density, takes one pass through each network:
 
     .. math:: u_i = (v_i - \mu_i) e^{-\alpha_i}, \qquad
-        \log \left|\det \frac{\partial u}{\partial v}\right| = -\sum_i \alpha_i \quad (\text{eq. 4 and 5}).
+        \log \left|\det \frac{\partial u}{\partial v}\right| = -\sum_i \alpha_i.
 
     A draw takes D passes through each, in a loop. The components are those of the base: if it is a mixture, f maps each of its components.
     The paper's batch normalisation between steps is left out: it would make the density depend on the batch.
