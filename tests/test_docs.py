@@ -12,8 +12,10 @@ import keras_vaemix as vm
 from export.storage.files import portable, read_json
 from keras_vaemix import likelihoods, models, posteriors, priors
 from tests.checks.site import IN_EVERY_BUILD, NOTEBOOKS, OUTPUTS, code_of, notebook_of
+from training.papers.pages import MARKED, pages, with_tables
 from training.papers.result_rows import RESULTS, VERDICTS
-from training.papers.tables import HEADLINES, MARKED, pages, with_tables
+from training.papers.systems import SYSTEMS as SYSTEMS_SHOWN
+from training.papers.tables import HEADLINES
 from training.presets import PRESETS
 
 ROOT = Path(__file__).parents[1]
@@ -65,7 +67,9 @@ def test_tables_are_the_measured_rows(name):
 
 
 def test_every_measured_table_has_a_page():
-    marked = {name for page in PAGES.values() for _, _, name, _ in MARKED.findall(page.read_text())}
+    found = [match for page in PAGES.values() for match in MARKED.findall(page.read_text())]
+    assert sorted(name for _, kind, name, _ in found if kind == "system") == sorted(SYSTEMS_SHOWN)
+    marked = {name for _, kind, name, _ in found if kind != "system"}
     measured = {path.stem for path in [*RESULTS.glob("*.json"), *RESULTS.glob("benchmarks/*.json")]}
     assert marked == measured | set(HEADLINES)
 

@@ -69,8 +69,8 @@ ROOMS = {
     "training.presets": "export.shell keras_vaemix.core keras_vaemix.integrations keras_vaemix training.distributed training.data",
     "training.runs": "keras_vaemix.core keras_vaemix.callbacks export.storage keras_vaemix.storage training.data training.presets",
     "training.findings": (
-        "export.shell keras_vaemix.evaluation keras_vaemix.verify keras_vaemix keras_vaemix.storage training.data training.presets "
-        "training.runs"
+        "export.shell keras_vaemix.core keras_vaemix.evaluation keras_vaemix.visualization keras_vaemix.verify keras_vaemix "
+        "keras_vaemix.storage training.data training.presets training.runs"
     ),
     "training.papers": "export.shell export.storage training.presets training.findings",
     "training.jobs": (

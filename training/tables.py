@@ -4,8 +4,9 @@ import sys
 
 from export.shell.command import Command
 from export.shell.flags import Parser, path
+from training.papers.pages import pages, with_tables
 from training.papers.result_rows import writable
-from training.papers.tables import pages, rewrite, with_tables
+from training.papers.tables import rewrite
 
 
 def parse(argv):

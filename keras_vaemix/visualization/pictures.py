@@ -61,6 +61,20 @@ def attribute_line(model, x, has_attribute, examples, steps=9, reach=2.0):
     return Grid(decoded(model, z.reshape(-1, z.shape[-1]), np.shape(examples)[1:]), steps, title, columns=columns)
 
 
+def named_attribute_lines(model, x, has_attribute, name, num_rows=8):
+    """Returns the `attribute_line` grid of a named attribute for up to `num_rows` of the examples, half without it and half with it.
+
+    Args:
+        model, x, has_attribute: As in `attribute_line`.
+        name: Name of the attribute.
+        num_rows: Number of examples to change.
+    """
+    shown = np.concatenate([np.flatnonzero(which)[: num_rows // 2] for which in (~has_attribute, has_attribute)])
+    line = attribute_line(model, x, has_attribute, x[shown])
+    title = f"Reconstructions (0), with the attribute {name} removed (-) and added (+), as multiples of its mean difference"
+    return line._replace(title=title, rows=tuple("with it" if has_attribute[i] else "without it" for i in shown))
+
+
 def variants(model, example, latents, values=(-6.0, 0.0, 6.0)):
     r"""Returns a `Grid` of an example's variants, with one latent varied along rows, another along columns, and all others unchanged.
 

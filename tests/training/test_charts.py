@@ -49,8 +49,8 @@ def test_distances_against_the_number_of_latents(tmp_path):
     ]
     axes = sweeps.LATENT_SIZES.charts["distance"](rows).axes
     assert [axis.get_title() for axis in axes] == ["manifold8", "mnist"]
-    assert lines(axes[0]) == {"WAE, FD of samples": [(4, 5), (16, 17)], "MaskAAE, FD of samples": [(8, 5)]}  # means over seeds
-    assert lines(axes[1]) == {"WAE, FD of samples": [(32, 7)]}
+    assert lines(axes[0]) == {"WAE": [(4, 5), (16, 17)], "MaskAAE": [(8, 5)]}  # means over seeds
+    assert lines(axes[1]) == {"WAE": [(32, 7)]}
 
 
 def test_a_recorded_row_draws_its_charts(tmp_path):
@@ -67,8 +67,20 @@ def test_a_recorded_row_draws_its_charts(tmp_path):
 def test_histories_leave_out_the_warm_up():
     row = gmmp_vae.TABLE1.by_name()["mlp_m2_k100"]
     own = measured(row, protocol={"warm_up": 2}, curve={"figure": "val_loss", "epochs": [1, 2, 3], "values": [9.0, 8.0, 7.0]})
-    (axis,) = gmmp_vae.CHARTS["histories"]([own]).axes
-    assert lines(axis) == {"mlp_m2_k100": [(2, 8), (3, 7)]}
+    plain = {**own, **measured(gmmp_vae.TABLE1.by_name()["vae"])}
+    (axis,) = gmmp_vae.CHARTS["histories"]([plain, own, {**own, "row": "planar80", "arguments": {}}]).axes
+    assert axis.get_title() == "mlp, K = 100"
+    assert lines(axis) == {"VAE": [(2, 8), (3, 7)], "M = 2, paper": [(2, 8), (3, 7)]}
+
+
+def test_bounds_against_pseudo_inputs_have_the_vae_as_a_level():
+    named = gmmp_vae.TABLE1.by_name()
+    rows = [measured(named[name], elbo=-float(i)) for i, name in enumerate(("vae", "mlp_m1_k100_mc", "mlp_m1_k500_mc", "conv_m2_k100"))]
+    axes = gmmp_vae.CHARTS["pseudo_inputs"](rows).axes
+    assert [(axis.get_title(), axis.get_ylabel()) for axis in axes] == [("mlp", "test ELBO in nats"), ("conv", "test ELBO in nats")]
+    mlp = lines(axes[0])
+    assert mlp["M = 1, Monte Carlo"] == [(100, -1), (500, -2)]
+    assert {y for _, y in mlp["VAE"]} == {0}
 
 
 def test_histograms_are_shares_of_examples():
@@ -133,8 +145,9 @@ def test_latents_of_a_prior_are_told_from_codes(tmp_path):
 def test_pictures_of_seed_zero_are_kept_beside_a_table(tmp_path):
     run = tmp_path / "run"
     run.mkdir()
-    (run / "samples.png").write_bytes(b"picture")
-    args = SimpleNamespace(out=tmp_path / "out", table="cp_vae_table1")
+    for kind in ("samples", "neighbors"):
+        (run / f"{kind}.png").write_bytes(b"picture")
+    args, measure = SimpleNamespace(out=tmp_path / "out", table="cp_vae_table1"), with_pictures("samples", "reconstructions")
     for seed, kept in ((1, []), (0, ["cp_vae_table1_vae_samples.png"])):
-        assert with_pictures(lambda: (run, {"elbo": -1.0}), SimpleNamespace(name="vae"), seed, args) == {"elbo": -1.0}
+        assert measure(lambda: (run, {"elbo": -1.0}), SimpleNamespace(name="vae"), seed, args) == {"elbo": -1.0}
         assert [path.name for path in args.out.iterdir()] == kept

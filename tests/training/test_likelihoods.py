@@ -1,7 +1,5 @@
 """The likelihood of every preset family follows the support of the data, and its flag overrides it."""
 
-import inspect
-
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -10,26 +8,13 @@ import keras_vaemix as vm
 from keras_vaemix.core import supports
 from keras_vaemix.core.batch import Batch
 from keras_vaemix.core.seeds import stateless_seed
+from tests.families import FAMILIES, small
 from training.data.splits import Data, Split
 from training.jobs.flags import parse
 from training.papers.registry import TABLES
 from training.presets import PRESETS
 from training.presets.arguments import as_run
 from training.presets.likelihoods import CLIPPED, LIKELIHOODS, OPEN, chosen
-from training.presets.parts import Protocol
-
-SIZES = {"latent_dim": 2, "num_components": 2, "hidden": 16, "num_pseudo_inputs": 2, "noise_dim": 2, "num_samples": 2, "width": 2}
-SIZES |= {
-    "protocol": Protocol((8, 8), {}),
-    "critic_units": 4,
-    "second_units": 4,
-    "discriminator_filters": 2,
-    "num_couplings": 1,
-    "num_flows": 1,
-    "flow_units": 4,
-    "coupling_units": 4,
-    "context_size": 2,
-}
 
 
 def data_in(support, shape, draw, **kwargs):
@@ -68,8 +53,6 @@ COSTS = {
     **dict.fromkeys(("autoencoder", "inj_flow", "wae_mmd", "wae_gan", "flex_ae"), SQUARED),
     **dict.fromkeys(("mask_aae", "wae_gp"), CROSS_ENTROPY),
 }
-# A preset for each function that makes models for any data, by the function's name; toys have the data that they are made for.
-FAMILIES = {getattr(p.build, "func", p.build).__name__: p for p in PRESETS.values() if p.dataset not in ("mog_toy", "cp_vae_toy")}
 LEFT_OUT = {  # convolutions take no vectors; costs are those of "levels"; families without a likelihood of their own are like the VAE
     ("gamix", "real"),
     *((family, "unit") for family in FAMILIES if family not in OWN and family != "vae"),
@@ -79,10 +62,7 @@ CASES = [(family, values) for family in FAMILIES for values in DATA if (family, 
 
 def built(preset, data, **given):
     """The small model of a preset."""
-    names = set(inspect.signature(preset.build).parameters)
-    small = {name: size for name, size in SIZES.items() if name in names}
-    small |= {"networks": "mlp"} if "networks" in names and not data.is_images() else {}
-    return preset.build(data, **small | given).model
+    return small(preset, data, **given).model
 
 
 def limits_of(model):

@@ -93,11 +93,7 @@ def attribute(subject):
     x, known = subject.examples(), subject.attributes()
     require(known, "data with attributes, or with a label for each example", dataset=subject.data.name)
     require(subject.attribute in known, f"--attribute to be one of {', '.join(known)}", attribute=subject.attribute)
-    has_it = known[subject.attribute]
-    shown = np.concatenate([np.flatnonzero(which)[: NUM_ROWS // 2] for which in (~has_it, has_it)])
-    line = pictures.attribute_line(subject.model, x, has_it, x[shown])
-    title = f"Reconstructions (0), with the attribute {subject.attribute} removed (-) and added (+), as multiples of its mean difference"
-    return line._replace(title=title, rows=tuple("with it" if has_it[i] else "without it" for i in shown))
+    return pictures.named_attribute_lines(subject.model, x, known[subject.attribute], subject.attribute, NUM_ROWS)
 
 
 def effects(subject):

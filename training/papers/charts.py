@@ -22,7 +22,14 @@ def panels(count):
     return figure, [figure.add_subplot(rows, columns, i + 1) for i in range(count)]
 
 
-def curves(rows, panel, line, x, ys, log=False):
+def title_of(y):
+    """Returns the title of a figure's axis, with its unit."""
+    figure = FIGURES[y]
+    unit = figure.comparison.unit.strip() if figure.comparison else ""
+    return f"{figure.column} in {unit}" if unit else figure.column
+
+
+def curves(rows, panel, line, x, ys, log=False, levels=()):
     """Returns a figure of measured figures against a setting, averaged over seeds.
 
     Args:
@@ -31,8 +38,10 @@ def curves(rows, panel, line, x, ys, log=False):
         x: Title of the axis, and a function from a measured row to its place there, or the name of a flag.
         ys: Names of the figures that are drawn, each with its own style.
         log: Whether the axis is logarithmic.
+        levels: Measured rows without such a setting, whose figures are levels in every panel.
     """
     title, place = x
+    named = lambda label, y: label if len(ys) == 1 else f"{label}, {FIGURES[y].column}"  # noqa: E731
     place = place if callable(place) else lambda row: row["arguments"][x[1]]
     points = {}
     for group in repeats(rows):
@@ -45,8 +54,10 @@ def curves(rows, panel, line, x, ys, log=False):
     for axis, (name, lines) in zip(axes, points.items(), strict=False):
         colors = {label: f"C{i}" for i, label in enumerate(dict.fromkeys(label for label, _, _ in lines))}
         for (label, y, style), values in lines.items():
-            axis.plot(*zip(*sorted(values.items()), strict=True), style, color=colors[label], label=f"{label}, {FIGURES[y].column}")
-        axis.set(title=name, xlabel=title, ylabel=" and ".join(FIGURES[y].column for y in ys))
+            axis.plot(*zip(*sorted(values.items()), strict=True), style, color=colors[label], label=named(label, y))
+        for i, row in enumerate(levels):
+            axis.axhline(row[ys[0]], color=f"{0.6 * i / len(levels)}", linestyle=":", label=named(line(row), ys[0]))
+        axis.set(title=name, xlabel=title, ylabel="\n".join(map(title_of, ys)))
         places = {x for values in lines.values() for x in values}
         if log:
             axis.set_xscale("log")
@@ -61,22 +72,27 @@ def curves(rows, panel, line, x, ys, log=False):
 
 def with_legend(axis):
     """Adds a legend to a panel, above its lines."""
-    axis.margins(y=0.3)
-    axis.legend(fontsize=7)
+    labels, (low, high) = axis.get_legend_handles_labels()[1], axis.get_ylim()
+    columns = 1 + (len(labels) > 3)
+    axis.set_ylim(top=high + (high - low) * 0.12 * (1 + -(-len(labels) // columns)))
+    axis.legend(fontsize=7, ncols=columns, loc="upper right")
 
 
-def histories(rows, panel, line):
-    """Returns a figure of the figure that stopped each run, over its epochs, without the warm-up, during which it is of another beta."""
-    shown = [row for row in rows if "curve" in row]
-    titles = list(dict.fromkeys(map(panel, shown)))
-    figure, axes = panels(max(len(titles), 1))
-    for row in shown:
-        axis, curve, first = axes[titles.index(panel(row))], row["curve"], row.get("protocol", {}).get("warm_up", 0)
-        points = [(epoch, value) for epoch, value in zip(curve["epochs"], curve["values"], strict=True) if epoch >= first]
-        if points:
-            axis.plot(*zip(*points, strict=True), label=line(row))
-        axis.set(title=panel(row), xlabel="epoch", ylabel=curve["figure"])
-    for axis in axes:
+def histories(groups, line):
+    """Returns a figure of the figure that stopped each run, over its epochs, without the warm-up, during which it is of another beta.
+
+    Args:
+        groups: Measured rows of each panel, by its title.
+        line: Function from a measured row to the label of its line.
+    """
+    figure, axes = panels(max(len(groups), 1))
+    for axis, (title, rows) in zip(axes, groups.items(), strict=False):
+        for row in rows:
+            curve, first = row["curve"], row.get("protocol", {}).get("warm_up", 0)
+            points = [(epoch, value) for epoch, value in zip(curve["epochs"], curve["values"], strict=True) if epoch >= first]
+            if points:
+                axis.plot(*zip(*points, strict=True), label=line(row))
+            axis.set(title=title, xlabel="epoch", ylabel=f"{curve['figure'].replace('val_', 'validation ')} in nats")
         if axis.lines:
             with_legend(axis)
     return figure
@@ -86,10 +102,11 @@ def histograms(rows, line):
     """Returns a figure of the log-likelihoods of test examples, a panel for each measured row."""
     shown = [row for row in rows if "log_likelihood_histogram" in row]
     figure, axes = panels(max(len(shown), 1))
+    ends = [edge for row in shown for edge in row["log_likelihood_histogram"]["edges"]]
     for axis, row in zip(axes, shown, strict=False):
         counts, edges = (row["log_likelihood_histogram"][name] for name in ("counts", "edges"))
         axis.stairs([count / sum(counts) for count in counts], edges, fill=True)
-        axis.set(title=line(row), xlabel="log p(x) in nats", ylabel="fraction of test examples")
+        axis.set(title=line(row), xlabel="log p(x) in nats", ylabel="fraction of test examples", xlim=(min(ends), max(ends)))
     return figure
 
 

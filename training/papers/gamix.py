@@ -4,7 +4,7 @@ import statistics
 
 from training.papers.figures import IMAGES
 from training.papers.row import Row
-from training.papers.table import Headline, Table
+from training.papers.table import Headline, Table, with_pictures
 from training.papers.verdicts import what
 
 ARMS = {"vae": "faces_vae", "vae_gan": "faces_vae_gan", "gamix_no_gan": "faces_no_gan", "gamix": "faces", "gamix_paper": "faces_paper"}
@@ -34,6 +34,7 @@ def verdict(rows, row, beside):
 ABLATION = Table(
     "gamix_ablation",
     tuple(Row(name, f"gamix_{preset}", features="lenet") for name, preset in ARMS.items()),
+    with_pictures("samples", "variants", "transitions"),  # the last two are Figures 2 and 3
     verdict=verdict,
     columns=(
         *(*IMAGES, "l1", "sharpness_generation", "sharpness_reconstruction", "sharpness_real"),

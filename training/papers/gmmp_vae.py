@@ -24,6 +24,7 @@ GMMP = {  # -ELBO, RE and KL for K = 100, 500 and 1,000
     ("conv", 3): ((71.10, 45.74, 25.36), (70.61, 45.15, 25.46), (70.79, 45.28, 25.51)),
     ("pixel", 3): ((67.88, 41.31, 26.57), (67.46, 40.83, 26.63), (67.58, 40.93, 26.65)),
 }
+TRAINED_BY = {"mean": "paper", "mc": "Monte Carlo"}  # in the charts
 THIRDS = ",".join(["0.3333333333333333"] * 3)
 PROTOCOL = {"warm_up": 200, "patience": 100, "epochs": 5000}  # for baselines whose presets have another paper's protocol
 
@@ -56,24 +57,40 @@ def table1_rows():
     return tuple(rows)
 
 
-def panel(row):
-    """Returns the decoder of a measured row, or its preset if it has no choice of decoders, and its number of posterior components."""
+def kinds(rows):
+    """Returns the measured GMMpVAEs, and the plain VAEs beside them."""
+    return [row for row in rows if "num_pseudo_inputs" in row["arguments"]], [row for row in rows if row.get("row") == "vae"]
+
+
+def variant(row):
+    """Returns the number of posterior components of a measured row, and how its divergence was computed in training."""
     flags = row["arguments"]
-    return f"{flags.get('decoder', row['preset'])}, M = {flags.get('num_posterior_components', 1)}"
+    if "num_pseudo_inputs" not in flags:
+        return "VAE"
+    return f"M = {flags['num_posterior_components']}, {TRAINED_BY.get(flags['kl'], flags['kl'])}"
 
 
-def by_bound(row):
-    """Returns how the divergence of a measured row was computed in training."""
-    return {"mean": "the paper's bound", "mc": "Monte Carlo"}.get(row["arguments"].get("kl"), "ELBO")
+def histories(rows):
+    """Returns the paper's Figure 2: the bound over the epochs, for each decoder and number of pseudo-inputs beside that of the VAE."""
+    mixtures, plain = ([row for row in some if "curve" in row] for some in kinds(rows))
+    groups = {}
+    for row in mixtures:
+        flags = row["arguments"]
+        groups.setdefault(f"{flags['decoder']}, K = {flags['num_pseudo_inputs']}", list(plain)).append(row)
+    return charts.histories(groups or ({"VAE": plain} if plain else {}), variant)
 
 
-# Figures 2, 3 and 10: the bound over the epochs, the bound against K, and the log-likelihoods of test examples.
+def against_pseudo_inputs(rows):
+    """Returns the paper's Figure 3: the bound against K, for each decoder, with the VAE's as a level."""
+    mixtures, plain = kinds(rows)
+    x = "number of pseudo-inputs K", "num_pseudo_inputs"
+    return charts.curves(mixtures, lambda row: row["arguments"]["decoder"], variant, x, ("elbo",), levels=plain[:1])
+
+
+# Figures 2, 3 and 10, the last of which has the log-likelihoods of test examples.
 CHARTS = {
-    "histories": lambda rows: charts.histories(rows, lambda row: row["arguments"].get("decoder", "mlp"), lambda row: row.get("row", "")),
-    "pseudo_inputs": lambda rows: charts.curves(
-        [row for row in rows if "num_pseudo_inputs" in row["arguments"]],
-        *(panel, by_bound, ("pseudo-inputs K", "num_pseudo_inputs"), ("elbo",)),
-    ),
+    "histories": histories,
+    "pseudo_inputs": against_pseudo_inputs,
     "log_likelihoods": lambda rows: charts.histograms(rows, lambda row: row.get("row", "")),
 }
 

@@ -1,6 +1,6 @@
 """The papers' tables by name, and the rows that measured ones reproduce."""
 
-from training.papers import cp_vae, few_labels, gamix, gmmp_vae, mog_vae, regularized, sweeps
+from training.papers import cp_vae, few_labels, further, gamix, gmmp_vae, mog_vae, regularized, sweeps
 from training.papers.table import Table
 
 TABLES = {
@@ -11,8 +11,9 @@ TABLES = {
         mog_vae.TOY,
         *(gmmp_vae.TABLE1, gmmp_vae.WEIGHTS, gmmp_vae.FREY_FACES),
         *(regularized.RAE_TABLE, regularized.MASK_TABLE),
-        *(sweeps.LATENT_SIZES, sweeps.LATENT_SPACES, sweeps.GENERATOR_SIZES),
+        *(sweeps.LATENT_SIZES, sweeps.LATENT_SPACES, sweeps.GENERATOR_SIZES, sweeps.ATTRIBUTE_LINES),
         gamix.ABLATION,
+        further.FURTHER_SYSTEMS,
     )
 }
 

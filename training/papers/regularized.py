@@ -4,7 +4,7 @@ import statistics
 
 from training.papers.figures import IMAGES
 from training.papers.row import Row
-from training.papers.table import Headline, Table
+from training.papers.table import Headline, Table, with_pictures
 from training.papers.verdicts import what
 
 NARROW = {"hidden": 256}  # networks a quarter as wide as the papers', for two cores
@@ -72,6 +72,7 @@ def verdict_on_generation(rows, row, beside):
 RAE_TABLE = Table(
     "rae_table_mnist",
     RAE_ROWS,
+    with_pictures("samples", "reconstructions", "neighbors", "covariance", "mask"),  # Figures 6, 7, 11 and 17 on MNIST
     verdict=verdict_on_generation,
     settings=("beta", "likelihood", "prior", "growth_steps", "decay_steps"),
     columns=("active_dimensions", "nac", *IMAGES, "mmd", "seconds_per_epoch"),

@@ -10,6 +10,7 @@ from training.papers.table import Table
 from training.papers.verdicts import what
 
 charts, latent_spaces = Later("training.papers.charts"), Later("training.findings.latent_spaces")
+attribute_lines = Later("training.findings.attribute_lines")
 
 SIZES = {"manifold8": (4, 8, 12, 16, 32), "manifold16": (8, 16, 24, 32, 64), "mnist": (4, 8, 16, 32, 64, 110)}
 IN_USE = {32: 11, 64: 13, 110: 11}  # of MaskAAE's latents on MNIST, beside Figure 6
@@ -37,7 +38,7 @@ def against_size(figure):
     """Returns a function that draws a figure against the number of latents, a panel for each data set."""
     names = {"wae_gan": "WAE", "mask_aae": "MaskAAE"}
     line = lambda row: names[row["preset"].rpartition("_")[0]]  # noqa: E731
-    return lambda rows: charts.curves(rows, lambda row: row["dataset"], line, ("latents", "latent_dim"), (figure,))
+    return lambda rows: charts.curves(rows, lambda row: row["dataset"], line, ("number of latents m", "latent_dim"), (figure,))
 
 
 # Figures 2 and 5: too few latents and too many. The slides' numbers of latents cannot be read from them, and their FIDs are scaled.
@@ -93,10 +94,10 @@ LATENT_SPACES = Table(
 
 
 def verdict(rows, row, beside):
-    """Returns the verdict on a capacity: FIDs of other features and generators are not compared, but they are named."""
+    """Returns the verdict on a row whose FIDs are of other features: they are not compared, but they are named."""
     ours = {key: statistics.mean(r[key] for r in rows) for key in ("fd_reconstruction", "fd_generation")}
     says = [f"{FIGURES[key].column} {value:.2f}, FID {row.stated[key]:g}" for key, value in ours.items()]
-    return f"{OTHERS}; ours, {what(rows, row)}: {'; '.join(says)}"
+    return f"{row.caveat}; ours, {what(rows, row)}: {'; '.join(says)}"
 
 
 def weights(row):
@@ -122,4 +123,19 @@ GENERATOR_SIZES = Table(
             log=True,
         )
     },
+)
+
+# Figures 12 to 16, and the row of Table 3 that they are of.
+ATTRIBUTE_LINES = Table(
+    "attribute_lines",
+    (
+        Row(
+            *("flex_ae", "flex_ae_faces"),
+            caveat="not comparable: features of another network",
+            stated={"fd_reconstruction": 20.47, "fd_generation": 24.72},
+        ),
+    ),
+    lambda train, row, seed, args: attribute_lines.measure(train, row, seed, args),
+    verdict,
+    columns=("fd_reconstruction", "fd_generation", "precision", "recall"),
 )

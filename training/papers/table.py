@@ -27,15 +27,19 @@ def from_run(train, row, seed, args):
     return measured
 
 
-def with_pictures(train, row, seed, args):
-    """Trains a row and returns it as its run was evaluated; its samples and reconstructions by seed 0 are kept beside the table."""
-    run, measured = train()
-    args.out.mkdir(parents=True, exist_ok=True)
-    for kind in ("samples", "reconstructions"):
-        if seed == 0 and (run / f"{kind}.png").exists():
-            with atomically(args.out / f"{args.table}_{row.name}_{kind}.png") as temporary:
-                shutil.copyfile(run / f"{kind}.png", temporary)
-    return measured
+def with_pictures(*kinds):
+    """Returns a function that measures a row as `from_run` does, and keeps these pictures of its run by seed 0 beside the table."""
+
+    def measure(train, row, seed, args):
+        run, measured = train()
+        args.out.mkdir(parents=True, exist_ok=True)
+        for kind in kinds:
+            if seed == 0 and (run / f"{kind}.png").exists():
+                with atomically(args.out / f"{args.table}_{row.name}_{kind}.png") as temporary:
+                    shutil.copyfile(run / f"{kind}.png", temporary)
+        return measured
+
+    return measure
 
 
 class Table(NamedTuple):

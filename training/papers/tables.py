@@ -7,16 +7,14 @@ from export.storage.contents import BENCHMARK, CHECK
 from export.storage.files import atomically, portable, read_json, read_rows, write_json
 from training.papers.figures import BOUNDS, FIGURES, FURTHER
 from training.papers.registry import TABLES, table_named
-from training.papers.result_rows import PROJECT, RESULTS, is_finished, repeats
+from training.papers.result_rows import RESULTS, is_finished, repeats
 from training.papers.verdicts import epochs_of, judged
 
-README = PROJECT / "README.md"
 SETTINGS = ("num_components", "num_samples", "category_prior", "pretraining", "init")  # flags that all tables show
 HEADLINES = {"papers": TABLES}  # of the README
 INVALID = "†"
 QUOTED = "Quoted by the paper from others, with bounds on log p(x) as it prints them; these rows cannot be run."
 UNFINISHED = "Unfinished: stopped neither by early stopping on validation data nor at the protocol's maximum of epochs."
-MARKED = re.compile(r"(<!-- (results|headlines|benchmark|checks): (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def results(name):
@@ -166,21 +164,10 @@ def checks(name):
     return as_table(rows)
 
 
-def with_tables(text):
-    """Returns a text with the tables that its marked places name."""
-    kinds = {"results": results, "headlines": headlines, "benchmark": benchmark, "checks": checks}
-    return MARKED.sub(lambda match: f"{match[1]}{kinds[match[2]](match[3])}\n{match[4]}", text)
-
-
 def write_full(table, rows, file):
     """Writes measured rows as a full Markdown table."""
     with atomically(file) as temporary:
         temporary.write_text(markdown(table, rows, is_full=True) + "\n")
-
-
-def pages():
-    """Returns the README and the pages of docs."""
-    return [README, *sorted((PROJECT / "docs").rglob("*.md"))]
 
 
 def rewrite(folder):
