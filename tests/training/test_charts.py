@@ -6,8 +6,12 @@ import numpy as np
 import pytest
 
 from export.storage.files import read_rows
+from keras_vaemix.core import supports
+from keras_vaemix.visualization import pictures
+from keras_vaemix.visualization.grids import GAP
 from tests import catalogue
-from training.findings import latent_spaces
+from training.data.splits import Data, Split
+from training.findings import attribute_lines, latent_spaces
 from training.jobs.record import POINTS, curve
 from training.papers import charts, gmmp_vae, sweeps
 from training.papers.recording import record
@@ -140,6 +144,22 @@ def test_latents_of_a_prior_are_told_from_codes(tmp_path):
     np.testing.assert_array_equal(nearer, np.arange(80) // 40)
     latent_spaces.draw("flex_ae", model, catalogue.examples(model, 60), tmp_path / "latents.png")
     assert (tmp_path / "latents.png").stat().st_size > 5000
+
+
+def test_attributes_of_the_figures_that_the_data_have_are_drawn(tmp_path):
+    model, x = catalogue.AUTOENCODERS["flex"](), np.random.default_rng(0).random((12, *catalogue.SHAPE), "float32")
+    has = np.stack([np.arange(12) % 2, np.arange(12) < 4, np.arange(12) < 6], axis=1).astype(bool)
+    split = Split(x, attributes=has)
+    data = Data("faces", split, split, split, supports.UNIT_INTERVAL, attribute_names=("Smiling", "Young", "Male"))
+    drawn = attribute_lines.lines_of(model, data)
+    assert list(drawn) == ["Smiling", "Male"]
+    own = pictures.attribute_line(model, x, has[:, 2], x[[6, 7, 8, 9, 0, 1, 2, 3]])  # four without it above four with it
+    shown = own._replace(title="", rows=(), columns=()).picture()
+    height, width = 8 * (own.zoom() * 4 + GAP) - GAP, 9 * (own.zoom() * 4 + GAP) - GAP
+    np.testing.assert_array_equal(drawn["Male"][-height:, -width:], shown[-height:, -width:])
+    args = SimpleNamespace(dataset="digits", data_dir=None, out=tmp_path, table="attribute_lines")
+    with pytest.raises(ValueError, match=r"attributes Big_Nose, Heavy_Makeup, .* Received: .*digits"):
+        attribute_lines.measure(lambda: pytest.fail("trained"), sweeps.ATTRIBUTE_LINES.rows[0], 0, args)
 
 
 def test_pictures_of_seed_zero_are_kept_beside_a_table(tmp_path):

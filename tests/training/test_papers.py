@@ -8,7 +8,7 @@ import pytest
 
 from export.storage.files import read_json
 from training import reproduce, tables
-from training.papers import gmmp_vae, result_rows, verdicts
+from training.papers import gmmp_vae, result_rows, systems, verdicts
 from training.papers import tables as tables_module
 from training.papers.figures import FIGURES
 from training.papers.registry import TABLES
@@ -99,3 +99,14 @@ def test_what_is_only_quoted_is_shown_and_cannot_be_run(capsys):
     assert "quoted: Conv. VAE + HVI" in capsys.readouterr().out
     assert reproduce.main(["gmmp_table1", "--rows", "Conv. VAE + HVI"]) == 1
     assert "Expected a row of gmmp_table1" in capsys.readouterr().err
+
+
+def test_systems_have_our_figures_beside_the_papers(monkeypatch):
+    made = {**MADE, "row": "hlars", "preset": "hlars_mnist", "arguments": TABLES["gmmp_table1"].by_name()["hlars"].arguments()}
+    rows = [{**made, "seed": seed, "log_likelihood": -81.0 - seed} for seed in (0, 1)]
+    monkeypatch.setattr(systems, "written_rows", lambda table: rows if table == "gmmp_table1" else [])
+    lines = systems.system("lars").splitlines()
+    start = "| `python -m training.reproduce gmmp_table1 --rows"
+    assert f"{start} hlars` | mnist | test log-likelihood -80.30 | test log-likelihood -81.50 ± 0.71 (4 epochs) |" in lines
+    assert f"{start} omniglot_hlars` | omniglot | test log-likelihood -97.08 | not trained yet |" in lines
+    assert lines[-1].endswith(" | mnist | none | not trained yet |")

@@ -115,7 +115,8 @@ def test_every_bound_is_one(model, data):
 def test_figure_row_and_verdict(data, tmp_path):
     model = PRESETS["mfg_toy"].build(data).model
     mog_toy.draw("mfg_toy", model, data, tmp_path / "figure.png")
-    assert 10_000 < (tmp_path / "figure.png").stat().st_size < 150_000
+    mog_toy.draw_truth(data, tmp_path / "truth.png")
+    assert all(10_000 < (tmp_path / f"{name}.png").stat().st_size < 150_000 for name in ("figure", "truth"))
     few = data._replace(test=data.test._replace(x=data.test.x[:500]))
     row = mog_toy.row_of("mfg_toy", model, few, 0, 1, "command", 1.0, "unfinished")
     assert row["elbo"] == pytest.approx(row["log_likelihood"] - row["posterior_kl"], abs=1e-5)
