@@ -156,22 +156,26 @@ def draw(preset, model, data, path):
 
 
 def draw_truth(data, path):
-    """Writes the paper's Figure 1: the process with its draws, and posteriors p(z | y) with several modes inside the data."""
+    """Writes the paper's Figure 1: the process, the density of its draws, and posteriors p(z | y) with several modes inside the data."""
     import matplotlib.figure
 
-    figure = matplotlib.figure.Figure((8, 3), layout="constrained")
-    curve, posteriors = figure.subplots(1, 2)
-    z, y = np.linspace(0, 1, 400), data.train.x[:1000, 0]
-    curve.hist(y, 60, density=True, orientation="horizontal", color="0.85", label="draws of y")
-    curve.plot(z, toys.curve(z), "k", label="mean of y given z")
-    curve.set(title="process", xlabel="z, uniform", ylabel="y")
-    curve.legend(fontsize=8)
+    figure = matplotlib.figure.Figure((12, 3.4), layout="constrained")
+    process, density, posteriors = figure.subplots(1, 3)
+    z, y = np.linspace(0, 1, 401), np.linspace(-0.4, 0.7, 400)
+    mean, noise = toys.curve(z), 2 * toys.NOISE
+    process.fill_between(z, mean - noise, mean + noise, color="0.85", label="two standard deviations")
+    process.plot(z, mean, "k", label="mean, f(z)")
+    process.set(title="y given z", xlabel="z, uniform", ylabel="y", ylim=(-0.4, 0.7))
+    density.hist(data.train.x[:, 0], 60, density=True, color="0.85", label="training data")
+    density.plot(y, np.exp(toys.true_log_likelihood(y)), "k:", label="true")
+    density.set(title="density of y", xlabel="y", ylabel="density")
     grid = quadrature.points()
     inside = np.abs(grid) < 3.5
     for value in INSIDE:
         posteriors.plot(grid[inside], toys.true_posterior(np.array([value]), grid)[0, inside], label=f"y = {value:g}")
-    posteriors.set(title="p(z | y), z standard normal", xlabel="z", ylabel="density")
-    posteriors.legend(fontsize=8)
+    posteriors.set(title="p(z | y)", xlabel="z, standard normal", ylabel="density")
+    for axis in (process, density, posteriors):
+        axis.legend(fontsize=8)
     figure.savefig(path, dpi=100)
 
 

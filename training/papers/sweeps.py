@@ -94,10 +94,10 @@ LATENT_SPACES = Table(
 
 
 def verdict(rows, row, beside):
-    """Returns the verdict on a row whose FIDs are of other features: they are not compared, but they are named."""
-    ours = {key: statistics.mean(r[key] for r in rows) for key in ("fd_reconstruction", "fd_generation")}
+    """Returns the verdict on a row whose FIDs are of other features: they are not compared, but they are named if ours are measured."""
+    ours = {key: statistics.mean(r[key] for r in rows) for key in row.stated if all(key in r for r in rows)}
     says = [f"{FIGURES[key].column} {value:.2f}, FID {row.stated[key]:g}" for key, value in ours.items()]
-    return f"{row.caveat}; ours, {what(rows, row)}: {'; '.join(says)}"
+    return f"{row.caveat}; ours, {what(rows, row)}: {'; '.join(says) or 'without a network of features'}"
 
 
 def weights(row):
