@@ -16,7 +16,6 @@ from training.jobs.record import POINTS, curve
 from training.papers import charts, gmmp_vae, sweeps
 from training.papers.recording import record
 from training.papers.registry import TABLES, row_named
-from training.papers.table import with_pictures
 from training.presets import PRESETS
 
 
@@ -164,12 +163,20 @@ def test_attributes_of_the_figures_that_the_data_have_are_drawn(tmp_path):
         attribute_lines.measure(lambda: pytest.fail("trained"), row, 0, args)
 
 
-def test_pictures_of_seed_zero_are_kept_beside_a_table(tmp_path):
+@pytest.mark.parametrize(
+    ("table", "kept"),
+    [
+        ("cp_vae_table1", {"samples"}),
+        ("gamix_ablation", {"samples", "variants", "transitions"}),
+        ("rae_table_mnist", {"samples", "covariance", "mask", "neighbors"}),
+    ],
+)
+def test_pictures_of_seed_zero_are_kept_beside_a_table(table, kept, tmp_path):
     run = tmp_path / "run"
     run.mkdir()
-    for kind in ("samples", "neighbors"):
+    for kind in ("samples", "variants", "transitions", "covariance", "mask", "neighbors", "categories"):
         (run / f"{kind}.png").write_bytes(b"picture")
-    args, measure = SimpleNamespace(out=tmp_path / "out", table="cp_vae_table1"), with_pictures("samples", "reconstructions")
-    for seed, kept in ((1, []), (0, ["cp_vae_table1_vae_samples.png"])):
-        assert measure(lambda: (run, {"elbo": -1.0}), SimpleNamespace(name="vae"), seed, args) == {"elbo": -1.0}
-        assert [path.name for path in args.out.iterdir()] == kept
+    args = SimpleNamespace(out=tmp_path / "out", table=table)
+    for seed, names in ((1, set()), (0, {f"{table}_one_{kind}.png" for kind in kept})):
+        assert TABLES[table].measure(lambda: (run, {"elbo": -1.0}), SimpleNamespace(name="one"), seed, args) == {"elbo": -1.0}
+        assert {path.name for path in args.out.iterdir()} == names
