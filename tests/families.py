@@ -9,6 +9,7 @@ SIZES = {"latent_dim": 2, "num_components": 2, "hidden": 16, "num_pseudo_inputs"
 SIZES |= {
     "protocol": Protocol((8, 8), {}),
     "critic_units": 4,
+    "ratio_units": 4,
     "second_units": 4,
     "discriminator_filters": 2,
     "num_couplings": 1,
