@@ -187,6 +187,6 @@ def heat_picture(values, colors, limits, title, xlabel, ylabel, label):
     axes = figure.add_subplot(title=title, xlabel=xlabel, ylabel=ylabel)
     shown = axes.imshow(values, cmap=colors, vmin=limits[0], vmax=limits[1], aspect="auto", interpolation="nearest")
     for axis in (axes.xaxis, axes.yaxis):
-        axis.get_major_locator().set_params(integer=True)
+        axis.get_major_locator().set_params(integer=True, min_n_ticks=1)
     figure.colorbar(shown, label=label)
     return rendered(figure)
