@@ -22,7 +22,10 @@ extensions = [
     "myst_nb",
     "sphinx.ext.autodoc",
     "sphinx.ext.mathjax",
+    "sphinx-mathjax-offline",
     "sphinx.ext.napoleon",
+    "sphinx.ext.viewcode",
+    "sphinx_copybutton",
     "api_links",
 ]
 exclude_patterns = ["_build", "notebooks/outputs"]
@@ -54,6 +57,7 @@ nb_merge_streams = True
 
 html_theme = "furo"
 html_title = f"keras_vaemix {release}"
+html_favicon = "../export/server/page/icon.svg"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_copy_source = False

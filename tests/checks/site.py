@@ -6,12 +6,15 @@ A build executes the first notebook only. It takes the outputs of the others fro
 """
 
 import argparse
+import contextlib
 import json
 import re
+import socket
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import jupyter_cache
 import nbformat
@@ -22,6 +25,7 @@ from training.papers.result_rows import PROJECT
 DOCS = PROJECT / "docs"
 OUTPUTS = DOCS / "notebooks" / "outputs"
 IN_EVERY_BUILD = "digits"
+EXECUTE = ["-D", "kept_outputs=0"]
 NOTEBOOKS = sorted((DOCS / "notebooks").glob("*.md"))
 
 
@@ -35,10 +39,10 @@ def code_of(notebook):
     return [cell.source for cell in notebook.cells if cell.cell_type == "code"]
 
 
-def build(builder, folder):
-    """Builds the documents without kept outputs, and returns whether there was no warning."""
-    options = ["-W", "--keep-going", "-q", "-b", builder, "-d", folder / "doctrees", "-D", "kept_outputs=0"]
-    return subprocess.run([sys.executable, "-m", "sphinx", *options, DOCS, folder / builder], stdout=sys.stderr).returncode == 0
+def build(builder, folder, *options):
+    """Builds the documents, and returns whether there was no warning."""
+    strict = ["-W", "--keep-going", "-q", "-b", builder, "-d", folder / "doctrees"]
+    return subprocess.run([sys.executable, "-m", "sphinx", *strict, *options, DOCS, folder / builder], stdout=sys.stderr).returncode == 0
 
 
 def unrendered(folder):
@@ -68,11 +72,18 @@ def keep(notebook, path):
     nbformat.write(notebook, path)
 
 
+def is_found(uri):
+    """Returns whether the host of an address is found from here."""
+    with contextlib.suppress(OSError):
+        return bool(socket.getaddrinfo(urlsplit(uri).hostname, None))
+    return False
+
+
 def links(folder):
-    """Returns whether each link to another site leads somewhere, by its address."""
+    """Returns whether each link to another site leads somewhere, by its address; None where its host is not found from here."""
     lines = (folder / "linkcheck" / "output.json").read_text().splitlines()
-    found = {one["uri"]: one["status"] for one in map(json.loads, lines) if one["uri"].startswith("http")}
-    return {uri: status in ("working", "redirected") for uri, status in found.items() if status != "ignored"}
+    status = {one["uri"]: one["status"] for one in map(json.loads, lines) if one["uri"].startswith("http")}
+    return {uri: one in ("working", "redirected") if is_found(uri) else None for uri, one in status.items() if one != "ignored"}
 
 
 def main(argv=None):
@@ -82,18 +93,18 @@ def main(argv=None):
     args = parser.parse_args(argv)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        report = {"is_clean": build("html", folder), "pages": len(list((folder / "html").rglob("*.html")))}
+        report = {"is_clean": build("html", folder, *EXECUTE), "pages": len(list((folder / "html").rglob("*.html")))}
         report["unrendered"] = unrendered(folder / "html")
         notebooks = executed(folder)
         report["notebooks"] = {path.stem: path.stem in notebooks for path in NOTEBOOKS}
         for stem in sorted(set(notebooks) - {IN_EVERY_BUILD}):
             keep(notebooks[stem], OUTPUTS / f"{stem}.ipynb")
         if not args.no_links:
-            build("linkcheck", folder)
+            build("linkcheck", folder, *EXECUTE)
             report["links"] = links(folder)
     print(json.dumps(report))
-    is_well = report["is_clean"] and not report["unrendered"] and all([*report["notebooks"].values(), *report.get("links", {}).values()])
-    return 0 if is_well else 1
+    results = [*report["notebooks"].values(), *report.get("links", {}).values()]
+    return 0 if report["is_clean"] and not report["unrendered"] and False not in results else 1
 
 
 if __name__ == "__main__":

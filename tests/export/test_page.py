@@ -13,45 +13,23 @@ from export.artifact import export_model
 from export.server.app import make_app
 from tests import catalogue
 
-selenium = pytest.importorskip("selenium.webdriver")
-from selenium.webdriver.common.by import By  # noqa: E402
+pytest.importorskip("selenium")
 from selenium.webdriver.common.keys import Keys  # noqa: E402
-from selenium.webdriver.support.ui import Select, WebDriverWait  # noqa: E402
+from selenium.webdriver.support.ui import Select  # noqa: E402
+
+from tests.browser import WIDTHS, Browser, chromium  # noqa: E402
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(not (shutil.which("chromium") and shutil.which("chromedriver")), reason="apt install chromium chromium-driver"),
 ]
-WIDTHS = {"desk": 1280, "telephone": 390}
-SWITCHES = ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--disable-background-networking")
 
 
-class Page:
-    """A browser with helpers that wait.
-
-    Attributes:
-        driver: The driver of Selenium.
-    """
+class Page(Browser):
+    """The served page."""
 
     def __init__(self, driver, address):
-        self.driver, self.address = driver, address
-
-    def open(self, query, width, theme="light"):
-        media = {"features": [{"name": "prefers-color-scheme", "value": theme}]}
-        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
-        metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600}
-        self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
-        self.driver.get(self.address + query)
-        self.until(lambda: self.driver.execute_script("return document.body.dataset.ready"))
-
-    def until(self, condition):
-        return WebDriverWait(self.driver, 20, 0.05).until(lambda driver: condition())
-
-    def one(self, selector):
-        return self.driver.find_element(By.CSS_SELECTOR, selector)
-
-    def all(self, selector):
-        return self.driver.find_elements(By.CSS_SELECTOR, selector)
+        super().__init__(driver, address, "document.body.dataset.ready")
 
     def pictures(self, selector):
         """Returns what the pictures inside of an element are."""
@@ -64,19 +42,10 @@ class Page:
         action()
         self.until(lambda: self.pictures(selector) not in (before, []))
 
-    def click(self, selector):
-        element = self.one(selector)
-        self.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", element)
-        element.click()
-
 
 @pytest.fixture(scope="module")
 def driver():
-    options = selenium.ChromeOptions()
-    for switch in SWITCHES:
-        options.add_argument(switch)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = selenium.Chrome(options, selenium.ChromeService(shutil.which("chromedriver")))
+    driver = chromium()
     yield driver
     driver.quit()
 
@@ -110,9 +79,8 @@ def categories(driver, serve):
 
 def check(page):
     """Nothing is wider than the window, nothing is wrong in the log, everything that is pressed has a name."""
-    script = "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
-    assert page.driver.execute_script(script) <= 0
-    assert page.driver.get_log("browser") == []
+    assert page.excess() <= 0
+    assert page.log() == []
     assert [
         one.get_attribute("outerHTML")
         for one in page.all("button, select, input, canvas")
@@ -204,4 +172,4 @@ def test_the_page_of_the_api_names_every_path(categories):
     categories.until(lambda: categories.all("#operations section"))
     shown = [one.text for one in categories.all("#operations h2 code")]
     assert shown == ["/v1/model", "/v1/sample", "/v1/decode", "/healthz", "/metrics"]
-    assert categories.driver.get_log("browser") == []
+    assert categories.log() == []
