@@ -88,8 +88,14 @@ def use_kept_outputs(app):
             cache.cache_notebook_file(file, overwrite=True, check_validity=False)
 
 
+def level_captions(app, page, template, context, doctree):
+    """Gives the captions of the navigation, which Sphinx says are headings, the level that a screen reader asks for."""
+    context["furo_navigation_tree"] = context["furo_navigation_tree"].replace('role="heading"', 'role="heading" aria-level="2"')
+
+
 def setup(app):
     app.add_config_value("kept_outputs", True, "env")
     app.connect("autodoc-process-docstring", escape_stars, priority=900)  # after napoleon has made fields of the sections
     app.connect("autodoc-process-signature", constructor_signature)
     app.connect("builder-inited", use_kept_outputs, priority=900)  # after MyST has chosen the cache's folder
+    app.connect("html-page-context", level_captions, priority=900)  # after Furo has made the navigation

@@ -44,7 +44,7 @@ class Browser:
         metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600}
         self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
         self.driver.get(self.address + query)
-        self.until(lambda: self.driver.execute_script(f"return {self.ready}"))
+        self.until(lambda: self.driver.execute_script(f"return ({self.ready})"))
 
     def until(self, condition):
         return WebDriverWait(self.driver, 20, 0.05).until(lambda driver: condition())

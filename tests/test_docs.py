@@ -3,10 +3,12 @@
 import functools
 import inspect
 import re
+import runpy
 from pathlib import Path
 
 import nbformat
 import pytest
+import setuptools
 
 import keras_vaemix as vm
 from export.storage.files import portable, read_json
@@ -115,6 +117,13 @@ def test_links_exist(name):
         linked = PAGES[name].parent / path if path else PAGES[name]
         assert linked.exists(), target
         assert not anchor or anchor in map(slug, re.findall(r"^#+ (.*)", linked.read_text(), re.MULTILINE)), target
+
+
+def test_the_description_of_the_package_has_no_relative_links(monkeypatch):
+    found = {}
+    monkeypatch.setattr(setuptools, "setup", found.update)
+    runpy.run_path(str(ROOT / "setup.py"))
+    assert re.findall(r"\]\((?!http)[^)]*\)", found["long_description"]) == []
 
 
 def test_the_index_links_every_page():

@@ -1,6 +1,6 @@
 """Runs the checks of reliability, and writes their figures as rows of `training/results/reliability.json`.
 
-    python -m tests.checks.reliability [--checks kills fuzz replicas parity site]
+    python -m tests.checks.reliability [--checks kills fuzz replicas parity site browser]
 
 Each check is a separate program that prints JSON; a row says how often it was tried, how often it passed, and how it was run.
 """
@@ -68,9 +68,23 @@ def of_parity(report):
 def of_site(report):
     notebooks, pages = report["notebooks"].values(), report["pages"]
     whole = (pages - len(report["unrendered"])) * report["is_clean"]
+    links = [one for one in report["links"].values() if one is not None]
     return [
         ("pages of the site: built without a warning, and no markup shown", pages, whole, None),
+        *([("links to other sites, of hosts that were found", len(links), sum(links), None)] if links else []),
         ("notebooks executed", len(notebooks), sum(notebooks), None),
+    ]
+
+
+def of_browser(report):
+    faults, links, tasks = report["faults"], report["links"], report["tasks"].values()
+    looks, wrong = len(faults) * report["pages"], sum(map(len, faults.values()))
+    what = "pages of the site in Chromium without a network: no error, nothing missing or too wide, accessible by WCAG 2 (AA)"
+    return [
+        (f"{what}; {', and '.join(faults)}", looks, looks - wrong, None),
+        ("links inside the site", links["inside"], links["inside"] - len(links["broken"]), None),
+        ("public names in the site's reference, with their source", report["names"], report["names"] - len(report["unlisted"]), None),
+        (f"a reader's tasks: {', '.join(report['tasks'])}", len(tasks), sum(tasks), None),
     ]
 
 
@@ -80,7 +94,8 @@ CHECKS = {
     "replicas": Check("tests.checks.replica_equality", of_replicas),
     "workers": Check("tests.checks.worker_equality", of_workers),
     "parity": Check("tests.checks.parity", of_parity),
-    "site": Check("tests.checks.site --no-links", of_site),
+    "site": Check("tests.checks.site", of_site),
+    "browser": Check("tests.checks.browse", of_browser),
 }
 
 

@@ -14,10 +14,10 @@ from export.server.app import make_app
 from tests import catalogue
 
 pytest.importorskip("selenium")
-from selenium.webdriver.common.keys import Keys  # noqa: E402
-from selenium.webdriver.support.ui import Select  # noqa: E402
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.ui import Select
 
-from tests.browser import WIDTHS, Browser, chromium  # noqa: E402
+from tests.browser import WIDTHS, Browser, chromium
 
 pytestmark = [
     pytest.mark.slow,
