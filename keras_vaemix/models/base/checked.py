@@ -107,9 +107,9 @@ class CheckedModel(keras.Model, abc.ABC):
     def check_columns(self, x, name="x"):
         """Raises `ValueError` if a value is missing in all training examples, an array or a dict of it and its mask."""
 
-    def checked(self, x, name="x"):
-        """Returns examples, or a dict of them with what accompanies them, as a `Batch` of arrays, after all checks on them."""
-        given = inputs.named(self, x, name).map(as_array)
+    def checked(self, x, name="x", y=None):
+        """Returns examples given y, or a dict of them with what accompanies them, as a `Batch` of arrays, after all checks on them."""
+        given = inputs.named(self, x, name, y).map(as_array)
         inputs.require_alike(self, given, name)
         self.check(given.inputs(), name)
         inputs.check_condition(given.condition, name)

@@ -17,6 +17,7 @@ from keras_vaemix.core.progress import progress
 from keras_vaemix.core.replicas import replica_id
 from keras_vaemix.core.sampler import Noise, Sampler, draw_noise
 from keras_vaemix.core.seeds import fold_in, stateless_seed
+from keras_vaemix.models.base.inputs import condition_of, named
 from keras_vaemix.models.base.step import SteppedModel
 
 EVALUATION = 1  # second half of evaluation seeds; zero in training and in users' seeds
@@ -125,11 +126,13 @@ class GenerativeModel(SteppedModel):
             filepath: File or folder; LiteRT's name ends with `.tflite`.
             format: `"tf_saved_model"`, `"onnx"` or `"litert"`, or another that Keras knows.
             verbose: Whether Keras prints where to.
-            input_signature: Shape and dtype of x; by default examples of the model, any number at a time.
+            input_signature: Shape and dtype of x; by default examples of the model with what accompanies them, any number at a time.
             **kwargs: Keras's own.
         """
-        examples = [keras.InputSpec(shape=(None, *self.example_shape), dtype="float32", name="x")]
-        super().export(filepath, format, verbose, input_signature=input_signature or examples, **kwargs)
+        shapes = {"condition": (self.condition_size,)}
+        names = ("x", *self.accompanied_by)
+        each = {one: keras.InputSpec(shape=(None, *shapes.get(one, self.example_shape)), dtype="float32", name=one) for one in names}
+        super().export(filepath, format, verbose, input_signature=input_signature or [Batch(**each).inputs()], **kwargs)
 
     # Randomness.
 
@@ -147,9 +150,9 @@ class GenerativeModel(SteppedModel):
 
     # Reconstruction, sampling and components.
 
-    def reconstruct(self, x: Array) -> Tensor:
-        """Returns `predict(x)` for a batch, as a tensor."""
-        return self.map_batches(self, Batch.of(x).map(lambda one: tf.cast(one, tf.float32)).inputs())
+    def reconstruct(self, x: Array, y: Array | None = None) -> Tensor:
+        """Returns `predict(x)` for a batch, as a tensor; y as in `responsibilities`."""
+        return self.map_batches(self, named(self, x, y=y).map(lambda one: tf.cast(one, tf.float32)).inputs())
 
     def sample(self, n: int, component: int | None = None, seed: int | None = None, y: Array | None = None) -> Tensor:
         """Returns the decoded means [n, *] of n draws from the model's prior.
@@ -179,17 +182,7 @@ class GenerativeModel(SteppedModel):
         check_positive(n=n)
         is_known = component is None or 0 <= component < self.num_components
         require(is_known, f"component in 0..{self.num_components - 1}, or None", component=component)
-        return self.draw(self.sampler(), n, -1 if component is None else component, seed, self.condition_of(n, y))[0]
-
-    def condition_of(self, n, y):
-        """Returns y [A] or [n, A] as a condition [n, A], or None for a model without; raises `ValueError` unless it fits the model."""
-        if self.condition_size is None:
-            require(y is None, f"no y for this {type(self).__name__}, which is not conditioned", y=np.shape(y))
-            return None
-        size, y = self.condition_size, np.asarray(np.nan if y is None else y, "float32")
-        expected = f"y of shape ({size},) or ({n}, {size}), finite: what samples of this {type(self).__name__} are conditioned on"
-        require(y.shape in ((size,), (n, size)) and np.isfinite(y).all(), expected, shape=y.shape)
-        return tf.broadcast_to(y, [n, size])
+        return self.draw(self.sampler(), n, -1 if component is None else component, seed, condition_of(self, n, y))[0]
 
     def noise(self, sampler: Sampler) -> dict[str, Noise]:
         """Returns the `Noise` of one draw by name: that of a sampler, and what the levels below need."""
@@ -219,7 +212,13 @@ class GenerativeModel(SteppedModel):
         return tf.math.log(self.sampler().weights())
 
     def responsibilities(
-        self, x: Array, num_samples: int = 10, batch_size: int | None = None, seed: int = 0, verbose: int = 0
+        self,
+        x: Array,
+        num_samples: int = 10,
+        batch_size: int | None = None,
+        seed: int = 0,
+        verbose: int = 0,
+        y: Array | None = None,
     ) -> np.ndarray:
         r"""Returns :math:`q(k|x)`, the responsibility of each component for each example, [N, K].
 
@@ -231,11 +230,12 @@ class GenerativeModel(SteppedModel):
             batch_size: Number of examples at a time; if None, 100, or fewer if they are large.
             seed: Integer; the estimate is a function of it.
             verbose: 1 shows a progress bar.
+            y: What x is conditioned on, [A] for all examples or [N, A], of a model that is conditioned, where x is no dict that has it.
 
         Raises:
-            ValueError: The model does not take these examples, or their responsibilities are not finite, as when its weights are not.
+            ValueError: The model does not take these examples, or y, or their responsibilities are not finite, as when its weights are not.
         """
-        given = self.checked(x)
+        given = self.checked(x, y=y)
         n, batch_size = len(given.x), batch_size_for(batch_size, self.example_shape, 100)
         check_positive(num_samples=num_samples, batch_size=batch_size)
         starts = progress(range(0, n, batch_size), verbose, f"components of {n} examples")
@@ -246,9 +246,17 @@ class GenerativeModel(SteppedModel):
         require(num_wrong == 0, expected, examples_without=f"{num_wrong} of {len(responsibilities)}")
         return responsibilities
 
-    def cluster(self, x: Array, num_samples: int = 10, batch_size: int | None = None, seed: int = 0, verbose: int = 0) -> np.ndarray:
+    def cluster(
+        self,
+        x: Array,
+        num_samples: int = 10,
+        batch_size: int | None = None,
+        seed: int = 0,
+        verbose: int = 0,
+        y: Array | None = None,
+    ) -> np.ndarray:
         """Returns the component with the largest responsibility for each example, [N]. Args as in `responsibilities`."""
-        return np.argmax(self.responsibilities(x, num_samples, batch_size, seed, verbose), axis=1)
+        return np.argmax(self.responsibilities(x, num_samples, batch_size, seed, verbose, y), axis=1)
 
     __repr__ = constructor_repr
 

@@ -20,23 +20,37 @@ TAKERS = {
 }
 
 
-def named(model, x, name="x"):
-    """Returns examples, or a dict of them with what accompanies them, as a `Batch`.
+def named(model, x, name="x", y=None):
+    """Returns examples, or a dict of them with what accompanies them, as a `Batch`; y [A] or [N, A] becomes their condition.
 
     Raises:
-        ValueError: x is a list, a tuple or another dict, or the model does not take what accompanies x.
+        ValueError: x is a list, a tuple or another dict, or the model does not take what accompanies x, or y.
     """
     if not isinstance(x, Batch):
         is_known = {"x"} <= set(x) <= {"x", *ACCOMPANYING} if isinstance(x, dict) else not isinstance(x, (list, tuple))
         require(is_known, f"{name} {ONE_ARRAY}", **{name: sorted(x) if isinstance(x, dict) else type(x).__name__})
     batch = Batch.of(x)
+    if y is not None:
+        require(batch.condition is None, f"y, or a condition in {name}, not both", given=["condition", "y"])
+        batch = batch._replace(condition=condition_of(model, len(batch.x), y))
     for one in ACCOMPANYING:
         is_taken = one in model.accompanied_by or getattr(batch, one) is None
         require(is_taken, f"no {one} for this {type(model).__name__}: {TAKERS[one]}", given=one)
     is_conditioned = batch.condition is not None or "condition" not in model.accompanied_by
-    expected = f"a dict {{'x': x, 'condition': condition}} as {name} of this {type(model).__name__}, which is conditioned"
+    expected = f"a dict {{'x': x, 'condition': y}} as {name}, or y=, of this {type(model).__name__}, which is conditioned"
     require(is_conditioned, expected, given=["x"])
     return batch
+
+
+def condition_of(model, n, y):
+    """Returns y [A] or [n, A] as a condition [n, A], or None for a model without; raises `ValueError` unless it fits the model."""
+    if model.condition_size is None:
+        require(y is None, f"no y for this {type(model).__name__}, which is not conditioned", y=np.shape(y))
+        return None
+    size, y = model.condition_size, np.asarray(np.nan if y is None else y, "float32")
+    expected = f"y of shape ({size},) or ({n}, {size}), finite: what this {type(model).__name__} is conditioned on"
+    require(y.shape in ((size,), (n, size)) and np.isfinite(y).all(), expected, shape=y.shape)
+    return tf.broadcast_to(y, [n, size])
 
 
 def further_inputs_of(model, encoder):

@@ -179,8 +179,9 @@ class LatentModel(GenerativeModel):
         seed: int = 0,
         chunk_size: int | None = None,
         verbose: int = 0,
+        y: Array | None = None,
     ) -> LikelihoodEstimate:
-        r"""Estimates :math:`\log p(x)` by importance sampling, :math:`\log \frac1S \sum_s p(x, z_s) / q(z_s|x)`.
+        r"""Estimates :math:`\log p(x)`, or log p(x|y), by importance sampling, :math:`\log \frac1S \sum_s p(x, z_s) / q(z_s|x)`.
 
         Args:
             x: Examples [N, *], or a dict of them with what accompanies them, as in `fit`.
@@ -189,6 +190,7 @@ class LatentModel(GenerativeModel):
             seed: Integer; the estimate is a function of it.
             chunk_size: Number of samples at a time; if None, chosen from the batch size. S is rounded up to whole chunks and strata.
             verbose: 1 shows a progress bar.
+            y: What x is conditioned on, [A] for all examples or [N, A], of a model that is conditioned, where x is no dict that has it.
 
         Returns:
             A `LikelihoodEstimate` of NumPy arrays [N], in nats.
@@ -196,16 +198,22 @@ class LatentModel(GenerativeModel):
         Warns:
             FewEffectiveSamples: The effective sample size of an example is below 200 and below half its number of draws.
         """
-        given, batch_size = self.checked(x), batch_size_for(batch_size, self.example_shape, 100)
+        given, batch_size = self.checked(x, y=y), batch_size_for(batch_size, self.example_shape, 100)
         return self._estimator(given, num_samples, batch_size, seed, chunk_size, verbose)
 
     def log_likelihood(
-        self, x: Array, num_samples: int = 5000, batch_size: int | None = None, seed: int = 0, verbose: int = 0
+        self,
+        x: Array,
+        num_samples: int = 5000,
+        batch_size: int | None = None,
+        seed: int = 0,
+        verbose: int = 0,
+        y: Array | None = None,
     ) -> np.ndarray:
         """Returns `estimate_log_likelihood(...).log_likelihood`, [N] in nats."""
-        return self.estimate_log_likelihood(x, num_samples, batch_size, seed, verbose=verbose).log_likelihood
+        return self.estimate_log_likelihood(x, num_samples, batch_size, seed, verbose=verbose, y=y).log_likelihood
 
-    def impute(self, x, num_samples=1000, num_draws=0, batch_size=None, seed=0, verbose=0):
+    def impute(self, x, num_samples=1000, num_draws=0, batch_size=None, seed=0, verbose=0, y=None):
         r"""Estimates the missing values of examples, given what is observed of them, by importance sampling; see `Imputation`.
 
         Args:
@@ -215,6 +223,7 @@ class LatentModel(GenerativeModel):
             batch_size: Number of examples at a time; if None, chosen from the number of samples and the size of an example.
             seed: Integer; the result is a function of it.
             verbose: 1 shows a progress bar.
+            y: What x is conditioned on, as in `estimate_log_likelihood`.
 
         Returns:
             An `Imputation` of NumPy arrays: means, standard deviations, draws, and effective sample sizes.
@@ -224,7 +233,7 @@ class LatentModel(GenerativeModel):
         """
         expected = f"a {type(self).__name__} whose encoder takes a mask, see networks.named_inputs, to impute what is missing"
         require(self.takes_gaps, expected, accompanied_by=self.accompanied_by)
-        return self._imputer(self.checked(x), num_samples, num_draws, batch_size, seed, verbose)
+        return self._imputer(self.checked(x, y=y), num_samples, num_draws, batch_size, seed, verbose)
 
 
 def observable(batch):
