@@ -10,7 +10,7 @@ from keras_vaemix import networks
 from keras_vaemix.core import supports
 from keras_vaemix.networks.normalizations import GroupNormalization
 
-SHAPE, LATENT_DIM = (4, 4, 1), 3
+SHAPE, LATENT_DIM, NUM_ATTRIBUTES = (4, 4, 1), 3, 2
 
 
 def fitted_mixture():
@@ -264,11 +264,23 @@ def draws(likelihood, n, width=2, seed=0):
 
 
 def examples(model, n=30, seed=0):
-    """Returns n examples in the support of the model."""
+    """Returns n examples in the support of the model, in a dict if something accompanies them."""
     if len(model.example_shape) == 1:
         return draws(model.likelihood, n, *model.example_shape, seed)
     x = np.random.default_rng(seed).integers(0, 256, (n, *model.example_shape)) / 255
-    return (np.round(x) if model.support is supports.BINARY else x).astype("float32")
+    return accompanied(model, (np.round(x) if model.support is supports.BINARY else x).astype("float32"), seed)
+
+
+def accompanied(model, x, seed=0):
+    """Returns examples x [N, *], or a dict of them with what the model takes beside them: a mask, a condition."""
+    rng = np.random.default_rng(seed)
+    further = {"mask": rng.random(x.shape) < 0.7, "condition": rng.standard_normal((len(x), NUM_ATTRIBUTES))}
+    return vm.Batch(x, **{name: further[name].astype("float32") for name in model.accompanied_by}).inputs()
+
+
+def given(model):
+    """Returns what `sample` takes beside the number of samples: y, if the model is conditioned."""
+    return {} if model.condition_size is None else {"y": np.linspace(-1, 1, NUM_ATTRIBUTES, dtype="float32")}
 
 
 def normalized_encoder():
@@ -277,6 +289,60 @@ def normalized_encoder():
     for layer in (keras.layers.Flatten(), keras.layers.Dense(8), keras.layers.BatchNormalization(synchronized=True), keras.layers.ReLU()):
         h = layer(h)
     return keras.Model(inputs, keras.layers.Dense(LATENT_DIM)(h))
+
+
+def encoder_beside(num_outputs, **shapes):
+    """Returns an encoder of x and of what accompanies it."""
+    width = 1 + sum(shape[-1] for shape in shapes.values())
+    return networks.named_inputs(networks.gated_mlp((*SHAPE[:-1], width), num_outputs, (8,)), x=SHAPE, **shapes)
+
+
+def conditioned_encoder(num_outputs):
+    return encoder_beside(num_outputs, condition=(NUM_ATTRIBUTES,))
+
+
+def conditioned_decoder(**sizes):
+    """Returns a decoder of latents and of a condition."""
+    sizes |= {"condition": NUM_ATTRIBUTES}
+    network = networks.gated_mlp((sum(sizes.values()),), SHAPE, (8,))
+    return networks.named_inputs(network, **{name: (size,) for name, size in sizes.items()})
+
+
+def conditional_prior(latent_dim):
+    return vm.ConditionalNormal(latent_dim, networks.mlp((NUM_ATTRIBUTES,), 2 * latent_dim, (8,)))
+
+
+def conditioned_vae(seed=0):
+    """Returns a small VAE given y, in its prior too."""
+    encoder, decoder = conditioned_encoder(2 * LATENT_DIM), conditioned_decoder(z=LATENT_DIM)
+    return vm.VAE(encoder, decoder, conditional_prior(LATENT_DIM), vm.Bernoulli(), seed=seed)
+
+
+def conditioned_cp_vae(seed=0):
+    """Returns a small CP-VAE given y, with four categories."""
+    encoder, decoder = conditioned_encoder(4 + 2 * LATENT_DIM), conditioned_decoder(z=LATENT_DIM, c=4)
+    return vm.CPVAE(encoder, decoder, vm.NormalMixture(LATENT_DIM, 4, learn_weights=True), vm.Bernoulli(), seed=seed)
+
+
+def conditioned_gm_vae(seed=0):
+    """Returns a small Gaussian-mixture VAE given y, with four categories."""
+    encoders = conditioned_encoder(4), conditioned_encoder(2 * LATENT_DIM)
+    others = networks.gated_mlp((2,), 4 * 2 * LATENT_DIM, (8,)), conditioned_decoder(z=LATENT_DIM), conditional_prior(2)
+    return vm.GMVAE(*encoders, *others, vm.Bernoulli(), num_components=4, seed=seed)
+
+
+def vae_with_gaps(seed=0):
+    """Returns a small VAE of examples with missing values."""
+    encoder, decoder = encoder_beside(2 * LATENT_DIM, mask=SHAPE), networks.gated_mlp((LATENT_DIM,), SHAPE, (8,))
+    return vm.VAE(encoder, decoder, vm.NormalMixture(LATENT_DIM, 4, learn_weights=True), vm.Bernoulli(), seed=seed)
+
+
+ACCOMPANIED = {
+    "CPVAE-conditioned": conditioned_cp_vae,
+    "VAE-conditioned": conditioned_vae,
+    "GMVAE-conditioned": conditioned_gm_vae,
+    "VAE-gaps": vae_with_gaps,
+}
 
 
 def autoencoder(model, *others, encoder=None, prior=None, cost=None, seed=0, **settings):
@@ -317,6 +383,7 @@ AUTOENCODERS = {
 EVERY_MODEL = {
     **{name: functools.partial(make, **arguments) for name, arguments in COMBINATIONS.items()},
     **{f"autoencoder-{name}": make for name, make in AUTOENCODERS.items()},
+    **ACCOMPANIED,
     "GAMIXVAE": gamix_vae,
     "GAMIXVAE-fitted": functools.partial(gamix_vae, "FittedMixture"),
     "EmpiricalBayesVAE": empirical_bayes_vae,

@@ -106,6 +106,7 @@ COUPLED = [
 DRAWN = [
     *("vamp-dreg", "flows", "mixture-iwae", "kl-Matched", "posterior-SampledMixturePosterior", "pixel-vae"),
     *("model-CPVAE-straight-through", "model-HierarchicalVAE-vamp", "model-GMVAE"),
+    *catalogue.ACCOMPANIED,
 ]
 
 

@@ -34,17 +34,20 @@ SLOW = {
         for name in ("LearnedNormal", "FittedMixture", "MaskedAutoregressive", "VampPriorMixture", "ImplicitPrior", "ResampledPrior")
     ),
     *(f"model-{name}" for name in ("CPVAE-aggregate", "CPVAE-paper", "CPVAE-straight-through", "HierarchicalVAE-vamp")),
+    *catalogue.ACCOMPANIED,
 }
+ACCOMPANIED = [name if name == "CPVAE-conditioned" else pytest.param(name, marks=pytest.mark.slow) for name in catalogue.ACCOMPANIED]
 QUICK = ["prior-StandardNormal", "likelihood-OptimalScaleNormal", "mixture-iwae", "model-CPVAE"]
 
 
 @pytest.mark.parametrize("name", [*QUICK, *(pytest.param(name, marks=pytest.mark.slow) for name in sorted(SLOW))])
 def test_fit_raises_the_bound(name):
-    model = catalogue.make(**catalogue.COMBINATIONS[name])
-    x = np.tile(catalogue.examples(model), (5, 1, 1, 1))
+    model = catalogue.EVERY_MODEL[name]()
+    few = catalogue.examples(model)
+    x = vm.Batch.of(few).map(lambda one: np.concatenate([one] * 5)).inputs()
     is_compiled = name in COMPILED
     model.compile(keras.optimizers.Adam(0.01), jit_compile="auto" if is_compiled else False)
-    history = model.fit(x, epochs=3, batch_size=10, verbose=0, validation_data=None if is_compiled else x[:30]).history
+    history = model.fit(x, epochs=3, batch_size=10, verbose=0, validation_data=None if is_compiled else few).history
     assert history["loss"][-1] < history["loss"][0]
     prefix = "" if model.likelihood.is_density else "pseudo_"
     figures = {"loss", *(f"{prefix}{name}" for name in ("elbo", "reconstruction", "kl"))}
@@ -52,7 +55,7 @@ def test_fit_raises_the_bound(name):
     assert is_compiled or set(history) >= {f"val_{name}" for name in figures}
 
 
-@pytest.mark.parametrize("name", [*catalogue.COMBINATIONS, "GAMIXVAE", "GAMIXVAE-fitted", "VAE-table"])
+@pytest.mark.parametrize("name", [*catalogue.COMBINATIONS, "GAMIXVAE", "GAMIXVAE-fitted", "VAE-table", *ACCOMPANIED])
 def test_gradients_reach_every_weight(name):
     """All but those of a discriminator, which are for its own move; in a graph, as in `fit`."""
     model = catalogue.EVERY_MODEL[name]()
@@ -64,7 +67,7 @@ def test_gradients_reach_every_weight(name):
     @tf.function(autograph=False)
     def gradients(x):
         with tf.GradientTape() as tape:
-            loss, figures = update.losses(vm.Batch(x), [0, 0], True)["model"]
+            loss, figures = update.losses(model.as_batch(x), [0, 0], True)["model"]
         assert set(figures) <= set(model.metric_names())
         return tape.gradient(loss, weights)
 

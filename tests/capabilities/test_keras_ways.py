@@ -31,8 +31,7 @@ def by_saved_model(path, x):
 
 def by_onnx(path, x):
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    (given,) = session.get_inputs()
-    (received,) = session.run(None, {given.name: x})
+    (received,) = session.run(None, x if isinstance(x, dict) else {session.get_inputs()[0].name: x})
     return received
 
 
@@ -45,10 +44,12 @@ def by_litert(path, x):
     return interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
 
 
+# TensorFlow's, and Keras's.
+OF_EXPORTERS = pytest.mark.filterwarnings("ignore:.*tf.lite.Interpreter:UserWarning", "ignore:.*np.object:FutureWarning")
 FORMATS = {"tf_saved_model": ("folder", by_saved_model), "onnx": ("x.onnx", by_onnx), "litert": ("x.tflite", by_litert)}
 
 
-@pytest.mark.filterwarnings("ignore:.*tf.lite.Interpreter:UserWarning", "ignore:.*np.object:FutureWarning")  # TensorFlow's, and Keras's
+@OF_EXPORTERS
 @pytest.mark.parametrize("format", FORMATS)
 @pytest.mark.parametrize("name", MODELS)
 def test_export_gives_what_call_computes(name, format, tmp_path):
@@ -58,7 +59,15 @@ def test_export_gives_what_call_computes(name, format, tmp_path):
     np.testing.assert_allclose(run(str(tmp_path / file), x), model(x), atol=1e-5)
 
 
-@pytest.mark.parametrize("name", MODELS)
+@OF_EXPORTERS
+@pytest.mark.slow
+@pytest.mark.parametrize("format", ["tf_saved_model", "onnx"])
+@pytest.mark.parametrize("name", catalogue.ACCOMPANIED)
+def test_export_takes_what_accompanies_x(name, format, tmp_path):
+    test_export_gives_what_call_computes(name, format, tmp_path)
+
+
+@pytest.mark.parametrize("name", [*MODELS, *(pytest.param(name, marks=pytest.mark.slow) for name in catalogue.ACCOMPANIED)])
 def test_a_clone_has_weights_of_its_own(name):
     model = catalogue.EVERY_MODEL[name]()
     x, clone = catalogue.examples(model, 5), keras.models.clone_model(model)

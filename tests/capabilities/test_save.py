@@ -11,9 +11,9 @@ KINDS = {"likelihood-LearnedScaleNormal", "likelihood-OptimalScaleNormal", "obje
 SAVED = [n for n in catalogue.COMBINATIONS if n in KINDS or not n.startswith(("likelihood-", "objective-", "kl-"))]
 
 
-@pytest.mark.parametrize("name", SAVED)
+@pytest.mark.parametrize("name", [*SAVED, *(pytest.param(name, marks=pytest.mark.slow) for name in catalogue.ACCOMPANIED)])
 def test_saved_model_comes_back_whole(name, tmp_path):
-    model = catalogue.make(**catalogue.COMBINATIONS[name])
+    model = catalogue.EVERY_MODEL[name]()
     x = catalogue.examples(model)
     model.compile(keras.optimizers.Adam(0.01))
     model.optimizer.iterations.assign(5)
@@ -24,7 +24,10 @@ def test_saved_model_comes_back_whole(name, tmp_path):
     assert_same(model, loaded)
 
 
-@pytest.mark.parametrize("name", ["EmpiricalBayesVAE", *(pytest.param(n, marks=pytest.mark.slow) for n in ("VAEIOP", "mixture-iwae"))])
+LONG = ["VAEIOP", "mixture-iwae", "VAE-conditioned", "GMVAE-conditioned"]
+
+
+@pytest.mark.parametrize("name", ["EmpiricalBayesVAE", "CPVAE-conditioned", *(pytest.param(name, marks=pytest.mark.slow) for name in LONG)])
 def test_training_goes_on_with_the_same_bits(name, tmp_path):
     model = catalogue.EVERY_MODEL[name]()
     x = catalogue.examples(model)

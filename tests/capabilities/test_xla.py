@@ -9,12 +9,14 @@ import keras_vaemix as vm
 from keras_vaemix.core import xla
 from tests import catalogue
 
+ACCOMPANIED = [pytest.param(name, marks=pytest.mark.slow) for name in ("VAE-conditioned", "VAE-gaps")]
 
-@pytest.mark.parametrize("name", ["vamp-dreg", "likelihood-DiscretizedLogistic"])
+
+@pytest.mark.parametrize("name", ["vamp-dreg", "likelihood-DiscretizedLogistic", *ACCOMPANIED])
 def test_same_training_with_and_without_xla(name, noiseless):
     losses, start = [], None
     for arguments in ({"jit_compile": False}, {"jit_compile": True}, {"steps_per_execution": 3}, {"run_eagerly": True}):
-        model = catalogue.make(**catalogue.COMBINATIONS[name])
+        model = catalogue.EVERY_MODEL[name]()
         model.posterior = noiseless
         start = start or model.get_weights()
         model.set_weights(start)

@@ -82,10 +82,11 @@ def latents_of(sizes, num_components, rng):
 
 
 def sampler_inputs(manifest, rng):
-    """Returns inputs of `sampler.onnx`: uniform noise at both ends, tails of the other, and every component and -1 in turn."""
+    """Returns inputs of `sampler.onnx`: uniform noise at both ends, tails of the other, any condition, every component and -1 in turn."""
     by_family = sorted(manifest["noise"].items(), key=lambda item: item[1]["family"])  # normals first
     noise = {name: (uniforms if one["family"] == "Uniform" else normals)(one["size"], rng) for name, one in by_family}
-    return {**noise, "component": np.arange(len(noise["eps"])) % (manifest["num_components"] + 1) - 1}
+    condition = {} if "condition" not in manifest else {"condition": normals(manifest["condition"], rng)}
+    return {**noise, **condition, "component": np.arange(len(noise["eps"])) % (manifest["num_components"] + 1) - 1}
 
 
 def unpruned(model, z):
@@ -109,7 +110,7 @@ def difference(received, expected):
 def graph_differences(model, artifact, manifest):
     """Returns the differences of the ONNX graphs from the live model."""
     rng, found = np.random.default_rng(2), {}
-    latents = latents_of(model.export_model().latent_sizes, model.num_components, rng)
+    latents = latents_of(model.export_model().decode_sizes, model.num_components, rng)
     live, name = [tf.constant(unpruned(model, z)) for z in latents.values()], "x"
     expected, decoder = model.decode, "decoder.onnx"
     if isinstance(model, PixelDecoding):
@@ -119,8 +120,9 @@ def graph_differences(model, artifact, manifest):
     found[decoder] = difference(received, expected(*live))
     inputs = sampler_inputs(manifest, rng)
     received, component = export.sample.open_graph(artifact, "sampler.onnx").run([name, "component_drawn"], inputs)
-    noise = {name: tf.constant(unpruned(model, inputs[name]) if name == "eps" else inputs[name]) for name in manifest["noise"]}
-    latents, drawn = model.generate(model.sampler(), noise, tf.constant(inputs["component"]))
+    noise = {name: tf.constant(unpruned(model, one) if name == "eps" else one) for name, one in inputs.items()}
+    asked = noise.pop("component")
+    latents, drawn = model.generate(model.sampler(), noise, asked)
     found["sampler.onnx"] = difference(received, expected(*latents))
     found["components of sampler.onnx"] = difference(component, drawn)
     return found
@@ -140,27 +142,33 @@ def signature_differences(model, artifact):
     serve = tf.saved_model.load(str(artifact / "saved_model")).signatures
     rng, pruned, found = np.random.default_rng(4), model.export_model(), {}
     seed = {"seed": tf.constant([5, 6])} if isinstance(model, PixelDecoding) else {}
-    latents = latents_of(pruned.latent_sizes, model.num_components, rng)
+    latents = latents_of(pruned.decode_sizes, model.num_components, rng)
     live = [tf.constant(unpruned(model, z)) for z in latents.values()]
     given = {name: tf.constant(z) for name, z in latents.items()} | seed
     found["decode"] = difference(serve["decode"](**given)["x"], model.decode(*live, *seed.values()))
+    y = catalogue.given(model)
+    condition = {"condition": tf.constant(y["y"][None])} if y else {}
     for name, component in (("sample", None), ("sample_component", model.num_components - 1)):
-        asked = {"n": tf.constant(50), "seed": stateless_seed(7)} | ({} if component is None else {"component": tf.constant(component)})
-        found[name] = difference(serve[name](**asked)["x"], pruned.sample(50, component, seed=7))
+        asked = {"n": tf.constant(50), "seed": stateless_seed(7), **condition}
+        asked |= {} if component is None else {"component": tf.constant(component)}
+        found[name] = difference(serve[name](**asked)["x"], pruned.sample(50, component, seed=7, **y))
     n = len(live[0])
-    x = tf.constant(catalogue.examples(model, n) if isinstance(model, LatentModel) else rng.random((n, *model.example_shape), "float32"))
-    encoded, expected = serve["encode"](x=x), pruned.posterior_parameters(x)
+    x = catalogue.examples(model, n) if isinstance(model, LatentModel) else rng.random((n, *model.example_shape), "float32")
+    x = tf.nest.map_structure(tf.constant, x)
+    seen = x if isinstance(x, dict) else {"x": x}
+    encoded, expected = serve["encode"](**seen), pruned.posterior_parameters(x)
     found["encode"] = max(difference(encoded[name], expected[name]) for name in expected)
     if isinstance(model, LatentModel):
         joint = {name: tf.constant(z) for name, z in latents_of(model.joint_sizes, model.num_components, rng).items()}
-        found["log_joint"] = difference(serve["log_joint"](x=x, **joint)["log_joint"], model.log_joint(x, *joint.values()))
+        found["log_joint"] = difference(serve["log_joint"](**seen, **joint)["log_joint"], model.log_joint(x, *joint.values()))
     return {f"saved_model {name}": value for name, value in found.items()}
 
 
 def statistics(model, artifact):
     """Returns by how many standard errors samples of the artifact and of the model differ, and the p-value of components."""
-    received, component = export.sample.sample(artifact, NUM_SAMPLES)
-    expected = np.asarray(model.sample(NUM_SAMPLES, seed=0), "float64")
+    y = catalogue.given(model)
+    received, component = export.sample.sample(artifact, NUM_SAMPLES, condition=y.get("y"))
+    expected = np.asarray(model.sample(NUM_SAMPLES, seed=0, **y), "float64")
     received = received.astype("float64")
     means, spreads = zip(*(with_errors(x) for x in (received, expected)), strict=True)
     errors = {name: apart(*pair) for name, pair in {"mean": means, "std": spreads}.items()}

@@ -51,6 +51,7 @@ def pixel_vae():
 MODELS = {
     **{name: lambda parts=parts: catalogue.make(**parts) for name, parts in catalogue.COMBINATIONS.items()},
     **{f"autoencoder-{name}": make for name, make in catalogue.AUTOENCODERS.items()},
+    **catalogue.ACCOMPANIED,
     "gamix": lambda: gamix(networks.mlp(SHAPE, (2, 2, 1), (8,))),
     "gamix-mean-moments": lambda: gamix(moments=vm.moments.MeanMoments(), memory=0.5),
     "gamix-spectral": lambda: gamix(spectral_discriminator()),
@@ -97,17 +98,17 @@ def trained(make, replicas, weights):
         if weights is None:
             weights = model.get_weights()
         model.set_weights(weights)
-    batches = np.random.default_rng(0).integers(0, 2, ((STEPS + 1) * BATCH, *SHAPE)).astype("float32")
-    figures = []
+    x = np.random.default_rng(0).integers(0, 2, ((STEPS + 1) * BATCH, *SHAPE)).astype("float32")
+    rows, given, figures = np.arange(len(x)), catalogue.accompanied(model, x), []
     for step, times in ((model.train_step, STEPS), (model.test_step, 1)):
         model.reset_metrics()
         run = tf.function(lambda x, step=step: strategy.run(step, (x,)), autograph=False, reduce_retracing=True)
         for _ in range(times):
-            batch, batches = np.split(batches, [BATCH])
-            parts = np.array_split(batch, replicas)
+            batch, rows = np.split(rows, [BATCH])
+            parts = [tf.nest.map_structure(lambda one, own=own: tf.constant(one[own]), given) for own in np.array_split(batch, replicas)]
             seeds = {"next_seed": common_seed, "evaluation_seed": common_evaluation_seed}
             with mock.patch.multiple(GenerativeModel, **seeds), rows_of_noise(BATCH, replicas):
-                run(strategy.experimental_distribute_values_from_function(lambda c, p=parts: tf.constant(p[c.replica_id_in_sync_group])))
+                run(strategy.experimental_distribute_values_from_function(lambda c, p=parts: p[c.replica_id_in_sync_group]))
         figures += [np.asarray(value) for value in model.get_metrics_result().values()]
     return weights, figures + model.get_weights()
 

@@ -9,10 +9,13 @@ from keras_vaemix.core.sampler import Noise, draw_noise
 from keras_vaemix.core.seeds import stateless_seed
 from tests import catalogue
 
+QUICK = [*(f"prior-{name}" for name in catalogue.PRIORS), *(f"model-{name}" for name in catalogue.MODELS), "CPVAE-conditioned"]
+SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in catalogue.ACCOMPANIED if name not in QUICK]
 
-@pytest.fixture(params=[*(f"prior-{name}" for name in catalogue.PRIORS), *(f"model-{name}" for name in catalogue.MODELS)])
+
+@pytest.fixture(params=[*QUICK, *SLOW])
 def model(request):
-    return catalogue.make(**catalogue.COMBINATIONS[request.param])
+    return catalogue.EVERY_MODEL[request.param]()
 
 
 def test_noises_of_one_draw_are_different():
@@ -20,10 +23,11 @@ def test_noises_of_one_draw_are_different():
     assert not np.any(np.isclose(noise["eps"], noise["eps_lower"]))
 
 
-def test_equal_seeds_equal_draws(model, binary):
-    np.testing.assert_array_equal(model.sample(5, seed=3), model.sample(5, seed=3))
-    assert np.any(model.sample(5, seed=3) != model.sample(5, seed=4))
-    one, same, other = (objectives.log_importance(model.draws(binary, vm.ImportanceWeighted(4), [seed, 0])) for seed in (1, 1, 2))
+def test_equal_seeds_equal_draws(model):
+    x, given = catalogue.examples(model), catalogue.given(model)
+    np.testing.assert_array_equal(model.sample(5, seed=3, **given), model.sample(5, seed=3, **given))
+    assert np.any(model.sample(5, seed=3, **given) != model.sample(5, seed=4, **given))
+    one, same, other = (objectives.log_importance(model.draws(x, vm.ImportanceWeighted(4), [seed, 0])) for seed in (1, 1, 2))
     np.testing.assert_array_equal(one, same)
     assert np.any(one != other)
 
