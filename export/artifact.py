@@ -92,6 +92,7 @@ def manifest(frozen):
         "num_components": int(sampler.num_components),
         "component_weights": [float(w) for w in sampler.weights()],
         "noise": {name: one._asdict() for name, one in frozen.noise().items()},
+        **({} if (draws := frozen.draws()) is None else {"draws": draws}),
         "opset": OPSET,
         "versions": versions(),
     }

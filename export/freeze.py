@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from export import families
 from export.convert import Graph, check_convertible
 from export.onnx import write_decoder, write_sampler
 from export.pixel import step_graph, write_context, write_step
@@ -44,8 +45,8 @@ class Frozen(NamedTuple):
         return [] if size is None else specs_of({"condition": size})
 
     def sampler_outputs(self):
-        """Returns the names of the outputs of `sample`: what is decoded, its component and its continuous latents."""
-        return (self.decoded, *(f"{name}_drawn" for name in ("component", *self.continuous())))
+        """Returns the names of the outputs of `sample`: what is decoded, component, continuous latents, and parameters of draws."""
+        return (self.decoded, *(f"{name}_drawn" for name in ("component", *self.continuous())), *self.beside_mean(*self.first_latents()))
 
     def continuous(self):
         """Returns the names of the latents that are not categories."""
@@ -90,14 +91,34 @@ class Frozen(NamedTuple):
         return self.model.generate(self.sampler, dict(zip(names, inputs[:-1], strict=True)), inputs[-1])
 
     def sample(self, *inputs):
-        """Returns the means [N, *], the components [N] and the continuous latents of draws made from noise."""
+        """Returns means [N, *], components [N] and continuous latents of samples made from noise, and the parameters of draws."""
         latents, component = self.sample_latents(*inputs)
         named = dict(zip(self.model.decode_sizes, latents, strict=True))
-        return self.decoded_from(*latents), component, *(named[name] for name in self.continuous())
+        continuous = (named[name] for name in self.continuous())
+        return self.decoded_from(*latents), component, *continuous, *self.beside_mean(*latents).values()
 
     def decoded_from(self, *latents):
         """Returns what the sampler's graph makes of the latents."""
         return self.decode(*latents)
+
+    def factors(self, *latents):
+        """Returns the `Factor`s of p(x|z) that `export.families` knows, or None."""
+        model = self.model
+        factors = model.likelihood.factors(model.decoder_params(*latents)) if model.has_likelihood else None
+        return factors if factors and {one.family for one in factors} <= set(families.FAMILIES) else None
+
+    def first_latents(self):
+        """Returns one example of the decoder's inputs."""
+        return [tf.zeros([1, *spec.shape[1:]], spec.dtype) for spec in self.decode_inputs()]
+
+    def beside_mean(self, *latents):
+        """Returns what draws from p(x|z) take beside its mean, tensors by name."""
+        return families.tensors(self.factors(*latents) or [])
+
+    def draws(self):
+        """Returns how the manifest says that x is drawn, or None: only the mean is exported."""
+        factors = self.factors(*self.first_latents())
+        return None if factors is None else families.described(factors, self.model.example_shape[-1])
 
     def draw(self, n, component, seed, condition=None):
         """Returns samples as `model.sample` does, for a stateless seed [2], and their components [n]; `component` -1 draws them.
@@ -140,6 +161,9 @@ class FrozenPixels(Frozen):
 
     def decode_inputs(self):
         return [*self.latents(), tf.TensorSpec([2], tf.int32, name="seed")]
+
+    def factors(self, *latents):
+        return None  # x is drawn pixel by pixel
 
     def context(self, *latents):
         """Returns the map [N, H, W, map_channels] through which the decoder sees the latents."""

@@ -4,14 +4,8 @@ import hashlib
 import json
 from pathlib import Path, PurePosixPath
 
-STANDARD = {  # draws from each family of noise that a manifest may name
-    "Normal": lambda rng, shape, df: rng.standard_normal(shape),
-    "Laplace": lambda rng, shape, df: rng.laplace(size=shape),
-    "Logistic": lambda rng, shape, df: rng.logistic(size=shape),
-    "Cauchy": lambda rng, shape, df: rng.standard_cauchy(shape),
-    "Uniform": lambda rng, shape, df: rng.random(shape, "float32"),  # a float64 just below one would round to one
-    "StudentT": lambda rng, shape, df: rng.standard_t(df, shape),
-}
+from export.families import STANDARD, is_factor
+
 FORMATS = ("onnx", "saved_model")  # that an artifact can have
 PRECISIONS = ("float32", "int8")  # of its decoder; that of float32 is always there
 MAX_SIZE = 2**24  # of a latent or an example: an ONNX file cannot hold more
@@ -84,6 +78,7 @@ def check_manifest(manifest):
         check_noise(noise)
     for noise in manifest["noise"].values():
         check(noise["size"] is None or is_size(noise["size"]), "noise with a size, or null for one value", noise)
+    check_draws(manifest.get("draws"), manifest["x_shape"])
     check(isinstance(manifest["sha256"], dict), "sha256, an object", manifest["sha256"])
     for name, digest in manifest["sha256"].items():
         check(is_inside(name), "names of files in the artifact folder", name)
@@ -110,6 +105,14 @@ def check_noise(noise):
     df = noise["df"]
     is_positive = isinstance(df, (int, float)) and not isinstance(df, bool) and 0 < df < float("inf")
     check(is_positive or (df is None and noise["family"] != "StudentT"), "noise with degrees of freedom above 0, or null", noise)
+
+
+def check_draws(draws, x_shape):
+    """Raises an error unless the draws are of blocks that make up the last axis of x, or there are none."""
+    if draws is not None:
+        check(is_list(draws, is_factor), "draws, a list of families with their parameters", draws)
+        widths = [one["width"] for one in draws]
+        check(is_list(widths, is_size) and sum(widths) == x_shape[-1], f"draws of {x_shape[-1]} values together", widths)
 
 
 def is_size(value):

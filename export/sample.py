@@ -10,32 +10,45 @@ from pathlib import Path
 
 import numpy as np
 
-from export.manifest import STANDARD, locate, read_manifest
+from export import families
+from export.families import STANDARD
+from export.manifest import locate, read_manifest
 from export.shell import flags
 from export.shell.command import Command
 
 MAX_VALUES = 2**28  # values drawn at once
 
 
-def sample(artifact, num=64, component=None, seed=0, condition=None):
+def sample(artifact, num=64, component=None, seed=0, condition=None, draws=False):
     """Returns `num` samples [num, *] of an artifact, a folder or a bundled package's name, and their components [num], by `seed`.
 
-    They are means of p(x|z), or draws from it for a pixel decoder. The artifact of a model that is conditioned takes a condition, [A] or
-    [num, A].
+    They are means of p(x|z), or with `draws`, and always for a pixel decoder, draws from it. The artifact of a model that is conditioned
+    takes a condition, [A] or [num, A].
     """
     artifact = locate(artifact)
     manifest = read_manifest(artifact)
     rng = np.random.default_rng(seed)
     inputs = sampler_inputs(manifest, num, component, rng, condition)
-    outputs = ["context" if manifest["decoder"] == "pixel" else "x", "component_drawn"]
+    factors = factors_of(artifact, manifest) if draws and manifest["decoder"] != "pixel" else []
+    outputs = ["context" if manifest["decoder"] == "pixel" else "x", "component_drawn", *families.outputs_of(factors)]
     sampler = open_graph(artifact, "sampler.onnx")
     with fitting(artifact):
-        x, component = sampler.run(outputs, inputs)
+        x, component, *parameters = sampler.run(outputs, inputs)
+        if factors:
+            x = families.draw(factors, x, dict(zip(outputs[2:], parameters, strict=True)), rng)
     if manifest["decoder"] != "pixel":
         return x, component
     noise, step = draw_noise(rng, manifest["pixel_noise"], (num, *manifest["x_shape"])), open_graph(artifact, "pixel_step.onnx")
     with fitting(artifact):
         return draw_pixels(step, x, noise), component
+
+
+def factors_of(artifact, manifest):
+    """Returns the blocks of x that are drawn; raises `ValueError` if the manifest has none."""
+    if "draws" not in manifest:
+        expected = "an artifact with draws: export it again, from a likelihood whose `factors` are of known families, or sample means"
+        raise ValueError(f"Expected {expected}. Received: {artifact}, with {manifest.get('likelihood', 'no likelihood')}")
+    return manifest["draws"]
 
 
 def sampler_inputs(manifest, num, component, rng, condition=None):
@@ -187,6 +200,7 @@ def parse(argv):
     parser.add_argument("--num", type=flags.integer, default=64, help="number of samples")
     parser.add_argument("--component", type=flags.integer, help="component of the prior (default: drawn by their weights)")
     parser.add_argument("--condition", type=numbers, metavar="Y1,Y2,...", help="what a model that is conditioned is given, for all samples")
+    parser.add_argument("--draws", action="store_true", help="draws from p(x|z) instead of its means")
     parser.add_argument("--seed", type=flags.seed_number, default=0, help="seed of the noise")
     parser.add_argument("--out", type=flags.path, default=Path("samples.png"), help="FILE.png (a grid) or FILE.npy (default: %(default)s)")
     args = parser.parse_args(argv)
@@ -197,7 +211,7 @@ def parse(argv):
 
 def draw(args):
     """Writes the samples, and prints where to."""
-    x, _ = sample(args.artifact, args.num, args.component, args.seed, args.condition)
+    x, _ = sample(args.artifact, args.num, args.component, args.seed, args.condition, args.draws)
     write_samples(args.out, x)
     print(args.out)
 

@@ -55,12 +55,13 @@ ROOMS = {
     ),
     "export.shell": "",
     "export.storage": "",
-    "export.manifest": "",
-    "export.sample": "export.shell export.manifest",
+    "export.families": "",
+    "export.manifest": "export.families",
+    "export.sample": "export.shell export.families export.manifest",
     "export.server": "export.manifest export.sample",
     "export.serve": "export.shell export.server",
     "export": (
-        "export.shell export.manifest export.sample keras_vaemix.core keras_vaemix.networks keras_vaemix.models "
+        "export.shell export.families export.manifest export.sample keras_vaemix.core keras_vaemix.networks keras_vaemix.models "
         "keras_vaemix.integrations export.storage keras_vaemix.storage"
     ),
     "training.distributed": "keras_vaemix.core",
@@ -132,11 +133,13 @@ def test_no_arrow_is_for_nothing():
 
 
 def test_export_sample_stands_alone():
-    files = [*(ROOT / "export" / "shell").glob("*.py"), *(ROOT / "export" / f"{name}.py" for name in ("sample", "manifest"))]
+    files = [*(ROOT / "export" / "shell").glob("*.py"), *(ROOT / "export" / f"{name}.py" for name in ("sample", "manifest", "families"))]
     names = set.union(*map(imported, files))
     assert {name for name in names if name.startswith("export") and room_of(name) != "export.shell"} <= {
+        "export.families",
+        "export.families.STANDARD",
+        "export.families.is_factor",
         "export.manifest",
-        "export.manifest.STANDARD",
         "export.manifest.locate",
         "export.manifest.read_manifest",
     }

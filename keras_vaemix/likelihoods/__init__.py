@@ -8,6 +8,7 @@ from keras_vaemix.likelihoods.columns import Columns, UnlikeScales
 from keras_vaemix.likelihoods.continuous_bernoulli import ContinuousBernoulli
 from keras_vaemix.likelihoods.counts import CountLikelihood
 from keras_vaemix.likelihoods.discretized_logistic import DiscretizedLogistic
+from keras_vaemix.likelihoods.factors import Factor
 from keras_vaemix.likelihoods.laplace import Laplace
 from keras_vaemix.likelihoods.learned_scale_normal import LearnedScaleNormal
 from keras_vaemix.likelihoods.library_size import LibrarySize
@@ -29,6 +30,7 @@ __all__ = [
     "ContinuousBernoulli",
     "CountLikelihood",
     "DiscretizedLogistic",
+    "Factor",
     "Laplace",
     "LearnedScaleNormal",
     "LibrarySize",

@@ -10,6 +10,7 @@ from keras_vaemix.core import supports
 from keras_vaemix.core.blocks import as_array
 from keras_vaemix.core.hints import Array, Distribution, Shape, Tensor
 from keras_vaemix.core.part import PartLayer
+from keras_vaemix.likelihoods.factors import Factor
 
 tfd = tfp.distributions
 
@@ -53,6 +54,13 @@ class Likelihood(PartLayer, abc.ABC):
     def draw(self, params: Tensor, noise: Tensor) -> Tensor:
         """Returns draws from p(x|z) made from `noise`, which has the shape of x; by plain operations if it is to export."""
         return self.distribution(params).quantile(noise)
+
+    def factors(self, params: Tensor) -> list[Factor] | None:
+        """Returns what `export.sample` draws x of, one `Factor` for each block of the last axis; None if only means can be exported.
+
+        Their tensors are made of params [N, *] by plain operations that export.
+        """
+        return None
 
     def log_probs(self, params, x):
         """Returns the log-probability of each value of x [B, *] in nats, [S, B, *], for params [S, B, *] in float32.

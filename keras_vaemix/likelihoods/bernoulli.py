@@ -6,6 +6,7 @@ import tensorflow_probability as tfp
 from keras_vaemix.core import supports
 from keras_vaemix.core.part import register
 from keras_vaemix.likelihoods.base import Likelihood
+from keras_vaemix.likelihoods.factors import Factor
 
 tfd = tfp.distributions
 
@@ -24,6 +25,9 @@ class Bernoulli(Likelihood):
 
     def draw(self, params, noise):
         return tf.cast(noise < tf.sigmoid(params), tf.float32)
+
+    def factors(self, params):
+        return [Factor("Bernoulli", {})]
 
     def log_probs(self, params, x):
         return x * params - tf.nn.softplus(params)

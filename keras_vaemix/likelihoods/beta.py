@@ -7,6 +7,7 @@ import tensorflow_probability as tfp
 from keras_vaemix.core import supports
 from keras_vaemix.core.part import register
 from keras_vaemix.likelihoods.base import Likelihood
+from keras_vaemix.likelihoods.factors import Factor
 from keras_vaemix.likelihoods.stirling import log_binomial
 
 tfd = tfp.distributions
@@ -45,6 +46,10 @@ class Beta(Likelihood):
 
     def draw(self, params, noise):
         return tf.clip_by_value(self.distribution(params).quantile(noise), *INSIDE)
+
+    def factors(self, params):
+        _, a, b = self.split(params)
+        return [Factor("Beta", {"a": a, "b": b})]
 
     def log_probs(self, params, x):
         logits, a, b = self.split(params)

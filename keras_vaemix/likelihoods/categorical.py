@@ -7,6 +7,7 @@ import tensorflow_probability as tfp
 from keras_vaemix.core import supports
 from keras_vaemix.core.part import register
 from keras_vaemix.likelihoods.base import Likelihood
+from keras_vaemix.likelihoods.factors import Factor
 
 tfd = tfp.distributions
 
@@ -32,6 +33,9 @@ class Categorical(Likelihood):
     def draw(self, params, noise):
         gumbel = -tf.math.log(-tf.math.log(noise))  # the category with the largest logit after this noise has the right distribution
         return tf.one_hot(tf.argmax(params + gumbel, axis=-1), params.shape[-1])
+
+    def factors(self, params):
+        return [Factor("Categorical", {})]
 
     def log_probs(self, params, x):
         return x * tf.nn.log_softmax(params)

@@ -119,6 +119,15 @@ class Columns(Likelihood):
         parts = zip(self.parts(params), self.blocks(noise), strict=True)
         return tf.concat([likelihood.draw(own, block) for (likelihood, own), block in parts], axis=-1)
 
+    def factors(self, params):
+        found = []
+        for (likelihood, own), width in zip(self.parts(params), self.widths, strict=True):
+            factors = likelihood.factors(own)
+            if factors is None:
+                return None
+            found += [one._replace(width=one.width or width) for one in factors]
+        return found
+
     def log_probs(self, params, x):
         parts = zip(self.parts(params), self.blocks(x), strict=True)
         return tf.concat([likelihood.log_probs(own, block) for (likelihood, own), block in parts], axis=-1)

@@ -6,6 +6,7 @@ import tensorflow_probability as tfp
 from keras_vaemix.core import supports
 from keras_vaemix.core.part import register
 from keras_vaemix.likelihoods.base import Likelihood
+from keras_vaemix.likelihoods.factors import Factor
 
 tfd = tfp.distributions
 
@@ -29,6 +30,9 @@ class ContinuousBernoulli(Likelihood):
         exact = 1.0 / (1.0 - tf.exp(-safe)) - 1.0 / safe
         series = 0.5 + params / 12.0 - params**3 / 720.0
         return tf.where(tf.abs(params) < 0.1, series, exact)
+
+    def factors(self, params):
+        return [Factor("ContinuousBernoulli", {"logits": params})]
 
     def draw(self, params, noise):
         # The quantile log(1 - u + u exp(l)) / l, mirrored so that no exponential overflows; a series is used near logit 0.

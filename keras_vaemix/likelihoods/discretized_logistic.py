@@ -9,6 +9,7 @@ import tensorflow_probability as tfp
 from keras_vaemix.core import supports
 from keras_vaemix.core.part import register, require
 from keras_vaemix.likelihoods.base import Likelihood
+from keras_vaemix.likelihoods.factors import Factor
 
 tfd = tfp.distributions
 
@@ -52,6 +53,10 @@ class DiscretizedLogistic(Likelihood):
 
     def draw(self, params, noise):
         return self.distribution(params).quantize(noise)
+
+    def factors(self, params):
+        p = self.distribution(params)
+        return [Factor("DiscretizedLogistic", {"loc": p.loc, "scale": p.scale})]
 
 
 class QuantizedLogistic(tfd.Distribution):

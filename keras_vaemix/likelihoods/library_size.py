@@ -61,6 +61,9 @@ class LibrarySize(Likelihood):
     def draw(self, params, noise):
         return self.likelihood.draw(self.expected(params), noise)
 
+    def factors(self, params):
+        return self.likelihood.factors(self.expected(params))
+
     def log_probs(self, params, x):
         return self.likelihood.log_probs(self.scaled(params, tf.math.log(tf.reduce_sum(x, -1, keepdims=True))), x)
 

@@ -6,6 +6,7 @@ import tensorflow_probability as tfp
 
 from keras_vaemix.core.part import require
 from keras_vaemix.likelihoods.base import Likelihood
+from keras_vaemix.likelihoods.factors import Factor
 
 tfd = tfp.distributions
 
@@ -24,6 +25,12 @@ class LocationScale(Likelihood):
     def draw(self, params, noise):
         p = self.distribution(params)
         return p.loc + p.scale * noise
+
+    def factors(self, params):
+        noise = self.noise()
+        df = noise.parameters.get("df")
+        scale = self.distribution(params).scale
+        return [Factor(type(noise).__name__, {"scale": scale, **({} if df is None else {"df": df})})]
 
 
 def check_scale(scale):

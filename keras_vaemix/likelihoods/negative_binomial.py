@@ -7,6 +7,7 @@ import tensorflow_probability as tfp
 
 from keras_vaemix.core.part import check_positive, register
 from keras_vaemix.likelihoods.counts import CountLikelihood, log_mean_of
+from keras_vaemix.likelihoods.factors import Factor
 from keras_vaemix.likelihoods.stirling import log_binomial
 
 tfd = tfp.distributions
@@ -54,6 +55,9 @@ class NegativeBinomial(CountLikelihood):
 
     def mean(self, params):
         return tf.exp(self.split(params)[0])
+
+    def factors(self, params):
+        return [Factor("NegativeBinomial", {"dispersion": tf.exp(self.split(params)[1])})]
 
     def cumulative(self, params, x):
         log_mean, log_theta = self.split(params)

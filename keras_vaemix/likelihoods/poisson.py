@@ -5,6 +5,7 @@ import tensorflow_probability as tfp
 
 from keras_vaemix.core.part import register
 from keras_vaemix.likelihoods.counts import CountLikelihood, log_mean_of
+from keras_vaemix.likelihoods.factors import Factor
 from keras_vaemix.likelihoods.stirling import log_poisson
 
 tfd = tfp.distributions
@@ -22,6 +23,9 @@ class Poisson(CountLikelihood):
 
     def mean(self, params):
         return tf.exp(log_mean_of(params))
+
+    def factors(self, params):
+        return [Factor("Poisson", {})]
 
     def cumulative(self, params, x):
         return tf.math.igammac(x + 1, self.mean(params))

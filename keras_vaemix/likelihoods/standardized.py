@@ -67,6 +67,11 @@ class Standardized(Likelihood):
     def draw(self, params, noise):
         return np.float32(self.loc) + np.float32(self.scale) * self.likelihood.draw(params, noise)
 
+    def factors(self, params):
+        in_units = lambda own: {**own, "scale": np.float32(self.scale) * own["scale"]}  # noqa: E731
+        factors = self.likelihood.factors(params)
+        return factors and [one._replace(parameters=in_units(one.parameters)) for one in factors]
+
     def log_probs(self, params, x):
         u = (x - np.float32(self.loc)) / np.float32(self.scale)
         return self.likelihood.log_probs(params, u) - np.log(np.float32(self.scale))

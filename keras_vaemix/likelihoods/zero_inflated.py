@@ -44,6 +44,11 @@ class ZeroInflated(CountLikelihood):
         own, _, log_less = self.split(params)
         return tf.exp(log_less) * self.likelihood.mean(own)
 
+    def factors(self, params):
+        own, log_more, _ = self.split(params)
+        counts, further = self.likelihood.factors(own), {"mean": self.likelihood.mean(own), "zeros": tf.exp(log_more)}
+        return counts and [one._replace(parameters={**one.parameters, **further}) for one in counts]
+
     def cumulative(self, params, x):
         own, log_more, log_less = self.split(params)
         return tf.exp(log_more) + tf.exp(log_less) * self.likelihood.cumulative(own, x)

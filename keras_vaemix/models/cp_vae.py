@@ -271,15 +271,10 @@ class CPVAE(LatentModel):
 
     # Plain tensors, which export.
 
-    def decode(self, *inputs):
-        """Returns the mean of p(x|z, c), [B, *], for z [B, D], categories [B] if the decoder takes them, and a condition [B, A] if it does.
-
-        They are those of `decode_sizes`, in this order.
-        """
+    def decoder_params(self, *inputs):
         given = dict(zip(self.decode_sizes, inputs, strict=True))
         latents = [given["z"], *([tf.one_hot(given["component"], self.num_components)] if self.takes_component else [])]
-        params = self.decoder(inputs_of_decoder(self.decoder, latents, given.get("condition")), training=False)
-        return self.likelihood.mean(tf.cast(params, tf.float32))
+        return tf.cast(self.decoder(inputs_of_decoder(self.decoder, latents, given.get("condition")), training=False), tf.float32)
 
     def call(self, x: Array) -> Tensor:
         """Returns the reconstruction of x: the mean of p(x|z, c) at the most likely c and the mean of q(z|x, c)."""

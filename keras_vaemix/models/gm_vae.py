@@ -171,9 +171,8 @@ class GMVAE(TwoLevelModel):
 
     # Plain tensors, which export.
 
-    def decode(self, z, condition=None):
-        """Returns the mean of p(x|z), [B, *], for z [B, D1], and the condition [B, A] of a model that is conditioned."""
-        return self.likelihood.mean(tf.cast(self.decoder(inputs_of_decoder(self.decoder, [z], condition), training=False), tf.float32))
+    def decoder_params(self, z, condition=None):
+        return tf.cast(self.decoder(inputs_of_decoder(self.decoder, [z], condition), training=False), tf.float32)
 
     def call(self, x: Array) -> Tensor:
         """Returns the reconstruction of x: the mean of p(x|z) at the mean of q(z|x)."""

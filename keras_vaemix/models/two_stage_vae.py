@@ -113,9 +113,8 @@ class TwoStageVAE(LatentModel):
     def latent_means(self, x):
         return self.first.latent_means(x)
 
-    def decode(self, z):
-        """Returns the mean of p(x|z), [B, *], for z [B, D]."""
-        return self.first.decode(z)
+    def decoder_params(self, z):
+        return self.first.decoder_params(z)
 
     def call(self, x: Array) -> Tensor:
         """Returns the reconstruction of x: the mean of p(x|z) at the centre of q(z|x)."""

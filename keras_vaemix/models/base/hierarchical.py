@@ -95,9 +95,8 @@ class HierarchicalModel(TwoLevelModel):
 
     # Plain tensors, which export.
 
-    def decode(self, z1, z2):
-        """Returns the mean of p(x|z1, z2), [B, *], for z1 [B, D1] and z2 [B, D2]."""
-        return self.likelihood.mean(tf.cast(self.decoder([z1, z2], training=False), tf.float32))
+    def decoder_params(self, z1, z2):
+        return tf.cast(self.decoder([z1, z2], training=False), tf.float32)
 
     def call(self, x: Array) -> Tensor:
         """Returns the reconstruction of x: the mean of p(x|z1, z2) at the means of the posteriors."""

@@ -70,12 +70,19 @@ class LatentModel(GenerativeModel):
         """Returns `Draws` of the latents of `self.as_batch(batch)`, as many and of the kind that `objective` asks for."""
 
     @abc.abstractmethod
+    def decoder_params(self, *latents: Tensor) -> Tensor:
+        """Returns the parameters of p(x | latents), [B, *] in float32, for what `decode_sizes` names, in this order."""
+
+    @abc.abstractmethod
     def encode(self, x: Array) -> Distribution:
         """Returns the posterior of the latents given x, a TFP distribution of batch [B]."""
 
     @abc.abstractmethod
     def log_joint(self, x: Array, *latents: Tensor) -> Tensor:
         """Returns log p(x, latents) for x [B, *] and latents [B, ...], [B] in nats."""
+
+    def decode(self, *latents):
+        return self.likelihood.mean(self.decoder_params(*latents))
 
     @property
     def support(self):
