@@ -29,7 +29,7 @@ def sample(artifact, num=64, component=None, seed=0, condition=None, draws=False
     manifest = read_manifest(artifact)
     rng = np.random.default_rng(seed)
     inputs = sampler_inputs(manifest, num, component, rng, condition)
-    factors = factors_of(artifact, manifest) if draws and manifest["decoder"] != "pixel" else []
+    factors = factors_of(manifest) if draws else []
     outputs = ["context" if manifest["decoder"] == "pixel" else "x", "component_drawn", *families.outputs_of(factors)]
     sampler = open_graph(artifact, "sampler.onnx")
     with fitting(artifact):
@@ -43,12 +43,12 @@ def sample(artifact, num=64, component=None, seed=0, condition=None, draws=False
         return draw_pixels(step, x, noise), component
 
 
-def factors_of(artifact, manifest):
-    """Returns the blocks of x that are drawn; raises `ValueError` if the manifest has none."""
-    if "draws" not in manifest:
+def factors_of(manifest):
+    """Returns the blocks of x that are drawn, none for a pixel decoder; raises `ValueError` if the artifact gives only means."""
+    if "draws" not in manifest and manifest["decoder"] != "pixel":
         expected = "an artifact with draws: export it again, from a likelihood whose `factors` are of known families, or sample means"
-        raise ValueError(f"Expected {expected}. Received: {artifact}, with {manifest.get('likelihood', 'no likelihood')}")
-    return manifest["draws"]
+        raise ValueError(f"Expected {expected}. Received: one with {manifest.get('likelihood', 'no likelihood')} and without draws")
+    return manifest.get("draws", [])
 
 
 def sampler_inputs(manifest, num, component, rng, condition=None):

@@ -58,7 +58,7 @@ ROOMS = {
     "export.families": "",
     "export.manifest": "export.families",
     "export.sample": "export.shell export.families export.manifest",
-    "export.server": "export.manifest export.sample",
+    "export.server": "export.families export.manifest export.sample",
     "export.serve": "export.shell export.server",
     "export": (
         "export.shell export.families export.manifest export.sample keras_vaemix.core keras_vaemix.networks keras_vaemix.models "

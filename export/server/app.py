@@ -90,13 +90,15 @@ def api(model, pool, limits):
     @router.get("/sample", summary="Draw samples", response_class=Response, responses=answers)
     async def get_sample(query: Annotated[Sample, Query()], accept: Annotated[str, Depends(format_of)]):
         name = formats.chosen(query.format, accept)
-        job = lambda deadline: formats.answer(model.sample(query.num, query.component, query.seed, deadline), name, query.pictures)  # noqa: E731
-        return await pool.run(job)
+        asked = query.num, query.component, query.seed
+        drawn = lambda deadline: model.sample(*asked, deadline, getattr(query, "y", None), query.draws)  # noqa: E731
+        return await pool.run(lambda deadline: formats.answer(drawn(deadline), name, query.pictures))
 
     @router.post("/decode", summary="Decode latents", response_class=Response, responses=answers)
     async def post_decode(body: Body, query: Annotated[Decode, Query()], accept: Annotated[str, Depends(format_of)]):
         name, latents = formats.chosen(query.format, accept), arrays(body.latents, model)
-        return await pool.run(lambda deadline: formats.answer(model.decode(latents, query.seed, deadline), name, query.pictures))
+        decoded = lambda deadline: model.decode(latents, query.seed, deadline, getattr(body, "y", None))  # noqa: E731
+        return await pool.run(lambda deadline: formats.answer(decoded(deadline), name, query.pictures))
 
     return router
 

@@ -5,13 +5,14 @@ import numpy as np
 from export.server.limits import Deadline
 
 MOST_COMPONENTS, MOST_DRAWS, DRAWS, BASES = 10_000, 2**16, 256, 4
+KEPT = ("model", "prior", "likelihood", "cost", "decoder", "x_shape", "value_range", "condition", "versions")  # of the manifest
 SECONDS = 120  # that this may take when the server starts
 
 
 def facts(model, limits):
     """Returns the answer of `/v1/model`.
 
-    Means and standard deviations of the latents are those of at most `DRAWS` draws of each component.
+    Means and standard deviations of the latents are those of at most `DRAWS` draws of each component, at the model's `center`.
     """
     manifest, deadline = model.manifest, Deadline(SECONDS)
     if manifest["num_components"] > MOST_COMPONENTS:
@@ -32,7 +33,7 @@ def facts(model, limits):
         for name, size in model.continuous.items()
     ]
     return {
-        **{name: manifest.get(name) for name in ("model", "prior", "likelihood", "cost", "decoder", "x_shape", "value_range", "versions")},
+        **{name: manifest.get(name) for name in KEPT},
         "is_image": model.is_image,
         "latents": latents,
         "categories": model.categories,
@@ -77,7 +78,7 @@ def activities(model, spreads, deadline):
             moved = {other: np.repeat(z, len(spread), axis=0) for other, z in base.items()}
             moved[name] = (base[name][:, None] + sign * shift).reshape(-1, len(spread))
             with model.fitting():
-                ends.append(model.decoder.outputs(moved, deadline))
+                ends.append(model.decoder.outputs(model.given(moved, model.center), deadline))
         change = np.abs(ends[0] - ends[1]).reshape(BASES, len(spread), -1)
         found[name] = change.mean(axis=(0, 2))
     return found

@@ -5,8 +5,9 @@ from typing import NamedTuple
 import numpy as np
 import onnxruntime
 
+from export import families
 from export.manifest import check_named, locate, read_manifest
-from export.sample import fitting, open_graph, sampler_inputs
+from export.sample import condition_of, factors_of, fitting, open_graph, sampler_inputs
 from export.server.decoders import DECODERS, run
 
 
@@ -31,7 +32,7 @@ class Model:
         artifact: Artifact or package folder, or the name of a bundled package; the hashes of all its files are checked.
 
     Raises:
-        ValueError: The artifact is not one, its model is conditioned, or its sampler does not return latents.
+        ValueError: The artifact is not one, or its sampler does not return latents.
     """
 
     def __init__(self, artifact):
@@ -39,9 +40,6 @@ class Model:
         self.manifest = read_manifest(artifact, is_whole=True)
         if self.manifest["decoder"] not in DECODERS:
             raise ValueError(f"Expected a decoder among {', '.join(DECODERS)}. Received: {self.manifest['decoder']}")
-        if "condition" in self.manifest:
-            expected = "a model that is not conditioned: sample it by python -m export.sample"
-            raise ValueError(f"Expected {expected}. Received: one on {self.manifest['condition']} attributes")
         kind = DECODERS[self.manifest["decoder"]]
         check_named(artifact, self.manifest["sha256"], [kind.graph])
         self.decoder, self.sampler = kind(artifact, self.manifest), open_graph(artifact, "sampler.onnx", threads=1)
@@ -71,20 +69,32 @@ class Model:
         """Returns the names of the sampler's outputs that do not need the decoder."""
         return [f"{name}_drawn" for name in ("component", *self.continuous)]
 
-    def sample(self, num, component, seed, deadline):
-        """Returns `num` samples as `Drawn`, those of `export.sample.sample`; a function of `seed`."""
-        rng = np.random.default_rng(seed)
-        inputs = sampler_inputs(self.manifest, num, component, rng)
+    @property
+    def center(self):
+        """What the model is described at: zeros for all that it is conditioned on, [A], or None."""
+        size = self.manifest.get("condition")
+        return None if size is None else np.zeros(size)
+
+    def given(self, latents, y):
+        """Returns the decoder's inputs by name: latents, and y [A] for each row of a model that is conditioned."""
+        return {**latents, **condition_of(self.manifest, len(next(iter(latents.values()))), y)}
+
+    def sample(self, num, component, seed, deadline, y=None, draws=False):
+        """Returns `num` samples as `Drawn`, those of `export.sample.sample`; a function of `seed`, given y [A] of a condition."""
+        rng, factors = np.random.default_rng(seed), factors_of(self.manifest) if draws else []
+        inputs, further = sampler_inputs(self.manifest, num, component, rng, y), families.outputs_of(factors)
         with self.fitting():
-            decoded, *drawn = run(self.sampler, [self.decoder.decoded, *self.outputs()], inputs, deadline)
-            x = self.decoder.finish(decoded, rng, deadline)
+            names = [*further, self.decoder.decoded, *self.outputs()]
+            found = dict(zip(names, run(self.sampler, names, inputs, deadline), strict=True))
+            decoded, drawn = found[self.decoder.decoded], [found[name] for name in self.outputs()]
+            x = families.draw(factors, decoded, found, rng) if factors else self.decoder.finish(decoded, rng, deadline)
         return Drawn(finite(x), drawn[0], self.named(drawn))
 
     def sample_latents(self, num, component, seed, deadline):
-        """Returns the latents of such samples by name, and their components [num], without decoding them."""
+        """Returns the latents of such samples at the center by name, and their components [num], without decoding them."""
         options = onnxruntime.RunOptions()
         options.only_execute_path_to_fetches = True
-        inputs = sampler_inputs(self.manifest, num, component, np.random.default_rng(seed))
+        inputs = sampler_inputs(self.manifest, num, component, np.random.default_rng(seed), self.center)
         with self.fitting():
             drawn = run(self.sampler, self.outputs(), inputs, deadline, options)
         return self.named(drawn), drawn[0]
@@ -95,10 +105,10 @@ class Model:
         latents = dict(zip(self.continuous, continuous, strict=True))
         return {name: latents.get(name, component) for name in self.sizes}
 
-    def decode(self, latents, seed, deadline):
-        """Returns what latents by name decode to, as `Drawn`; a pixel decoder's draws are a function of `seed`."""
+    def decode(self, latents, seed, deadline, y=None):
+        """Returns what latents by name decode to, given y [A] of a condition, as `Drawn`; a pixel decoder's draws follow from `seed`."""
         with self.fitting():
-            x = self.decoder.finish(self.decoder.outputs(latents, deadline), np.random.default_rng(seed), deadline)
+            x = self.decoder.finish(self.decoder.outputs(self.given(latents, y), deadline), np.random.default_rng(seed), deadline)
         return Drawn(finite(x), None, latents)
 
     def fitting(self):

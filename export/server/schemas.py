@@ -4,10 +4,19 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
-LARGEST = 1e6  # magnitude of a latent
+LARGEST = 1e6  # magnitude of a latent, and of what a model is conditioned on
 STRICT = ConfigDict(extra="forbid", protected_namespaces=())
 Format = Literal["json", "png", "npy"]
+Number = Annotated[float, Field(ge=-LARGEST, le=LARGEST, allow_inf_nan=False)]
 Seed = Annotated[int, Field(ge=0, le=2**31 - 1)]
+
+
+def conditions(model):
+    """Returns the field of what a model is conditioned on, by its name; none of other models."""
+    size = model.manifest.get("condition")
+    if size is None:
+        return {}
+    return {"y": (list[Number], Field(min_length=size, max_length=size, description=f"{size} values: what all examples are given"))}
 
 
 def sample_query(model, rows):
@@ -19,6 +28,8 @@ def sample_query(model, rows):
         num=(int, Field(16, ge=1, le=rows, description="number of samples")),
         component=(int | None, Field(None, ge=0, le=last, description="component of the prior; without it drawn by their weights")),
         seed=(Seed, Field(0, description="samples are a function of it")),
+        draws=(bool, Field(False, description="x is drawn from p(x|z) and is not its mean")),
+        **conditions(model),
         pictures=(bool, Field(False, description="in JSON: PNGs in base64 instead of numbers")),
         format=(Format | None, Field(None, description="of the answer; without it by the Accept header")),
     )
@@ -37,20 +48,18 @@ def decode_query():
 
 def decode_body(model, rows):
     """Returns the class of the body of `/v1/decode`."""
-    number = Annotated[float, Field(ge=-LARGEST, le=LARGEST, allow_inf_nan=False)]
     category = Annotated[int, Field(ge=0, le=model.manifest["num_components"] - 1)]
     fields = {}
     for i, (name, size) in enumerate(model.sizes.items()):
-        row = category if size is None else Annotated[list[number], Field(min_length=size, max_length=size)]
+        row = category if size is None else Annotated[list[Number], Field(min_length=size, max_length=size)]
         what = "number of the component" if size is None else f"{size} values"
         fields[f"latent_{i}"] = (
             Annotated[list[row], Field(min_length=1, max_length=rows)],
             Field(alias=name, description=f"for each example the {what}"),
         )
     latents = create_model("Latents", __config__=STRICT, **fields)
-    return create_model(
-        "DecodeBody", __config__=STRICT, latents=(latents, Field(description="latents by name, as many rows of each as of the others"))
-    )
+    field = Field(description="latents by name, as many rows of each as of the others")
+    return create_model("DecodeBody", __config__=STRICT, latents=(latents, field), **conditions(model))
 
 
 def examples_schema(model):
@@ -111,6 +120,7 @@ class ModelFacts(BaseModel):
     decoder: str = Field(description="mean: x is the mean of p(x|z); pixel: x is drawn from it")
     x_shape: list[int]
     value_range: list[float] | None
+    condition: int | None = Field(description="number of values in y, which requests then have; null without y")
     versions: dict[str, str] | None
     is_image: bool
     latents: list[Latent]

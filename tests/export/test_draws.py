@@ -121,7 +121,7 @@ FAULTS = {
         [{"family": "Normal", "parameters": {"scale": "s_0"}, "width": 16}],
         "inputs and outputs of its manifest",
     ),
-    "no draws": (None, "an artifact with draws: export it again.*with Columns"),
+    "no draws": (None, "an artifact with draws: export it again.*Received: one with Columns"),
 }
 
 

@@ -145,6 +145,19 @@ def test_errors_are_shown_and_mended(categories):
     check(page)
 
 
+def test_what_is_given_is_in_the_address(driver, serve):
+    keras.utils.set_random_seed(0)
+    page = Page(driver, serve(catalogue.conditioned_cp_vae()))
+    page.open("?num=16&component=1", 390)
+    first = page.pictures("#grid")
+    page.one("#given").clear()
+    page.one("#given").send_keys("2,-3", Keys.ENTER)
+    page.until(lambda: "y=2%2C-3" in driver.current_url and page.pictures("#grid") not in (first, []))
+    page.open(driver.current_url.removeprefix(page.address), 1280)
+    assert page.one("#given").get_attribute("value") == "2,-3"
+    check(page)
+
+
 MODELS = {
     "pixels": catalogue.EVERY_MODEL["PixelVAE"],
     "two levels": lambda: catalogue.hierarchical_vae(vm.ELBO(1), 0, "NormalMixture"),

@@ -94,6 +94,23 @@ def test_a_pixel_decoder_draws_by_its_seed(tmp_path):
         Model(tmp_path / "pixels").sample(3, None, 0, Deadline(-1))
 
 
+def test_a_model_is_served_given_y(tmp_path):
+    model, y = catalogue.conditioned_vae(), [0.5, -2.0]
+    with client_of(export_model(model, tmp_path / "given", ["onnx"])) as client:
+        assert client.get("/v1/model").json()["condition"] == 2
+        for draws in (False, True):
+            expected, _ = export.sample.sample(tmp_path / "given", 3, seed=2, condition=y, draws=draws)
+            drawn = client.get("/v1/sample", params={"num": 3, "seed": 2, "y": y, "draws": draws}).json()
+            np.testing.assert_allclose(drawn["x"], expected, atol=2e-6)
+        z = drawn["latents"]
+        np.testing.assert_allclose(
+            client.post("/v1/decode", json={"latents": z, "y": y}).json()["x"], model.decode(z["z"], [y] * 3), atol=1e-5
+        )
+        for other in ([], [1.0], [1.0, 2.0, 3.0], [1.0, 1e9]):
+            check_problem(client.get("/v1/sample", params={"num": 3, "y": other}), 422)
+            check_problem(client.post("/v1/decode", json={"latents": z, "y": other}), 422)
+
+
 def test_the_model_is_described(client):
     facts = client.get("/v1/model").json()
     assert (facts["x_shape"], facts["categories"], facts["is_image"]) == ([4, 4, 1], ["component"], True)

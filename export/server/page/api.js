@@ -20,6 +20,13 @@ export async function load() {
   return model;
 }
 
+/** Returns what a model that is conditioned is given, which the address has, or null. */
+export function given() {
+  if (!model.condition) return null;
+  const asked = new URLSearchParams(location.search).get("y");
+  return asked === null ? Array(model.condition).fill(0) : asked.split(",").map(Number);
+}
+
 const asPictures = () => (model.is_image ? "true" : "false");
 
 /** Returns the examples of an answer, {picture} or {values}. */
@@ -30,6 +37,7 @@ const examples = (answer) =>
 export async function sample(num, component, seed) {
   const query = new URLSearchParams({ num, seed, pictures: asPictures(), format: "json" });
   if (component !== null) query.set("component", component);
+  for (const value of given() ?? []) query.append("y", value);
   const answer = await call(`/v1/sample?${query}`);
   return examples(answer).map((example, i) => ({
     z: model.latents.flatMap(({ name }) => answer.latents[name][i]),
@@ -57,6 +65,7 @@ async function decodeSome(points, seed) {
   for (const name of model.categories) latents[name] = points.map(({ component }) => component);
   const query = new URLSearchParams({ pictures: asPictures(), seed, format: "json" });
   const headers = { "Content-Type": "application/json" };
-  const answer = await call(`/v1/decode?${query}`, { method: "POST", headers, body: JSON.stringify({ latents }) });
+  const body = JSON.stringify(model.condition ? { latents, y: given() } : { latents });
+  const answer = await call(`/v1/decode?${query}`, { method: "POST", headers, body });
   return examples(answer).map((example, i) => ({ ...points[i], example }));
 }

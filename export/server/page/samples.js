@@ -21,6 +21,9 @@ export class Samples {
     }
     for (const option of [...byId("num").options]) if (Number(option.value) > store.model.limits.rows) option.remove();
     if (!byId("num").options.length) byId("num").append(new Option(store.model.limits.rows));
+    const given = api.given();
+    byId("given-label").hidden = given === null;
+    byId("given").value = given ?? "";
     byId("samples-form").addEventListener("submit", (event) => {
       event.preventDefault();
       this.go();
@@ -51,6 +54,12 @@ export class Samples {
     if (!byId("samples-form").reportValidity()) return;
     const asked = new URLSearchParams({ seed: byId("seed").value, num: byId("num").value });
     if (byId("component").value) asked.set("component", byId("component").value);
+    const given = byId("given").value;
+    if (given) asked.set("y", given);
+    if (given !== String(api.given() ?? "")) {
+      location.search = asked; // all of the page depends on it
+      return;
+    }
     history.pushState(null, "", `?${asked}${location.hash}`);
     this.draw();
   }
