@@ -265,6 +265,7 @@ def test_a_mask_goes_with_a_condition():
     others = model.evaluate({**given, "condition": X[:, 1:]}, verbose=0)
     assert others != figures
     mean = model.impute(given, 50).mean
+    np.testing.assert_array_equal(mean, model.impute(GAPS, 50, y=X[:, :2]).mean)
     np.testing.assert_array_equal(mean[MASK], X[MASK])
     assert np.all(np.isfinite(mean))
     np.testing.assert_allclose(model.predict(given, verbose=0), model.reconstruct(given), rtol=1e-5)
