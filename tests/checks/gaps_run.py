@@ -12,6 +12,8 @@ from tests import catalogue
 from training.runs.checkpointing import Recorder
 from training.runs.run import Run
 
+SETTINGS = {"preset": "gaps", "dataset": "gaps", "data_sha256": "", "image_size": 1, "seed": 0, "epochs": 1}
+
 
 def train(folder, epochs):
     """Trains until `epochs` epochs are done, with a checkpoint after each."""
@@ -20,7 +22,7 @@ def train(folder, epochs):
     given = catalogue.examples(model)
     x = np.where(given["mask"] == 1, given["x"], np.nan)
     model.compile(keras.optimizers.Adam(0.01), jit_compile=False)
-    run = Run(folder, {"preset": "gaps"}, resume=True, monitor=None)
+    run = Run(folder, SETTINGS, resume=True, monitor=None)
     first, recorder = run.restore(model), Recorder(run, seconds=0)
     model.fit(x, batch_size=10, epochs=epochs, initial_epoch=first, shuffle=False, verbose=0, callbacks=[recorder])
 

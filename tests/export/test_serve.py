@@ -102,7 +102,8 @@ def test_a_model_is_served_given_y(tmp_path):
             expected, _ = export.sample.sample(tmp_path / "given", 3, seed=2, condition=y, draws=draws)
             drawn = client.get("/v1/sample", params={"num": 3, "seed": 2, "y": y, "draws": draws}).json()
             np.testing.assert_allclose(drawn["x"], expected, atol=2e-6)
-        z, expected = drawn["latents"], model.decode(np.float32(drawn["latents"]["z"]), np.float32([y] * 3))
+        z, given = drawn["latents"], keras.ops.convert_to_tensor([y] * 3)
+        expected = model.decode(keras.ops.convert_to_tensor(z["z"]), given)
         np.testing.assert_allclose(client.post("/v1/decode", json={"latents": z, "y": y}).json()["x"], expected, atol=1e-5)
         for other in ([], [1.0], [1.0, 2.0, 3.0], [1.0, 1e9]):
             check_problem(client.get("/v1/sample", params={"num": 3, "y": other}), 422)
