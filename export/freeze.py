@@ -1,6 +1,7 @@
 """The functions of an artifact: decoding and sampling, with the prior frozen to constants."""
 
 import functools
+import json
 import math
 from typing import Any, NamedTuple
 
@@ -144,6 +145,7 @@ class Frozen(NamedTuple):
     def facts(self):
         """Returns what each graph says of itself in its metadata, and the manifest too."""
         model = self.model
+        schema = model.likelihood.schema if model.has_likelihood else None
         return {
             "library": "keras_vaemix",
             "version": versions()["keras_vaemix"],
@@ -151,6 +153,7 @@ class Frozen(NamedTuple):
             "decoder": self.decoder,
             "latent_dim": sum(size or 0 for size in model.latent_sizes.values()),
             "value_range": None if model.support.pixel_range is None else list(model.support.pixel_range),
+            **({} if schema is None else {"table": json.loads(schema)}),
         }
 
 

@@ -74,6 +74,7 @@ def check_manifest(manifest):
     check_latents(manifest)
     check(isinstance(manifest["noise"], dict), "noise, an object", manifest["noise"])
     check(is_size(manifest.get("condition", 1)), "condition, a number of attributes", manifest.get("condition"))
+    check(isinstance(manifest.get("table", {}), dict), "table, an object", manifest.get("table"))
     for noise in (*manifest["noise"].values(), *([manifest["pixel_noise"]] if manifest["decoder"] == "pixel" else [])):
         check_noise(noise)
     for noise in manifest["noise"].values():

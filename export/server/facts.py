@@ -5,7 +5,7 @@ import numpy as np
 from export.server.limits import Deadline
 
 MOST_COMPONENTS, MOST_DRAWS, DRAWS, BASES = 10_000, 2**16, 256, 4
-KEPT = ("model", "prior", "likelihood", "cost", "decoder", "x_shape", "value_range", "condition", "versions")  # of the manifest
+KEPT = ("model", "prior", "likelihood", "cost", "decoder", "x_shape", "value_range", "condition", "table", "versions")  # of the manifest
 SECONDS = 120  # that this may take when the server starts
 
 

@@ -121,6 +121,7 @@ class ModelFacts(BaseModel):
     x_shape: list[int]
     value_range: list[float] | None
     condition: int | None = Field(description="number of values in y, which requests then have; null without y")
+    table: dict | None = Field(description="what the values of x stand for, as export.tables.table.Table takes it")
     versions: dict[str, str] | None
     is_image: bool
     latents: list[Latent]

@@ -44,6 +44,7 @@ class Columns(Likelihood):
 
     Args:
         columns: A tuple (name, likelihood) or (name, likelihood, width) for each block, of one column if there is no width.
+        schema: JSON text that says what the columns stand for, such as their categories: what `integrations.frames.Frame` reads and writes.
 
     Warns:
         UnlikeScales: In `check`, real columns that are not `Standardized` have standard deviations that are far apart.
@@ -55,8 +56,9 @@ class Columns(Likelihood):
         (5, 6)
     """
 
-    def __init__(self, columns: Sequence[tuple[Any, ...]], **kwargs: Any) -> None:
+    def __init__(self, columns: Sequence[tuple[Any, ...]], schema: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        self.schema = schema
         expected = "columns, each (name, likelihood) or (name, likelihood, width)"
         require(len(columns) > 0 and all(len(column) in (2, 3) for column in columns), expected, columns=columns)
         self.columns = tuple((*column, 1)[:3] for column in columns)

@@ -1,0 +1,17 @@
+"""The dtypes of pandas: of objects that are numbers, and of what has missing values."""
+
+import numpy as np
+
+from export.tables import pandas as pd
+
+
+def settled(values):
+    """Returns a `pandas.Series` of objects in the dtype of what they are, if they are all numbers or booleans."""
+    found = values.convert_dtypes() if values.dtype == object else values
+    return found if pd.api.types.is_numeric_dtype(found) else values
+
+
+def with_dtype(values, dtype):
+    """Returns a `pandas.Series` in a dtype; in one that has missing values, if some are missing and it has none."""
+    is_full = isinstance(dtype, np.dtype) and dtype.kind in "iub" and values.isna().any()
+    return values.convert_dtypes() if is_full else values.astype(dtype)
