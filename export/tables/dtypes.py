@@ -4,11 +4,13 @@ import numpy as np
 
 from export.tables import pandas as pd
 
+OF_OBJECTS = {"boolean": "boolean", "integer": "Int64", "floating": "Float64", "mixed-integer-float": "Float64"}  # by what pandas infers
+
 
 def settled(values):
-    """Returns a `pandas.Series` of objects in the dtype of what they are, if they are all numbers or booleans."""
-    found = values.convert_dtypes() if values.dtype == object else values
-    return found if pd.api.types.is_numeric_dtype(found) else values
+    """Returns a `pandas.Series` of objects in the dtype of what they are, if they are all numbers or all booleans."""
+    inferred = pd.api.types.infer_dtype(values, skipna=True) if values.dtype == object else None
+    return values.astype(OF_OBJECTS.get(inferred, values.dtype))
 
 
 def with_dtype(values, dtype):

@@ -56,7 +56,7 @@ def choose(values, asked):
     require(len(seen) > 0, f"an observed value in column {name!r}: leave it out", missing=len(values))
     strange = next((kind for kind in dict.fromkeys(map(type, seen.astype(object))) if not issubclass(kind, (str, int, float))), None)
     require(strange is None, f"numbers, booleans or texts in column {name!r}: convert it", kind=getattr(strange, "__name__", None))
-    require(seen.nunique() > 1, f"values of column {name!r} that differ: leave it out", values=[seen.iloc[0]])
+    require(seen.nunique() > 1, f"values of column {name!r} that differ: leave it out", values=seen[:1].tolist())
     if pd.api.types.is_float_dtype(values) and len(seen) < len(values) and are_counts(seen):
         seen = seen.astype("int64")
     if asked is None:

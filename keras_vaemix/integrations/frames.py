@@ -53,7 +53,7 @@ class Frame(Table):
     """
 
     def __init__(self, likelihood: Columns) -> None:
-        schema = getattr(likelihood, "schema", None)
+        schema: Any = getattr(likelihood, "schema", None)
         require(schema is not None, "the likelihood of a model that was built from a Frame", likelihood=likelihood)
         super().__init__(json.loads(schema))
         widths = tuple((column.name, column.width) for column in self.columns)
@@ -86,7 +86,8 @@ class Frame(Table):
     @classmethod
     def from_model(cls, model: Any) -> Self:
         """Returns the frame of a model that was built with its likelihood, such as one that was loaded."""
-        return cls(getattr(model, "likelihood", None))
+        likelihood: Any = getattr(model, "likelihood", None)
+        return cls(likelihood)
 
     def encode(self, data: Any) -> np.ndarray:
         """Returns a table as rows for the model, [N, W] in float32, NaN where a value is missing.

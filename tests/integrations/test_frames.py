@@ -44,7 +44,7 @@ def table():
     }
     frame = pd.DataFrame(columns, index=range(100, 100 + N))
     for name in ("income", "rooms", "weeks", "agrees", "colour", "size"):
-        frame.loc[rng.choice(frame.index, 4, replace=False), name] = None
+        frame.loc[rng.choice(frame.index, 4, replace=False), name] = np.nan
     return frame
 
 
@@ -94,6 +94,16 @@ def test_every_column_gets_its_kind(df, frame):
     assert likelihoods["income"].scale == pytest.approx(df["income"].std(ddof=0))
     assert type(likelihoods["height"].likelihood) is vm.StudentT
     assert re.search(r"\nzone +category +int64 +Categorical\(\) +10, 11, 12\n", repr(frame))
+
+
+def test_whole_numbers_are_counts_only_if_nothing_speaks_against_it():
+    data = pd.DataFrame({"floats": [1.0, 2.0, 4.0], "large": [3, 2**24 + 1, 2**30], "objects": [1, 2.5, 7]}, dtype=object)
+    data = data.astype({"floats": "float64", "large": "int64"})
+    assert [(column.kind, column.dtype) for column in Frame.from_data(data).columns] == [
+        ("number", "float64"),
+        ("number", "int64"),
+        ("number", "Float64"),
+    ]
 
 
 def test_rows_are_the_table(df, frame):
@@ -184,6 +194,7 @@ def test_what_was_not_seen_before_is_refused(change, message, frame, df):
         ([[1], [2], [3]], None, "numbers, booleans or texts in column 'a': convert it. Received: kind='list'"),
         ([1j, 2j, 3j], None, "numbers, booleans or texts in column 'a'"),
         ([1e9, 1e9 + 1, 1e9 + 2.5], None, "column 'a' to vary by more than the rounding of its numbers to float32: subtract"),
+        ([b"x", b"y", b"z"], None, "texts in column 'a': convert it. Received: kind='bytes'"),
         (["x", "y", "z"], vm.Poisson(), "numbers in column 'a'"),
         ([0, -1, 3], vm.Poisson(), "column 'a' of x in the counts"),
         ([0, 1, 2], vm.Bernoulli(), "two values in column 'a'. Received: [0, 1, 2]"),
