@@ -20,10 +20,12 @@ class Column(abc.ABC):
     Attributes:
         name: Its name.
         dtype: Name of the pandas dtype of its values.
+        values: The different values, where they are few.
     """
 
     name: str
     dtype: str
+    values = ()
     width = 1
 
     def __post_init__(self):

@@ -1,6 +1,7 @@
 """Data frames: a likelihood for each column of a table, rows of numbers for a model, and data frames of what it draws."""
 
 import json
+import textwrap
 from collections.abc import Mapping
 from typing import Any, Self
 
@@ -111,13 +112,14 @@ class Frame(Table):
     def summary(self) -> Any:
         """Returns what was chosen as a data frame: for each column its kind, dtype, likelihood and values."""
         rows = {
-            column.name: (column.kind, column.dtype, repr(likelihood), ", ".join(map(str, getattr(column, "values", ()))))
+            column.name: (column.kind, column.dtype, repr(likelihood), ", ".join(map(str, column.values)))
             for column, likelihood in zip(self.columns, self.likelihood.block_likelihoods, strict=True)
         }
         return pd.DataFrame.from_dict(rows, "index", columns=["kind", "dtype", "likelihood", "values"])
 
     def __repr__(self) -> str:
-        return f"Frame of {len(self.columns)} columns, {self.width} numbers in a row\n{self.summary().to_string(max_colwidth=60)}"
+        shortened = {"values": lambda text: textwrap.shorten(text, 60, placeholder=" ...")}
+        return f"Frame of {len(self.columns)} columns, {self.width} numbers in a row\n{self.summary().to_string(formatters=shortened)}"
 
 
 def as_frame(data):

@@ -93,6 +93,7 @@ def test_every_column_gets_its_kind(df, frame):
     assert likelihoods["income"].loc == pytest.approx(df["income"].mean())
     assert likelihoods["income"].scale == pytest.approx(df["income"].std(ddof=0))
     assert type(likelihoods["height"].likelihood) is vm.StudentT
+    assert re.search(rf"\nincome +number +float64 +Standardized\(.*, loc=[\d.]+, scale={likelihoods['income'].scale}\) *\n", repr(frame))
     assert re.search(r"\nzone +category +int64 +Categorical\(\) +10, 11, 12\n", repr(frame))
 
 
