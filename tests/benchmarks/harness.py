@@ -16,13 +16,19 @@ from pathlib import Path
 
 from export.storage.files import portable
 
-PACKAGES = ("keras", "tensorflow", "tensorflow-probability", "onnxruntime", "torch", "pythae", "numpy")
+PACKAGES = ("keras", "tensorflow", "tensorflow-probability", "onnxruntime", "torch", "pythae", "clustpy", "scikit-learn", "numpy")
 
 
 def parser(module, description, repetitions=5):
     """Returns a parser with the flags of every benchmark, for `parse`."""
-    made = argparse.ArgumentParser(f"python -m tests.benchmarks.{module}", description=description.splitlines()[0])
+    made = plain_parser(module, description)
     made.add_argument("--repetitions", type=multiple_of(1), default=repetitions, help="turns of each cell, the best of which counts")
+    return made
+
+
+def plain_parser(module, description):
+    """Returns a parser with the flags of benchmarks that are not measured in turns, for `parse`."""
+    made = argparse.ArgumentParser(f"python -m tests.benchmarks.{module}", description=description.splitlines()[0])
     made.add_argument(
         "--cores", type=multiple_of(1), help="number of cores to use: PyTorch's threads wait for each other if cores are shared"
     )
@@ -167,7 +173,8 @@ def report(command, lines, results, out):
     """Prints the table and writes it with everything needed to measure it again to the file `out`, if any."""
     print("\n".join(lines))
     if out:
-        versions = {package: metadata.version(package) for package in PACKAGES if importlib.util.find_spec(package.replace("-", "_"))}
+        installed = {distribution.name for distribution in metadata.distributions()}
+        versions = {package: metadata.version(package) for package in PACKAGES if package in installed}
         when = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         machine = {"cores": cores(), "processor": processor(), "system": platform.platform()}
         record = {"command": portable(command), "date": when, "machine": machine, "versions": versions, "results": results, "table": lines}
