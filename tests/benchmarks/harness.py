@@ -170,8 +170,13 @@ def processor():
 
 
 def report(command, lines, results, out):
-    """Prints the table and writes it with everything needed to measure it again to the file `out`, if any."""
+    """Prints the table, and writes it as `write` does."""
     print("\n".join(lines))
+    write(command, lines, results, out)
+
+
+def write(command, lines, results, out):
+    """Writes the table with everything needed to measure it again to the file `out`, if any."""
     if out:
         installed = {distribution.name for distribution in metadata.distributions()}
         versions = {package: metadata.version(package) for package in PACKAGES if package in installed}

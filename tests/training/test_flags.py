@@ -1,12 +1,14 @@
 """Flags of every command: typed, bounded, and refused with one line before anything is read or written."""
 
 import importlib
+import json
 import re
 from pathlib import Path
 
 import pytest
 
 from export.shell import flags
+from training.jobs import flags as training_flags
 from training.presets import PRESETS
 from training.presets.descriptions import DESCRIPTIONS, description
 
@@ -148,3 +150,15 @@ def test_good_values_are_read():
         parser.add_argument(name, type=kind)
     args = parser.parse_args(["--a", "1", "--b", "1e-3", "--c", ".", "--d", "z", "--e", "-4"])
     assert vars(args) == {"a": 1, "b": 1e-3, "c": Path(), "d": "z", "e": -4}
+
+
+def test_presets_are_listed_with_what_was_measured_of_them(tmp_path, monkeypatch, capsys):
+    (tmp_path / "benchmarks").mkdir()
+    rows = [{"preset": "vae_digits", "weights": 99428, "epochs": 400, "hours": 0.5}]
+    (tmp_path / "benchmarks" / "preset_sizes.json").write_text(json.dumps({"results": rows}))
+    monkeypatch.setattr(training_flags, "RESULTS", tmp_path)
+    assert training_flags.parse(["--list"]) is None
+    lines = capsys.readouterr().out.splitlines()
+    (at,) = [i for i, line in enumerate(lines) if "weights; " in line]
+    assert lines[at - 2].startswith("vae_digits ")
+    assert lines[at].strip() == "99,428 weights; at most 400 epochs, on one core 30 min"

@@ -6,6 +6,8 @@ import os
 from typing import Any, NamedTuple
 
 from export.shell import flags
+from export.storage.files import read_json
+from training.papers.result_rows import RESULTS
 from training.presets import PRESETS
 from training.presets.descriptions import description
 from training.presets.likelihoods import Limits
@@ -134,8 +136,7 @@ def parse(argv):
     parser = common_flags()
     name = argv[0] if argv and not argv[0].startswith("-") else MAIN_JOB
     if "--list" in argv:
-        for preset in PRESETS.values():
-            print(f"{preset.name:24} {preset.dataset:10} {preset.summary}\n{'':36}paper: {preset.paper}")
+        print_presets()
         return None
     if name not in PRESETS:
         close = difflib.get_close_matches(name, PRESETS, 3, 0.4)
@@ -151,6 +152,23 @@ def parse(argv):
         raise ValueError(f"Expected the preset before its flags. Received: {args.preset!r} after them")
     args.image_size = args.image_size or preset.image_size
     return Asked(preset, args, {flag.name: getattr(args, "own_" + flag.name, flag.default) for flag in preset.flags()}, argv)
+
+
+def print_presets():
+    """Prints each preset with its data set and its row in its paper, and its size and time where a checkout has them measured."""
+    file = RESULTS / "benchmarks" / "preset_sizes.json"
+    sizes = {row["preset"]: size_of(row) for row in read_json(file)["results"]} if file.exists() else {}
+    for preset in PRESETS.values():
+        print(f"{preset.name:24} {preset.dataset:10} {preset.summary}\n{'':36}paper: {preset.paper}")
+        if preset.name in sizes:
+            print(f"{'':36}{sizes[preset.name]}")
+
+
+def size_of(row):
+    """Returns the measured size and time of a preset as text."""
+    hours = row["hours"]
+    time = f"{hours:,.1f} hours" if hours >= 1 else f"{max(1, round(60 * hours))} min"
+    return f"{row['weights']:,} weights; at most {row['epochs']:,} epochs, on one core {time}"
 
 
 def kind_of(flag):

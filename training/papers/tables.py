@@ -149,7 +149,7 @@ def benchmark(name):
     file = RESULTS / "benchmarks" / f"{name}.json"
     measured = BENCHMARK.check(file, read_json(file))
     machine, versions = measured["machine"], measured["versions"]
-    where = machine.get("device") or f"{machine['cores']} core{'s' * (machine['cores'] > 1)}"
+    where = machine.get("device") or f"{machine['cores']} core{'s' * (machine['cores'] > 1)} ({machine['processor']})"
     made = f"`{portable(measured['command'])}`, {where}, {measured['date'][:10]}"
     with_versions = ", ".join(f"{package} {version}" for package, version in versions.items())
     return "\n".join([*measured["table"], "", f"{made}; {with_versions}."])
