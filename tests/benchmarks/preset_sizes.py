@@ -3,12 +3,14 @@
     python -m tests.benchmarks.preset_sizes --data-dir DIR --out preset_sizes.json
 
 It trains a few steps of each preset as `training.train` does, after a first call that compiles. Presets that the file has are not measured
-again unless they are named, so that a run that was killed goes on, and a new preset is added to the others. CelebA and CelebA-HQ are
+again unless they are named, so that a run that was killed goes on, and a new preset is added to the others. CIFAR-10 and CelebA are
 replaced by random images of their shape, and where a batch of images is large, a part of it is measured and the time is scaled.
 """
 
-import gc
+import concurrent.futures
+import functools
 import math
+import multiprocessing
 import sys
 import time
 from pathlib import Path
@@ -27,9 +29,14 @@ from training.data.splits import Data, Split
 from training.distributed.strategy import steps_per_execution
 from training.presets import PRESETS
 
-MADE_UP = {"celeb_a": ((64, 64, 3), 162_770), "celeb_a_hq": ((256, 256, 3), 21_600)}  # shape and number of training examples
-MOST_VALUES = 2**19  # of a batch that is measured as a whole
+MADE_UP = {  # shape and number of training examples
+    "cifar10": ((32, 32, 3), 41_667),
+    "celeb_a": ((64, 64, 3), 162_770),
+    "celeb_a_hq": ((256, 256, 3), 21_600),
+}
+MOST_VALUES = 2**17  # of a batch that is measured as a whole
 TURN = 0.5  # least seconds of a turn
+IN_PROCESS = 12  # presets, since TensorFlow keeps what it has compiled
 COLUMNS = ("preset", "latents", "components", "weights", "decoder, MB", "batch", "epochs", "ms a step", "hours")
 
 
@@ -55,6 +62,7 @@ class Pace(keras.callbacks.Callback):
         self.model.stop_training = len(self.turns) == self.num_turns
 
 
+@functools.lru_cache(1)
 def data_of(name, data_dir):
     """Returns a data set, or for one of `MADE_UP` random images of its shape, as many."""
     if name not in MADE_UP:
@@ -72,12 +80,18 @@ def decoder_weights(model):
     return sum(variable.shape.num_elements() for variable in weights.values())
 
 
-def measured(name, dataset, experiment, data, num_turns):
-    """Returns the row of a preset: its sizes, and the seconds of a step."""
+def measure(name, data_dir, num_turns):
+    """Returns the row of a preset."""
+    data = data_of(PRESETS[name].dataset, data_dir)
+    keras.backend.clear_session()
+    keras.utils.set_random_seed(0)
+    return {"preset": name, "dataset": PRESETS[name].dataset, **measured(PRESETS[name].build(data), data, num_turns)}
+
+
+def measured(experiment, data, num_turns):
+    """Returns the sizes of an experiment, and the seconds of a step."""
     model, size, values, steps = experiment.model, experiment.batch_size, math.prod(data.shape), len(data.train.x) // experiment.batch_size
     row = {
-        "preset": name,
-        "dataset": dataset,
         "shape": list(data.shape),
         "train_examples": len(data.train.x),
         "latents": [latents for latents in model.latent_sizes.values() if latents is not None],
@@ -85,7 +99,7 @@ def measured(name, dataset, experiment, data, num_turns):
         "weights": model.count_params(),
         "decoder_weights": decoder_weights(model),
         "batch_size": size,
-        "measured_batch_size": min(size, MOST_VALUES // values),
+        "measured_batch_size": min(size, max(2, MOST_VALUES // values)),
         "epochs": experiment.epochs,
         "pretraining_epochs": getattr(experiment.start, "epochs", 0),
     }
@@ -104,7 +118,7 @@ def table(rows):
     for dataset in dict.fromkeys(row["dataset"] for row in sorted(rows, key=lambda row: math.prod(row["shape"]))):
         own = [row for row in rows if row["dataset"] == dataset]
         source = ", here random ones" if dataset in MADE_UP else ""
-        lines += [f"### {dataset}", "", f"{own[0]['train_examples']:,} training examples of shape {own[0]['shape']}{source}.", ""]
+        lines += [f"## {dataset}", "", f"{own[0]['train_examples']:,} training examples of shape {own[0]['shape']}{source}.", ""]
         lines += [f"| {' | '.join(COLUMNS)} |", "|---" * len(COLUMNS) + "|", *map(line, own), ""]
     return lines[:-1]
 
@@ -143,14 +157,11 @@ def main(argv=None):
     known = read_json(Path(args.out))["results"] if args.out and Path(args.out).exists() else []
     rows = {row["preset"]: row for row in known if row["preset"] in PRESETS}
     wanted = args.presets or [name for name in PRESETS if name not in rows]
-    for dataset in dict.fromkeys(PRESETS[name].dataset for name in wanted):
-        data = data_of(dataset, args.data_dir)
-        for name in [name for name in wanted if PRESETS[name].dataset == dataset]:
+    spawn = multiprocessing.get_context("spawn")
+    with concurrent.futures.ProcessPoolExecutor(1, spawn, max_tasks_per_child=IN_PROCESS) as pool:
+        for name in sorted(wanted, key=lambda name: (PRESETS[name].dataset in MADE_UP, PRESETS[name].dataset)):
             print("measuring", name, file=sys.stderr)
-            keras.backend.clear_session()
-            gc.collect()
-            keras.utils.set_random_seed(0)
-            rows[name] = measured(name, dataset, PRESETS[name].build(data), data, args.repetitions)
+            rows[name] = pool.submit(measure, name, args.data_dir, args.repetitions).result()
             print(line(rows[name]), file=sys.stderr)
             of_all = [rows[name] for name in PRESETS if name in rows]
             harness.write(parser.prog, table(of_all), of_all, args.out)
