@@ -25,7 +25,8 @@ def component_samples(model, num_columns=10, max_rows=20, seed=0):
     weights = np.exp(model.log_weights())
     heaviest = np.argsort(-weights, kind="stable")[:max_rows]
     images = [model.sample(num_columns, int(k), seed + i) for i, k in enumerate(heaviest)]
-    which = "each component" if len(heaviest) == len(weights) else f"{len(heaviest)} of {len(weights)} components, heaviest first"
+    some = f"{len(heaviest)} of {len(weights)} components" + (", heaviest first" if np.ptp(weights) > 1e-6 else "")
+    which = "each component" if len(heaviest) == len(weights) else some
     title = f"Samples: decoded draws from the prior, a row for {which}, with its weight"
     return Grid(np.concatenate(images), num_columns, title, tuple(f"component {k}\n{weights[k]:.1%}" for k in heaviest))
 

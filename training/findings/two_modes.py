@@ -95,11 +95,14 @@ def draw(name, model, path):
 
     several = samplers(model)
     figure = matplotlib.figure.Figure((4.5 * len(several), 3), layout="constrained")
+    learned = "learned" if model.prior.latent_dim == 1 else f"learned, by {NUM_SAMPLES} importance samples"
     for axis, (law, one) in zip(figure.subplots(1, len(several), squeeze=False)[0], several.items(), strict=True):
         log_p = log_density(one, TWO_MODES)
         axis.hist(samples(one), 100, range=(-0.5, 1.6), density=True, color="0.85", label="samples")
         axis.plot(TWO_MODES, np.exp(two_modes_log_density(TWO_MODES)), "k:", label="true")
-        axis.plot(TWO_MODES, np.exp(log_p), "C1", label="learned")
-        axis.set(title=name if law == "prior" else f"{name}, c from the {law} distribution", xlabel="x", ylabel="density", xlim=(-0.5, 1.6))
-        axis.legend(fontsize=8)
+        axis.plot(TWO_MODES, np.exp(log_p), "C1", label=learned)
+        title = f"{name}: density of x" if law == "prior" else f"{name}: density of x, c from its {law} distribution"
+        axis.set(xlabel="x", ylabel="density", xlim=(-0.5, 1.6), ylim=(0, 2.7))
+        axis.set_title(title, fontsize="medium")
+        axis.legend(fontsize=8, loc="upper center", ncols=3)
     figure.savefig(path, dpi=100)
