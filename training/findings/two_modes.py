@@ -95,7 +95,7 @@ def draw(name, model, path):
 
     several = samplers(model)
     figure = matplotlib.figure.Figure((4.5 * len(several), 3), layout="constrained")
-    learned = "learned" if model.prior.latent_dim == 1 else f"learned, by {NUM_SAMPLES} importance samples"
+    learned = "learned" if model.prior.latent_dim == 1 else "learned, estimated"
     for axis, (law, one) in zip(figure.subplots(1, len(several), squeeze=False)[0], several.items(), strict=True):
         log_p = log_density(one, TWO_MODES)
         axis.hist(samples(one), 100, range=(-0.5, 1.6), density=True, color="0.85", label="samples")
