@@ -40,8 +40,9 @@ def read_manifest(artifact, is_whole=False):
         check_named(artifact, manifest["sha256"], names)
         hashes = [(name, manifest["sha256"][name], hashlib.sha256((folder / name).read_bytes()).hexdigest()) for name in names]
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
+        own = f", such as {folder / 'export'}" if (folder / "export" / "manifest.json").exists() else ""
         raise FileNotFoundError(
-            f"Expected an artifact folder with manifest.json and sampler.onnx{' or '.join(['', *bundled()])}. "
+            f"Expected an artifact folder, with manifest.json and sampler.onnx{own}, or a bundled package: {' or '.join(bundled())}. "
             f"Received: {artifact}, without {error.filename}"
         ) from None
     except KeyError as missing:

@@ -110,9 +110,9 @@ def warn_of_few_samples(effective_sample_size, num_rows):
     few = effective_sample_size[effective_sample_size < limit]
     if len(few) and (len(few) >= TOLERATED * len(effective_sample_size) or few.min() < limit / 20):
         warnings.warn(
-            f"Expected an effective sample size of at least {FEW}; below that, log p(x) is too low by up to nine times half its squared "
-            f"standard error: raise num_samples, or train the posterior for longer. Received: {len(few)} of "
-            f"{len(effective_sample_size)} examples with less, the smallest {few.min():.1f} of {num_rows}",
+            f"Expected an effective sample size of at least {limit:.0f}, below which log p(x) is estimated too low: raise num_samples, or "
+            f"train the posterior for longer. Received: {len(few)} of {len(effective_sample_size)} examples with less, "
+            f"the smallest {few.min():.1f} of {num_rows} possible",
             FewEffectiveSamples,
             stacklevel=4,  # where `estimate_log_likelihood` was called
         )

@@ -31,7 +31,7 @@ class Parser(argparse.ArgumentParser):
             self.error(str(error))
 
     def error(self, message):
-        raise ValueError(f"Expected the flags of {self.prog} --help. Received: {shown(message)}")
+        raise ValueError(f"Expected the flags of {self.prog}: see its --help. Received: {shown(message)}")
 
 
 def typed(parse, kind, is_allowed, bound, metavar):

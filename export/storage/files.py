@@ -123,7 +123,8 @@ def read_json(path):
     try:
         return json.loads(Path(path).read_text())
     except FileNotFoundError:
-        raise FileNotFoundError(f"Expected a run folder with {Path(path).name}. Received: {Path(path).parent}, which has none") from None
+        expected = f"a run folder with {Path(path).name}, such as training.train writes"
+        raise FileNotFoundError(f"Expected {expected}. Received: {Path(path).parent}, which has none") from None
     except (ValueError, RecursionError) as error:
         raise ValueError(f"Expected {path} to hold JSON. Received: {error}") from None
 

@@ -36,7 +36,7 @@ def _one_hot(x):
 
 
 UNIT = (0.0, 1.0)
-BINARY = Support("{0, 1}", "binarise it, or choose ContinuousBernoulli, or PseudoBernoulli by name", lambda x: (x == 0) | (x == 1), UNIT)
+BINARY = Support("{0, 1}", "binarise it, or choose ContinuousBernoulli for values in [0, 1], or PseudoBernoulli by name", lambda x: (x == 0) | (x == 1), UNIT)
 UNIT_INTERVAL = Support("[0, 1]", "scale it, for example x / 255", lambda x: (x >= 0) & (x <= 1), UNIT)
 OPEN_INTERVAL = Support("(0, 1)", "scale it, and move zeros and ones inside", lambda x: (x > 0) & (x < 1), UNIT)
 LEVELS = Support("{0, 1/255, ..., 1}", "divide 8-bit integers by 255", _levels, UNIT)
@@ -63,7 +63,17 @@ def check_kind(x, shape=None, name="x"):
     require(is_real, f"{name} to be an array of real numbers", dtype=str(x.dtype))
     require(len(x.shape) > 0 and math.prod(x.shape) > 0, f"{name} to hold at least one example", shape=x.shape)
     if shape is not None:
-        require(x.shape[1:] == tuple(shape), f"{name} of shape (N, {', '.join(map(str, shape))})", shape=x.shape)
+        require(x.shape[1:] == tuple(shape), expected_shape(name, x.shape, shape), shape=x.shape)
+
+
+def expected_shape(name, received, shape):
+    """Returns that examples `name` of the shape [N, *shape] were expected, with the way to it from the shape `received` if it is plain."""
+    received, shape = tuple(received), tuple(shape)
+    full = ", ".join(map(str, shape))
+    ways = {(*received[1:], 1): f"{name}[..., None] adds the channel", received: f"{name}[None] is a batch of one"}
+    is_flat = len(received) == 2 and None not in (*shape, received[1]) and math.prod(shape) == received[1]
+    way = ways.get(shape, f"{name}.reshape(-1, {full})" if is_flat else "")
+    return f"{name} of shape (N, {full}){way and ': '}{way}"
 
 
 def observed(block, mask, start):

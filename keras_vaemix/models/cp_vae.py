@@ -138,6 +138,7 @@ class CPVAE(LatentModel):
         last = [] if self.condition_size is None else [(None, self.condition_size)]
         alone, both = [(None, d), *last], [(None, d), (None, k), *last]
         require(received in (alone, both), f"decoder with inputs {alone}, or {both} if it takes the category", inputs=received)
+        self.check_decoder(self.decoder)
         expected = "objective=ELBO() with ClosedForm() or MonteCarlo(): other bounds do not cover both z and c"
         is_elbo = isinstance(self.objective, ELBO) and isinstance(self.objective.kl, ClosedForm | MonteCarlo)
         require(is_elbo, expected, objective=self.objective)

@@ -92,6 +92,7 @@ class GMVAE(TwoLevelModel):
             ("decoder with inputs", [tuple(one.shape) for one in decoder.inputs], [(None, n) for n in self.decode_sizes.values()]),
         ):
             require(received == expected, f"{what} shape {expected}: w of {prior.latent_dim}, z of {size}", shape=received)
+        self.check_decoder(decoder)
         self.built = True
 
     @property

@@ -141,6 +141,10 @@ class PixelCNN(keras.Model):
     def input_shape(self):
         return [(None, self.latent_dim), (None, *self.example_shape)]
 
+    @property
+    def output_shape(self):
+        return (None, *self.example_shape[:-1], self.num_params)
+
     def call(self, inputs: Tensor) -> Tensor:
         """Returns the parameters [B, H, W, P] for z [B, D] and x [B, H, W, C]; those of a pixel depend only on the pixels before it."""
         z, x = inputs

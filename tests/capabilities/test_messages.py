@@ -17,10 +17,10 @@ def vae(prior=None, likelihood=None, **parts):
     return vm.VAE(*networks(), prior or vm.StandardNormal(D), likelihood or vm.Bernoulli(), **parts)
 
 
-def two_level(prior):
+def two_level(prior, likelihood=None):
     encoder = vm.networks.joint_gated_mlp([SHAPE, (D,)], 4, (8,), (8,))
     decoder = vm.networks.joint_gated_mlp([(2,), (D,)], SHAPE, (8,), (8,))
-    return vm.HierarchicalVAE(networks()[0], encoder, vm.networks.mlp((D,), 4, ()), decoder, prior, vm.Bernoulli())
+    return vm.HierarchicalVAE(networks()[0], encoder, vm.networks.mlp((D,), 4, ()), decoder, prior, likelihood or vm.Bernoulli())
 
 
 def cp_vae(**parts):
@@ -53,6 +53,9 @@ CASES = {
         lambda: vae(other_shape()),
         "example_shape=(4, 4, 1), as the encoder takes. Received: example_shape=(8, 8, 1)",
     ),
+    "parameters": (lambda: vae(likelihood=vm.DiscretizedLogistic()), "decoder with output shape (None, 4, 4, 2)"),
+    "parameters of categories": (lambda: cp_vae(likelihood=vm.DiscretizedLogistic()), "decoder with output shape (None, 4, 4, 2)"),
+    "parameters of two levels": (lambda: two_level(vm.StandardNormal(D), vm.DiscretizedLogistic()), "(None, 4, 4, 2): the last axis"),
     "pseudo-inputs of two levels": (lambda: two_level(other_shape()), "example_shape=(4, 4, 1), as the encoder takes"),
 }
 
@@ -87,6 +90,16 @@ def test_data_that_are_not_scaled_are_told_how(likelihood, x, message):
     with pytest.raises(ValueError) as caught:  # noqa: PT011
         model.evaluate(x)
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("shape", "way"),
+    [((9, 4, 4), "x[..., None] adds the channel"), ((9, 16), "x.reshape(-1, 4, 4, 1)"), ((4, 4, 1), "x[None] is a batch of one")],
+)
+def test_examples_of_another_shape_are_told_how_to_get_it(shape, way):
+    with pytest.raises(ValueError) as caught:  # noqa: PT011
+        catalogue.make().evaluate(np.zeros(shape, "float32"))
+    assert f"Expected x of shape (N, 4, 4, 1): {way}. Received" in str(caught.value)
 
 
 def test_pseudo_inputs_are_told_how_to_scale_examples():

@@ -99,9 +99,9 @@ def test_the_aggregate_posterior_is_weighted_too(binary):
         ({"sample_weight": np.full(64, np.nan)}, r"finite sample_weight"),
         ({"class_weight": {0: 1.0}}, "no class_weight"),
         ({"y": np.full(64, "seven")}, r"labels of x as numbers: np\.unique"),
-        ({"x": {"image": X}}, r"one array of examples .*: take x\['image'\]"),
-        ({"x": [[0.0] * 4] * 9}, r"np\.asarray\(x\) of nested lists"),
-        ({"x": tf.data.Dataset.from_tensor_slices({"image": X}).batch(8)}, r"take x\['image'\]"),
+        ({"x": {"image": X}}, r"one array of examples .*x\['image'\] for a dict"),
+        ({"x": [[0.0] * 4] * 9}, r"np\.asarray\(x\) for a list"),
+        ({"x": tf.data.Dataset.from_tensor_slices({"image": X}).batch(8)}, r"x\['image'\] for a dict"),
         ({"x": generator([np.zeros((8, 5), "float32")])}, r"x of shape \(N, 4\)"),
     ],
 )

@@ -153,7 +153,7 @@ def test_variants_and_transitions_are_of_test_examples(picture, folders, digits,
 @pytest.mark.parametrize(
     ("run", "flags", "message"),
     [
-        ("absent", ("samples",), "Expected a run folder with config.json. Received: absent, which has none"),
+        ("absent", ("samples",), "Expected a run folder with config.json, such as training.train writes. Received: absent, which has none"),
         ("vae", ("mask",), "Expected the run of a model with a mask, which its history.csv has. Received: run="),
         ("vae", ("attribute",), "Expected --attribute with the attribute or label to add and to remove. Received: attribute=None"),
         ("vae", ("attribute", "--attribute", "smile"), "one of 0, 1, 2, 3, 4, 5, 6, 7, 8, 9. Received: attribute='smile'"),

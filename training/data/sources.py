@@ -84,7 +84,8 @@ def read_tfds(name, local):
     if not builder.is_prepared() and not online():
         raise FileNotFoundError(
             f"Expected {looked_for}, a copy prepared by TensorFlow Datasets, or a network: "
-            f"put the file into a folder and pass it as --data-dir. Received: none of the three for dataset={name!r}"
+            f"put the file, with arrays x_train, y_train, x_test and y_test, into a folder and pass it as --data-dir. "
+            f"Received: none of the three for dataset={name!r}"
         )
     arrays = {}
     for split in ("train", "test"):

@@ -52,12 +52,14 @@ def evaluate(folder, model, data, split, num_samples, num_likelihood_examples=No
 def describe(report):
     """Returns the figures of a report as lines of text."""
     count = f"{report.get('num_likelihood_examples')} of {report['num_examples']} {report['split']} examples"
-    likelihood = [f"{'log-likelihood of':24} {count}, {report['num_samples']} samples each"] if "num_samples" in report else []
-    return "\n".join([*lines_of(report), *likelihood])
+    likelihood = [("log-likelihood of", f"  {count}, {report['num_samples']} samples each")] if "num_samples" in report else []
+    lines = [*lines_of(report), *likelihood]
+    width = max(len(title) for title, _ in lines)
+    return "\n".join(f"{title:{width}} {text}" for title, text in lines)
 
 
 def lines_of(figures, prefix=""):
-    """Returns a line for each figure; lines of a nested dict start with its name."""
+    """Returns the title and the text of each figure; titles from a nested dict start with its name."""
     lines = []
     for name, value in figures.items():
         title = f"{prefix} {name}".strip()
@@ -66,11 +68,11 @@ def lines_of(figures, prefix=""):
         elif f"{name}_se" in figures:
             is_of_images = name in ("cost", "l1") or name.startswith("sharpness")
             digits, unit = 3 if abs(value) >= 0.1 else 5, "" if is_of_images else " nats"
-            lines.append(f"{title:24} {value:10.{digits}f} +- {figures[f'{name}_se']:.{digits}f}{unit}")
+            lines.append((title, f"{value:10.{digits}f} +- {figures[f'{name}_se']:.{digits}f}{unit}"))
         elif name in COUNTS:
-            lines.append(f"{title:24} {value:6}")
+            lines.append((title, f"{value:6}"))
         elif isinstance(value, float) and not name.endswith("_se"):
-            lines.append(f"{title:{44 if prefix else 24}} {value:10.3f}")
+            lines.append((title, f"{value:10.3f}"))
     return lines
 
 

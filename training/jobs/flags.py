@@ -18,7 +18,7 @@ PAPERS_SAMPLES = 5000  # importance samples, as in the papers
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 MAIN_JOB = "cp_vae_digits"
 UNLIMITED = ("hold_categories",)  # flags for which -1 means without limit
-DESCRIPTION = "Train a preset: fit, evaluate, draw pictures, export, and sample the export."
+DESCRIPTION = "Train a preset, which is a model with its settings and its data set: fit, evaluate, draw pictures, export, sample the export."
 
 
 class Asked(NamedTuple):
@@ -136,7 +136,7 @@ def parse(argv):
     parser = common_flags()
     name = argv[0] if argv and not argv[0].startswith("-") else MAIN_JOB
     if "--list" in argv:
-        print_presets()
+        print(listing())
         return None
     if name not in PRESETS:
         close = difflib.get_close_matches(name, PRESETS, 3, 0.4)
@@ -154,14 +154,16 @@ def parse(argv):
     return Asked(preset, args, {flag.name: getattr(args, "own_" + flag.name, flag.default) for flag in preset.flags()}, argv)
 
 
-def print_presets():
-    """Prints each preset with its data set and its row in its paper, and its size and time where a checkout has them measured."""
+def listing():
+    """Returns the presets as text: the main job first, then those of the bundled digits; sizes and times where they have been measured."""
     file = RESULTS / "benchmarks" / "preset_sizes.json"
-    sizes = {row["preset"]: size_of(row) for row in read_json(file)["results"]} if file.exists() else {}
-    for preset in PRESETS.values():
-        print(f"{preset.name:24} {preset.dataset:10} {preset.summary}\n{'':36}paper: {preset.paper}")
-        if preset.name in sizes:
-            print(f"{'':36}{sizes[preset.name]}")
+    sizes = {row["preset"]: f"\n{'':36}{size_of(row)}" for row in read_json(file)["results"]} if file.exists() else {}
+    first = "Presets, with the data set of each, which --dataset replaces; `PRESET --help` shows its flags. By default the first is trained."
+    ordered = sorted(PRESETS.values(), key=lambda preset: (preset.name != MAIN_JOB, preset.dataset != "digits"))
+    lines = [
+        f"{one.name:24} {one.dataset:10} {one.summary}\n{'':36}paper: {one.paper}{sizes.get(one.name, '')}" for one in ordered
+    ]
+    return "\n".join([first, "", *lines])
 
 
 def size_of(row):

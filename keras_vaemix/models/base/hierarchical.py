@@ -45,6 +45,7 @@ class HierarchicalModel(TwoLevelModel):
             ("decoder with inputs", decoder.input_shape, self._decoder_input_shape()),
         ):
             require(received == expected, f"{what} shape {expected}: examples, z2 of {prior.latent_dim}, z1 of {size // 2}", shape=received)
+        self.check_decoder(decoder)
         self.built = True
 
     def _decoder_input_shape(self):

@@ -9,10 +9,11 @@ import tensorflow as tf
 from keras_vaemix.core.batch import ACCOMPANYING, Batch, further_inputs
 from keras_vaemix.core.labels import UNLABELLED, check_observed
 from keras_vaemix.core.part import require
+from keras_vaemix.core.supports import expected_shape
 
 ONE_ARRAY = (
-    "to be one array of examples [N, *], or a data set of such batches: take x['image'] of a dict, np.asarray(x) of nested lists; "
-    "a dict of 'x' may have a 'mask' and a 'condition' too"
+    "to be one array of examples [N, *], or a data set of batches of them: pass np.asarray(x) for a list, and x['image'] for a dict; "
+    "only a dict with the keys 'x' and 'mask' or 'condition' is taken as it is"
 )
 TAKERS = {
     "mask": "a VAE, CPVAE or GMVAE takes one if its encoders have an input named 'mask', see networks.named_inputs",
@@ -69,7 +70,7 @@ def require_examples(x, shape, name="x"):
     received = getattr(x, "shape", None)
     if received is not None and getattr(received, "rank", 0) is not None:
         is_alike = len(received) == len(shape) + 1 and all(None in (a, b) or a == b for a, b in zip(received[1:], shape, strict=True))
-        require(is_alike, f"{name} of shape (N, {', '.join(map(str, shape))})", shape=tuple(received))
+        require(is_alike, expected_shape(name, received, shape), shape=tuple(received))
 
 
 def require_alike(model, batch, name="x"):

@@ -51,6 +51,13 @@ class LatentModel(GenerativeModel):
         self.beta = self.add_weight((), keras.initializers.Constant(self.objective.beta), name="beta", trainable=False, dtype="float32")
         self._estimator, self._imputer = LikelihoodEstimator(self), Imputer(self)
 
+    def check_decoder(self, decoder):
+        """Raises `ValueError` unless the decoder's outputs are the likelihood's parameters for examples of this shape."""
+        *axes, channels = self.example_shape
+        shape = (None, *axes, self.likelihood.params_size(channels))
+        expected = f"decoder with output shape {shape}: the last axis is that of likelihood.params_size({channels})"
+        require(decoder.output_shape == shape, expected, shape=decoder.output_shape)
+
     def check_conditioning(self, decoder):
         """Raises `ValueError` unless encoder, decoder and prior fit together in what they are conditioned on."""
         names = further_inputs(decoder) if "condition" in self.accompaniments else []

@@ -46,6 +46,7 @@ class OneLevelModel(LatentModel):
             ("decoder with input", decoder.input_shape, self._decoder_input_shape()),
         ):
             require(received == expected, f"{what} shape {expected} for latent_dim={prior.latent_dim}", shape=received)
+        self.check_decoder(decoder)
         self.check_conditioning(decoder)
         expected = "posterior.num_strata == 1 for an objective that needs draws from q itself: choose SampledMixturePosterior"
         require(not self.objective.needs_own_draws or self.posterior.num_strata == 1, expected, num_strata=self.posterior.num_strata)
