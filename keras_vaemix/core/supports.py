@@ -36,7 +36,8 @@ def _one_hot(x):
 
 
 UNIT = (0.0, 1.0)
-BINARY = Support("{0, 1}", "binarise it, or choose ContinuousBernoulli for values in [0, 1], or PseudoBernoulli by name", lambda x: (x == 0) | (x == 1), UNIT)
+GREY = "binarise it, or choose ContinuousBernoulli for values in [0, 1], or PseudoBernoulli by name"
+BINARY = Support("{0, 1}", GREY, lambda x: (x == 0) | (x == 1), UNIT)
 UNIT_INTERVAL = Support("[0, 1]", "scale it, for example x / 255", lambda x: (x >= 0) & (x <= 1), UNIT)
 OPEN_INTERVAL = Support("(0, 1)", "scale it, and move zeros and ones inside", lambda x: (x > 0) & (x < 1), UNIT)
 LEVELS = Support("{0, 1/255, ..., 1}", "divide 8-bit integers by 255", _levels, UNIT)

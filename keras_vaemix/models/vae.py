@@ -23,7 +23,7 @@ class VAE(OneLevelModel):
         seed: Every draw is a function of this integer and of a counter kept as a weight.
 
     Raises:
-        ValueError: The encoder's outputs do not fit the posterior, the decoder's inputs do not fit the prior, or its outputs the likelihood.
+        ValueError: The encoder's outputs do not fit the posterior, the decoder's inputs the prior, or its outputs the likelihood.
 
     Reference: D. Kingma, M. Welling, *Auto-Encoding Variational Bayes*, 2014; K. Sohn, H. Lee, X. Yan, *Learning Structured Output
     Representation using Deep Conditional Generative Models*, 2015.

@@ -18,7 +18,7 @@ PAPERS_SAMPLES = 5000  # importance samples, as in the papers
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 MAIN_JOB = "cp_vae_digits"
 UNLIMITED = ("hold_categories",)  # flags for which -1 means without limit
-DESCRIPTION = "Train a preset, which is a model with its settings and its data set: fit, evaluate, draw pictures, export, sample the export."
+DESCRIPTION = "Train a preset, a model with its settings and its data: fit, evaluate, draw pictures, export, and sample the export."
 
 
 class Asked(NamedTuple):
@@ -158,7 +158,7 @@ def listing():
     """Returns the presets as text: the main job first, then those of the bundled digits; sizes and times where they have been measured."""
     file = RESULTS / "benchmarks" / "preset_sizes.json"
     sizes = {row["preset"]: f"\n{'':36}{size_of(row)}" for row in read_json(file)["results"]} if file.exists() else {}
-    first = "Presets, with the data set of each, which --dataset replaces; `PRESET --help` shows its flags. By default the first is trained."
+    first = "Presets, each with its data set, which --dataset replaces. `PRESET --help` shows its flags. The first is the default."
     ordered = sorted(PRESETS.values(), key=lambda preset: (preset.name != MAIN_JOB, preset.dataset != "digits"))
     lines = [
         f"{one.name:24} {one.dataset:10} {one.summary}\n{'':36}paper: {one.paper}{sizes.get(one.name, '')}" for one in ordered
