@@ -106,8 +106,8 @@ def check_block(x, start, support, name):
     if not finite.all():
         first, *rest = index = np.argwhere(~finite)[0].tolist()
         is_missing = np.isnan(x[tuple(index)])
-        gaps = "; a VAE, CPVAE or GMVAE whose encoders take a mask has gaps where x is NaN, see networks.named_inputs" * bool(is_missing)
-        expected = f"finite values in {name}: remove or replace what is not{gaps}"
+        gaps = ", or, if they are missing, take a VAE, CPVAE or GMVAE whose encoders have a mask: networks.named_inputs" * bool(is_missing)
+        expected = f"finite values in {name}: remove or replace the others{gaps}"
         require(False, expected, index=(start + first, *rest), value=float(x[tuple(index)]))
     if not np.all(support.inside(x)):
         expected = f"{name} in {support.name}, the likelihood's support: {remedy(x, support)}"

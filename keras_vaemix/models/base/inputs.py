@@ -13,7 +13,7 @@ from keras_vaemix.core.supports import expected_shape
 
 ONE_ARRAY = (
     "to be one array of examples [N, *], or a data set of batches of them: pass np.asarray(x) for a list, and x['image'] for a dict; "
-    "only a dict with the keys 'x' and 'mask' or 'condition' is taken as it is"
+    "a dict may hold 'x' with a 'mask' and a 'condition'"
 )
 TAKERS = {
     "mask": "a VAE, CPVAE or GMVAE takes one if its encoders have an input named 'mask', see networks.named_inputs",
