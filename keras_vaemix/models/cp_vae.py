@@ -129,16 +129,16 @@ class CPVAE(LatentModel):
         require(is_conditional, "a prior that is a mixture of diagonal normals, such as NormalMixture", prior=type(prior).__name__)
         fits = (self.heads.num_categories, self.heads.latent_dim) == (k, d)
         require(fits, f"heads of {k} categories and {d} latents", heads=(self.heads.num_categories, self.heads.latent_dim))
-        self.take_inputs_of(self.encoder)
+        self._take_inputs_of(self.encoder)
         received = self.encoder.output_shape
         require(received == (None, k + 2 * d), f"encoder with output shape {(None, k + 2 * d)}: K logits and 2 D", shape=received)
         self.category_posterior.check(self.encoder)
-        self.check_conditioning(self.decoder)
+        self._check_conditioning(self.decoder)
         received = [tuple(one.shape) for one in self.decoder.inputs]
         last = [] if self.condition_size is None else [(None, self.condition_size)]
         alone, both = [(None, d), *last], [(None, d), (None, k), *last]
         require(received in (alone, both), f"decoder with inputs {alone}, or {both} if it takes the category", inputs=received)
-        self.check_decoder(self.decoder)
+        self._check_decoder(self.decoder)
         expected = "objective=ELBO() with ClosedForm() or MonteCarlo(): other bounds do not cover both z and c"
         is_elbo = isinstance(self.objective, ELBO) and isinstance(self.objective.kl, ClosedForm | MonteCarlo)
         require(is_elbo, expected, objective=self.objective)
@@ -282,7 +282,7 @@ class CPVAE(LatentModel):
         log_q, loc, scale = self.infer(x)
         component = tf.argmax(log_q, axis=-1)
         z = self.heads.select(loc, scale, tf.one_hot(component, self.num_components)).distribution.loc
-        return self.decode(*self.decoder_inputs(z, component, {"condition": Batch.of(x).condition}))
+        return self.decode(*self._decoder_inputs(z, component, {"condition": Batch.of(x).condition}))
 
     def posterior_parameters(self, x):
         log_q, loc, scale = self.infer(x)
@@ -309,7 +309,7 @@ class CPVAE(LatentModel):
         sampled = tf.math.log(self.aggregate + 1e-12) if self.sample_aggregate else self.category_log_probs()
         return self.prior.sampler()._replace(logits=sampled)
 
-    def decoder_inputs(self, z, component, noise):
+    def _decoder_inputs(self, z, component, noise):
         named = {"z": z, "component": component, "condition": noise.get("condition")}
         return tuple(named[name] for name in self.decode_sizes)
 

@@ -78,7 +78,7 @@ class EmpiricalBayesVAE(OneLevelModel):
 
     def _prior_losses(self, batch: Batch, seed: Tensor, training: bool) -> dict[str, Terms]:
         """Returns the objective of the prior's step, for fresh draws of the latents."""
-        z, log_weight, _ = self.posterior.draw(self.posterior_params(batch), 1, seed)  # [S, B, D], [S, B]
+        z, log_weight, _ = self.posterior.draw(self._posterior_params(batch), 1, seed)  # [S, B, D], [S, B]
         each = self.prior.expectation_loss(tf.stop_gradient(z), self.encode)  # [S, B]
         loss, penalty = tf.reduce_sum(tf.exp(log_weight) * each, axis=0), self.prior.penalty(self.encode)
         if penalty is None:

@@ -124,7 +124,7 @@ class FlexAE(CriticAutoencoder):
         loss = self.adversarial_loss.real_side_loss(self.score(self.real(tf.shape(batch.x)[0], seed), training=True))
         return {"generator": Terms(loss, {"generator_loss": loss})}
 
-    def decoder_inputs(self, z, component, noise):
+    def _decoder_inputs(self, z, component, noise):
         return (tf.cast(self.generator(z, training=False), tf.float32),)
 
     # Smoothing.

@@ -81,7 +81,7 @@ class GMVAE(TwoLevelModel):
         self._num_components, self.label_weight = num_components, label_weight
         require(label_weight is None or label_weight >= 0, "label_weight >= 0, or None", label_weight=label_weight)
         require(prior.num_components == 1, "a prior of w that is not a mixture", num_components=prior.num_components)
-        self.check_conditioning(decoder)
+        self._check_conditioning(decoder)
         size, names = decoder.inputs[0].shape[-1], (further_inputs(top_encoder), further_inputs(encoder))
         require(names[0] == names[1], f"encoder with further inputs {names[0]}, those of top_encoder", inputs=names[1])
         for what, received, expected in (
@@ -92,7 +92,7 @@ class GMVAE(TwoLevelModel):
             ("decoder with inputs", [tuple(one.shape) for one in decoder.inputs], [(None, n) for n in self.decode_sizes.values()]),
         ):
             require(received == expected, f"{what} shape {expected}: w of {prior.latent_dim}, z of {size}", shape=received)
-        self.check_decoder(decoder)
+        self._check_decoder(decoder)
         self.built = True
 
     @property
@@ -113,7 +113,7 @@ class GMVAE(TwoLevelModel):
         return {**self.latent_sizes, "w": self.prior.latent_dim}
 
     @property
-    def extra_noise(self):
+    def _extra_noise(self):
         """The noise of z, which sampling needs in addition to that of w."""
         return {"eps_lower": self.latent_sizes["z"]}
 
@@ -185,7 +185,7 @@ class GMVAE(TwoLevelModel):
         """Returns the sampler of w with K equally likely components, which are the categories."""
         return UniformCategories(self.prior.sampler(self.encode_top), self.num_components)
 
-    def decoder_inputs(self, z, component, noise):
+    def _decoder_inputs(self, z, component, noise):
         normal = self.components_of(z).distribution  # [N, K, D1]
         chosen = tf.one_hot(component, self.num_components)[..., None]
         lower = tf.reduce_sum(chosen * normal.loc, axis=1) + tf.reduce_sum(chosen * normal.scale, axis=1) * noise["eps_lower"]

@@ -51,7 +51,7 @@ class TwoStageVAE(LatentModel):
         strata = (first.num_strata, second.num_strata)
         require(strata == (1, 1), "posteriors of one stratum", num_strata=strata)
         self.first, self.second = first, second
-        self.extra_noise = {"eps_lower": shape[0]}
+        self._extra_noise = {"eps_lower": shape[0]}
         self.built = True
 
     def updates(self):
@@ -129,7 +129,7 @@ class TwoStageVAE(LatentModel):
     def sampler(self):
         return self.second.sampler()
 
-    def decoder_inputs(self, z, component, noise):
+    def _decoder_inputs(self, z, component, noise):
         p = self.lower_prior(z[None])
         return (p.mean()[0] + p.stddev()[0] * noise["eps_lower"],)
 

@@ -95,11 +95,11 @@ class CheckedModel(keras.Model, abc.ABC):
             return super().fit(x, labels, batch_size, epochs, verbose, callbacks, validation_split, **further)
 
     @property
-    def takes_gaps(self):
+    def _takes_gaps(self):
         """Whether examples may have missing values."""
         return "mask" in self.accompanied_by
 
-    def take_inputs_of(self, encoder):
+    def _take_inputs_of(self, encoder):
         """Takes from now on what the further inputs of an encoder are named after; raises `ValueError` if the model does not."""
         self.accompanied_by = inputs.further_inputs_of(self, encoder)
         self.condition_size = next((one.shape[-1] for one in encoder.inputs if one.name == "condition"), None)

@@ -31,11 +31,11 @@ class GenerativeModel(SteppedModel):
 
     Attributes:
         has_likelihood: Whether there is a density p(x | latents), so that training maximises a bound on log p(x).
-        extra_noise: Names and sizes of the standard normal noise that sampling needs in addition to that of its sampler.
+        _extra_noise: Names and sizes of the standard normal noise that sampling needs in addition to that of its sampler.
     """
 
     has_likelihood = False
-    extra_noise: dict[str, int] = {}  # noqa: RUF012
+    _extra_noise: dict[str, int] = {}  # noqa: RUF012
 
     def __init__(self, seed: int = 0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -81,13 +81,13 @@ class GenerativeModel(SteppedModel):
     def batch_responsibilities(self, x: Array, num_samples: int, seed: Tensor) -> Array:
         """Returns the responsibilities [B, K] for a batch x [B, *]; see `responsibilities`."""
 
-    def decoder_inputs(self, z: Tensor, component: Tensor, noise: dict[str, Tensor]) -> tuple[Tensor, ...]:
+    def _decoder_inputs(self, z: Tensor, component: Tensor, noise: dict[str, Tensor]) -> tuple[Tensor, ...]:
         """Returns all inputs of `decode` for draws of the sampler.
 
         Args:
             z: Draws of the sampler, [N, D].
             component: Their components, integer [N].
-            noise: Noise by name, including that of `extra_noise`, which is standard normal [N, size], and the "condition" [N, A] of a
+            noise: Noise by name, including that of `_extra_noise`, which is standard normal [N, size], and the "condition" [N, A] of a
                 model that is conditioned.
         """
         return (z,)
@@ -186,7 +186,7 @@ class GenerativeModel(SteppedModel):
 
     def noise(self, sampler: Sampler) -> dict[str, Noise]:
         """Returns the `Noise` of one draw by name: that of a sampler, and what the levels below need."""
-        return {**sampler.noise(), **{name: Noise("Normal", size) for name, size in self.extra_noise.items()}}
+        return {**sampler.noise(), **{name: Noise("Normal", size) for name, size in self._extra_noise.items()}}
 
     def generate(self, sampler: Sampler, noise: dict[str, Tensor], component: Tensor) -> tuple[tuple[Tensor, ...], Tensor]:
         """Returns all inputs of `decode`, made from named noise, and the component of each draw [N]; see `Sampler.generate`.
@@ -194,7 +194,7 @@ class GenerativeModel(SteppedModel):
         A model that is conditioned finds its "condition" [N, A] beside the noise.
         """
         z, component = sampler.generate(noise, component)
-        return self.decoder_inputs(z, component, noise), component
+        return self._decoder_inputs(z, component, noise), component
 
     def draw(
         self, sampler: Sampler, n: int, component: int | Tensor, seed: Tensor, condition: Tensor | None = None

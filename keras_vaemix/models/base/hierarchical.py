@@ -45,7 +45,7 @@ class HierarchicalModel(TwoLevelModel):
             ("decoder with inputs", decoder.input_shape, self._decoder_input_shape()),
         ):
             require(received == expected, f"{what} shape {expected}: examples, z2 of {prior.latent_dim}, z1 of {size // 2}", shape=received)
-        self.check_decoder(decoder)
+        self._check_decoder(decoder)
         self.built = True
 
     def _decoder_input_shape(self):
@@ -61,7 +61,7 @@ class HierarchicalModel(TwoLevelModel):
         return self.prior.num_components
 
     @property
-    def extra_noise(self):
+    def _extra_noise(self):
         """The noise of the lower level, which sampling needs too."""
         return {"eps_lower": self.latent_sizes["z1"]}
 
@@ -108,7 +108,7 @@ class HierarchicalModel(TwoLevelModel):
     def sampler(self):
         return self.prior.sampler(self.encode_top)
 
-    def decoder_inputs(self, z, component, noise):
+    def _decoder_inputs(self, z, component, noise):
         normal = self.posterior.distribution(self.conditional(z, training=False)).distribution
         return normal.loc + normal.scale * noise["eps_lower"], z
 

@@ -151,7 +151,7 @@ def with_weights(x, y=None, sample_weight=None):
 
 
 def check_batches(counter, model, where):
-    """Raises `ValueError` for the first batch that is `is_outside` what the model takes, as a `StepsSince` counted them."""
+    """Raises `ValueError` for the first batch whose examples are not what the model takes, as a `StepsSince` counted them."""
     first, support = counter.first(), model.support
     labels = "" if model.label_weight is None else f", and labels from -1 to {model.num_components - 1}"
     expected = f"finite values in {support.name} in every batch: {support.remedy}{labels}"

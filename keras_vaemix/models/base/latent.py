@@ -51,14 +51,14 @@ class LatentModel(GenerativeModel):
         self.beta = self.add_weight((), keras.initializers.Constant(self.objective.beta), name="beta", trainable=False, dtype="float32")
         self._estimator, self._imputer = LikelihoodEstimator(self), Imputer(self)
 
-    def check_decoder(self, decoder):
+    def _check_decoder(self, decoder):
         """Raises `ValueError` unless the decoder's outputs are the likelihood's parameters for examples of this shape."""
         *axes, channels = self.example_shape
         shape = (None, *axes, self.likelihood.params_size(channels))
         expected = f"decoder with output shape {shape}: the last axis is that of likelihood.params_size({channels})"
         require(decoder.output_shape == shape, expected, shape=decoder.output_shape)
 
-    def check_conditioning(self, decoder):
+    def _check_conditioning(self, decoder):
         """Raises `ValueError` unless encoder, decoder and prior fit together in what they are conditioned on."""
         names = further_inputs(decoder) if "condition" in self.accompaniments else []
         is_alike = ("condition" in names) == (self.condition_size is not None) and "condition" not in names[:-1]
@@ -110,17 +110,17 @@ class LatentModel(GenerativeModel):
 
     def check(self, x, name="x"):
         batch = Batch.of(x)
-        self.likelihood.check(batch.x, self.example_shape, name, **({"mask": observable(batch)} if self.takes_gaps else {}))
+        self.likelihood.check(batch.x, self.example_shape, name, **({"mask": observable(batch)} if self._takes_gaps else {}))
 
     def check_columns(self, x, name="x"):
-        if self.takes_gaps:
+        if self._takes_gaps:
             batch = Batch.of(x)
             self.likelihood.check_columns(batch.x, observable(batch), name)
 
-    def is_outside(self, batch):
+    def _is_outside(self, batch):
         if batch.mask is None:
-            return super().is_outside(batch)
-        return super().is_outside(batch._replace(x=tf.where(batch.mask, batch.x, self.likelihood.fillers(batch.x.shape[-1]))))
+            return super()._is_outside(batch)
+        return super()._is_outside(batch._replace(x=tf.where(batch.mask, batch.x, self.likelihood.fillers(batch.x.shape[-1]))))
 
     def updates(self):
         return [Update({"model": self.trainable_variables}, self.losses)]
@@ -246,7 +246,7 @@ class LatentModel(GenerativeModel):
             ValueError: The model's encoder does not take a mask, or the model does not take these examples.
         """
         expected = f"a {type(self).__name__} whose encoder takes a mask, see networks.named_inputs, to impute what is missing"
-        require(self.takes_gaps, expected, accompanied_by=self.accompanied_by)
+        require(self._takes_gaps, expected, accompanied_by=self.accompanied_by)
         return self._imputer(self.checked(x, y=y), num_samples, num_draws, batch_size, seed, verbose)
 
 

@@ -40,14 +40,14 @@ class OneLevelModel(LatentModel):
         self.posterior = DiagonalNormal() if posterior is None else posterior
         require_kind("posterior", self.posterior, Posterior)
         prior.check_example_shape(self.example_shape)
-        self.take_inputs_of(encoder)
+        self._take_inputs_of(encoder)
         for what, received, expected in (
             ("encoder with output", encoder.output_shape, (None, self.posterior.params_size(prior.latent_dim))),
             ("decoder with input", decoder.input_shape, self._decoder_input_shape()),
         ):
             require(received == expected, f"{what} shape {expected} for latent_dim={prior.latent_dim}", shape=received)
-        self.check_decoder(decoder)
-        self.check_conditioning(decoder)
+        self._check_decoder(decoder)
+        self._check_conditioning(decoder)
         expected = "posterior.num_strata == 1 for an objective that needs draws from q itself: choose SampledMixturePosterior"
         require(not self.objective.needs_own_draws or self.posterior.num_strata == 1, expected, num_strata=self.posterior.num_strata)
         is_given = self.objective.discrepancy is None or not prior.is_fitted_after_training
@@ -97,15 +97,15 @@ class OneLevelModel(LatentModel):
         """
         expected = "a posterior with a density at any point: `draws` gives that of its own draws"
         require(self.posterior.has_density, expected, posterior=self.posterior)
-        return self.posterior.distribution(self.posterior_params(x))
+        return self.posterior.distribution(self._posterior_params(x))
 
-    def posterior_params(self, x, training=False):
+    def _posterior_params(self, x, training=False):
         """Returns the encoder's outputs [B, P] for examples [B, *], or a dict or `Batch` of them with what accompanies them."""
         return self.encoder(self.as_batch(x).inputs_of(self.encoder), training=training)
 
     def draws(self, batch, objective, seed, training=False):
         batch = self.as_batch(batch)
-        params = self.posterior_params(batch, training)
+        params = self._posterior_params(batch, training)
         z, log_weight, log_qz = self.posterior.draw(params, objective.num_samples, seed)  # [S, B, D], [S, B], [S, B]
         path = None
         if objective.pathwise and training:
@@ -144,7 +144,7 @@ class OneLevelModel(LatentModel):
         seen = inputs_of_decoder(self.decoder, [fold(z)], Batch.of(x).condition, num_samples)
         return unfold(self.decoder(seen, training=training), num_samples)
 
-    def decoder_inputs(self, z, component, noise):
+    def _decoder_inputs(self, z, component, noise):
         return (z,) if self.condition_size is None else (z, noise["condition"])
 
     # Plain tensors, which export.
@@ -154,13 +154,13 @@ class OneLevelModel(LatentModel):
 
     def call(self, x: Array) -> Tensor:
         """Returns the reconstruction of x: the mean of p(x|z) at the centre of q(z|x)."""
-        return self.decode(self.posterior.center(self.posterior_params(x)), Batch.of(x).condition)
+        return self.decode(self.posterior.center(self._posterior_params(x)), Batch.of(x).condition)
 
     def posterior_parameters(self, x):
-        return self.posterior.summary(self.posterior_params(x))
+        return self.posterior.summary(self._posterior_params(x))
 
     def latent_means(self, x):
-        return self.posterior.mean(self.posterior_params(x))
+        return self.posterior.mean(self._posterior_params(x))
 
     def log_joint(self, x, z):
         batch = self.as_batch(x)
@@ -174,6 +174,6 @@ class OneLevelModel(LatentModel):
 
     def batch_responsibilities(self, x, num_samples, seed):
         r"""Returns :math:`E_{q(z|x)}\, p(k|z)`, [B, K]."""
-        z, log_weight, _ = self.posterior.draw(self.posterior_params(x), num_samples, seed)
+        z, log_weight, _ = self.posterior.draw(self._posterior_params(x), num_samples, seed)
         share = self.prior.responsibilities(z, self.encode)  # [S, B, K]
         return tf.reduce_sum(tf.exp(log_weight)[..., None] * share, axis=0)

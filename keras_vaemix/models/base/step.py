@@ -64,10 +64,10 @@ class SteppedModel(CompiledModel):
     # The step.
 
     def train_step(self, data):
-        batch = self.batch_of(data)
+        batch = self._batch_of(data)
         # If the data end unexpectedly there is no batch, and nothing must be counted.
         with tf.control_dependencies([batch.x]), replica_batch(batch.x):
-            self.unsupported.watch(self.is_outside(batch))
+            self.unsupported.watch(self._is_outside(batch))
             for update in self.updates():
                 repeat(update.steps, lambda update=update: self.minimize(update, batch))
             for counter in (self.unsupported, self.not_finite):
@@ -76,9 +76,9 @@ class SteppedModel(CompiledModel):
         return reducible(self.get_metrics_result())
 
     def test_step(self, data):
-        batch = self.batch_of(data)
+        batch = self._batch_of(data)
         with tf.control_dependencies([batch.x]), replica_batch(batch.x):
-            self.evaluated.watch(self.is_outside(batch))
+            self.evaluated.watch(self._is_outside(batch))
             seed = self.evaluation_seed(tf.convert_to_tensor(self.evaluated.steps))
             for i, update in enumerate(self.updates()):
                 for terms in update.losses(batch, fold_in(seed, i), False).values():
@@ -86,7 +86,7 @@ class SteppedModel(CompiledModel):
             self.evaluated.update_state()
         return reducible(self.get_metrics_result())
 
-    def batch_of(self, data):
+    def _batch_of(self, data):
         """Returns what Keras passes to a step as a `Batch`."""
         x, labels, weight = keras.utils.unpack_x_y_sample_weight(data)
         given = inputs.named(self, x)
@@ -99,12 +99,12 @@ class SteppedModel(CompiledModel):
     def as_batch(self, x):
         """Returns examples [B, *], or a dict of them with what accompanies them, as a `Batch`; with a mask, if the model takes gaps."""
         batch = Batch.of(x)
-        return batch.filled() if self.takes_gaps else batch
+        return batch.filled() if self._takes_gaps else batch
 
     def predict_step(self, data):
-        return self(self.batch_of(data).inputs())
+        return self(self._batch_of(data).inputs())
 
-    def is_outside(self, batch: Batch) -> bool:
+    def _is_outside(self, batch: Batch) -> bool:
         """Returns whether any observed value of x is not finite or outside the support, or any label that is used is not a category."""
         outside = ~tf.reduce_all(tf.math.is_finite(batch.x) & self.support.inside(batch.x))
         if self.label_weight is None or batch.labels is None:

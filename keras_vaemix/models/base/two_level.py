@@ -43,7 +43,7 @@ class TwoLevelModel(LatentModel):
         require_kind("prior", prior, Prior)
         super().__init__(likelihood, objective, seed, **kwargs)
         self.top_encoder, self.prior = top_encoder, prior
-        self.take_inputs_of(top_encoder)
+        self._take_inputs_of(top_encoder)
         prior.check_example_shape(self.example_shape)
         self.posterior = DiagonalNormal() if posterior is None else posterior
         require(isinstance(self.posterior, DiagonalNormal), "posterior to be a DiagonalNormal", posterior=self.posterior)
