@@ -18,7 +18,7 @@ def summary_text(model):
     order = constructor_names(model)
     for layer in sorted(model.layers, key=lambda layer: order.index(layer.name) if layer.name in order else len(order)):
         is_network = hasattr(layer, "output_shape")
-        what, shape = (type(layer).__name__, str(layer.output_shape)) if is_network else (repr(layer), "")
+        what, shape = (f"{type(layer).__name__} of {layer.input_shape}", str(layer.output_shape)) if is_network else (repr(layer), "")
         rows.append((layer.name, what, shape, f"{count(layer.weights):,}"))
     counters = [weight for weight in model.weights if not any(weight is other for layer in model.layers for other in layer.weights)]
     rows.append(("", "counters and schedules of training", "", f"{count(counters):,}"))
