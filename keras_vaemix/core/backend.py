@@ -6,7 +6,8 @@ import os
 def check_backend():
     """Raises `ValueError` unless Keras runs on TensorFlow, before importing Keras, which fails if another backend is not installed.
 
-    TensorFlow then logs nothing below a fatal error, unless `TF_CPP_MIN_LOG_LEVEL` says otherwise or TensorFlow was imported before.
+    TensorFlow then logs nothing below a fatal error but a few notices at its import, unless `TF_CPP_MIN_LOG_LEVEL` says otherwise or it
+    was imported before.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     name = os.environ.get("KERAS_BACKEND") or "tensorflow"
