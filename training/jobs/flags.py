@@ -160,9 +160,7 @@ def listing():
     sizes = {row["preset"]: f"\n{'':36}{size_of(row)}" for row in read_json(file)["results"]} if file.exists() else {}
     first = "Presets, each with its data set, which --dataset replaces. `PRESET --help` shows its flags. The first is the default."
     ordered = sorted(PRESETS.values(), key=lambda preset: (preset.name != MAIN_JOB, preset.dataset != "digits"))
-    lines = [
-        f"{one.name:24} {one.dataset:10} {one.summary}\n{'':36}paper: {one.paper}{sizes.get(one.name, '')}" for one in ordered
-    ]
+    lines = [f"{one.name:24} {one.dataset:10} {one.summary}\n{'':36}paper: {one.paper}{sizes.get(one.name, '')}" for one in ordered]
     return "\n".join([first, "", *lines])
 
 
