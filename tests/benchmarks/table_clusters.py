@@ -4,9 +4,9 @@
 
 Every method is fitted to four fifths of the rows, and assigns all rows to as many clusters as there are classes. Classes judge the
 clusters, and are used for nothing else. Settings are the same for all tables: ten starts of every mixture and of the means, and otherwise
-the defaults of each library. Those of ours are `MixtureVAE`'s, but with 10 latents, as `VaDE` has, instead of 4: the bound of rows held out
-is higher with them, or the same. A `GaussianMixture` adds 0.001 to variances. A seed chooses the rows that are fitted, the cells, and the
-starts. ClustPy is in `requirements-bench.txt`; where it is not installed, its `VaDE` is left out.
+the defaults of each library. Those of ours are `MixtureVAE`'s, but with 10 latents, as `VaDE` has, instead of 4. A `GaussianMixture` adds
+0.001 to variances. A seed chooses the rows that are fitted, the cells, and the starts. ClustPy is in `requirements-bench.txt`; where it is
+not installed, its `VaDE` is left out.
 """
 
 import hashlib
@@ -77,7 +77,7 @@ def gaussian_mixture(covariance):
 
 
 class ClustPyVaDE:
-    """ClustPy's `VaDE`, in a process of its own: PyTorch crashes where TensorFlow was imported first."""
+    """ClustPy's `VaDE`, in a process of its own: in one that had imported TensorFlow it crashed."""
 
     def __init__(self, table, num_clusters, seed):
         self.num_clusters, self.seed = num_clusters, seed
