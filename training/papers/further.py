@@ -1,4 +1,7 @@
-"""Systems of the library that the papers only name, or that others published, on MNIST by the papers' protocols."""
+"""Systems of the library that the papers only name, or that others published, on MNIST by the papers' protocols.
+
+Beside them stand a plain VAE and the mixture prior that is the base of the flow priors, trained for as many epochs.
+"""
 
 from training.papers.figures import BOUNDS, FURTHER, PARTS
 from training.papers.row import Row
@@ -7,6 +10,8 @@ from training.papers.table import Table
 FURTHER_SYSTEMS = Table(
     "further_systems",
     (
+        Row("vae", "vae_mnist"),
+        Row("mg10", "mog_prior_mnist", {"num_components": 10}),
         Row("flow_prior", "flow_prior_mnist"),
         Row("maf_prior", "maf_prior_mnist"),
         Row("householder", "householder_mnist"),
