@@ -248,8 +248,12 @@ def test_report_of_a_run_has_the_bound_and_the_model_that_is_sampled(binary, tmp
     model = catalogue.make(model="CPVAE-paper")
     model.adapt_aggregate(binary)
     labels = model.cluster(binary)
-    report = evaluate(tmp_path, model, small_data(binary, labels), "test", 50)
+    report = evaluate(tmp_path, model, small_data(binary, labels), "test", 50, 20)
     assert report == read_json(tmp_path / "evaluation.json")
+    saved, estimate = np.load(tmp_path / "log_likelihoods.npz"), model.estimate_log_likelihood(binary[:20], 50)
+    assert sorted(saved) == sorted(estimate._fields)
+    np.testing.assert_array_equal(saved["log_likelihood"], estimate.log_likelihood)
+    assert report["log_likelihood"] == pytest.approx(saved["log_likelihood"].mean())
     assert report["cluster_accuracy"] == report["nmi"] == pytest.approx(1)
     assert report["divergence_split"]["category_kl"] > 0
     # The aggregate posterior is the best p(c) of these examples.

@@ -71,25 +71,31 @@ def test_histories_leave_out_the_warm_up():
     row = gmmp_vae.TABLE1.by_name()["mlp_m2_k100"]
     own = measured(row, protocol={"warm_up": 2}, curve={"figure": "val_loss", "epochs": [1, 2, 3], "values": [9.0, 8.0, 7.0]})
     plain = {**own, **measured(gmmp_vae.TABLE1.by_name()["vae"])}
-    (axis,) = gmmp_vae.CHARTS["histories"]([plain, own, {**own, "row": "planar80", "arguments": {}}]).axes
-    assert axis.get_title() == "mlp, K = 100"
+    other = {**plain, **measured(gmmp_vae.TABLE1.by_name()["omniglot_vae"])}
+    (axis,) = gmmp_vae.CHARTS["histories"]([plain, own, {**own, "row": "planar80", "arguments": {}}, other]).axes
+    assert axis.get_title() == "mnist, mlp, K = 100"
     assert lines(axis) == {"VAE": [(2, 8), (3, 7)], "M = 2, paper": [(2, 8), (3, 7)]}
 
 
 def test_bounds_against_pseudo_inputs_have_the_vae_as_a_level():
     named = gmmp_vae.TABLE1.by_name()
-    rows = [measured(named[name], elbo=-float(i)) for i, name in enumerate(("vae", "mlp_m1_k100_mc", "mlp_m1_k500_mc", "conv_m2_k100"))]
+    names = ("vae", "mlp_m1_k100_mc", "mlp_m1_k500_mc", "omniglot_mlp_m2_k500", "omniglot_vae")
+    rows = [measured(named[name], elbo=-float(i)) for i, name in enumerate(names)]
     axes = gmmp_vae.CHARTS["pseudo_inputs"](rows).axes
-    assert [(axis.get_title(), axis.get_ylabel()) for axis in axes] == [("mlp", "test ELBO in nats"), ("conv", "test ELBO in nats")]
-    mlp = lines(axes[0])
+    assert [(axis.get_title(), axis.get_ylabel()) for axis in axes] == [(f"{s}, mlp", "test ELBO in nats") for s in ("mnist", "omniglot")]
+    mlp, omniglot = map(lines, axes)
+    assert {y for _, y in omniglot["VAE"]} == {-4}
     assert mlp["M = 1, Monte Carlo"] == [(100, -1), (500, -2)]
     assert {y for _, y in mlp["VAE"]} == {0}
 
 
 def test_histograms_are_shares_of_examples():
-    own = measured(gmmp_vae.TABLE1.rows[0], log_likelihood_histogram={"edges": [-3.0, -2.0, -1.0], "counts": [1, 3]})
-    (axis,) = gmmp_vae.CHARTS["log_likelihoods"]([own]).axes
-    np.testing.assert_allclose(axis.patches[0].get_data().values, [0.25, 0.75])
+    named, counts = gmmp_vae.TABLE1.by_name(), {"counts": [1, 3]}
+    given = {"vae": [-3, -2, -1], "mlp_m3_k500": [-5, -4, -3], "omniglot_mlp_m3_k500": [-9, -8, -7]}
+    rows = [measured(named[name], log_likelihood_histogram={"edges": edges, **counts}) for name, edges in given.items()]
+    axes = gmmp_vae.CHARTS["log_likelihoods"](rows).axes
+    assert {axis.get_title(): axis.get_xlim() for axis in axes} == dict(zip(given, [(-5, -1), (-5, -1), (-9, -7)], strict=True))
+    np.testing.assert_allclose(axes[0].patches[0].get_data().values, [0.25, 0.75])
 
 
 @pytest.mark.parametrize("name", [name for name, table in TABLES.items() if table.charts])

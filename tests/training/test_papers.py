@@ -110,3 +110,7 @@ def test_systems_have_our_figures_beside_the_papers(monkeypatch):
     assert f"{start} hlars` | mnist | test log-likelihood -80.30 | test log-likelihood -81.50 ± 0.71 (4 epochs) |" in lines
     assert f"{start} omniglot_hlars` | omniglot | test log-likelihood -97.08 | not trained yet |" in lines
     assert lines[-1].endswith(" | mnist | none | not trained yet |")
+    made = {**MADE, "row": "vmm", "preset": "vmm_mnist", "arguments": TABLES["clustering"].by_name()["vmm"].arguments()}
+    row = {**made, "seed": 0, "elbo": -1.0, "nmi": 0.5, "clusters_by_assignment": 12}
+    monkeypatch.setattr(systems, "written_rows", lambda table: [row])
+    assert systems.system("vmm").endswith(" | mnist | none | test ELBO -1.00; clusters in use 12 (4 epochs) |")

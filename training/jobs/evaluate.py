@@ -3,7 +3,9 @@
 import sys
 from pathlib import Path
 
-from export.storage.files import write_json
+import numpy as np
+
+from export.storage.files import atomically, write_json
 from export.storage.locks import locked
 from keras_vaemix import evaluation, verify
 from keras_vaemix.core.part import require
@@ -13,6 +15,7 @@ from training.jobs.reports import component_report, image_report, own_report
 from training.runs.run import open_run
 
 MOST_SAMPLES, LEAST = 1000, 100  # most importance samples in training.train, and the least number of samples and of examples
+LIKELIHOODS = "log_likelihoods.npz"  # of each example, with standard errors and effective sample sizes
 COUNTS = ("dead_categories", "clusters_by_assignment", "clusters_by_weight", "active_dimensions")  # figures that are integers
 EXAMPLES_OF_LATENT = 4  # training on an example, forward and backward, takes as long as decoding three latents or more
 
@@ -35,9 +38,15 @@ def affordable(num_trained, num_examples, num_samples=None):
 def evaluate(folder, model, data, split, num_samples, num_likelihood_examples=None, features="auto", estimate=None, verbose=0):
     """Evaluates `model` on a split of the data, writes `evaluation.json` into the run folder, and returns the report.
 
-    A given `LikelihoodEstimate` is used instead of a new one; `verbose` 1 shows progress bars.
+    The log-likelihood of each example is written to `log_likelihoods.npz`, if the model has one. A given `LikelihoodEstimate` is used
+    instead of a new one; `verbose` 1 shows progress bars.
     """
     features, x = resolve_features(features, model, data, split), data.arrays(split, model.support)
+    if isinstance(model, LatentModel):
+        some = x if num_likelihood_examples is None else x[:num_likelihood_examples]
+        estimate = estimate or model.estimate_log_likelihood(some, num_samples, verbose=verbose)
+        with atomically(Path(folder) / LIKELIHOODS) as temporary:
+            np.savez(temporary, **estimate._asdict())
     report = evaluation.report(model, x, num_samples, num_likelihood_examples, estimate, verbose)
     report["split"] = split
     if model.num_components > 1:

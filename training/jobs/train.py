@@ -172,7 +172,8 @@ def fit(run, data, experiment, args, strategy):
             experiment.batch_size, support, args.seed, epoch, experiment.augment, replica_slice, args.data_service, labels
         )
         if run.writes:  # the old evaluation no longer holds
-            (run.folder / "evaluation.json").unlink(missing_ok=True)
+            for name in ("evaluation.json", evaluate.LIKELIHOODS):
+                (run.folder / name).unlink(missing_ok=True)
         with save_on_exit(recorder, batches, args.dump_bad_batch):
             model.fit(
                 cluster.shared(strategy, lambda replica_slice: batches(first, replica_slice)),

@@ -38,13 +38,13 @@ def curves(rows, panel, line, x, ys, log=False, levels=()):
         x: Title of the axis, and a function from a measured row to its place there, or the name of a flag.
         ys: Names of the figures that are drawn, each with its own style.
         log: Whether the axis is logarithmic.
-        levels: Measured rows without such a setting, whose figures are levels in every panel.
+        levels: Measured rows without such a setting, whose figures are levels in the panels of their data set.
     """
-    title, place = x
     named = lambda label, y: label if len(ys) == 1 else f"{label}, {FIGURES[y].column}"  # noqa: E731
-    place = place if callable(place) else lambda row: row["arguments"][x[1]]
-    points = {}
+    place = x[1] if callable(x[1]) else lambda row: row["arguments"][x[1]]
+    points, datasets = {}, {}
     for group in repeats(rows):
+        datasets.setdefault(panel(group[0]), group[0]["dataset"])
         for y, style in zip(ys, STYLES, strict=False):
             values = [row[y] for row in group if y in row]
             if values:
@@ -55,9 +55,10 @@ def curves(rows, panel, line, x, ys, log=False, levels=()):
         colors = {label: f"C{i}" for i, label in enumerate(dict.fromkeys(label for label, _, _ in lines))}
         for (label, y, style), values in lines.items():
             axis.plot(*zip(*sorted(values.items()), strict=True), style, color=colors[label], label=named(label, y))
-        for i, row in enumerate(levels):
-            axis.axhline(row[ys[0]], color=f"{0.6 * i / len(levels)}", linestyle=":", label=named(line(row), ys[0]))
-        axis.set(title=name, xlabel=title, ylabel="\n".join(map(title_of, ys)))
+        beside = [row for row in levels if row["dataset"] == datasets[name]]
+        for i, row in enumerate(beside):
+            axis.axhline(row[ys[0]], color=f"{0.6 * i / len(beside)}", linestyle=":", label=named(line(row), ys[0]))
+        axis.set(title=name, xlabel=x[0], ylabel="\n".join(map(title_of, ys)))
         places = {x for values in lines.values() for x in values}
         if log:
             axis.set_xscale("log")
@@ -99,11 +100,14 @@ def histories(groups, line):
 
 
 def histograms(rows, line):
-    """Returns a figure of the log-likelihoods of test examples, a panel for each measured row."""
+    """Returns a figure of the log-likelihoods of test examples, a panel for each measured row, on one scale for each data set."""
     shown = [row for row in rows if "log_likelihood_histogram" in row]
     figure, axes = panels(max(len(shown), 1))
-    ends = [edge for row in shown for edge in row["log_likelihood_histogram"]["edges"]]
+    edges_of = {}
+    for row in shown:
+        edges_of.setdefault(row["dataset"], []).extend(row["log_likelihood_histogram"]["edges"])
     for axis, row in zip(axes, shown, strict=False):
+        ends = edges_of[row["dataset"]]
         counts, edges = (row["log_likelihood_histogram"][name] for name in ("counts", "edges"))
         axis.stairs([count / sum(counts) for count in counts], edges, fill=True)
         axis.set(title=line(row), xlabel="log p(x) in nats", ylabel="fraction of test examples", xlim=(min(ends), max(ends)))

@@ -70,6 +70,7 @@ CLUSTERING = Table(
         Row("gmvae", "gmvae_mnist", stated={"cluster_accuracy": 0.8231}),
         Row("vmm", "vmm_mnist"),
     ),
+    columns=("elbo", "log_likelihood", "cluster_accuracy", "cluster_accuracy_merged", "clusters_by_assignment"),
 )
 
 

@@ -35,13 +35,14 @@ def system(name):
         stated = ({} if row.paper_elbo is None else {"elbo": row.paper_elbo}) | dict(row.stated)
         papers = "; ".join(f"{paper_s(key)} {FIGURES[key].text(value)}" for key, value in stated.items())
         measured = [one for one in written_rows(table.name) if (one.get("row"), one["dataset"]) == (row.name, row.own_dataset())]
-        ours = [measured_system(table, group, list(stated) or ["elbo"]) for group in repeats(measured)]
+        ours = [measured_system(table, group, list(stated)) for group in repeats(measured)]
         command = f"`python -m training.reproduce {table.name} --rows {row.name}`"
         lines.append([command, row.own_dataset(), papers or "none", " / ".join(ours) or "not trained yet"])
     return as_table(lines)
 
 
-def measured_system(table, group, keys):
-    """Returns the figures of repeated rows in one cell, with their epochs."""
+def measured_system(table, group, stated):
+    """Returns the figures of repeated rows in one cell, with their epochs: the stated ones, or those that the table shows."""
+    keys = stated or [key for key in table.columns if key in FIGURES and key in group[0]]
     figures = [f"{FIGURES[key].column} {figure(table, group, key)}" for key in keys]
     return f"{'; '.join(figures)} ({epochs_of(group)} epochs{'' if is_finished(group[0]) else ', unfinished'})"

@@ -1,0 +1,62 @@
+"""The papers' experiments in a small form: one command each trains a row, judges it, and keeps its pictures beside the table."""
+
+import functools
+
+import numpy as np
+import pytest
+
+from export.storage.files import read_json
+from training import reproduce
+from training.data import manifolds, sets
+from training.features import lenet
+from training.papers.registry import TABLES
+from training.papers.result_rows import VERDICTS
+
+pytestmark = pytest.mark.slow
+ATTRIBUTES = ["Male", "Smiling", "Young"]
+FACES, CLASSES = ["--dataset", "faces"], ["--dataset", "classes"]
+SMALL = {  # a row of each table, the flags that make it small, and figures and pictures that it has
+    "cp_vae_table1": ("cp1", CLASSES, "elbo", ("cp1_samples", "cp1_reconstructions")),
+    "cp_vae_toy": ("cp2_d40", [], "expected_log_likelihood", ("cp2_d40",)),
+    "mog_toy": ("mfg_toy", [], "posterior_kl", ()),
+    "gmmp_table1": ("mlp_m2_k100", CLASSES, "paper_bound", ("histories", "pseudo_inputs", "log_likelihoods")),
+    "gmmp_weights": ("w_1_9", CLASSES, "elbo", ("bounds",)),
+    "gmmp_frey_faces": ("nice80", CLASSES, "elbo", ()),
+    "gamix_ablation": ("gamix_paper", FACES, "fd_standard", ("gamix_paper_variants", "gamix_paper_transitions")),
+    "mask_aae_synthetic": ("wae_gp8", [], "nac", ()),
+    "latent_sizes": ("mask_manifold8_m8", [], "fd_generation", ("distance", "in_use")),
+    "latent_spaces": ("flex_ae", [], "fd_generation", ("flex_ae",)),
+    "generator_sizes": ("model1", CLASSES, "fd_reconstruction", ("distances",)),
+    "attribute_lines": ("flex_ae", FACES, "cost", ("flex_ae_Male", "flex_ae_Smiling")),
+}
+
+
+@pytest.fixture
+def few(tmp_path, monkeypatch):
+    """Few examples of each kind: with classes, with attributes, on a manifold; and a network of features after a few steps."""
+    rng = np.random.default_rng(0)
+    x, y = rng.integers(0, 256, (5400, 8, 8, 1), "uint8"), np.arange(5400) % 10
+    parts = {"train": slice(5000), "validation": slice(5000, 5200), "test": slice(5200, 5400)}
+    arrays = {f"{key}_{split}": one[part] for split, part in parts.items() for key, one in (("x", x), ("y", y))}
+    np.savez(tmp_path / "classes.npz", **arrays)
+    faces = {"x": rng.integers(0, 256, (500, 16, 16, 3), "uint8"), "y": np.arange(500) % 2}
+    np.savez(tmp_path / "faces.npz", **faces, attributes=rng.random((500, 3)) < 0.5, attribute_names=ATTRIBUTES)
+    monkeypatch.setitem(sets.BUNDLED, "manifold8", functools.partial(manifolds.manifold, 8, (256, 200, 200)))
+    monkeypatch.setattr(lenet, "NUM_STEPS", 2)
+    monkeypatch.setenv("VAEMIX_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.mark.usefixtures("few", "without_xla")
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", SMALL)
+def test_experiments_in_a_small_form(name, tmp_path):
+    row, flags, figure, pictures = SMALL[name]
+    given = [f"npz:{tmp_path / f'{flag}.npz'}" if flag in ("faces", "classes") else flag for flag in flags]
+    counts = ["--epochs", "1", "--likelihood-samples", "4", "--likelihood-examples", "8"]
+    assert reproduce.main([name, "--rows", row, *given, *counts, "--out", str(tmp_path), "--runs", str(tmp_path / "runs")]) == 0
+    (measured,) = [one for one in read_json(tmp_path / f"{name}.json") if (one.get("row"), one["epochs"]) == (row, 1)]
+    assert np.isfinite(measured[figure])
+    assert measured["verdict"].partition(":")[0] in VERDICTS
+    kept = [tmp_path / f"{name}_{picture}.png" for picture in pictures]
+    assert all(path.read_bytes().startswith(b"\x89PNG") for path in kept)
+    assert set(SMALL) <= set(TABLES)
