@@ -17,7 +17,10 @@ SYSTEMS = {  # tables with the names of their rows
         (RAE_TABLE, ("vae_flow",)),
     ],
     "lars": [(gmmp_vae.TABLE1, ("hlars", "omniglot_hlars")), (FURTHER_SYSTEMS, ("lars",))],
-    "two_levels": [(cp_vae.TABLE1, ("hvae", "hvp10", "hvp150", "hvp500")), (gmmp_vae.TABLE1, ("hiwae", "omniglot_hiwae"))],
+    "two_levels": [
+        (cp_vae.TABLE1, ("hvae", "hvp10", "hvp150", "hvp500")),
+        (gmmp_vae.TABLE1, ("hvp500_pixel", "omniglot_hvp500_pixel", "hiwae", "omniglot_hiwae")),
+    ],
     "iop": [(RAE_TABLE, ("iop",))],
     "inj_flow": [(RAE_TABLE, ("inj_flow", "inj_flow_gmm"))],
     "info_vae": [(FURTHER_SYSTEMS, ("info_vae",))],
