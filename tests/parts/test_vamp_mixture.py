@@ -112,22 +112,23 @@ def blobs(n=400):
     return (centers[labels] + 0.25 * RNG.standard_normal((n, 2))).astype("float32"), labels
 
 
-def dirichlet_process():
+def dirichlet_process(x):
     """Returns a mixture of ten normals, whose weights have the density of a Dirichlet process."""
     return vm.NormalMixture(2, 10, learn_weights=True, initial_stddev=1.5, weight_density=vm.DirichletWeights(1.0, 50))
 
 
-def vamp_prior_mixture():
+def vamp_prior_mixture(x):
     """Returns one of ten clusters, whose centres start at examples."""
     prior = vm.VampPriorMixture(2, 10, (2,), 50, value_range=(-3, 3))
-    prior.initialize_from_examples(blobs()[0])
+    prior.initialize_from_examples(x)
     return prior
 
 
 @pytest.mark.parametrize("make", [dirichlet_process, vamp_prior_mixture])
 def test_the_number_of_blobs_is_found(make):
     """With networks that pass points on, of which only the prior is trained."""
-    (x, labels), prior = blobs(), make()
+    x, labels = blobs()
+    prior = make(x)
     encoder = catalogue.linear(2, np.eye(2, 4, dtype="float32"), np.array([0, 0, -4, -4], "float32"))
     model = vm.EmpiricalBayesVAE(encoder, catalogue.linear(2, np.eye(2, dtype="float32")), prior, vm.Normal(0.1))
     model.compile(keras.optimizers.SGD(0.0), {"prior": keras.optimizers.Adam(0.1)}, jit_compile=False, steps_per_execution=4)

@@ -67,6 +67,14 @@ def test_a_recorded_row_draws_its_charts(tmp_path):
     assert sweeps.weights(own) == 32 * 64 + 64**2 + 64 * 32
 
 
+def test_charts_have_rows_that_are_older_than_a_flag(tmp_path):
+    """As those of the project are, which have no decoder."""
+    row = measured(gmmp_vae.TABLE1.by_name()["mlp_m1_k500_mc"], elbo=-90.0, elbo_se=0.1, data_sha256="0")
+    record(row, "gmmp_table1", tmp_path)
+    assert any("decoder" not in one["arguments"] for one in read_rows(tmp_path / "gmmp_table1.json"))
+    assert sorted(path.name for path in tmp_path.glob("*.png")) == [f"gmmp_table1_{name}.png" for name in sorted(gmmp_vae.CHARTS)]
+
+
 def test_histories_leave_out_the_warm_up():
     row = gmmp_vae.TABLE1.by_name()["mlp_m2_k100"]
     own = measured(row, protocol={"warm_up": 2}, curve={"figure": "val_loss", "epochs": [1, 2, 3], "values": [9.0, 8.0, 7.0]})

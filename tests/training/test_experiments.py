@@ -37,8 +37,8 @@ def few(tmp_path, monkeypatch):
     parts = {"train": slice(5000), "validation": slice(5000, 5200), "test": slice(5200, 5400)}
     arrays = {f"{key}_{split}": one[part] for split, part in parts.items() for key, one in (("x", x), ("y", y))}
     np.savez(tmp_path / "classes.npz", **arrays)
-    faces = {"x": rng.integers(0, 256, (500, 16, 16, 3), "uint8"), "y": np.arange(500) % 2}
-    np.savez(tmp_path / "faces.npz", **faces, attributes=rng.random((500, 3)) < 0.5, attribute_names=ATTRIBUTES)
+    faces = {"x": rng.integers(0, 256, (900, 16, 16, 3), "uint8"), "y": np.arange(900) % 2}
+    np.savez(tmp_path / "faces.npz", **faces, attributes=rng.random((900, 3)) < 0.5, attribute_names=ATTRIBUTES)
     monkeypatch.setitem(sets.BUNDLED, "manifold8", functools.partial(manifolds.manifold, 8, (256, 200, 200)))
     monkeypatch.setitem(sets.BUNDLED, "cp_vae_toy", functools.partial(toys.cp_vae_toy, (400, 100, 100)))
     for module, name, value in ((lenet, "NUM_STEPS", 2), (two_modes, "NUM_SAMPLES", 4), (two_modes, "SAMPLES", 400)):

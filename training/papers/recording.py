@@ -7,6 +7,7 @@ from training.papers.registry import table_named, with_paper
 from training.papers.result_rows import known_rows, place, writable
 from training.papers.tables import write_full
 from training.papers.verdicts import judged
+from training.presets.arguments import as_run
 
 charts = Later("training.papers.charts")
 
@@ -21,5 +22,6 @@ def record(row, name, out=None):
         rows = judged(table, place(known_rows(name, out), with_paper(row, name)))
         write_json(out / f"{name}.json", rows)
         write_full(table, rows, out / f"{name}.md")
+        whole = [{**one, "arguments": as_run(one["preset"], one["arguments"])} for one in rows]  # also those older than a flag
         for title, draw in table.charts.items():
-            charts.write(draw(rows), out / f"{name}_{title}.png")
+            charts.write(draw(whole), out / f"{name}_{title}.png")
