@@ -75,15 +75,18 @@ class VAEIOP(OneLevelModel):
         parts = self.encoder, self.decoder, self.posterior, self.likelihood, self.prior.base
         own = [weight for part in parts for weight in part.trainable_variables]
         ratio = self.prior.features.trainable_variables + self.prior.last.trainable_variables
-        return [Update({"model": own}, self.losses), Update({"ratio": ratio}, self._ratio_losses, self.ratio_steps)]
+        return [Update({"model": own}, self.losses), Update({"ratio": ratio}, self._ratio_losses, self.ratio_steps, self._encoded)]
 
     def metric_names(self):
         return [*super().metric_names(), "ratio_loss"]
 
+    def _encoded(self, batch):
+        """Returns the batch with the parameters of its posteriors [B, P] as x."""
+        return batch._replace(x=without_state_updates(self.encoder, batch.inputs_of(self.encoder)))
+
     def _ratio_losses(self, batch: Batch, seed: Tensor, training: bool) -> dict[str, Terms]:
-        """Returns the loss of T on latents of the batch and as many draws of the base."""
-        params = without_state_updates(self.encoder, batch.inputs_of(self.encoder))
-        z, log_weight, _ = self.posterior.draw(params, 1, fold_in(seed, 0))  # [S, B, D], [S, B]
+        """Returns the loss of T on latents drawn from the posteriors with parameters `batch.x`, and as many draws of the base."""
+        z, log_weight, _ = self.posterior.draw(batch.x, 1, fold_in(seed, 0))  # [S, B, D], [S, B]
         other, _ = draw(self.prior.base.sampler(), tf.shape(batch.x)[0], -1, fold_in(seed, 1))
         of_z, of_other = (
             self.prior.log_weight(tf.stop_gradient(one), fold_in(seed, i) if training else None) for i, one in ((2, z), (3, other))

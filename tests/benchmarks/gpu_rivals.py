@@ -46,9 +46,9 @@ class Cell(NamedTuple):
 
 
 def cells(args):
-    """Returns what is measured, in this order: kind by kind, and in each the rows in the given order."""
-    found = itertools.starmap(Cell, itertools.product(args.kinds, args.rows, args.factors, args.precisions))
-    return [cell for cell in found if cell.kind in ROWS[cell.row].kinds and cell.factor in ROWS[cell.row].factors]
+    """Returns what is measured, in this order: by precision, by factor of the batch, by kind, and in each the rows in the given order."""
+    found = itertools.product(args.precisions, args.factors, args.kinds, args.rows)
+    return [Cell(kind, row, factor, precision) for precision, factor, kind, row in found if kind in ROWS[row].kinds]
 
 
 # The measuring process.
@@ -74,9 +74,9 @@ def serve(connection, device, path):
             cell, seconds = connection.recv()
             row = ROWS[cell.row]
             try:
-                if row.side not in images:
-                    images[row.side] = images_of(row.side, path, device)
-                connection.send(measure(cell, row, images[row.side], seconds))
+                if row.ours.side not in images:
+                    images[row.ours.side] = images_of(row.ours.side, path, device)
+                connection.send(measure(cell, row, images[row.ours.side], seconds))
             except Exception as error:  # any error is the cell's result
                 connection.send(f"{type(error).__name__}: {error}")
 
@@ -85,7 +85,7 @@ def measure(cell, row, images, seconds):
     """Returns the figures of a cell, halving the batch until it fits into memory."""
     torch.set_float32_matmul_precision(PRECISIONS[cell.precision])
     torch.backends.cudnn.allow_tf32 = cell.precision == "tf32"
-    batch_size = row.batch_size * cell.factor
+    batch_size = row.ours.batch_size * cell.factor
     while True:
         release()
         with contextlib.suppress(torch.OutOfMemoryError):

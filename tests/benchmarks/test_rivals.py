@@ -25,10 +25,9 @@ ELBOS = ("vae_mnist", "mog_prior_mnist_500", "vamp_mnist_500", "cp_vae_mnist_10"
 
 def experiment_of(row):
     """Our side of a row, for images of its side."""
-    shape = (row.side, row.side, 1 if row.side == 28 else 3)
+    shape = (row.ours.side, row.ours.side, 1 if row.ours.side == 28 else 3)
     data = Data("random", *[Split(np.zeros((2, *shape), "uint8"))] * 3, supports.LEVELS)
-    preset, keywords = row.preset
-    return PRESETS[preset].build(data, **keywords)
+    return PRESETS[row.ours.preset].build(data, **row.ours.keywords)
 
 
 def pairs(ours, rival):
@@ -99,7 +98,7 @@ def test_aggregate_of_cp_vae_is_ours(both, x):
 def test_sizes_are_the_presets(name):
     row = ROWS[name]
     experiment = experiment_of(row)
-    assert row.batch_size == experiment.batch_size
+    assert row.ours.batch_size == experiment.batch_size
     assert row.build(is_compiled=False).num_parameters() == sum(int(np.prod(v.shape)) for v in experiment.model.trainable_variables)
 
 

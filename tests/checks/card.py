@@ -1,11 +1,12 @@
-"""One command for a GPU: times train steps with the programs of `tests.checks.portable`, and trains rows with them in parallel.
+"""One command for a GPU: trains rows in parallel, times steps, ours and PyTorch's, and compares our losses with the CPU's.
 
-    python -m tests.checks.card DIR OUT --timing 2 --rows 8         starts, or resumes; each part stops after its minutes
-    python -m tests.checks.card DIR OUT --pack PACKED --most 60     packs what is new in OUT into files of 15 MiB, at most 60 MiB
+    python -m tests.checks.card DIR OUT --rows 4 --timing 3 --rivals 3 --checks 2    starts, or resumes; each part stops after its minutes
+    python -m tests.checks.card DIR OUT --pack PACKED --most 60                      packs what is new in OUT, at most 60 MiB
 
-DIR holds what `dump` wrote, and in `rows.txt` and `timing.txt` the names of programs to train and to time, most valuable first. It needs
-JAX and PyTorch, but neither TensorFlow nor a network. Every result is written to OUT at once. Packing is for transfers that limit the size
-of files.
+DIR is what `tests.checks.card_programs` made: programs of `tests.checks.portable`, and their names, most valuable first, in `rows.txt`
+(to train), `timing.txt` (to time) and `checks.txt` (to compare with the CPU). It needs JAX and PyTorch, but neither TensorFlow nor a
+network. Every result is written to OUT at once, and what is there is not measured again. Packing makes files of 15 MiB, for transfers
+that limit the size of files.
 """
 
 import argparse
@@ -19,6 +20,8 @@ import sys
 import tarfile
 import time
 from pathlib import Path
+
+from tests.benchmarks.gpu_presets import GPU_PRESETS
 
 PART = 15 * 2**20  # bytes of a packed file
 TOGETHER = 15  # programs that compile at a time
@@ -102,6 +105,18 @@ def time_steps(folder, out, minutes):
     (out / "wait").unlink()
 
 
+def check_steps(folder, out, minutes):
+    """Compares the losses of programs with the CPU's, in parallel; OUT/checks.log has what differs."""
+    end, names = time.monotonic() + 60 * minutes, names_in(folder / "checks.txt")
+    missing = [name for name in names if (folder / f"{name}.npz").exists() and not (out / f"{name}.check.json").exists()]
+    for group in [missing[i : i + TOGETHER] for i in range(0, len(missing), TOGETHER)]:
+        arguments = [("run", folder / f"{name}.npz", out, "--check") for name in group if time.monotonic() < end]
+        for process in [start("tests.checks.portable", *given, log=out / "checks.log", environment={}) for given in arguments]:
+            wait(process, max(0.0, end - time.monotonic()))
+    found = {name: json.loads((out / f"{name}.check.json").read_text()) for name in names if (out / f"{name}.check.json").exists()}
+    print(f"losses are the CPU's in {sum(one['equal'] for one in found.values())} of {len(found)} checks, of {len(names)}", flush=True)
+
+
 def rival_steps(out, minutes, kinds, rows):
     """Times PyTorch's train steps."""
     arguments = "--out", out / "rivals.json", "--rows", rows, "--kinds", kinds, "--seconds", 1.5, "--limit", 60 * minutes
@@ -154,28 +169,31 @@ def main(argv=None):
     )
     parser.add_argument("folder", type=Path)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--timing", type=float, default=0, metavar="MINUTES", help="time limit for timing train steps, which comes first")
-    parser.add_argument("--rows", type=float, default=0, metavar="MINUTES", help="time limit for training rows")
+    parser.add_argument("--rows", type=float, default=0, metavar="MINUTES", help="time limit for training rows, which comes first")
     parser.add_argument("--workers", type=int, default=0, help="rows to train at a time (default: 8 if they can share the GPU, else 4)")
     parser.add_argument("--judge", action="store_true", help="estimate log p(x) of the unfinished rows")
+    parser.add_argument("--timing", type=float, default=0, metavar="MINUTES", help="time limit for timing train steps and log p(x)")
     parser.add_argument("--rivals", type=float, default=0, metavar="MINUTES", help="time limit for timing PyTorch's steps")
-    parser.add_argument("--kinds", default="eager,graph,compiled", help="kinds of PyTorch's steps (default: %(default)s)")
-    parser.add_argument("--rival-rows", default="vae_mnist,vamp_mnist_500,cp_vae_mnist_10,gamix_faces", help="rows that PyTorch times")
+    parser.add_argument("--kinds", default="graph,compiled,eager,compiled_graph", help="kinds of PyTorch's steps (default: %(default)s)")
+    parser.add_argument("--rival-rows", default=",".join(GPU_PRESETS), help="rows that PyTorch times (default: all)")
+    parser.add_argument("--checks", type=float, default=0, metavar="MINUTES", help="time limit for comparing losses with the CPU's")
     parser.add_argument("--pack", type=Path, help="folder of packed files")
     parser.add_argument("--everything", action="store_true", help="pack the whole state of unfinished rows, too")
     parser.add_argument("--most", type=float, default=60, help="MiB to pack (default: %(default)s)")
     args = parser.parse_args(argv)
     args.out.mkdir(parents=True, exist_ok=True)
-    if args.timing:
-        time_steps(args.folder, args.out, args.timing)
     if args.rows:
         sharing = start_sharing()
         print(f"processes share the card: {bool(sharing)}", flush=True)
         train_rows(args.folder, args.out, args.rows, args.workers or (8 if sharing else 4), sharing)
     if args.judge:
         judge_rows(args.folder, args.out, start_sharing())
+    if args.timing:
+        time_steps(args.folder, args.out, args.timing)
     if args.rivals:
         rival_steps(args.out, args.rivals, args.kinds, args.rival_rows)
+    if args.checks:
+        check_steps(args.folder, args.out, args.checks)
     if args.pack:
         pack(args.out, args.pack, args.most, args.everything)
     for name, state in states(args.out).items():

@@ -109,11 +109,11 @@ def is_same(one, other):
     return np.array_equal(one, other) if isinstance(one, np.ndarray) else one == other
 
 
-def kill(preset, number, rng):
-    """Kills runs of a preset `number` times, resumes them to the end, and returns the outcome."""
+def kill(preset, number, rng, prepare=lambda: None):
+    """Kills runs of a preset `number` times, resumes them to the end, and returns the outcome; each process calls `prepare()` first."""
     alone = Path(f"{preset}-alone").absolute()
     began = time.monotonic()
-    status = wait(start(preset, alone), 3600)
+    status = wait(start(preset, alone, prepare=prepare), 3600)
     if status != 0:
         raise RuntimeError(Path(f"{alone}.log").read_text())
     seconds, expected = time.monotonic() - began, contents(alone)
@@ -122,7 +122,8 @@ def kill(preset, number, rng):
         folder, status, runs = Path(f"{preset}-{runs}").absolute(), None, runs + 1
         while status != 0:
             is_killed = kills < number
-            status = wait(start(preset, folder, "--resume"), rng.uniform(0, seconds) if is_killed else 3600)
+            process = start(preset, folder, "--resume", prepare=prepare)
+            status = wait(process, rng.uniform(0, seconds) if is_killed else 3600)
             if status == -signal.SIGKILL:
                 kills += 1
                 contents(folder)

@@ -25,6 +25,7 @@ from tests import catalogue
 from tests.checks.worker_equality import relative
 from training.distributed.strategy import mirrored
 
+MEMORY = 8192  # MiB of a logical GPU
 BATCH, STEPS = 53, 3  # no other axis of noise is a multiple of a replica's share: 27, 26, 18, 17, 14 or 13
 DRAWS = ("stateless_normal", "stateless_uniform", "stateless_truncated_normal")
 SHAPE, D = catalogue.SHAPE, catalogue.LATENT_DIM
@@ -67,13 +68,25 @@ def main(argv=None):
     parser.add_argument("models", nargs="*", metavar="MODEL", help="names of models (default: all)")
     parser.add_argument("--replicas", nargs="+", type=int, default=[2, 4], metavar="N", help="numbers of replicas (default: 2 and 4)")
     args = parser.parse_args(argv)
-    cpu = tf.config.list_physical_devices("CPU")[0]
-    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * max(args.replicas))
+    split_device(max(args.replicas))
     found = {}
     for name in args.models or MODELS:
         found[name] = differences(MODELS[name], args.replicas)
         print(name, found[name], file=sys.stderr, flush=True)
     print(json.dumps(found))
+
+
+def split_device(number):
+    """Splits the first GPU, or the CPU if there is none, into several logical devices, before TensorFlow computes anything."""
+    gpus = tf.config.list_physical_devices("GPU")
+    own = tf.config.LogicalDeviceConfiguration(memory_limit=MEMORY) if gpus else tf.config.LogicalDeviceConfiguration()
+    tf.config.set_logical_device_configuration((gpus or tf.config.list_physical_devices("CPU"))[0], [own] * number)
+
+
+def logical_devices(number):
+    """Returns the names of the first logical devices: GPUs if there are any."""
+    devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
+    return [device.name for device in devices[:number]]
 
 
 def differences(make, numbers):
@@ -88,8 +101,7 @@ def differences(make, numbers):
 
 def trained(make, replicas, weights):
     """Returns the weights before training, and figures and weights after it."""
-    devices = [f"CPU:{i}" for i in range(replicas)]
-    strategy = mirrored(devices)
+    strategy = mirrored(logical_devices(replicas))
     with strategy.scope():
         model = make()
         model.compile(keras.optimizers.SGD(1e-3), {name: keras.optimizers.SGD(1e-3) for name in model.default_optimizers()})

@@ -12,13 +12,14 @@ import numpy as np
 import pytest
 
 from export.storage.files import read_json
-from tests.checks import card
-from tests.checks.portable import programs
-from training.jobs import train
-from training.jobs.flags import parse
+from tests.checks import card, card_programs, devices
+from tests.checks.kills import write_data
+from tests.checks.portable import programs, results
+from tests.checks.portable.dump import dump
+from tests.families import FAMILIES, SIZES
 
 pytest.importorskip("jax")
-runner = importlib.import_module("tests.checks.portable.runner")  # which imports JAX
+timing, training = (importlib.import_module(f"tests.checks.portable.{name}") for name in ("timing", "training"))  # which import JAX
 SMALL = ("--latent-dim", "2", "--warm-up", "2", "--batch-size", "150", "--features", "none")
 
 
@@ -54,15 +55,15 @@ def _few_samples():
 def test_programs_train_as_fit_does(main, judging_alone, by_xla, monkeypatch, tmp_path):
     argv = ["vae_digits", *SMALL, "--epochs", "3"]
     assert main(*argv, "--run-dir", tmp_path / "here", "--likelihood-samples", 20) == (0, "")
-    programs.dump(tmp_path / "programs", "it", argv)
+    dump(tmp_path / "programs", "it", argv)
     # Interrupted after an epoch, and resumed.
     run(tmp_path / "programs" / "it.npz", tmp_path / "out", "--minutes", 0)
     assert json.loads((tmp_path / "out" / "it.json").read_text())["stopped"] == "unfinished"
     with monkeypatch.context() as patch:  # not judged yet
-        patch.setattr(programs, "evaluate", lambda *arguments, **keywords: None)
-        programs.load(tmp_path / "programs" / "it.npz", tmp_path / "out" / "it.npz", tmp_path / "begun")
+        patch.setattr(results, "evaluate", lambda *arguments, **keywords: None)
+        results.load(tmp_path / "programs" / "it.npz", tmp_path / "out" / "it.npz", tmp_path / "begun")
     run(tmp_path / "programs" / "it.npz", tmp_path / "out")
-    programs.load(tmp_path / "programs" / "it.npz", tmp_path / "out" / "it.npz", tmp_path / "run")
+    results.load(tmp_path / "programs" / "it.npz", tmp_path / "out" / "it.npz", tmp_path / "run")
     here = history_of(tmp_path / "here")
     assert_same_history(history_of(tmp_path / "run"), here)
     # A run begun there ends here as it would have there.
@@ -85,16 +86,18 @@ def test_programs_train_as_fit_does(main, judging_alone, by_xla, monkeypatch, tm
     record["config"]["seed"] += 1
     np.savez(tmp_path / "other.npz", **{**arrays, "record": np.frombuffer(json.dumps(record).encode(), np.uint8)})
     with pytest.raises(ValueError, match=r"results of .*other.npz"):
-        programs.load(tmp_path / "other.npz", tmp_path / "out" / "it.npz", tmp_path / "refused")
+        results.load(tmp_path / "other.npz", tmp_path / "out" / "it.npz", tmp_path / "refused")
 
 
 @pytest.mark.slow
-def test_programs_train_categories_as_fit_does(main, training_alone, tmp_path):
-    argv = ["cp_vae_digits", *SMALL, "--num-components", "3", "--category-prior", "uniform", "--pretraining", "0", "--epochs", "2"]
+def test_programs_train_with_a_few_labels_as_fit_does(main, training_alone, tmp_path):
+    argv = ["cp_vae_digits", *SMALL, "--num-components", "10", "--category-prior", "uniform", "--pretraining", "0", "--epochs", "2"]
+    argv += ["--num-labels", "50"]
     assert main(*argv, "--run-dir", tmp_path / "here") == (0, "")
-    programs.dump(tmp_path, "it", argv)
-    runner.train(tmp_path / "it.npz", tmp_path / "out", np.inf, np.inf)
-    trained = runner.Training(tmp_path / "it.npz", tmp_path / "out")
+    dump(tmp_path, "it", argv)
+    training.train(tmp_path / "it.npz", tmp_path / "out", np.inf, np.inf)
+    trained = training.Training(tmp_path / "it.npz", tmp_path / "out")
+    assert "classification" in trained.history[0]
     assert_same_history(trained.history, history_of(tmp_path / "here"))
     assert trained.judged
 
@@ -106,16 +109,16 @@ def test_early_stopping_is_that_of_training():
     for _ in range(200):
         values = rng.integers(0, 5, rng.integers(0, 12)).tolist()
         patience, warm_up = int(rng.integers(1, 5)), int(rng.integers(0, 5))
-        assert runner.is_over(values, patience, warm_up) == EarlyStopping(patience, warm_up, past=values).is_over()
+        assert training.is_over(values, patience, warm_up) == EarlyStopping(patience, warm_up, past=values).is_over()
 
 
 @pytest.mark.slow
 def test_card_trains_times_and_packs(tmp_path):
     folder, out, packed = tmp_path / "programs", tmp_path / "out", tmp_path / "packed"
     argv = ["vae_digits", *SMALL]
-    programs.dump(folder, "over", [*argv, "--epochs", "2"])
-    programs.dump(folder, "long", [*argv, "--epochs", "20000", "--patience", "20000"])
-    programs.dump(folder, "timed", argv, timing=True)
+    dump(folder, "over", [*argv, "--epochs", "2"])
+    dump(folder, "long", [*argv, "--epochs", "20000", "--patience", "20000"])
+    dump(folder, "timed", argv, timing=True)
     (folder / "rows.txt").write_text("over\nlong\nabsent\n")
     (folder / "timing.txt").write_text("timed\n")
     card.main([str(folder), str(out), "--timing", "2", "--rows", "0.4", "--pack", str(packed)])
@@ -132,31 +135,66 @@ def test_card_trains_times_and_packs(tmp_path):
         assert tar.getnames() == ["long.npz"]
 
 
-SYNTHETIC = ["--latent-dim", "16", "--hidden", "8", "--critic-units", "8", "--batch-size", "5000"]
-TWICE = ["--critic-steps", "2"]
-FAMILIES = {  # flags that make a preset of each family small
-    "gmmp_digits": ["--num-pseudo-inputs", "3"],
-    "hiwae_digits": ["--num-samples", "3"],
-    "hvae_digits": [],
-    "iwae_digits": ["--num-samples", "3"],
-    "mog_prior_digits": ["--num-components", "3"],
-    "vade_digits": ["--pretraining", "1", "--num-components", "3"],
-    "vamp_digits": ["--num-components", "3"],
-    "gmvae_digits": ["--num-components", "3", "--noise-dim", "2"],
-    "flex_ae_synthetic": [*SYNTHETIC, *TWICE],
-    "mask_aae_synthetic": [*SYNTHETIC, *TWICE],
-    "wae_gan_synthetic": [*SYNTHETIC],
-}
+def test_figures_that_differ_are_not_equal():
+    assert timing.difference({"loss": 100.1, "kl": 0.5}, {"loss": 100.0, "kl": 0.5}) == pytest.approx(1e-3)
+    assert timing.difference({"loss": 100.0, "kl": 0.6}, {"loss": 100.0, "kl": 0.5}) == pytest.approx(0.1)
+    assert not timing.difference({"loss": np.nan}, {"loss": 1.0}) <= timing.TOLERANCE
+
+
+def command_line(preset, **given):
+    """The arguments of `training.train` for a preset in a small size, by default on the digits."""
+    flags, sizes = {flag.name for flag in preset.flags()}, {name: size for name, size in SIZES.items() if isinstance(size, int)}
+    own = {"dataset": "digits", "batch_size": 150, "features": "none", "epochs": 1, **given}
+    own |= {name: value for name, value in sizes.items() | FURTHER.items() if name in flags}
+    return [preset.name, *(text for name, value in own.items() for text in (f"--{name.replace('_', '-')}", str(value)))]
+
+
+FURTHER = {"networks": "mlp", "pretraining": 1, "first_epochs": 1, "critic_steps": 2}
+IMAGES = {"gamix": {"dataset": "npz:faces.npz", "batch_size": 20}}  # the digits are too small for its patches
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("preset", FAMILIES)
-def test_every_family_can_be_timed_elsewhere(preset, tmp_path):
-    argv = [preset, *SMALL, *FAMILIES[preset], "--epochs", "1"]
-    programs.dump(tmp_path, "it", argv, timing=True)
-    runner.measure(tmp_path / "it.npz", tmp_path / "out", 0.01)
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_family_trains_elsewhere(family, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    write_data()
+    record = dump(tmp_path, "it", command_line(FAMILIES[family], **IMAGES.get(family, {})), timing=True)
+    timing.measure(tmp_path / "it.npz", tmp_path / "out", 0.01)
     timed = read_json(tmp_path / "out" / "it.timing.json")
     assert timed["milliseconds"] > 0
     assert np.all(np.isfinite(timed["loss"]))
+    assert ("likelihood_seconds" in timed) == (record["likelihood"] is not None)
     assert (tmp_path / "it.npz").stat().st_size < 2**22
-    assert train.prepare(parse(argv)).config["preset"] == preset
+
+
+@pytest.mark.slow
+def test_programs_for_a_card_are_made_once_and_compared_with_the_cpu(monkeypatch, tmp_path, capsys):
+    monkeypatch.setenv("VAEMIX_DATA", str(tmp_path))
+    rng = np.random.default_rng(0)
+    counts = {"train": 10_900, "test": 10}  # of which the last 10,000 are for validation
+    x = {f"x_{split}": rng.integers(0, 256, (n, 28, 28), "uint8") for split, n in counts.items()}
+    np.savez(tmp_path / "mnist.npz", **x, **{f"y_{split}": np.zeros(n, "uint8") for split, n in counts.items()})
+    programs_folder, out = tmp_path / "programs", tmp_path / "out"
+    for _ in range(2):
+        assert card_programs.main([str(programs_folder), "--only", "vae_mnist"]) == 0
+    assert (programs_folder / "timing.txt").read_text() == "vae_mnist\nvae_mnist.8\n"
+    assert capsys.readouterr().out.count("arrays") == 3
+    card.main([str(programs_folder), str(out), "--checks", "2"])
+    found = read_json(out / "vae_mnist.check.json")
+    assert (found["equal"], found["steps"]) == (True, 3)
+    assert 300 < found["cpu"]["loss"] < 1000
+    assert "1 of 1 checks, of 1" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_items_of_a_device_are_measured_once_and_those_that_fail_are_reported(tmp_path, capfd):
+    command = [str(tmp_path), "--parts", "steps", "--items", "vae", "nothing"]
+    for _ in range(2):
+        assert devices.main(command) == 0
+    out = capfd.readouterr().out
+    assert out.count("steps vae {") == 1
+    assert out.count("failed: ['nothing']") == 2
+    found = devices.results(tmp_path, "steps")
+    assert found["vae"]["difference"] < 1e-5
+    assert found["vae"]["xla"]["milliseconds"] > 0
+    assert "KeyError" in found["nothing"]["error"]

@@ -124,6 +124,19 @@ def test_optimizers_move_their_own_weights_as_often_as_they_are_to(name, x):
         assert {int(model.optimizer_of(name).iterations) for name in update.variables} == {2 * update.steps}
 
 
+@pytest.mark.parametrize("name", ["autoencoder-flex", "VAEIOP"])
+def test_examples_are_encoded_once_for_all_steps_of_an_update(name, monkeypatch):
+    model, calls = catalogue.EVERY_MODEL[name](), []
+    model.compile("adam", run_eagerly=True)
+    repeated, call = next(update for update in model.updates() if update.steps > 1), type(model.encoder).__call__
+    recorded = lambda network, *args, **given: calls.append(network) or call(network, *args, **given)  # noqa: E731
+    monkeypatch.setattr(type(model.encoder), "__call__", recorded)
+    monkeypatch.setattr(model, "updates", lambda: [repeated])
+    model.train_step(tf.constant(catalogue.examples(model)))
+    assert [network is model.encoder for network in calls].count(True) == 1
+    assert len(calls) > repeated.steps
+
+
 def test_signs_of_the_game():
     """A critic H(z) = z_0: codes climb it, draws of a trained prior descend, as the critic itself would have it the other way round."""
     direction = np.eye(D, 1, dtype="float32")

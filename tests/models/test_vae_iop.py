@@ -44,7 +44,7 @@ def test_the_bound_does_not_move_the_ratio_nor_the_ratio_the_encoder():
     assert ratio.steps == 2
     x = vm.Batch(tf.constant(catalogue.examples(model)))
     with tf.GradientTape() as tape:
-        loss = ratio.losses(x, [0, 0], True)["ratio"].total
+        loss = ratio.losses(ratio.inputs(x), [0, 0], True)["ratio"].total
     assert all(gradient is None for gradient in tape.gradient(loss, model.encoder.trainable_variables))
 
 

@@ -73,7 +73,7 @@ def limits_of(model):
 def losses_of(model, data):
     """Every loss of a batch of four, computed eagerly."""
     batch = Batch.of(tf.constant(data.fixed("train", model.support)[:4]))
-    losses = [update.losses(batch, stateless_seed(0), False) for update in model.updates()]
+    losses = [update.losses(update.inputs(batch), stateless_seed(0), False) for update in model.updates()]
     return [float(terms.total) for each in losses for terms in each.values()]
 
 

@@ -66,12 +66,16 @@ class CriticAutoencoder(AutoencodingModel):
 
     def _critic_update(self):
         """Returns the `Update` of the critic."""
-        return Update({"critic": self.critic.trainable_variables}, self._critic_losses, self.critic_steps)
+        return Update({"critic": self.critic.trainable_variables}, self._critic_losses, self.critic_steps, self._coded)
+
+    def _coded(self, batch):
+        """Returns the batch with its codes [B, D] as x."""
+        return batch._replace(x=tf.stop_gradient(self.fake(batch.x)))
 
     def _critic_losses(self, batch: Batch, seed: Tensor, training: bool) -> dict[str, Terms]:
-        """Returns the critic's loss over the batch."""
-        real, fake = self.real(tf.shape(batch.x)[0], fold_in(seed, 0)), self.fake(batch.x)
-        loss = self.adversarial_loss.critic_loss(self.score, tf.stop_gradient(real), tf.stop_gradient(fake), fold_in(seed, 1))
+        """Returns the critic's loss over a batch of codes."""
+        real = self.real(tf.shape(batch.x)[0], fold_in(seed, 0))
+        loss = self.adversarial_loss.critic_loss(self.score, tf.stop_gradient(real), batch.x, fold_in(seed, 1))
         return {"critic": Terms(loss, {"critic_loss": loss})}
 
     def _encoder_losses(self, batch: Batch, seed: Tensor, training: bool) -> dict[str, Terms]:

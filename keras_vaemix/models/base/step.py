@@ -19,19 +19,28 @@ from keras_vaemix.models.base.counters import any_not_finite
 from keras_vaemix.models.base.optimization import global_gradients
 
 
+def all_of(batch):
+    """Returns the batch as it is."""
+    return batch
+
+
 class Update(NamedTuple):
     """One update within a train step: one or more optimizers each take a gradient step down their own loss, from the same weights.
 
     Attributes:
         variables: The variables that each optimizer updates, a list by its name: "model", or a name in `compile(optimizers={...})`.
-        losses: Function of a `Batch`, a stateless seed [2] and `training` that returns the `Terms` of each optimizer by its name. It
-            records nothing, and changes no weights except those that networks update themselves in training, such as running moments.
+        losses: Function of a `Batch` that `inputs` returned, a stateless seed [2] and `training` that returns the `Terms` of each optimizer
+            by its name. It records nothing, and changes no weights except those that networks update themselves in training, such as
+            running moments.
         steps: Number of times the update is made.
+        inputs: Function of a `Batch` of examples that returns that of the losses, whose x [B, ...] may be what a network makes of them
+            that the update does not move. It is called once for all steps: on a GPU, XLA would leave it in their loop.
     """
 
     variables: dict
     losses: Callable
     steps: int = 1
+    inputs: Callable = all_of
 
 
 class SteppedModel(CompiledModel):
@@ -69,7 +78,8 @@ class SteppedModel(CompiledModel):
         with tf.control_dependencies([batch.x]), replica_batch(batch.x):
             self.unsupported.watch(self._is_outside(batch))
             for update in self.updates():
-                repeat(update.steps, lambda update=update: self.minimize(update, batch))
+                given = update.inputs(batch)
+                repeat(update.steps, lambda update=update, given=given: self.minimize(update, given))
             for counter in (self.unsupported, self.not_finite):
                 counter.update_state()
             self.steps_done.assign_add(1)
@@ -81,7 +91,7 @@ class SteppedModel(CompiledModel):
             self.evaluated.watch(self._is_outside(batch))
             seed = self.evaluation_seed(tf.convert_to_tensor(self.evaluated.steps))
             for i, update in enumerate(self.updates()):
-                for terms in update.losses(batch, fold_in(seed, i), False).values():
+                for terms in update.losses(update.inputs(batch), fold_in(seed, i), False).values():
                     self.record(batch, terms.figures)
             self.evaluated.update_state()
         return reducible(self.get_metrics_result())
