@@ -43,7 +43,7 @@ def of_row(row):
     size, several = SMALL[ours.side], FACTOR * ours.batch_size
     yield "timing", row, argv
     yield "timing", f"{row}.{FACTOR}", [*argv, "--batch-size", str(several)]
-    yield "checks", f"{row}.check", [*argv, "--batch-size", str(size), "--train-examples", str(NUM_STEPS * size)]
+    yield "checks", f"{row}.small", [*argv, "--batch-size", str(size), "--train-examples", str(NUM_STEPS * size)]
 
 
 def of_table(name):

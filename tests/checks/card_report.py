@@ -1,26 +1,48 @@
-"""Collect the timings of `tests.checks.card` in one benchmark file: our train steps and PyTorch's on the same GPU, and their ratios.
+"""Collect what `tests.checks.card` measured in one benchmark file: our train steps and PyTorch's on the same GPU, and their ratios.
 
     python -m tests.checks.card_report OUT training/results/benchmarks/gpu_speed.json
 
 OUT has ROW.timing.json or ROW.8.timing.json for each of our programs, named like the rows of `tests.benchmarks.gpu_rivals`, the latter with
-eight times the preset's batch, and PyTorch's rivals.json.
+eight times the preset's batch; ROW.small.check.json, how far its losses are from the CPU's; and PyTorch's rivals.json.
 """
 
 import argparse
 import datetime
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 from export.storage.files import read_json, write_json
 
-KINDS = ("graph", "eager")  # PyTorch's fastest form, and its plainest
+KINDS = {"graph": "CUDA graph", "compiled_graph": "compiled, CUDA graph", "compiled": "compiled", "eager": "eager"}
+
+
+class Column(NamedTuple):
+    """A further column of our figures: the name of a figure, the title, and how it is written."""
+
+    name: str
+    title: str
+    form: str
+
+
+FURTHER = [
+    Column("peak_mib", "ours, peak MiB", "{:.0f}"),
+    Column("likelihood_seconds", "log p(x) of the test set, s", "{:.1f}"),
+    Column("difference", "losses' difference from the CPU's", "{:.0e}"),
+]
+
+
+def files(out, end):
+    """Returns the contents of the files of a folder with an end, by their names without it."""
+    return {path.name.removesuffix(end): read_json(path) for path in sorted(out.glob(f"*{end}"))}
 
 
 def ours_in(out):
-    """Returns our timings, by row and by the factor of its batch."""
-    timed = {path.name.removesuffix(".timing.json"): read_json(path) for path in sorted(out.glob("*.timing.json"))}
-    names = {name: name.partition(".") for name in timed}
-    return {(row, int(factor or 1)): timed[name] for name, (row, _, factor) in names.items()}
+    """Returns our timings, by row and by the factor of its batch, with the row's difference from the CPU if it is known."""
+    timed, checks = files(out, ".timing.json"), files(out, ".check.json")
+    names = {name: name.partition(".") for name, figures in timed.items() if "milliseconds" in figures}
+    differences = {name: {"difference": check["difference"]} for name, check in checks.items()}
+    return {(row, int(factor or 1)): timed[name] | differences.get(name + ".small", {}) for name, (row, _, factor) in names.items()}
 
 
 def cell(figures, ours):
@@ -32,13 +54,14 @@ def lines(ours, rivals):
     """Returns the table as lines of Markdown."""
     columns = [(kind, precision) for kind in KINDS for precision in ("float32", "tf32")]
     columns = [column for column in columns if any((key[2], key[3]) == column for key in rivals)]
-    names = {"graph": "PyTorch, CUDA graph", "eager": "PyTorch, eager"}
-    titles = [names[kind] + (", TF32" if precision == "tf32" else "") for kind, precision in columns]
-    rows = [["step of", "batch", "ours, ms", *(f"{title}, ms (ratio)" for title in titles), "ours, peak MiB"]]
+    titles = [f"PyTorch, {KINDS[kind]}" + (", TF32" if precision == "tf32" else "") for kind, precision in columns]
+    further = [column for column in FURTHER if any(column.name in figures for figures in ours.values())]
+    rows = [["step of", "batch", "ours, ms", *(f"{title}, ms (ratio)" for title in titles), *(column.title for column in further)]]
     rows.append(["---"] * len(rows[0]))
     for (row, factor), figures in ours.items():
         cells = [cell(rivals.get((row, factor, kind, precision)), figures) for kind, precision in columns]
-        rows.append([f"`{row}`", str(figures["batch_size"]), f"{figures['milliseconds']:.3f}", *cells, f"{figures['peak_mib']:.0f}"])
+        cells += [column.form.format(figures[column.name]) if column.name in figures else "-" for column in further]
+        rows.append([f"`{row}`", str(figures["batch_size"]), f"{figures['milliseconds']:.3f}", *cells])
     return [f"| {' | '.join(cells)} |" for cells in rows]
 
 
@@ -50,7 +73,7 @@ def report(out):
     ours = dict(sorted(ours.items(), key=lambda item: (item[0][0] not in order, item[0])))
     (device,) = {figures["device"] for figures in [*ours.values(), *rivals.values()]}
     return {
-        "command": "python -m tests.checks.card DIR OUT --timing 3; python -m tests.benchmarks.gpu_rivals --kinds graph,eager",
+        "command": "python -m tests.checks.card DIR OUT --timing 3 --rivals 4 --checks 2",
         "date": datetime.date.today().isoformat(),
         "machine": {"device": device},
         "versions": {"jax": next(iter(ours.values()))["jax"], "torch": next(iter(rivals.values()))["torch"]},

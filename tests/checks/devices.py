@@ -105,7 +105,7 @@ def work(out, part, items, end):
         try:
             result = own.measure(item)
         except Exception as error:  # any error is the item's result
-            result = {"error": f"{type(error).__name__}: {str(error)[:500]}"}
+            result = {"error": f"{type(error).__name__}: {str(error)[-500:]}"}
         write_json(path, found | {item: result | {"seconds": round(time.monotonic() - began, 1)}})
         print(part, item, result, flush=True)
 

@@ -180,7 +180,7 @@ def test_programs_for_a_card_are_made_once_and_compared_with_the_cpu(monkeypatch
     assert (programs_folder / "timing.txt").read_text() == "vae_mnist\nvae_mnist.8\n"
     assert capsys.readouterr().out.count("arrays") == 3
     card.main([str(programs_folder), str(out), "--checks", "2"])
-    found = read_json(out / "vae_mnist.check.json")
+    found = read_json(out / "vae_mnist.small.check.json")
     assert (found["equal"], found["steps"]) == (True, 3)
     assert 300 < found["cpu"]["loss"] < 1000
     assert "1 of 1 checks, of 1" in capsys.readouterr().out

