@@ -36,6 +36,13 @@ def test_unequal_weights_are_summed_as_numpy_does():
     np.testing.assert_allclose(estimate.standard_error, np.sqrt(inverse_size - 1 / 100), rtol=1e-9)
 
 
+def test_a_gpu_makes_as_many_draws_in_fewer_chunks():
+    estimator = importance.LikelihoodEstimator(model_of(4, 1.0))
+    assert estimator.sizes((200, 4), 5000, 100, is_for_gpu=False) == (100, 10, 500)
+    assert estimator.sizes((200, 4), 5000, 100, is_for_gpu=True) == (100, 100, 50)
+    assert estimator.sizes((200, 4), 5000, 100) == (100, 10, 500)  # on this CPU
+
+
 @pytest.fixture
 def large():
     """Examples of which one is too large for float32's log p(x), and another for its standard error."""

@@ -202,7 +202,8 @@ class LatentModel(GenerativeModel):
             num_samples: Number of samples S for each example, over all M strata: S / M independent draws of each.
             batch_size: Number of examples at a time; if None, 100, or fewer if they are large.
             seed: Integer; the estimate is a function of it.
-            chunk_size: Number of samples at a time; if None, chosen from the batch size. S is rounded up to whole chunks and strata.
+            chunk_size: Number of samples at a time, on which the draws depend; if None, chosen from the batch size, and ten times larger on
+                a GPU. S is rounded up to whole chunks and strata.
             verbose: 1 shows a progress bar.
             y: What x is conditioned on, [A] for all examples or [N, A], of a model that is conditioned, where x is no dict that has it.
 

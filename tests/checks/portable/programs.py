@@ -101,9 +101,12 @@ def stacked(figures):
 
 
 def likelihood_program(model, x):
-    """Returns the `Program` of the likelihood estimator for a batch of examples x [N, *], and the settings to call it for all of them."""
-    estimator = LikelihoodEstimator(model)
-    batch_size, chunk_size, num_chunks = estimator.sizes(x.shape, NUM_SAMPLES, batch_size_for(None, model.example_shape, 100))
+    """Returns the `Program` of the likelihood estimator for a batch of examples x [N, *], and the settings to call it for all of them.
+
+    Its chunks are those for a GPU.
+    """
+    estimator, most = LikelihoodEstimator(model), batch_size_for(None, model.example_shape, 100)
+    batch_size, chunk_size, num_chunks = estimator.sizes(x.shape, NUM_SAMPLES, most, is_for_gpu=True)
     inputs = {
         "x": tf.TensorSpec([batch_size, *x.shape[1:]]),
         "num_chunks": tf.TensorSpec([], tf.int32),
@@ -111,4 +114,5 @@ def likelihood_program(model, x):
     }
     batch = compiled(lambda x, num_chunks, seed: tf.stack(estimator.estimate(x, num_chunks, seed, chunk_size)))
     seeds = [fold_in(stateless_seed(0), i).numpy().tolist() for i in range(-(-len(x) // batch_size))]
-    return Program(batch, inputs), {"batch_size": batch_size, "num_chunks": num_chunks, "num_samples": NUM_SAMPLES, "seeds": seeds}
+    settings = {"batch_size": batch_size, "chunk_size": chunk_size * model.num_strata, "num_chunks": num_chunks, "num_samples": NUM_SAMPLES}
+    return Program(batch, inputs), settings | {"seeds": seeds}

@@ -42,13 +42,14 @@ def load(path, trained, folder):
     estimate = None
     if "log_likelihood" in arrays:
         estimate = LikelihoodEstimate(*arrays["log_likelihood"])
-        check_estimate(model, job.data.arrays("test", model.support)[: record["likelihood"]["batch_size"]], estimate)
+        check_estimate(model, job.data.arrays("test", model.support), record["likelihood"], estimate)
     evaluate(folder, model, job.data, "test", programs.NUM_SAMPLES, features=job.args.features, estimate=estimate)
 
 
-def check_estimate(model, x, estimate):
-    """Raises `ValueError` unless an estimate of log p(x) made elsewhere agrees, for its first batch x, with an estimate made here."""
-    here = model.estimate_log_likelihood(x, programs.NUM_SAMPLES).log_likelihood
+def check_estimate(model, x, how, estimate):
+    """Raises `ValueError` unless an estimate of log p(x) made elsewhere agrees, for the first batch of x, with an estimate made here."""
+    x = x[: how["batch_size"]]
+    here = model.estimate_log_likelihood(x, how["num_samples"], chunk_size=how["chunk_size"]).log_likelihood
     difference = float(np.mean(estimate.log_likelihood[: len(x)] - here))
     require(abs(difference) < TOLERANCE, f"log-likelihoods within {TOLERANCE} nats of those of this machine", difference=difference)
     print(f"log p(x) of {len(x)} examples: {difference:+.5f} nats against this machine")
