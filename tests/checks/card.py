@@ -11,19 +11,17 @@ that limit the size of files.
 
 import argparse
 import contextlib
-import io
 import json
 import os
 import shutil
 import subprocess
 import sys
-import tarfile
 import time
 from pathlib import Path
 
 from tests.benchmarks.gpu_presets import GPU_PRESETS
+from tests.checks.card_files import names_in, pack, states
 
-PART = 15 * 2**20  # bytes of a packed file
 TOGETHER = 15  # programs that compile at a time
 SHARE = Path(os.environ.get("CUDA_MPS_PIPE_DIRECTORY", "/tmp/mps"))  # of the service that lets processes share a GPU
 ENVIRONMENT = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false", "PYTHONUNBUFFERED": "1", "TORCHINDUCTOR_COMPILE_THREADS": "8"}
@@ -40,11 +38,6 @@ def start_sharing():
         subprocess.run([control, "-d"], env=os.environ | sharing, timeout=10, check=True)
         return sharing
     return {}
-
-
-def names_in(path):
-    """Returns the names in a file, one per line."""
-    return path.read_text().split() if path.exists() else []
 
 
 def start(module, *arguments, log, environment):
@@ -129,37 +122,6 @@ def wait(process, seconds):
         process.wait(seconds)
     except subprocess.TimeoutExpired:
         process.kill()
-
-
-def states(out):
-    """Returns the states of the rows in training, by name."""
-    return {path.stem: json.loads(path.read_text()) for path in sorted(out.glob("*.json")) if path.with_suffix(".npz").exists()}
-
-
-def pack(out, packed, most, everything):
-    """Packs the files of OUT that are new or changed since they were packed, small ones first, into PACKED/part-0, part-1 and so on.
-
-    Of unfinished rows, whose files are large and change, only the JSON file is packed, unless everything is requested.
-    """
-    stream, taken, sent = io.BytesIO(), [], out / "sent"
-    sent.mkdir(parents=True, exist_ok=True)
-    going_on = {f"{name}.npz" for name, state in states(out).items() if state["stopped"] == "unfinished" and not state["judged"]}
-    files = [path for path in out.iterdir() if path.is_file() and not path.name.startswith(".")]
-    files = [path for path in files if everything or path.name not in going_on]
-    with tarfile.open(fileobj=stream, mode="w") as tar:
-        for path in sorted(files, key=lambda path: path.stat().st_size):
-            mark = sent / path.name
-            is_new = not mark.exists() or mark.stat().st_mtime < path.stat().st_mtime
-            if is_new and stream.tell() + path.stat().st_size < most * 2**20:
-                tar.add(path, path.name)
-                taken.append(mark)
-    packed.mkdir(parents=True, exist_ok=True)
-    content = stream.getvalue()
-    for i in range(0, len(content), PART):
-        (packed / f"part-{i // PART}").write_bytes(content[i : i + PART])
-    for mark in taken:
-        mark.touch()
-    print(f"packed {len(taken)} files, {len(content) / 2**20:.1f} MiB")
 
 
 def main(argv=None):

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from export.storage.files import read_json
-from tests.checks import card, card_programs, devices
+from tests.checks import card, card_files, card_programs, devices
 from tests.checks.kills import write_data
 from tests.checks.portable import programs, results
 from tests.checks.portable.dump import dump
@@ -122,7 +122,7 @@ def test_card_trains_times_and_packs(tmp_path):
     (folder / "rows.txt").write_text("over\nlong\nabsent\n")
     (folder / "timing.txt").write_text("timed\n")
     card.main([str(folder), str(out), "--timing", "2", "--rows", "0.4", "--pack", str(packed)])
-    state = card.states(out)
+    state = card_files.states(out)
     assert {name: row["stopped"] for name, row in state.items()} == {"over": "maximum", "long": "unfinished"}
     assert state["over"]["judged"]
     (tmp_path / "whole.tar").write_bytes(b"".join(part.read_bytes() for part in sorted(packed.iterdir())))
@@ -130,7 +130,7 @@ def test_card_trains_times_and_packs(tmp_path):
         names = set(tar.getnames())
     assert {"over.npz", "over.json", "long.json", "timed.timing.json"} <= names
     assert "long.npz" not in names
-    card.pack(out, packed, 60, everything=True)
+    card_files.pack(out, packed, 60, everything=True)
     with tarfile.open(packed / "part-0") as tar:
         assert tar.getnames() == ["long.npz"]
 
