@@ -26,7 +26,7 @@ ELBOS = ("vae_mnist", "mog_prior_mnist_500", "vamp_mnist_500", "cp_vae_mnist_10"
 def experiment_of(row):
     """Our side of a row, for images of its side."""
     shape = (row.ours.side, row.ours.side, 1 if row.ours.side == 28 else 3)
-    data = Data("random", *[Split(np.zeros((2, *shape), "uint8"))] * 3, supports.LEVELS)
+    data = Data("random", *[Split(np.zeros((2, *shape), "uint8"))] * 3, supports.LEVELS, is_intensity=row.ours.side == 28)
     return PRESETS[row.ours.preset].build(data, **row.ours.keywords)
 
 

@@ -15,12 +15,14 @@ from tests.checks.replica_equality import MODELS, logical_devices
 from tests.checks.worker_equality import relative
 from tests.families import FAMILIES, small
 from training import data as data_module
+from training.data.binarization import random_bits
 from training.data.splits import Data, Split
 from training.distributed.strategy import mirrored
 from training.presets import PRESETS
 
 SECONDS, LEAST_STEPS = 1.0, 5  # of a turn
 COMPARED = 3  # steps
+DRAW = tf.random.stateless_uniform
 
 
 def rows():
@@ -69,18 +71,41 @@ def timed(model, batches, jit_compile):
     return {"figures": figures, "compile_seconds": seconds, "milliseconds": 1e3 * (time.perf_counter() - began) / number}
 
 
-def normal(shape, seed, mean=0.0, stddev=1.0, dtype=tf.float32, name=None, alg=None):
-    """Returns draws from normals by their quantile function: TensorFlow has another way than XLA, with other draws."""
-    uniform = tf.random.stateless_uniform(shape, seed, minval=1e-7)
-    return tf.cast(mean, dtype) + tf.cast(stddev, dtype) * tf.cast(tf.math.ndtri(uniform), dtype)
+def uniform(shape, seed, minval=0.0, maxval=None, dtype=tf.float32, name=None, alg="auto_select"):
+    """Returns uniform draws made of random bits; XLA makes numbers of them in another way than TensorFlow, with other draws."""
+    dtype = tf.as_dtype(dtype)
+    if dtype == tf.uint32 or (dtype.is_integer and minval is not None):
+        return DRAW(shape, seed, minval, maxval, dtype, name, alg)
+    shape = tf.convert_to_tensor(shape, tf.int32)
+    bits = tf.reshape(random_bits(tf.reduce_prod(shape), seed), shape)
+    if dtype.is_integer:
+        return tf.cast(tf.bitcast(bits, tf.int32), dtype)
+    return minval + ((1.0 if maxval is None else maxval) - minval) * tf.cast(bits & 0x7FFFFF, dtype) / 2**23
+
+
+def fold_in(seed, data):
+    """Returns a seed [2] made from one and an integer, of the same random bits."""
+    data = tf.convert_to_tensor(data)
+    return tf.stack([uniform([], seed, None, None, data.dtype), data])
+
+
+def split(seed, num=2):
+    """Returns several seeds [num, 2] made from one, of the same random bits."""
+    return uniform([num, 2], seed, None, None, tf.convert_to_tensor(seed).dtype)
+
+
+def normal(shape, seed, mean=0.0, stddev=1.0, dtype=tf.float32, name=None, alg="auto_select"):
+    """Returns normal draws by their quantile function."""
+    return mean + stddev * tf.math.ndtri(uniform(shape, seed, 1e-7, 1.0, dtype))
 
 
 @contextlib.contextmanager
 def same_noise():
-    """Makes the normal draws of a step the same with XLA and without."""
+    """Makes the uniform and normal draws of a step the same with XLA and without."""
     with contextlib.ExitStack() as stack:
         for module in {tf.random, tf.compat.v2.random}:  # the second is what TensorFlow Probability imports
-            stack.enter_context(mock.patch.object(module, "stateless_normal", normal))
+            stack.enter_context(mock.patch.multiple(module, stateless_uniform=uniform, stateless_normal=normal, split=split))
+            stack.enter_context(mock.patch.object(module.experimental, "stateless_fold_in", fold_in))
         yield
 
 
