@@ -76,7 +76,8 @@ class TensorBoard(keras.callbacks.TensorBoard):
     def on_epoch_end(self, epoch, logs=None):
         super().on_epoch_end(epoch, logs)
         if epoch % self.picture_freq == 0:
-            self.write_pictures(epoch)
+            with self.model.averaged():
+                self.write_pictures(epoch)
 
     def write_pictures(self, epoch: int) -> None:
         shape, model = self.x.shape[1:], self.model

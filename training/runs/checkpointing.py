@@ -34,7 +34,8 @@ class Recorder(keras.callbacks.Callback):
         # Separate from the history, which a resumed run repeats bit for bit.
         self.run.timing.append({"epoch": epoch, "seconds": time.monotonic() - self.began_at})
         if self.run.best_epoch() == len(self.run.history) - 1:
-            self.run.best = self.model.get_weights()
+            with self.model.averaged():
+                self.run.best = self.model.get_weights()
         # A single assignment at the end: after an interruption, either this epoch or the one before is kept whole.
         if time.monotonic() - self.saved_at >= self.seconds:
             self.run.save(self.model)
@@ -44,11 +45,10 @@ class Recorder(keras.callbacks.Callback):
             self.kept = Kept(len(self.run.history), self.run.best, values)
 
     def on_train_end(self, logs=None):
-        self.run.save(self.model)
-        self.kept = None
+        self.keep()
 
     def keep(self):
-        """Saves the last whole epoch if training ends before the next, unless it is already saved."""
+        """Saves the last whole epoch, with the weights from which training goes on, unless it is already saved."""
         if self.kept is None:
             return
         self.run.history, self.run.timing = self.run.history[: self.kept.epochs], self.run.timing[: self.kept.epochs]

@@ -1,6 +1,7 @@
 """Checks on what a model is given: examples and weights, before Keras sees them."""
 
 import abc
+import contextlib
 from collections.abc import Sequence
 from os import PathLike
 from typing import Any
@@ -128,9 +129,10 @@ class CheckedModel(keras.Model, abc.ABC):
         **kwargs: Any,
     ) -> Any:
         """Evaluates as `keras.Model.evaluate` does: means over examples, with the same draws each time and every batch checked."""
-        if not kwargs.get("_use_cached_eval_dataset"):  # `fit` has checked it
+        is_in_fit = kwargs.get("_use_cached_eval_dataset", False)
+        if not is_in_fit:  # `fit` has checked it
             inputs.check_given(self, x, y, sample_weight)
-        with naming_refused():
+        with naming_refused(), self.averaged() if is_in_fit else contextlib.nullcontext():
             figures = super().evaluate(x, inputs.with_weights(x, y, sample_weight), batch_size, verbose, sample_weight, **kwargs)
         inputs.check_batches(self.evaluated, self, "of the evaluation")
         return figures

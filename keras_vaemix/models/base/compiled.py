@@ -1,6 +1,8 @@
 """How a model is compiled: an optimizer for each of its losses, and a mean for each of its figures."""
 
 import abc
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -9,7 +11,7 @@ from keras_vaemix.core.part import require
 from keras_vaemix.core.replicas import is_multiworker
 from keras_vaemix.models.base.checked import CheckedModel
 from keras_vaemix.models.base.counters import StepsSince
-from keras_vaemix.models.base.optimization import accumulates, finalize_own
+from keras_vaemix.models.base.optimization import accumulates, finalize_own, inner
 
 OWN_LOSS = ("loss", "loss_weights", "metrics", "weighted_metrics")
 
@@ -48,7 +50,7 @@ class CompiledModel(CheckedModel):
         """Configures training.
 
         With `use_ema=True` an optimizer's averages replace the weights it updates at the end of `fit`: the averages are then evaluated,
-        saved and exported. Validation during training uses the weights themselves, unless Keras's `SwapEMAWeights` is given.
+        saved and exported. Validation during training uses them too; what saves weights during training can, too, `with model.averaged()`.
 
         Args:
             optimizer: Optimizer of the model.
@@ -123,6 +125,20 @@ class CompiledModel(CheckedModel):
     def optimizer_of(self, name):
         """Returns the optimizer of a name in `updates()`."""
         return self.optimizer if name == "model" else self.optimizers[name]
+
+    @contextlib.contextmanager
+    def averaged(self) -> Iterator[None]:
+        """Replaces weights by their averages, where an optimizer keeps them (`use_ema`), and restores them afterwards, bit for bit."""
+        averaging = {name: own for name, own in self.variables_of().items() if inner(self.optimizer_of(name)).use_ema}
+        weights = {name: [keras.ops.convert_to_numpy(variable) for variable in own] for name, own in averaging.items()}
+        try:
+            for name, own in averaging.items():
+                self.optimizer_of(name).finalize_variable_values(own)
+            yield
+        finally:
+            for name, own in averaging.items():
+                for variable, value in zip(own, weights[name], strict=True):
+                    variable.assign(value)
 
     def variables_of(self):
         """Returns the variables that each optimizer updates, by its name."""
