@@ -4,6 +4,7 @@
     python -m training.reproduce cp_vae_table1 --rows vae mg10 --seeds 0 1 --status
 
 Rows are trained in order, each with all of its seeds, in RUNS/TABLE/ROW-seedN, where a run that was killed or ran out of time is resumed.
+A row that starts from the run of another is trained after it.
 A row is skipped while another process trains it, or if it is finished or measured with the requested number of epochs, and its
 log-likelihood covers the requested numbers of examples and samples.
 OUT/TABLE.json holds the measured rows, OUT/TABLE.md the table.
@@ -54,7 +55,8 @@ def show(tables):
         print(table)
         for row in TABLES[table].rows:
             paper = "" if row.paper_elbo is None else f"paper: -ELBO {-row.paper_elbo:.2f}"
-            print(f"  {row.name:24} {' '.join(row.command_line()):96} {paper}{'  ' + row.caveat if row.caveat else ''}".rstrip())
+            start = f" --start-from {row.start_from.name}" if row.start_from else ""
+            print(f"  {row.name:24} {' '.join(row.command_line()) + start:96} {paper}{'  ' + row.caveat if row.caveat else ''}".rstrip())
         for one in TABLES[table].quoted:
             print(f"  quoted: {one.system:48} {one.place:64} {one.figure or ''}".rstrip())
 

@@ -71,6 +71,13 @@ def shown(value):
     return text if len(text) <= 100 else f"{text[:97]}..."
 
 
+FURTHER = {
+    "train_examples": SIZE,
+    "ema_momentum": NUMBER,
+    "cosine_decay": NUMBER,
+    "importance_samples": SIZE,
+    "start_from": OBJECT,
+}
 SETTINGS = Contents(
     "the settings of a run",
     {"preset": TEXT, "dataset": TEXT, "data_sha256": TEXT, "image_size": SIZE, "seed": COUNT, "epochs": SIZE},
@@ -84,7 +91,7 @@ SETTINGS = Contents(
         "warm_up": COUNT,
         "patience": COUNT,
         "value_range": or_null(NUMBER),
-        "train_examples": SIZE,
+        **FURTHER,
         "labels_sha256": TEXT,
         "route": TEXT,
         "device": TEXT,
@@ -98,7 +105,7 @@ ROW = Contents(
         "versions": OBJECT,
         "protocol": COUNTS,
         "invalid": OBJECT,
-        "train_examples": SIZE,
+        **FURTHER,
         **dict.fromkeys(("row", "stopped", "verdict", "paper", "date", "split", "feature_network", "route", "device"), TEXT),
         **dict.fromkeys(("data_sha256", "labels_sha256"), TEXT),
     },

@@ -293,14 +293,32 @@ def test_a_frozen_first_stage_is_not_overwritten_by_averages():
     assert any(np.any(one != other) for one, other in zip(trained, values(second.trainable_variables), strict=True))
 
 
-def test_keras_swaps_averages_for_validation():
-    model, seen = vae(), []
-    model.compile(averaged(0.3), run_eagerly=True)
+@pytest.mark.parametrize("swap", [[], [keras.callbacks.SwapEMAWeights()]])
+def test_validation_is_of_the_averages_of_every_optimizer(swap):
+    """Also beside Keras's callback, which swaps those of one optimizer."""
+    model, seen = autoencoder(vm.AdversarialAutoencoder, critic(), critic_steps=1), []
+    model.compile(averaged(0.3), {name: averaged(0.3) for name in model.default_optimizers()}, run_eagerly=True)
     note = keras.callbacks.LambdaCallback(on_test_batch_end=lambda batch, logs: seen.append(values(model.trainable_variables)))
-    swap = keras.callbacks.SwapEMAWeights()
-    model.fit(X, batch_size=64, epochs=3, verbose=0, validation_data=X, callbacks=[swap, note])
+    model.fit(X, batch_size=64, epochs=3, verbose=0, validation_data=X, callbacks=[*swap, note])
     for one, other in zip(seen[-1], values(model.trainable_variables), strict=True):
-        np.testing.assert_allclose(one, other, atol=1e-6)
+        np.testing.assert_array_equal(one, other)
+
+
+def test_averages_give_way_to_the_same_bits():
+    model, seen = vae(), []
+    model.compile(averaged(), run_eagerly=True)
+
+    def look(epoch, logs):
+        before = values(model.trainable_variables)
+        with model.averaged():
+            seen.append(values(model.trainable_variables))
+        for one, other in zip(before, values(model.trainable_variables), strict=True):
+            np.testing.assert_array_equal(one, other)
+
+    model.fit(X, batch_size=64, epochs=2, verbose=0, callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=look)])
+    for one, other in zip(seen[-1], values(model.trainable_variables), strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert any(np.any(one != other) for one, other in zip(*seen, strict=True))
 
 
 @pytest.mark.parametrize(

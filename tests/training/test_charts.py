@@ -33,7 +33,7 @@ def measured(row, seed=0, **figures):
         "stopped": "maximum",
         "versions": {},
         "paper": "",
-        **({} if row.train_examples is None else {"train_examples": row.train_examples}),
+        **row.further,
         **figures,
     }
 

@@ -4,6 +4,7 @@ import shutil
 
 from keras_vaemix.visualization.hparams import write_hparams
 from keras_vaemix.visualization.projector import write_projector
+from training.presets.arguments import FURTHER
 
 SETTINGS = ("preset", "dataset", "seed", "epochs", "batch_size", "warm_up", "patience", "precision")
 NUM_POINTS = 1000
@@ -21,7 +22,7 @@ def write(run, model, data, split, report):
     """
     folder, labels = run.folder / "logs" / "final", data.labels(split)
     shutil.rmtree(folder, ignore_errors=True)  # of the same run before it was resumed
-    settings = {**{name: run.config[name] for name in SETTINGS}, **run.config["arguments"]}
+    settings = {name: run.config[name] for name in (*SETTINGS, *FURTHER) if name in run.config} | run.config["arguments"]
     write_hparams(folder, settings, report, len(run.history))
     x = data.arrays(split, model.support)[:NUM_POINTS]
     write_projector(folder, model, x, labels if labels is None else labels[:NUM_POINTS])

@@ -61,7 +61,7 @@ def common_flags():
     parser = flags.Parser(prog="python -m training.train", description=DESCRIPTION)
     parser.add_argument("preset", nargs="?", default=MAIN_JOB, help=f"what to train (default: {MAIN_JOB}); see --list")
     parser.add_argument("--list", action="store_true", help="list every preset with its row in its paper, and exit")
-    for add in (add_data_flags, add_training_flags, add_evaluation_flags):
+    for add in (add_data_flags, add_training_flags, add_recipe_flags, add_evaluation_flags):
         add(parser)
     return parser
 
@@ -115,6 +115,33 @@ def add_training_flags(parser):
         default=(),
         metavar="ADDRESS",
         help="tf.data services that prepare the training batches",
+    )
+
+
+def add_recipe_flags(parser):
+    """Adds the flags that change how any preset is optimized; their names are in `arguments.FURTHER`, but for `--start-from`."""
+    parser.add_argument(
+        "--ema-momentum",
+        type=flags.share,
+        metavar="M",
+        help="average the weights exponentially: what is validated, kept and exported are the averages",
+    )
+    parser.add_argument(
+        "--cosine-decay",
+        type=flags.share,
+        metavar="SHARE",
+        help="lower learning rates along a cosine, over all epochs, to this share of them",
+    )
+    parser.add_argument(
+        "--importance-samples",
+        type=flags.at_least(1),
+        help="train on the importance-weighted bound of N samples, instead of the preset's objective",
+    )
+    parser.add_argument(
+        "--start-from",
+        type=flags.text,
+        metavar="RUN",
+        help="start from the weights of a run of the same model, without pretraining and warm-up",
     )
 
 

@@ -22,10 +22,15 @@ def queue_of(args):
     """Returns the table, and its rows with their seeds in training order; raises `ValueError` for invalid flags."""
     (name,) = choose("a table", list(TABLES), [args.table or ""])
     table, by_name = TABLES[name], TABLES[name].by_name()
-    names = choose(f"a row of {name}", list(by_name), args.rows or list(by_name))
+    names = with_starts([by_name[row] for row in choose(f"a row of {name}", list(by_name), args.rows or list(by_name))])
     if args.dataset and table.is_of_one_dataset:
         raise ValueError(f"Expected no --dataset for {name}, whose figures are of one data set. Received: --dataset {args.dataset}")
     return table, [(by_name[name], seed) for name in names for seed in args.seeds]
+
+
+def with_starts(rows):
+    """Returns the names of rows in their order, each after the rows from whose runs it starts."""
+    return list(dict.fromkeys(name for row in rows for name in (*(with_starts([row.start_from]) if row.start_from else ()), row.name)))
 
 
 def is_measured(rows, row, seed, args):

@@ -9,6 +9,7 @@ from training.papers.recording import record
 from training.papers.registry import row_named
 from training.papers.result_rows import UNNAMED
 from training.presets import PRESETS
+from training.presets.arguments import FURTHER
 from training.runs.run import best_epoch, stopped
 
 POINTS = 40  # of the curve of a run
@@ -37,7 +38,7 @@ def row_of(run, table):
     same = ("preset", "arguments", "dataset", "data_sha256", "seed", "versions")
     return {
         **{key: config[key] for key in same},
-        **{key: config[key] for key in ("labels_sha256", "train_examples", "route", "device") if key in config},
+        **{key: config[key] for key in ("labels_sha256", *FURTHER, "start_from", "route", "device") if key in config},
         "command": portable(config["command"]),
         "epochs": len(history),
         "max_epochs": config["epochs"],

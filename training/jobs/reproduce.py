@@ -18,8 +18,9 @@ PASSED_ON = ("dataset", "epochs", "warm_up", "patience", "data_dir", "likelihood
 def trained(table, row, seed, args):
     """Trains or resumes a row, and returns its run folder and its measured row."""
     options = [f"--{name.replace('_', '-')}={getattr(args, name)}" for name in PASSED_ON if getattr(args, name) is not None]
+    start = [f"--start-from={run_folder(table, row.start_from, seed, args)}"] if row.start_from else []
     always = [f"--run-dir={run_folder(table, row, seed, args)}", "--full-evaluation", "--resume"]
-    run = train([*row.command_line(), f"--seed={seed}", *options, *always])
+    run = train([*row.command_line(), f"--seed={seed}", *options, *start, *always])
     return run, {**row_of(run, table.name), "command": command(table, row, seed, args)}
 
 

@@ -27,7 +27,9 @@ from training.distributed import cluster
 from training.distributed.strategy import make_strategy, steps_per_execution
 from training.features.choice import resolve_features
 from training.jobs import dashboards, evaluate, pictures
+from training.jobs.asked import optimized, started
 from training.jobs.flags import PAPERS_SAMPLES, parse
+from training.presets.arguments import FURTHER
 from training.runs.checkpointing import Recorder
 from training.runs.rescue import save_on_exit
 from training.runs.run import RESUMABLE, Run
@@ -62,7 +64,7 @@ def prepare(asked):
     data = data.limited(args.train_examples)
     keras.utils.set_random_seed(args.seed)
     with strategy.scope():
-        experiment = preset.build(data, **own)
+        experiment = started(preset.build(data, **own), args)
     protocol = {"epochs": experiment.epochs, "warm_up": experiment.warm_up, "patience": experiment.patience}
     if args.patience and experiment.monitor is None:
         raise ValueError(f"Expected no --patience for {preset.name}, which has no early stopping. Received: --patience {args.patience}")
@@ -72,9 +74,8 @@ def prepare(asked):
         warm_up=experiment.warm_up if args.warm_up is None else args.warm_up,
         patience=args.patience or experiment.patience,
     )
-    if experiment.paced is not None:
-        with strategy.scope():
-            experiment = experiment.paced(experiment, train_steps(experiment, data))
+    with strategy.scope():
+        experiment = optimized(experiment, args, train_steps(experiment, data))
     cluster.check_batch_size(experiment.batch_size, strategy)
     check_trainable(data, experiment, args.features, args.split)
     config = config_of(preset, own, args, experiment, data)
@@ -106,14 +107,16 @@ def run(asked):
 
 def config_of(preset, own, args, experiment, data):
     """Returns the settings of a run, of which its resumption may change the epochs alone, unless schedules depend on them."""
+    has_schedule = experiment.paced is not None or args.cosine_decay is not None
     return {
-        **({} if experiment.paced is None else {"schedule_steps": train_steps(experiment, data)}),
+        **({"schedule_steps": train_steps(experiment, data)} if has_schedule else {}),
         "preset": preset.name,
         "arguments": own,
         "dataset": args.dataset or preset.dataset,
         "image_size": args.image_size,
         "value_range": args.value_range,
-        **({} if args.train_examples is None else {"train_examples": args.train_examples}),
+        **{name: getattr(args, name) for name in FURTHER if getattr(args, name) is not None},
+        **({} if args.start_from is None else {"start_from": experiment.start.made}),
         "data_sha256": data.sha256(),
         "labels_sha256": data.labels_sha256(),
         "seed": args.seed,

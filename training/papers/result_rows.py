@@ -4,7 +4,7 @@ import functools
 from pathlib import Path
 
 from export.storage.files import read_rows
-from training.presets.arguments import as_run
+from training.presets.arguments import identity
 
 PROJECT = Path(__file__).parents[2]
 RESULTS = Path(__file__).parents[1] / "results"
@@ -14,7 +14,7 @@ VERDICTS = ("reproduced", "better", "worse", "not comparable", "not a valid boun
 
 def experiment(row):
     """Returns what rows of one experiment share, whatever their seed; a row may be older than some of its preset's flags."""
-    return row["preset"], sorted(as_run(row["preset"], row["arguments"]).items()), row["dataset"], row.get("train_examples")
+    return *identity(row), row["dataset"]
 
 
 def is_finished(row):

@@ -5,7 +5,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from training.presets import PRESETS
-from training.presets.arguments import as_run, filled
+from training.presets.arguments import filled, identity
 
 
 class Row(NamedTuple):
@@ -21,7 +21,8 @@ class Row(NamedTuple):
         stated: Other figures that are stated for the row, under the names of ours.
         features: Feature network for evaluating images, as the flag of `training.train`.
         settings: Its protocol, if it is not the preset's, `epochs`, `warm_up` and `patience`: its paper's, or our own choice.
-        train_examples: Number of training examples, or None for all.
+        further: Flags of `training.train` that make it another experiment, by their names in `arguments.FURTHER`.
+        start_from: The `Row` of the same table from whose run, by the same seed, it starts; or None.
     """
 
     name: str
@@ -33,26 +34,30 @@ class Row(NamedTuple):
     stated: Mapping = MappingProxyType({})
     features: str = "auto"
     settings: Mapping = MappingProxyType({})
-    train_examples: int | None = None
+    further: Mapping = MappingProxyType({})
+    start_from: "Row | None" = None
 
     def arguments(self):
         """Returns all keywords of the preset, with their values in this row."""
         return filled(self.preset, self.flags)
 
+    def made(self):
+        """Returns how its runs are made, in the names of their config.json."""
+        start = {} if self.start_from is None else {"start_from": self.start_from.made()}
+        return {"preset": self.preset, "arguments": self.arguments(), **self.further, **start}
+
     def is_of(self, measured):
-        """Returns whether a run or a measured row has the preset, the arguments and the number of training examples of this row."""
-        settings = measured["preset"], as_run(measured["preset"], measured["arguments"]), measured.get("train_examples")
-        return settings == (self.preset, self.arguments(), self.train_examples)
+        """Returns whether a run or a measured row is of this row, whatever its data and seed."""
+        return identity(self.made()) == identity(measured)
 
     def own_dataset(self):
         """Returns the data set of the paper's row."""
         return self.dataset or PRESETS[self.preset].dataset
 
     def command_line(self):
-        """Returns the arguments of `training.train` for this row."""
+        """Returns the arguments of `training.train` for this row, but for the run that it starts from."""
         asked = {"--dataset": self.dataset, "--features": None if self.features == "auto" else self.features}
-        asked |= {"--train-examples": self.train_examples}
-        asked |= {"--" + key.replace("_", "-"): value for key, value in {**self.settings, **self.flags}.items()}
+        asked |= {"--" + key.replace("_", "-"): value for key, value in {**self.further, **self.settings, **self.flags}.items()}
         return [self.preset, *(text for flag, value in asked.items() if value is not None for text in (flag, *texts(value)))]
 
 

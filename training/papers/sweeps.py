@@ -69,7 +69,7 @@ def capacity_rows():
     for i, ((units, layers), (reconstruction, generation)) in enumerate(CAPACITIES.items(), 1):
         flags = {"generator_units": units, "generator_layers": layers, "critic_units": 256, **NARROW}
         stated = {"fd_reconstruction": reconstruction, "fd_generation": generation}
-        row = Row(f"model{i}", "flex_ae_mnist", flags, None, OTHERS, None, stated, "lenet", {"epochs": 60}, train_examples=5000)
+        row = Row(f"model{i}", "flex_ae_mnist", flags, None, OTHERS, None, stated, "lenet", {"epochs": 60}, {"train_examples": 5000})
         rows.append(row)
     return tuple(rows)
 

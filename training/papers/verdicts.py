@@ -6,7 +6,7 @@ import statistics
 from training.papers.figures import FIGURES
 from training.papers.result_rows import UNNAMED, is_finished, repeats
 from training.papers.row import texts
-from training.presets.arguments import as_run, filled
+from training.presets.arguments import FURTHER, as_run, filled
 
 OF_U = {"elbo": "paper_bound", "kl": "paper_bound_kl"}  # figures of the ELBO, and those of the GMMpVAE paper's own bound (eq. 23)
 
@@ -75,6 +75,8 @@ def variant(measured, row):
     arguments = as_run(measured["preset"], measured["arguments"])
     given = {name: value for name, value in arguments.items() if name in row.flags or value != defaults.get(name, value)}
     protocol = re.findall(r"--(?:warm-up|patience|batch-size) \S+", measured["command"].replace("=", " "))
+    given |= {name: measured[name] for name in FURTHER if name in measured}
+    given |= {"start_from": measured["start_from"]["preset"]} if "start_from" in measured else {}
     return " ".join([measured["preset"], *(flag(name, value) for name, value in given.items()), *protocol])
 
 

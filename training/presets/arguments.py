@@ -3,6 +3,7 @@
 from training.presets.likelihoods import CLIPPED, LIKELIHOODS
 from training.presets.registry import PRESETS
 
+FURTHER = ("train_examples", "ema_momentum", "cosine_decay", "importance_samples")  # flags of every preset that make another experiment
 EARLIER = {"init": "he", "discriminate_samples": True}  # what was done before there was a flag for it, where its default now differs
 
 
@@ -18,6 +19,18 @@ def as_run(preset, arguments):
     given = filled(preset, arguments)
     earlier = EARLIER | ({"log_variance_limits": list(CLIPPED)} if learns_scale(given.get("likelihood")) else {})
     return {name: earlier.get(name, value) if name not in arguments else value for name, value in given.items()}
+
+
+def identity(made):
+    """Returns what runs and rows of one experiment share, whatever their data and seed: preset, arguments, and what else belongs to it.
+
+    Args:
+        made: How a run or a measured row was made: `preset` and `arguments`, and where it is not the preset's way the `FURTHER` flags
+            and `start_from`, the same of the run that it started from.
+    """
+    start = made.get("start_from")
+    arguments = sorted(as_run(made["preset"], made["arguments"]).items())
+    return made["preset"], arguments, [made.get(flag) for flag in FURTHER], start and identity(start)
 
 
 def learns_scale(likelihood):

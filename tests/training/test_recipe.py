@@ -1,0 +1,175 @@
+"""Training otherwise than a preset says: averages of weights, falling learning rates, and an importance-weighted finish."""
+
+import functools
+import json
+
+import keras
+import numpy as np
+import pytest
+
+import keras_vaemix as vm
+from keras_vaemix.models.base.compiled import CompiledModel
+from keras_vaemix.networks import mlp
+from keras_vaemix.storage.loading import load_model
+from tests.training.test_run import arrays, assert_same_checkpoint, checkpoints, history
+from training import reproduce
+from training.jobs import queue
+from training.papers.registry import TABLES
+from training.papers.row import Row
+from training.papers.table import Table
+from training.presets import recipe
+from training.presets.arguments import identity
+from training.presets.registry import Experiment
+from training.runs.checkpointing import Recorder
+
+FLAGS = ("vae_digits", "--latent-dim", 2, "--batch-size", 399, "--warm-up", 1, "--ema-momentum", 0.9)
+
+
+@pytest.fixture
+def eagerly(training_alone, monkeypatch):
+    """Lets runs take their few steps eagerly, and end with the trained model."""
+    monkeypatch.setattr(CompiledModel, "compile", functools.partialmethod(CompiledModel.compile, run_eagerly=True))
+
+
+def stop_after(epochs, monkeypatch):
+    """Interrupts training after some epochs, at whose end no checkpoint is due."""
+    on_epoch_end = Recorder.on_epoch_end
+
+    def stop(recorder, epoch, logs=None):
+        on_epoch_end(recorder, epoch, logs)
+        if epoch + 1 == epochs:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Recorder, "on_epoch_end", stop)
+
+
+def assert_resumes(main, monkeypatch, tmp_path, *flags):
+    """Runs a command whole, and interrupted and resumed, and holds one against the other; returns the folder."""
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    assert main(*flags, "--run-dir", whole) == (0, "")
+    with monkeypatch.context() as patch:
+        stop_after(2, patch)
+        assert main(*flags, "--run-dir", parts)[0] == 130
+    assert main(*flags, "--run-dir", parts, "--resume") == (0, "")
+    assert history(parts) == history(whole)
+    assert_same_checkpoint(parts, whole)
+    models = [load_model(folder / "model.keras") for folder in (whole, parts)]
+    for one, other in zip(*(model.get_weights() for model in models), strict=True):
+        np.testing.assert_array_equal(one, other)
+    return whole
+
+
+def test_a_run_with_averages_and_a_decay_goes_on_to_the_same_bits(main, eagerly, digits, monkeypatch, tmp_path):
+    folder = assert_resumes(main, monkeypatch, tmp_path, *FLAGS, "--cosine-decay", 0.1, "--epochs", 4)
+    model = load_model(folder / "model.keras")
+    model.compile(run_eagerly=True)
+    x = digits.arrays("validation", model.support)
+    best = min(float(row["val_loss"]) for row in history(folder))
+    assert model.evaluate(x, batch_size=399, verbose=0, return_dict=True)["loss"] == pytest.approx(best, rel=1e-5)
+    found = arrays(checkpoints(folder)[-1])
+    rates = [value for name, value in found.items() if name.endswith("learning_rate")]
+    assert rates == []  # a schedule, kept in the optimizer's configuration
+    optimizer = load_model(folder / "model.keras").optimizer
+    assert int(optimizer.iterations) == 12
+    assert float(optimizer.learning_rate) == pytest.approx(1e-4)
+    assert "schedule_steps was 12, now 15" in main(*FLAGS, "--cosine-decay", 0.1, "--epochs", 5, "--run-dir", folder, "--resume")[1]
+
+
+def test_a_finished_run_with_averages_goes_on_from_its_weights(main, eagerly, tmp_path):
+    for folder, stops in ((tmp_path / "whole", [3]), (tmp_path / "parts", [1, 3])):
+        for epochs in stops:
+            assert main(*FLAGS, "--epochs", epochs, "--run-dir", folder, "--resume") == (0, "")
+    assert_same_checkpoint(tmp_path / "whole", tmp_path / "parts")
+    assert "ema_momentum was 0.9, now 0.8" in main(*FLAGS[:-1], 0.8, "--epochs", 3, "--run-dir", folder, "--resume")[1]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("strategy", ["none", "mirrored"])
+def test_compiled_and_mirrored_steps_go_on_to_the_same_bits(main, judging_alone, monkeypatch, tmp_path, strategy):
+    flags = (*FLAGS, "--cosine-decay", 0.1, "--epochs", 4, "--strategy", strategy, "--likelihood-samples", 5)
+    assert_resumes(main, monkeypatch, tmp_path, *flags)
+
+
+def test_a_run_starts_from_another_with_another_objective(main, eagerly, tmp_path):
+    first, second = tmp_path / "first", tmp_path / "second"
+    assert main(*FLAGS, "--epochs", 2, "--run-dir", first) == (0, "")
+    finish = ("vae_digits", "--latent-dim", 2, "--importance-samples", 3, "--learning-rate", 1e-30, "--start-from", first)
+    assert main(*finish, "--epochs", 1, "--run-dir", second) == (0, "")
+    one, other = (load_model(folder / "model.keras") for folder in (first, second))
+    for before, after in zip(one.trainable_variables, other.trainable_variables, strict=True):
+        np.testing.assert_array_equal(before, after)
+    assert other.objective.get_config() == vm.ImportanceWeighted(3).get_config()
+    assert int(other.epochs_done) == 3
+    config = json.loads((second / "config.json").read_text())
+    assert (config["warm_up"], config["protocol"]["warm_up"]) == (0, 0)
+    source = json.loads((first / "config.json").read_text())
+    assert config["start_from"] == {name: source[name] for name in ("preset", "arguments", "dataset", "ema_momentum")}
+    assert float(history(second)[0]["beta"]) == 1
+    for flags, says in (
+        (("--warm-up", 3), "no --warm-up with --start-from"),
+        (("--latent-dim", 3), "--start-from a run of the same model"),
+        (("--start-from", tmp_path), "config.json"),
+    ):
+        status, err = main(*finish, *flags, "--run-dir", tmp_path / "refused")
+        assert (status, says in err, "\n" in err) == (1, True, False)
+    assert not (tmp_path / "refused").exists()
+
+
+def test_objectives_of_autoencoders_are_not_replaced(main, tmp_path):
+    status, err = main("rae_synthetic", "--importance-samples", 3)
+    assert (status, err) == (1, "error: Expected a model with a bound for --importance-samples. Received: model='Autoencoder'")
+
+
+def adversarial(rate):
+    networks = mlp((4,), 2, (3,)), mlp((2,), 4, (3,)), mlp((2,), 1, (3,))
+    model = vm.AdversarialAutoencoder(*networks, vm.StandardNormal(2), vm.costs.RealSquaredError(), critic_steps=5)
+    return Experiment(model, keras.optimizers.Adam(rate, beta_1=0.3))
+
+
+def test_every_learning_rate_falls_over_the_steps_of_its_own_optimizer():
+    made = recipe.averaging(recipe.decayed(adversarial(0.5), 0.1, 100), 0.9)
+    assert made.model.default_optimizers().keys() == made.optimizers.keys() == {"critic"}
+    for optimizer, steps in ((made.optimizer, 100), (made.optimizers["critic"], 500)):
+        rates = [float(optimizer.get_config()["learning_rate"]["config"][name]) for name in ("decay_steps", "alpha")]
+        assert rates == [steps, 0.1]
+        assert (optimizer.use_ema, optimizer.ema_momentum) == (True, 0.9)
+    assert (made.optimizer.beta_1, float(made.optimizer.learning_rate)) == (0.3, 0.5)
+    with pytest.raises(ValueError, match=r"constant learning rates for --cosine-decay.*Received: optimizer='model'"):
+        recipe.decayed(made, 0.1, 100)
+
+
+@pytest.fixture
+def in_stages(monkeypatch):
+    """A table whose second row starts from the run of its first, which the table lists after it."""
+    first = Row("first", "vae_digits", further={"ema_momentum": 0.9})
+    rows = Row("second", "vae_digits", further={"importance_samples": 3}, start_from=first), first
+    monkeypatch.setitem(TABLES, "staged", Table("staged", rows))
+    return rows
+
+
+def test_rows_are_trained_after_those_that_they_start_from(in_stages, monkeypatch, tmp_path, capsys):
+    calls = []
+
+    def train(argv):
+        calls.append(argv)
+        raise FloatingPointError("as if")
+
+    monkeypatch.setattr("training.jobs.reproduce.train", train)
+    reproduce.main(["staged", "--rows", "second", "--runs", str(tmp_path), "--out", str(tmp_path)])
+    (first, second), capsys_out = calls, capsys.readouterr()
+    assert "left: first seed 0, second seed 0" in capsys_out.out
+    assert first[:3] == ["vae_digits", "--ema-momentum", "0.9"]
+    assert f"--start-from={tmp_path}/staged/first-seed0" in second
+    assert not any(word.startswith("--start-from") for word in first)
+    reproduce.main(["--list", "staged"])
+    assert "vae_digits --importance-samples 3 --start-from first" in capsys.readouterr().out
+
+
+def test_rows_differ_by_their_recipe(in_stages):
+    second, first = in_stages
+    plain = {"preset": "vae_digits", "arguments": {}}
+    made = [plain, {**plain, "ema_momentum": 0.9}, {**plain, "importance_samples": 3, "start_from": {**plain, "ema_momentum": 0.9}}]
+    assert [row.is_of(one) for row in (first, second) for one in made] == [False, True, False, False, False, True]
+    assert not second.is_of({**made[2], "start_from": plain})
+    assert len({str(identity(one)) for one in made}) == 3
+    assert queue.with_starts([second, first]) == ["first", "second"]

@@ -1,0 +1,37 @@
+"""The start of a run from another: from its weights, but with an optimizer, a history and an early stopping of its own."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+from export.storage.files import read_config
+from keras_vaemix.core.part import require
+from keras_vaemix.storage.loading import load_model
+from training.presets.arguments import FURTHER
+
+
+class Start(NamedTuple):
+    """Gives a model the weights of that of another run.
+
+    Among them are its counters of epochs and draws: schedules such as the warm-up are over if they were, and the noise is new.
+
+    Attributes:
+        weights: The weights, arrays in the order of the model's.
+        made: How the other run was made: preset, arguments, data set, and what else belongs to it.
+    """
+
+    weights: list
+    made: dict
+
+    def __call__(self, experiment, data, seed):
+        experiment.model.set_weights(self.weights)
+
+
+def start_from(folder, model):
+    """Returns the `Start` from the run in a folder; raises `ValueError` unless it is of the same kind of model as `model`."""
+    folder = Path(folder)
+    config, other = read_config(folder / "config.json", "arguments"), load_model(folder / "model.keras")
+    kinds = [(type(one).__name__, [tuple(weight.shape) for weight in one.weights]) for one in (model, other)]
+    expected = "--start-from a run of the same model, with the same networks and numbers of latents and components"
+    require(kinds[0] == kinds[1], expected, run=f"{folder}, {config['preset']} {config['arguments']}")
+    names = ("preset", "arguments", "dataset", *FURTHER, "start_from")
+    return Start(other.get_weights(), {name: config[name] for name in names if name in config})
