@@ -2,16 +2,18 @@
 
 import functools
 import json
+from types import SimpleNamespace
 
 import keras
 import numpy as np
 import pytest
 
 import keras_vaemix as vm
+from export.storage.files import write_json
 from keras_vaemix.models.base.compiled import CompiledModel
 from keras_vaemix.networks import mlp
 from keras_vaemix.storage.loading import load_model
-from tests.training.test_run import arrays, assert_same_checkpoint, checkpoints, history
+from tests.training.test_run import assert_same_checkpoint, history
 from training import reproduce
 from training.jobs import queue
 from training.papers.registry import TABLES
@@ -21,6 +23,7 @@ from training.presets import recipe
 from training.presets.arguments import identity
 from training.presets.registry import Experiment
 from training.runs.checkpointing import Recorder
+from training.runs.start import start_from
 
 FLAGS = ("vae_digits", "--latent-dim", 2, "--batch-size", 399, "--warm-up", 1, "--ema-momentum", 0.9)
 
@@ -59,6 +62,7 @@ def assert_resumes(main, monkeypatch, tmp_path, *flags):
     return whole
 
 
+@pytest.mark.slow
 def test_a_run_with_averages_and_a_decay_goes_on_to_the_same_bits(main, eagerly, digits, monkeypatch, tmp_path):
     folder = assert_resumes(main, monkeypatch, tmp_path, *FLAGS, "--cosine-decay", 0.1, "--epochs", 4)
     model = load_model(folder / "model.keras")
@@ -66,15 +70,13 @@ def test_a_run_with_averages_and_a_decay_goes_on_to_the_same_bits(main, eagerly,
     x = digits.arrays("validation", model.support)
     best = min(float(row["val_loss"]) for row in history(folder))
     assert model.evaluate(x, batch_size=399, verbose=0, return_dict=True)["loss"] == pytest.approx(best, rel=1e-5)
-    found = arrays(checkpoints(folder)[-1])
-    rates = [value for name, value in found.items() if name.endswith("learning_rate")]
-    assert rates == []  # a schedule, kept in the optimizer's configuration
     optimizer = load_model(folder / "model.keras").optimizer
     assert int(optimizer.iterations) == 12
     assert float(optimizer.learning_rate) == pytest.approx(1e-4)
     assert "schedule_steps was 12, now 15" in main(*FLAGS, "--cosine-decay", 0.1, "--epochs", 5, "--run-dir", folder, "--resume")[1]
 
 
+@pytest.mark.slow
 def test_a_finished_run_with_averages_goes_on_from_its_weights(main, eagerly, tmp_path):
     for folder, stops in ((tmp_path / "whole", [3]), (tmp_path / "parts", [1, 3])):
         for epochs in stops:
@@ -90,6 +92,7 @@ def test_compiled_and_mirrored_steps_go_on_to_the_same_bits(main, judging_alone,
     assert_resumes(main, monkeypatch, tmp_path, *flags)
 
 
+@pytest.mark.slow
 def test_a_run_starts_from_another_with_another_objective(main, eagerly, tmp_path):
     first, second = tmp_path / "first", tmp_path / "second"
     assert main(*FLAGS, "--epochs", 2, "--run-dir", first) == (0, "")
@@ -108,22 +111,67 @@ def test_a_run_starts_from_another_with_another_objective(main, eagerly, tmp_pat
     for flags, says in (
         (("--warm-up", 3), "no --warm-up with --start-from"),
         (("--latent-dim", 3), "--start-from a run of the same model"),
-        (("--start-from", tmp_path), "config.json"),
+        (("--start-from", tmp_path), "--start-from a run that has ended"),
     ):
         status, err = main(*finish, *flags, "--run-dir", tmp_path / "refused")
         assert (status, says in err, "\n" in err) == (1, True, False)
     assert not (tmp_path / "refused").exists()
 
 
-def test_objectives_of_autoencoders_are_not_replaced(main, tmp_path):
-    status, err = main("rae_synthetic", "--importance-samples", 3)
-    assert (status, err) == (1, "error: Expected a model with a bound for --importance-samples. Received: model='Autoencoder'")
+def tiny(latent_dim=2):
+    return vm.VAE(mlp((4,), 2 * latent_dim, (3,)), mlp((latent_dim,), 4, (3,)), vm.StandardNormal(latent_dim), vm.Normal(1.0))
+
+
+def test_checkpoints_have_the_weights_and_the_best_weights_are_averages():
+    """Keras replaces weights by averages at the end of `fit`, before callbacks: training must not go on from those."""
+    model, saved, last = tiny(), [], []
+    run = SimpleNamespace(history=[], timing=[], best=None, best_epoch=lambda: len(run.history) - 1)
+    run.save = lambda model: saved.append([np.array(variable) for variable in model.all_variables()])
+    note = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: last.append([np.array(one) for one in model.all_variables()]))
+    for seconds in (0, 1000):
+        model.compile(keras.optimizers.SGD(0.1, use_ema=True, ema_momentum=0.5), run_eagerly=True)
+        model.fit(np.ones((8, 4), "float32"), epochs=2, batch_size=8, verbose=0, callbacks=[Recorder(run, seconds), note])
+        for one, other in zip(saved[-1], last[-1], strict=True):
+            np.testing.assert_array_equal(one, other)
+        weights = [np.array(variable) for variable in model.all_variables()]
+        model.set_weights(run.best)
+        if seconds == 0:  # `fit` ends with the averages, unless a checkpoint was due
+            for one, other in zip(weights, [np.array(variable) for variable in model.all_variables()], strict=True):
+                np.testing.assert_array_equal(one, other)
+        assert any(np.any(one != np.array(other)) for one, other in zip(last[-1], model.all_variables(), strict=True))
+
+
+def test_a_start_is_the_weights_of_a_run_of_the_same_model(tmp_path):
+    model, other = tiny(), tiny()
+    model.save(tmp_path / "model.keras")
+    config = {"preset": "vae_digits", "arguments": {"latent_dim": 2}, "dataset": "digits", "seed": 3, "cosine_decay": 0.1}
+    of_the_data = {"data_sha256": "0", "image_size": 64, "epochs": 1}
+    write_json(tmp_path / "config.json", {**config, **of_the_data})
+    start = start_from(tmp_path, other)
+    start(Experiment(other, None), None, 0)
+    for one, copy in zip(model.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, copy)
+    assert start.made == {name: value for name, value in config.items() if name != "seed"}
+    with pytest.raises(ValueError, match=r"--start-from a run of the same model.*Received: run='.*vae_digits {'latent_dim': 2}'"):
+        start_from(tmp_path, tiny(3))
+    with pytest.raises(ValueError, match=r"--start-from a run that has ended.*Received: run='.*/absent'"):
+        start_from(tmp_path / "absent", other)
 
 
 def adversarial(rate):
     networks = mlp((4,), 2, (3,)), mlp((2,), 4, (3,)), mlp((2,), 1, (3,))
     model = vm.AdversarialAutoencoder(*networks, vm.StandardNormal(2), vm.costs.RealSquaredError(), critic_steps=5)
     return Experiment(model, keras.optimizers.Adam(rate, beta_1=0.3))
+
+
+def test_another_objective_has_the_same_weights_and_needs_a_bound():
+    made = tiny()
+    other = recipe.importance_weighted(Experiment(made, None), 3).model
+    assert other.objective.get_config() == vm.ImportanceWeighted(3).get_config()
+    for one, copy in zip(made.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, copy)
+    with pytest.raises(ValueError, match="a model with a bound for --importance-samples"):
+        recipe.importance_weighted(adversarial(0.1), 3)
 
 
 def test_every_learning_rate_falls_over_the_steps_of_its_own_optimizer():
@@ -134,7 +182,7 @@ def test_every_learning_rate_falls_over_the_steps_of_its_own_optimizer():
         assert rates == [steps, 0.1]
         assert (optimizer.use_ema, optimizer.ema_momentum) == (True, 0.9)
     assert (made.optimizer.beta_1, float(made.optimizer.learning_rate)) == (0.3, 0.5)
-    with pytest.raises(ValueError, match=r"constant learning rates for --cosine-decay.*Received: optimizer='model'"):
+    with pytest.raises(ValueError, match=r"constant learning rates for --cosine-decay.*Received: optimizer='critic'"):
         recipe.decayed(made, 0.1, 100)
 
 

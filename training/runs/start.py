@@ -29,6 +29,7 @@ class Start(NamedTuple):
 def start_from(folder, model):
     """Returns the `Start` from the run in a folder; raises `ValueError` unless it is of the same kind of model as `model`."""
     folder = Path(folder)
+    require((folder / "model.keras").is_file(), "--start-from a run that has ended: train it first, to its end", run=str(folder))
     config, other = read_config(folder / "config.json", "arguments"), load_model(folder / "model.keras")
     kinds = [(type(one).__name__, [tuple(weight.shape) for weight in one.weights]) for one in (model, other)]
     expected = "--start-from a run of the same model, with the same networks and numbers of latents and components"
