@@ -152,7 +152,7 @@ def test_a_start_is_the_weights_of_a_run_of_the_same_model(tmp_path):
     for one, copy in zip(model.get_weights(), other.get_weights(), strict=True):
         np.testing.assert_array_equal(one, copy)
     assert start.made == {name: value for name, value in config.items() if name != "seed"}
-    with pytest.raises(ValueError, match=r"--start-from a run of the same model.*Received: run='.*vae_digits {'latent_dim': 2}'"):
+    with pytest.raises(ValueError, match=r"--start-from a run of the same model.*preset='vae_digits', arguments={'latent_dim': 2}"):
         start_from(tmp_path, tiny(3))
     with pytest.raises(ValueError, match=r"--start-from a run that has ended.*Received: run='.*/absent'"):
         start_from(tmp_path / "absent", other)

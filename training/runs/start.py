@@ -33,6 +33,6 @@ def start_from(folder, model):
     config, other = read_config(folder / "config.json", "arguments"), load_model(folder / "model.keras")
     kinds = [(type(one).__name__, [tuple(weight.shape) for weight in one.weights]) for one in (model, other)]
     expected = "--start-from a run of the same model, with the same networks and numbers of latents and components"
-    require(kinds[0] == kinds[1], expected, run=f"{folder}, {config['preset']} {config['arguments']}")
+    require(kinds[0] == kinds[1], expected, run=str(folder), preset=config["preset"], arguments=config["arguments"])
     names = ("preset", "arguments", "dataset", *FURTHER, "start_from")
     return Start(other.get_weights(), {name: config[name] for name in names if name in config})
