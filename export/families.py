@@ -93,6 +93,11 @@ def is_factor(factor):
     return needed <= set(factor["parameters"]) <= {*known, "zeros"} and all(are_numbers)
 
 
+def fit_widths(factors):
+    """Returns whether every list of numbers in the factors has one for each value of its block, or one for all."""
+    return all(len(value) in (1, one["width"]) for one in factors for value in one["parameters"].values() if isinstance(value, list))
+
+
 def is_numbers(value):
     """Returns whether a value is a number, or a list of some."""
     return all(isinstance(one, (int, float)) for one in (value if isinstance(value, list) else [value]))

@@ -4,7 +4,7 @@ import hashlib
 import json
 from pathlib import Path, PurePosixPath
 
-from export.families import STANDARD, is_factor
+from export.families import STANDARD, fit_widths, is_factor
 
 FORMATS = ("onnx", "saved_model")  # that an artifact can have
 PRECISIONS = ("float32", "int8")  # of its decoder; that of float32 is always there
@@ -115,6 +115,8 @@ def check_draws(draws, x_shape):
         check(is_list(draws, is_factor), "draws, a list of families with their parameters", draws)
         widths = [one["width"] for one in draws]
         check(is_list(widths, is_size) and sum(widths) == x_shape[-1], f"draws of {x_shape[-1]} values together", widths)
+        expected = "draws whose parameters are lists of one number for each value of their block, or of one for all"
+        check(fit_widths(draws), expected, [one["parameters"] for one in draws])
 
 
 def is_size(value):

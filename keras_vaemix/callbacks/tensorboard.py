@@ -7,8 +7,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_vaemix.core.batch import Batch, number_of, rows_of
 from keras_vaemix.core.hints import Array
 from keras_vaemix.core.part import check_positive
+from keras_vaemix.core.supports import observed
 from keras_vaemix.evaluation import category_table, cluster_report, has_kl_ladder, kl_ladder
 from keras_vaemix.evaluation.clustering import check_indices, check_labels
 from keras_vaemix.visualization import plots
@@ -31,21 +33,23 @@ class TensorBoard(keras.callbacks.TensorBoard):
 
     Args:
         log_dir: Folder for the logs.
-        x: Some examples, for reconstructions and responsibilities.
+        x: Some examples [N, *], for reconstructions and responsibilities, or a dict of them with what accompanies them, as in `fit`. A
+            model that is conditioned is sampled given the first ten of their conditions.
         picture_freq: Number of epochs between pictures.
         labels: Labels of these examples, integer [N] from zero, or None.
         **kwargs: Keras's own.
 
     Raises:
-        ValueError: The number of labels is not that of examples.
+        ValueError: The number of labels is not that of examples, or the model does not take these examples.
     """
 
-    def __init__(self, log_dir: str | PathLike[str], x: Array, picture_freq: int = 10, labels: Array | None = None, **kwargs: Any) -> None:
+    def __init__(self, log_dir: str | PathLike[str], x: Any, picture_freq: int = 10, labels: Array | None = None, **kwargs: Any) -> None:
         super().__init__(log_dir, write_graph=False, **kwargs)
         check_positive(picture_freq=picture_freq)
-        self.x, self.picture_freq, self.labels = np.asarray(x), picture_freq, labels
+        self.x = {name: np.asarray(one) for name, one in x.items()} if isinstance(x, dict) else np.asarray(x)
+        self.picture_freq, self.labels = picture_freq, labels
         if labels is not None:
-            check_labels(check_indices("labels", labels), len(self.x))
+            check_labels(check_indices("labels", labels), number_of(self.x))
 
     def _collect_learning_rate(self, logs):
         rate = keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)
@@ -70,6 +74,7 @@ class TensorBoard(keras.callbacks.TensorBoard):
 
     def on_train_begin(self, logs=None):
         super().on_train_begin(logs)
+        self.model.checked(self.x, "the examples of TensorBoard")
         with self._train_writer.as_default():
             write_scalar_layout(scalar_layout(self.model, self.labels is not None))
 
@@ -80,20 +85,22 @@ class TensorBoard(keras.callbacks.TensorBoard):
                 self.write_pictures(epoch)
 
     def write_pictures(self, epoch: int) -> None:
-        shape, model = self.x.shape[1:], self.model
+        model, batch = self.model, Batch.of(self.x)
+        x, shape = batch.x, batch.x.shape[1:]
         with self._train_writer.as_default(epoch):
             if len(shape) == 3 and shape[-1] in (1, 3):
-                self.picture("images/reconstructions", plots.pairs(self.x[:32], model.reconstruct(self.x[:32])).picture())
-                sampled = sampled_with(model, self.x)
+                shown = np.where(observed(x, True if batch.mask is None else batch.mask, 0), x, 0.5)
+                self.picture("images/reconstructions", plots.pairs(shown[:32], model.reconstruct(rows_of(self.x, 0, 32))).picture())
+                sampled = sampled_with(model, x)
                 if sampled.can_sample():
-                    self.picture("images/samples", plots.component_samples(sampled, seed=0).picture())
+                    self.picture("images/samples", plots.component_samples(sampled, seed=0, conditions=batch.condition).picture())
                 for name, image in prior_pictures(model.prior).items():
                     self.picture(f"components/{name}", image)
             if model.num_components > 1 and model.can_sample():
                 self.write_components()
-            if len(self.x) > 1:
+            if len(x) > 1:
                 for name, make in latent_pictures(model).items():
-                    self.picture(f"latents/{name}", make(model, self.x))
+                    self.picture(f"latents/{name}", make(model, x))
             for name, values in model.histograms().items():
                 tf.summary.histogram(f"latents/{name}", values, description=description(f"latents/{name}"))
             if model.can_sample() and has_kl_ladder(model):

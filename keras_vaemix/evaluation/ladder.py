@@ -28,8 +28,9 @@ PAPER_KL = divergences.MeanBound(divergences.Greedy())  # U of the GMMpVAE paper
 
 
 def has_kl_ladder(model: keras.Model) -> bool:
-    """Returns whether a model has one posterior and one prior over the same latents, at least one of them a mixture."""
-    return isinstance(model, OneLevelModel) and (model.num_components > 1 or model.num_strata > 1)
+    """Returns whether a model has one posterior and one prior, which no condition changes, and at least one of them is a mixture."""
+    is_alone = isinstance(model, OneLevelModel) and model.prior.condition_size is None
+    return is_alone and (model.num_components > 1 or model.num_strata > 1)
 
 
 def bounds_of(model):

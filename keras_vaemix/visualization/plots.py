@@ -15,20 +15,27 @@ def pairs(x, reconstructions, num_columns=8):
     return Grid(np.concatenate(rows), num_columns, "Examples, and below each its reconstruction", captions)
 
 
-def component_samples(model, num_columns=10, max_rows=20, seed=0):
+def component_samples(model, num_columns=10, max_rows=20, seed=0, conditions=None):
     """Returns a `Grid` of samples from the model's prior, a row for each component, in order of decreasing weight.
 
     At most `max_rows` components are shown, with ties in the order of their indices; a prior that is not a mixture fills ten rows.
+    For a model that is conditioned, each column has one of the first `num_columns` of `conditions`, [N, A].
     """
+    given, what, columns = {}, "Samples: decoded draws from the prior", ()
+    if conditions is not None:
+        given["y"] = np.asarray(conditions)[:num_columns]
+        num_columns, columns = len(given["y"]), tuple(f"y[{i}]" for i in range(len(given["y"])))
+        what = f"{what}, given one condition y in each column"
     if model.num_components == 1:
-        return Grid(model.sample(10 * num_columns, seed=seed), num_columns, "Samples: decoded draws from the prior")
+        given = {name: np.tile(y, (10, 1)) for name, y in given.items()}
+        return Grid(model.sample(10 * num_columns, seed=seed, **given), num_columns, what, columns=columns)
     weights = np.exp(model.log_weights())
     heaviest = np.argsort(-weights, kind="stable")[:max_rows]
-    images = [model.sample(num_columns, int(k), seed + i) for i, k in enumerate(heaviest)]
+    images = [model.sample(num_columns, int(k), seed + i, **given) for i, k in enumerate(heaviest)]
     some = f"{len(heaviest)} of {len(weights)} components" + (", heaviest first" if np.ptp(weights) > 1e-6 else "")
     which = "each component" if len(heaviest) == len(weights) else some
-    title = f"Samples: decoded draws from the prior, a row for {which}, with its weight"
-    return Grid(np.concatenate(images), num_columns, title, tuple(f"component {k}\n{weights[k]:.1%}" for k in heaviest))
+    rows = tuple(f"component {k}\n{weights[k]:.1%}" for k in heaviest)
+    return Grid(np.concatenate(images), num_columns, f"{what}, a row for {which}, with its weight", rows, columns)
 
 
 def images_in_order(images, title, num_columns=10):

@@ -80,3 +80,28 @@ def test_nested_networks_follow_a_summary():
     catalogue.make().summary(print_fn=lines.append, expand_nested=True)
     assert ['"encoder"' in text for text in lines] == [False, True, False]
     assert sum("unbuilt" in text for text in lines) == 0
+
+
+LISTED = {
+    "model": "accompanied_by can_sample cluster condition_size decode decoder encoder example_shape fit_prior has_likelihood label_weight "
+    "latent_means latent_sizes log_weights num_components optimizers posterior_parameters prior reconstruct responsibilities sample "
+    "sample_latents sampler seed support",
+    "likelihood": "beta encode estimate_log_likelihood impute joint_sizes likelihood log_joint log_likelihood objective with_sampling_prior",
+    "CPVAE": "adapt_aggregate aggregate aggregate_rate category_log_probs category_posterior conditional_prior estimator follow_aggregate "
+    "heads sample_aggregate takes_component temperature",
+    "FlexAE": "adversarial_loss cost critic critic_steps generator image_critic latent_dim",
+}
+
+
+@pytest.mark.parametrize("name", QUICK)
+def test_a_model_lists_what_users_need(name):
+    """Whatever else it has, the class lists, for subclasses; Keras saves what `dir` lists, so no weights may be left out."""
+    model = catalogue.EVERY_MODEL[name]()
+    model.compile()
+    plain = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    plain.compile()
+    own = {one for one in dir(model) if not one.startswith("_")} - set(dir(plain))
+    kinds = ["model", *(["likelihood"] if model.has_likelihood else []), type(model).__name__]
+    assert own == {one for kind in kinds for one in LISTED[kind].split()}
+    left_out = [getattr(model, one) for one in set(dir(type(model))) | set(vars(model)) if one not in dir(model)]
+    assert not [one for one in keras.tree.flatten(left_out) if isinstance(one, keras.layers.Layer) and one.weights]

@@ -117,6 +117,10 @@ def test_the_command_draws(table, tmp_path):
 FAULTS = {
     "an unknown family": ([{"family": "Zeta", "parameters": {}, "width": 16}], "draws, a list of families"),
     "another width": ([{"family": "Poisson", "parameters": {}, "width": 3}], "draws of 16 values together"),
+    "an odd number of parameters": (
+        [{"family": "Normal", "parameters": {"scale": [1.0, 2.0, 3.0]}, "width": 16}],
+        "parameters are lists of one number for each value",
+    ),
     "no such output": (
         [{"family": "Normal", "parameters": {"scale": "s_0"}, "width": 16}],
         "inputs and outputs of its manifest",

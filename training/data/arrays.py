@@ -109,8 +109,8 @@ def support_of(x):
 
 
 def lies_in(x, support):
-    """Returns whether all examples x [N, *] lie in a support, 8-bit values divided by 255."""
-    return all(np.all(support.inside(scale(block))) for _, block in blocks(x))
+    """Returns whether all examples x [N, *] lie in a support, 8-bit values divided by 255, and what is missing left out."""
+    return all(np.all(support.inside(block) | np.isnan(block)) for _, values in blocks(x) for block in [scale(values)])
 
 
 def channels(x):

@@ -71,13 +71,18 @@ def read(name, local, image_size):
 
 
 def validated(data):
-    """Returns `data` if every split holds finite examples of one shape in the declared support, and a label for each or none."""
+    """Returns `data` if every split holds examples of one shape in the declared support, and a label for each or none.
+
+    NaN marks what is missing: the model decides whether it takes gaps.
+    """
     for split in SPLITS:
-        x = getattr(data, split).x
-        check_labels(getattr(data, split), f"{data.name} {split}")
-        supports.check_array(x[:1], supports.REAL, data.shape, f"{data.name} {split}")
+        x, name = getattr(data, split).x, f"{data.name} {split}"
+        check_labels(getattr(data, split), name)
+        supports.check_array(x[:1], supports.REAL, data.shape, name, mask=True)
         if x.dtype != np.uint8:
-            supports.check_array(x, data.support, data.shape, f"{data.name} {split}")
+            supports.check_array(x, data.support, data.shape, name, mask=True)
+    if data.has_gaps():
+        supports.check_columns(data.train.x, True, f"{data.name} train")
     return data
 
 

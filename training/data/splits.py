@@ -69,6 +69,11 @@ class Data(NamedTuple):
         """Returns whether the examples can be drawn: [H, W, C] with one or three channels."""
         return len(self.shape) == 3 and self.shape[-1] in (1, 3)
 
+    def has_gaps(self):
+        """Returns whether a value of an example is missing: NaN."""
+        examples = [getattr(self, split).x for split in SPLITS]
+        return any(np.isnan(block).any() for x in examples if x.dtype.kind == "f" for _, block in blocks(x))
+
     def limited(self, num_examples):
         """Returns the data with `num_examples` of the training examples, chosen at random, always the same; None for all of them."""
         if num_examples is None:

@@ -45,12 +45,12 @@ def ranged(name, arrays, value_range=None):
 
 
 def extent(arrays):
-    """Returns the least and the greatest of all values, NaN if any is, and whether all are whole numbers."""
+    """Returns the least and the greatest of all values but NaN, and whether all values are whole numbers."""
     low, high, are_whole = np.inf, -np.inf, True
     for x in arrays:
         for _, block in blocks(x):
             if block.size:
-                low, high = np.minimum(low, float(block.min())), np.maximum(high, float(block.max()))
+                low, high = np.fmin(low, float(np.fmin.reduce(block, None))), np.fmax(high, float(np.fmax.reduce(block, None)))
             are_whole = are_whole and (block.dtype.kind in "biu" or bool(np.all(block == np.round(block))))
     return float(low), float(high), are_whole
 

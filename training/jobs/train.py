@@ -21,6 +21,8 @@ from keras_vaemix.core.replicas import is_multiworker
 from keras_vaemix.core.supports import BINARY
 from keras_vaemix.storage.loading import load_model
 from keras_vaemix.storage.versions import versions
+from keras_vaemix.visualization.grids import Grid
+from keras_vaemix.visualization.plots import save_png
 from training import data as data_module
 from training.data.splits import ALL, in_order
 from training.distributed import cluster
@@ -141,6 +143,9 @@ def check_trainable(data, experiment, features, evaluated_on="test"):
     if len(data.train.x) < experiment.batch_size:
         expected = f"at least one batch of {experiment.batch_size} training examples: pass a smaller --batch-size"
         raise ValueError(f"Expected {expected}. Received: {len(data.train.x)}")
+    if data.has_gaps() and "mask" not in experiment.model.accompanied_by:
+        expected = "a preset of a plain VAE, such as vae_mnist, mog_prior_mnist or iwae_mnist, for data with missing values (NaN)"
+        raise ValueError(f"Expected {expected}, or data without. Received: a {type(experiment.model).__name__} for {data.name}")
     experiment.model.check_batch_size(experiment.batch_size)
     resolve_features(features, experiment.model, data, evaluated_on)
     labels = data.few_labels(experiment.num_labels, 0)
@@ -236,8 +241,7 @@ def finish(run, data, model, args):
     made["settings, figures, latents in TensorBoard"] = dashboards.write(run, model, data, args.split, report)
     made["exported decoder and sampler"] = artifact = export_model(model, folder / "export")
     made["samples by ONNX Runtime"] = sampled = folder / ("exported_samples.png" if data.is_images() else "exported_samples.npy")
-    x, _ = export.sample.sample(artifact)
-    export.sample.write_samples(sampled, x)
+    save_samples(sampled, export.sample.sample(artifact)[0])
     print(f"\n{evaluate.describe(report)}\n")
     for what, where in made.items():
         print(f"{what:42} {where}")
@@ -245,6 +249,15 @@ def finish(run, data, model, args):
     if "num_samples" in report and not args.full_evaluation:
         print(f"Evaluate as papers do:  python -m training.evaluate {folder}")
     print(f"Sample the export:      python -m export.sample {artifact} --component 0 --out component{sampled.suffix}")
+
+
+def save_samples(path, x):
+    """Writes samples of the export, [N, *], to FILE.png as a grid with its caption, or to FILE.npy."""
+    if path.suffix == ".npy":
+        export.sample.write_samples(path, x)
+        return
+    with atomically(path) as temporary:
+        save_png(temporary, Grid(x, 8, "Samples of the exported model, drawn with ONNX Runtime").picture())
 
 
 def likelihood_counts(run, data, args):

@@ -41,6 +41,8 @@ def pixel_networks(example_shape, num_outputs, latent_dim, output_shape, start):
 def vae_of(data, networks, prior, objective=None, likelihood=None, posterior=None, model=None):
     """Returns a VAE built from the parts, by default with the likelihood of the data's support and a normal posterior.
 
+    The encoder of data with gaps takes their mask too.
+
     Args:
         data: The `Data` that it is for.
         networks: Function of the shape of an example, the encoder's number of outputs, the number of latents, and the shape of the
@@ -50,7 +52,10 @@ def vae_of(data, networks, prior, objective=None, likelihood=None, posterior=Non
     """
     posterior, likelihood = posterior or vm.DiagonalNormal(), likelihood or chosen(data).make()
     shape = params_shape(data, likelihood)
-    encoder, decoder = networks(data.shape, posterior.params_size(prior.latent_dim), prior.latent_dim, shape)
+    has_gaps = data.has_gaps() and model is None
+    seen = (*data.shape[:-1], 2 * data.shape[-1]) if has_gaps else data.shape
+    encoder, decoder = networks(seen, posterior.params_size(prior.latent_dim), prior.latent_dim, shape)
+    encoder = vm.networks.named_inputs(encoder, x=data.shape, mask=data.shape) if has_gaps else encoder
     return (model or vm.VAE)(encoder, decoder, prior, likelihood, posterior, objective)
 
 

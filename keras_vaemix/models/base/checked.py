@@ -11,13 +11,14 @@ import numpy as np
 
 from keras_vaemix.core.blocks import as_array
 from keras_vaemix.core.hints import Array, Shape, Tensor
-from keras_vaemix.core.part import require
+from keras_vaemix.core.part import constructor_names, require
 from keras_vaemix.core.supports import Support
 from keras_vaemix.core.weights import whole
 from keras_vaemix.core.xla import naming_refused
 from keras_vaemix.models.base import inputs
 from keras_vaemix.models.base.bookkeeping import with_bookkeeping
 from keras_vaemix.models.base.parts_shown import name_after, summary_text
+from keras_vaemix.models.base.unlisted import UNLISTED
 
 
 class CheckedModel(keras.Model, abc.ABC):
@@ -151,6 +152,11 @@ class CheckedModel(keras.Model, abc.ABC):
         if expand_nested:
             for network in (layer for layer in self.layers if isinstance(layer, keras.Model)):
                 network.summary(line_length, positions, print_fn, True, show_trainable, layer_range)
+
+    def __dir__(self):
+        """Lists what users need, without what is for subclasses and training; see `UNLISTED`."""
+        own = constructor_names(self)
+        return [name for name in super().__dir__() if name not in UNLISTED or name in own]
 
     def __setattr__(self, name, value):
         if isinstance(value, keras.layers.Layer):
