@@ -11,6 +11,7 @@ from tensorboard.plugins.custom_scalar import layout_pb2
 from tensorboard.plugins.custom_scalar.metadata import CONFIG_SUMMARY_TAG
 
 from keras_vaemix import callbacks
+from keras_vaemix.visualization.plots import component_samples
 from tests import catalogue
 
 
@@ -130,6 +131,23 @@ def test_tensorboard_shows_parts_pictures_and_components(prior, binary, tmp_path
 def test_tensorboard_refuses_labels_of_other_examples(binary, tmp_path):
     with pytest.raises(ValueError, match=r"one label for each of 30 examples\. Received: labels=29"):
         callbacks.TensorBoard(tmp_path, binary, labels=np.zeros(29, int))
+
+
+@pytest.mark.parametrize("name", ["CPVAE-conditioned", *(pytest.param(n, marks=pytest.mark.slow) for n in ("VAE-conditioned", "VAE-gaps"))])
+def test_tensorboard_takes_what_accompanies_examples(name, tmp_path):
+    model = catalogue.ACCOMPANIED[name]()
+    model.compile("adam", run_eagerly=True)
+    given = catalogue.examples(model, 12)
+    model.fit(given, epochs=1, verbose=0, callbacks=[callbacks.TensorBoard(tmp_path, given, picture_freq=1)])
+    events = EventAccumulator(str(tmp_path / "train"), size_guidance={"tensors": 0}).Reload()
+    assert {"images/reconstructions", "images/samples"} <= set(events.Tags()["tensors"])
+    _, _, samples = tf.make_ndarray(events.Tensors("images/samples")[0].tensor_proto)
+    picture, conditions = tf.io.decode_png(samples).numpy(), given.get("condition")
+    np.testing.assert_array_equal(picture, np.round(255 * component_samples(model, seed=0, conditions=conditions).picture()))
+    if conditions is not None:
+        assert np.any(picture != np.round(255 * component_samples(model, seed=0, conditions=-conditions).picture()))
+        with pytest.raises(ValueError, match=r"a dict \{'x': x, 'condition': y\} as the examples of TensorBoard"):
+            model.fit(given, epochs=1, verbose=0, callbacks=[callbacks.TensorBoard(tmp_path, given["x"])])
 
 
 def test_pictures_leave_training_alone(binary, tmp_path):

@@ -16,6 +16,8 @@ from training import data
 from training.data import images, sources
 from training.data.binarization import binarize
 from training.data.splits import batches_at_a_time
+from training.jobs.train import check_trainable
+from training.presets import PRESETS
 from training.runs import run
 
 REAL = Path(os.environ.get("VAEMIX_DATA") or "absent")
@@ -130,6 +132,23 @@ def test_arrays_of_a_user(tmp_path, arrays, support, sizes):
     loaded = data.load(f"npz:{tmp_path / 'mine.npz'}")
     assert loaded.support is support
     assert (len(loaded.train.x), len(loaded.validation.x), len(loaded.test.x)) == sizes
+
+
+@pytest.mark.parametrize(("values", "support"), [((0.0, 1.0), supports.BINARY), ((-3.0, 1.5), supports.REAL)])
+def test_missing_values_are_taken_by_presets_of_a_plain_vae(tmp_path, values, support):
+    x = np.where(np.arange(240).reshape(60, 4) % 7, np.random.default_rng(0).choice(values, (60, 4)), np.nan)
+    np.savez(tmp_path / "gaps.npz", x=x)
+    loaded = data.load(f"npz:{tmp_path / 'gaps.npz'}")
+    assert (loaded.support, loaded.has_gaps()) == (support, True)
+    experiment = PRESETS["mog_prior_digits"].build(loaded, num_components=2, latent_dim=2)._replace(batch_size=10)
+    check_trainable(loaded, experiment, "auto")
+    assert np.isfinite(experiment.model.log_likelihood(loaded.test.x, 10)).all()
+    experiment = PRESETS["ae_gmm_mnist"].build(loaded, networks="mlp", hidden=8, latent_dim=2)._replace(batch_size=10)
+    with pytest.raises(ValueError, match=r"a preset of a plain VAE, such as vae_mnist.*Received: Autoencoder"):
+        check_trainable(loaded, experiment, "auto")
+    np.savez(tmp_path / "gaps.npz", x=np.where(np.arange(4) == 2, np.nan, x))
+    with pytest.raises(ValueError, match=r"an observed value in every column of .* train: .*columns=\[2\]"):
+        data.load(f"npz:{tmp_path / 'gaps.npz'}")
 
 
 def test_pickled_objects_are_refused(tmp_path):

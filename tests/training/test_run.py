@@ -204,8 +204,9 @@ def test_help_shows_the_flags_of_every_preset(capsys):
 
 
 def test_arrays_that_are_no_images_are_trained_on_too(main, tmp_path):
-    """On two replicas."""
-    np.savez(tmp_path / "table.npz", x=np.random.default_rng(0).integers(0, 2, (300, 6)))
+    """With missing values, on two replicas."""
+    x = np.random.default_rng(0).integers(0, 2, (300, 6)).astype(float)
+    np.savez(tmp_path / "table.npz", x=np.where(np.arange(1800).reshape(300, 6) % 7, x, np.nan))
     flags = ("--dataset", f"npz:{tmp_path / 'table.npz'}", "--strategy", "mirrored", "--epochs", 1, "--likelihood-samples", 3)
     assert main("vae_digits", *flags, "--run-dir", tmp_path / "run") == (0, "")
     assert (tmp_path / "run" / "evaluation.json").exists()

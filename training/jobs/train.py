@@ -145,7 +145,7 @@ def check_trainable(data, experiment, features, evaluated_on="test"):
         raise ValueError(f"Expected {expected}. Received: {len(data.train.x)}")
     if data.has_gaps() and "mask" not in experiment.model.accompanied_by:
         expected = "a preset of a plain VAE, such as vae_mnist, mog_prior_mnist or iwae_mnist, for data with missing values (NaN)"
-        raise ValueError(f"Expected {expected}, or data without. Received: a {type(experiment.model).__name__} for {data.name}")
+        raise ValueError(f"Expected {expected}, or data without. Received: {type(experiment.model).__name__} for {data.name}")
     experiment.model.check_batch_size(experiment.batch_size)
     resolve_features(features, experiment.model, data, evaluated_on)
     labels = data.few_labels(experiment.num_labels, 0)

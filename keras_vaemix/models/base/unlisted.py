@@ -3,14 +3,14 @@
 OF_SUBCLASSES = """
 accompaniments batch_responsibilities check check_batch_size check_columns couples_examples decoded_batch_size decoder_params
 default_optimizers draws export_model histograms learns_labels metric_names num_strata penalty supports_xla terms updates
-""".split()
+"""
 OF_TRAINING = """
 all_variables check_gradients draw_counter epochs_done evaluated evaluation_seed figure_name has_posterior_density has_unbiased_kl minimize
 next_seed not_finite optimizer_of parts record scaled seed_for steps_done track unsupported values_of_example variables_of
-""".split()
+"""
 OF_COMPUTATION = """
 as_batch centers checked code codes costs decode_params decode_sizes discrepancy draw draw_pixels encoder_outputs fake family generate
 global_moments infer kl latents likelihood_params lower_params map_batches masked_variance mean_and_log_variance mixed noise pixel_params
 posteriors prior_draws real recipe_optimizer sampled_by score top_params
-""".split()
-UNLISTED = frozenset([*OF_SUBCLASSES, *OF_TRAINING, *OF_COMPUTATION])  # but for what is an argument of a model's constructor
+"""
+UNLISTED = frozenset(f"{OF_SUBCLASSES} {OF_TRAINING} {OF_COMPUTATION}".split())  # but for what is an argument of a model's constructor
