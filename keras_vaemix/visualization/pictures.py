@@ -157,13 +157,13 @@ def effects_picture(effects, num_shown=20):
     return rendered(figure)
 
 
-def covariance_picture(codes):
-    """Returns the covariance matrix of latents [N, D] as a heat map, red above zero, blue below zero, white at zero."""
+def covariance_picture(codes, what="latents"):
+    """Returns the covariance matrix of latents [N, D] as a heat map, red above zero, blue below zero, white at zero; `what` they are."""
     codes = np.asarray(codes, "float64")
     require(codes.ndim == 2 and len(codes) >= 2 and codes.size > 0, "at least two codes [N, D]", shape=codes.shape)
     covariance = np.cov(codes, rowvar=False).reshape(codes.shape[1], -1)
     limit = max(float(np.abs(covariance).max()), 1e-12)
-    title = f"Covariance of {codes.shape[1]} latents over {len(codes)} examples"
+    title = f"Covariance of {codes.shape[1]} {what}, {len(codes)} examples"
     return heat_picture(covariance, "RdBu_r", (-limit, limit), title, "index of the latent", "index of the latent", "covariance")
 
 

@@ -32,10 +32,10 @@ def component_samples(model, num_columns=10, max_rows=20, seed=0, conditions=Non
     weights = np.exp(model.log_weights())
     heaviest = np.argsort(-weights, kind="stable")[:max_rows]
     images = [model.sample(num_columns, int(k), seed + i, **given) for i, k in enumerate(heaviest)]
-    some = f"{len(heaviest)} of {len(weights)} components" + (", heaviest first" if np.ptp(weights) > 1e-6 else "")
-    which = "each component" if len(heaviest) == len(weights) else some
+    which = "each component" if len(heaviest) == len(weights) else f"{len(heaviest)} of {len(weights)} components"
+    which += ", heaviest first" if np.ptp(weights) > 1e-6 else ""
     rows = tuple(f"component {k}\n{weights[k]:.1%}" for k in heaviest)
-    return Grid(np.concatenate(images), num_columns, f"{what}, a row for {which}, with its weight", rows, columns)
+    return Grid(np.concatenate(images), num_columns, f"{what}, a row for {which}, with weights", rows, columns)
 
 
 def images_in_order(images, title, num_columns=10):
@@ -65,15 +65,15 @@ def component_use(use, weights):
 
 
 def heat_map(table, max_rows=50, max_columns=100):
-    """Returns a picture of how the examples of each category in use are distributed over labels, a row for each, largest first.
+    """Returns a picture of how the examples of each component in use are distributed over labels, a row for each, largest first.
 
-    Each cell is the fraction of a label in the category's examples, printed as a number for up to 20 labels; each row is labelled with
-    the category and its fraction of all examples. Ties are in the order of indices; the largest `max_rows` categories and the first
+    Each cell is the fraction of a label in the component's examples, printed as a number for up to 20 labels; each row is labelled with
+    the component and its fraction of all examples. Ties are in the order of indices; the largest `max_rows` components and the first
     `max_columns` labels are shown.
 
     Args:
         table: Numbers of examples [K, L], as `evaluation.category_table` returns them.
-        max_rows: Largest number of categories.
+        max_rows: Largest number of components.
         max_columns: Largest number of labels.
     """
     from matplotlib.figure import Figure
@@ -84,15 +84,17 @@ def heat_map(table, max_rows=50, max_columns=100):
     rows, num_columns = np.argsort(-use, kind="stable")[: min(max(num_used, 1), max_rows)], min(table.shape[1], max_columns)
     shares = (table / np.maximum(table.sum(axis=1, keepdims=True), 1))[rows, :num_columns]
     figure = Figure((max(5, 2 + 0.5 * min(num_columns, 20)), max(3.5, 1 + 0.3 * len(rows))), dpi=100, layout="constrained")
-    axes = figure.add_subplot(xlabel="label", ylabel="category, and its fraction of all examples")
-    axes.set_title(f"Labels of the examples of each category, as fractions ({num_used} of {len(use)} in use)", fontsize="medium")
-    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+    axes = figure.add_subplot(xlabel="label", ylabel="component, and its fraction of all examples")
+    axes.set_title(f"Labels of the examples of each component, as fractions ({num_used} of {len(use)} in use)", fontsize="medium")
+    shown = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
     axes.set_yticks(range(len(rows)), [f"{k}   {use[k]:.1%}" for k in rows])
     if num_columns <= 20:
         axes.set_xticks(range(num_columns))
         for i, j in np.argwhere(shares >= 0.005):
             color = "white" if shares[i, j] > 0.5 else "black"
             axes.text(j, i, f"{shares[i, j]:.2f}", ha="center", va="center", fontsize=8, color=color)
+    else:
+        figure.colorbar(shown, label="fraction of the component's examples")
     return rendered(figure)
 
 

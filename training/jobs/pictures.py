@@ -76,8 +76,9 @@ def neighbors(subject):
 
 def covariance(subject):
     """Returns the covariance of codes of examples; with a mask, that of all latents and beside it that of those in use."""
-    models = dict.fromkeys([subject.model, subject.model.export_model()])
-    return np.concatenate([pictures.covariance_picture(posterior_means(model, subject.examples())) for model in models], axis=1)
+    x, model, used = subject.examples(), subject.model, subject.model.export_model()
+    shown = {"latents": model} if used is model else {"latents": model, "latents that the mask keeps": used}
+    return np.concatenate([pictures.covariance_picture(posterior_means(one, x), what) for what, one in shown.items()], axis=1)
 
 
 def mask(subject):
