@@ -139,6 +139,7 @@ def test_export_sample_stands_alone():
     assert {name for name in names if name.startswith("export") and room_of(name) != "export.shell"} <= {
         "export.families",
         "export.families.STANDARD",
+        "export.families.fit_widths",
         "export.families.is_factor",
         "export.manifest",
         "export.manifest.locate",

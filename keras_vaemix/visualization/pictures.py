@@ -147,11 +147,11 @@ def effects_picture(effects, num_shown=20):
     effects = np.asarray(effects, "float64")
     require(effects.ndim == 1 and effects.size > 0, "effects [D]", shape=effects.shape)
     first = np.argsort(-effects, kind="stable")[:num_shown]
-    figure = Figure((6, 5), dpi=100, layout="constrained")
+    figure = Figure((max(6, 0.4 * len(first)), 5), dpi=100, layout="constrained")
     which = (
         f"The {len(first)} latents with the largest effect, of {len(effects)}" if len(first) < len(effects) else "Latents by their effect"
     )
-    axes = figure.add_subplot(title=which, xlabel="index of the latent", ylabel="mean change per value, one deviation to either side")
+    axes = figure.add_subplot(title=which, xlabel="index of the latent", ylabel="mean change per value, latent ± one standard deviation")
     axes.bar(range(len(first)), effects[first])
     axes.set_xticks(range(len(first)), first, fontsize="small")
     return rendered(figure)

@@ -42,7 +42,7 @@ DESCRIPTIONS = {
     "images/reconstructions": "Examples, with missing values in grey, and below each its reconstruction.",
     "images/samples": "Decoded draws from the prior that the model samples from; of a mixture a row for each component, heaviest first.",
     "latents/covariance": "Covariance of the latents of the shown examples.",
-    "latents/effects": "Mean change of a value of the decoded example when a latent moves by one deviation to either side.",
+    "latents/effects": "Mean change of a value of the decoded example when a latent moves by one standard deviation to either side.",
     "latents/variants": "One example, with the two latents of the largest effect varied.",
     "latents/transitions": "Decoded points on the lines between the latents of two examples.",
     "latents/mask": "Values of the mask, one for each latent: latents near zero are not used.",

@@ -1,14 +1,16 @@
 """Pictures hold what their names say, in its place."""
 
+from itertools import pairwise
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import tensorflow as tf
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 
 from keras_vaemix import evaluation
-from keras_vaemix.visualization import pictures
+from keras_vaemix.visualization import pictures, plots
 from keras_vaemix.visualization.grids import Grid
 from keras_vaemix.visualization.plots import component_use, save_png
 from tests import catalogue
@@ -171,6 +173,34 @@ def test_mask_history_is_black_where_the_mask_is_one():
     assert np.all(np.diff(grey[1]) > 0.2)
     with pytest.raises(ValueError, match=r"masks \[T, D\] of values in \[0, 1\]"):
         pictures.mask_history([1, 0])
+
+
+PLOTS = {
+    "two labels": lambda rng: plots.heat_map(rng.integers(1, 9, (3, 2))),
+    "many labels": lambda rng: plots.heat_map(rng.integers(1, 9, (50, 100))),
+    "300 components": lambda rng: plots.component_use(rng.dirichlet(np.ones(300)), np.full(300, 1 / 300)),
+    "effects": lambda rng: pictures.effects_picture(rng.random(2000)),
+    "covariance": lambda rng: pictures.covariance_picture(rng.normal(size=(9, 300)), "latents that the mask keeps"),
+    "mask": lambda rng: pictures.mask_history(rng.random((500, 64))),
+}
+
+
+@pytest.mark.parametrize("name", PLOTS)
+def test_text_lies_inside_of_a_picture_and_ticks_lie_apart(name, monkeypatch):
+    made = []
+    for module in (plots, pictures):
+        monkeypatch.setattr(module, "rendered", made.append)
+    PLOTS[name](np.random.default_rng(0))
+    (figure,) = made
+    FigureCanvasAgg(figure).draw()
+    (width, height), axes = figure.canvas.get_width_height(), figure.axes[0]
+    for text in (axes.title, axes.xaxis.label, axes.yaxis.label):
+        box = text.get_window_extent()
+        assert min(box.x0, box.y0, width - box.x1, height - box.y1) >= 0, text.get_text()
+    for labels, side in ((axes.get_xticklabels(), 0), (axes.get_yticklabels(), 1)):
+        ends = sorted(tuple(one.get_window_extent().get_points()[:, side]) for one in labels if one.get_text())
+        assert len(ends) > 1
+        assert all(first[1] < second[0] for first, second in pairwise(ends))
 
 
 def test_pictures_are_saved(tmp_path):
