@@ -83,7 +83,7 @@ def heat_map(table, max_rows=50, max_columns=100):
     num_used = np.count_nonzero(use)
     rows, num_columns = np.argsort(-use, kind="stable")[: min(max(num_used, 1), max_rows)], min(table.shape[1], max_columns)
     shares = (table / np.maximum(table.sum(axis=1, keepdims=True), 1))[rows, :num_columns]
-    figure = Figure((max(5, 2 + 0.5 * min(num_columns, 20)), max(3.5, 1.2 + 0.3 * len(rows))), dpi=100, layout="constrained")
+    figure = Figure((max(6, 2 + 0.5 * min(num_columns, 20)), max(3.5, 1.2 + 0.3 * len(rows))), dpi=100, layout="constrained")
     axes = figure.add_subplot(xlabel="label", ylabel="component, and its\nfraction of all examples")
     title = f"Labels of the examples of each component, as fractions\n({num_used} of {len(use)} components in use)"
     axes.set_title(title, fontsize="medium")
