@@ -18,16 +18,23 @@ from keras_vaemix.models import LatentModel
 from keras_vaemix.models.base.compiled import CompiledModel
 
 tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2)
-gc.disable()  # a graph is many objects, which the collector would walk through again and again: `_forget` collects them
-gc.freeze()
+gc.disable()  # a graph is many objects, which the collector would walk through again and again: fixtures collect them
+GARBAGE = 100_000  # objects: the graphs of a few small models
 
 
 @pytest.fixture(scope="module", autouse=True)
 def _forget():
-    """Frees the graphs of a file's models, which would fill the memory."""
-    yield
+    """Frees what the file before has left, of which its last test held a part until now."""
     keras.backend.clear_session()  # collects garbage too
     gc.freeze()  # what is left stays: no later collection walks through it
+
+
+@pytest.fixture(autouse=True)
+def _collect(_forget):
+    """Frees the graphs of a few tests: those of a whole file would fill the memory, and leave it in pieces that are slow to use again."""
+    yield
+    if gc.get_count()[0] > GARBAGE:
+        gc.collect()
 
 
 @pytest.fixture(autouse=True)
