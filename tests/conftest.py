@@ -6,6 +6,7 @@ import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")  # tests compile more than they compute
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")  # its pass over each graph looks up all of TensorFlow's kernels for each operation
 
 import keras
 import numpy as np
