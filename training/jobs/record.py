@@ -42,6 +42,7 @@ def row_of(run, table):
         "command": portable(config["command"]),
         "epochs": len(history),
         "max_epochs": config["epochs"],
+        "warm_up": config["warm_up"],
         "protocol": protocol,
         "stopped": stopped(config, history, protocol),
         "best_epoch": best_epoch(history, monitor) + 1,

@@ -89,7 +89,7 @@ def histories(groups, line):
     figure, axes = panels(max(len(groups), 1))
     for axis, (title, rows) in zip(axes, groups.items(), strict=False):
         for row in rows:
-            curve, first = row["curve"], row.get("protocol", {}).get("warm_up", 0)
+            curve, first = row["curve"], row.get("warm_up", row.get("protocol", {}).get("warm_up", 0))
             points = [(epoch, value) for epoch, value in zip(curve["epochs"], curve["values"], strict=True) if epoch >= first]
             if points:
                 axis.plot(*zip(*points, strict=True), label=line(row))
