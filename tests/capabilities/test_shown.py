@@ -83,9 +83,9 @@ def test_nested_networks_follow_a_summary():
 
 
 LISTED = {
-    "model": "accompanied_by can_sample cluster condition_size decode decoder encoder example_shape fit_prior has_likelihood label_weight "
-    "latent_means latent_sizes log_weights num_components optimizers posterior_parameters prior reconstruct responsibilities sample "
-    "sample_latents sampler seed support",
+    "model": "accompanied_by averaged can_sample cluster condition_size decode decoder encoder example_shape fit_prior has_likelihood "
+    "label_weight latent_means latent_sizes log_weights num_components optimizers posterior_parameters prior reconstruct responsibilities "
+    "sample sample_latents sampler seed support",
     "likelihood": "beta encode estimate_log_likelihood impute joint_sizes likelihood log_joint log_likelihood objective "
     "with_sampling_prior",
     "CPVAE": "adapt_aggregate aggregate aggregate_rate category_log_probs category_posterior conditional_prior estimator follow_aggregate "

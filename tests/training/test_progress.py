@@ -119,7 +119,7 @@ def test_what_was_evaluated_is_written_and_printed(main, without_xla, tmp_path, 
     monkeypatch.setattr("training.jobs.train.check_exportable", lambda model: None)
     monkeypatch.setattr("training.jobs.pictures.draw", lambda *arguments: {})
     monkeypatch.setattr("training.jobs.train.export_model", lambda model, folder: folder)
-    monkeypatch.setattr("export.sample.sample", lambda artifact: (np.zeros((1, 8, 8)), None))
+    monkeypatch.setattr("export.sample.sample", lambda artifact: (np.zeros((1, 8, 8, 1)), None))
     folder = tmp_path / "run"
     assert command.main(["vae_digits", "--latent-dim", "2", "--epochs", "1", "--features", "none", "--run-dir", str(folder)]) == 0
     out, report = capsys.readouterr().out, read_json(folder / "evaluation.json")
