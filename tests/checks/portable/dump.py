@@ -109,8 +109,8 @@ def facts_of(experiment, state):
 
 
 def source_of(value):
-    """Returns what to draw an array from if its values do not matter: shape, type, mean and standard deviation."""
-    return [value.shape, value.dtype.str, float(value.mean()), float(value.std())]
+    """Returns what to draw an array from if its values do not matter: shape, type, mean, standard deviation, minimum and maximum."""
+    return [value.shape, value.dtype.str, *(float(figure) for figure in (value.mean(), value.std(), value.min(), value.max()))]
 
 
 class State:

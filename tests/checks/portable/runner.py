@@ -86,11 +86,11 @@ def portable(module):
     return re.sub(r"mhlo\.copy (%\S+) : (tensor<[^>]*>)", r"stablehlo.reshape \1 : (\2) -> \2", text).encode()
 
 
-def drawn(shape, dtype, mean, spread):
-    """Returns a random array of this description: a constant if the spread is zero, uniform 8-bit integers, or normal numbers."""
+def drawn(shape, dtype, mean, spread, low, high):
+    """Returns a random array of this description: a constant if the spread is zero, uniform 8-bit integers, or clipped normal numbers."""
     rng, dtype = np.random.default_rng(0), np.dtype(dtype)
     if spread == 0:
         return np.full(shape, mean, dtype)
     if dtype == np.uint8:
         return rng.integers(0, 256, shape, dtype)
-    return (mean + spread * rng.standard_normal(shape, "float32")).astype(dtype)
+    return np.clip(mean + spread * rng.standard_normal(shape, "float32"), low, high).astype(dtype)
