@@ -1,6 +1,7 @@
 """A command line: flags that are read first, and a job that uses them."""
 
 import contextlib
+import os
 import sys
 import warnings
 
@@ -28,7 +29,12 @@ class Command:
         try:
             asked = self.parse(sys.argv[1:] if argv is None else list(argv))
             with one_line_warnings():
-                return 0 if asked is None else self.work(asked) or 0
+                status = 0 if asked is None else self.work(asked) or 0
+                sys.stdout.flush()
+                return status
+        except BrokenPipeError:  # what reads our output, such as `head`, has ended
+            sys.stdout = open(os.devnull, "w")  # noqa: SIM115  (Python flushes it once more when it ends)
+            return 1
         except ERRORS as error:
             print(f"error: {error}", file=sys.stderr)
             return 1

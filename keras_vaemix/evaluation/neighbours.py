@@ -13,6 +13,8 @@ BLOCK_BYTES = 2**30  # size of a block of training examples
 def nearest_neighbors(x: Array, train: Array, k: int = 4) -> tuple[np.ndarray, np.ndarray]:
     """Returns the k training examples nearest to each of x, nearest first, by Euclidean distance over all values.
 
+    Where training examples have gaps (NaN), the distance is over the values that they have, scaled up to all of them.
+
     Args:
         x: Generated images or other examples [N, *].
         train: Training examples [N', *].
@@ -36,6 +38,8 @@ def nearest_neighbors(x: Array, train: Array, k: int = 4) -> tuple[np.ndarray, n
 
 def nearest_in(train, start, x, k):
     """Returns indices and distances of at most k neighbours in a block of training examples, numbered from `start`."""
-    search = NearestNeighbors(n_neighbors=min(k, len(train)), algorithm="brute").fit(train.reshape(len(train), -1))
+    train = train.reshape(len(train), -1)
+    metric = "nan_euclidean" if np.isnan(train).any() else "euclidean"
+    search = NearestNeighbors(n_neighbors=min(k, len(train)), algorithm="brute", metric=metric).fit(train)
     distances, indices = search.kneighbors(x.reshape(len(x), -1))
     return start + indices, distances

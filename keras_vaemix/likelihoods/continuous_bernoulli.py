@@ -25,11 +25,14 @@ class ContinuousBernoulli(Likelihood):
         return tfd.ContinuousBernoulli(logits=params)
 
     def mean(self, params):
-        # lambda / (2 lambda - 1) + 1 / (2 artanh(1 - 2 lambda)); both terms diverge at logit 0, where a series is used.
-        safe = tf.where(tf.abs(params) < 0.1, tf.ones_like(params), params)
-        exact = 1.0 / (1.0 - tf.exp(-safe)) - 1.0 / safe
-        series = 0.5 + params / 12.0 - params**3 / 720.0
-        return tf.where(tf.abs(params) < 0.1, series, exact)
+        # lambda / (2 lambda - 1) + 1 / (2 artanh(1 - 2 lambda)), mirrored so that no exponential overflows; both terms diverge at logit 0,
+        # so the series of coth is used around it.
+        is_near = tf.abs(params) < 1
+        far, near = tf.where(is_near, tf.ones_like(params), tf.abs(params)), tf.where(is_near, params, tf.zeros_like(params))
+        exact, square = 1.0 / (1.0 - tf.exp(-far)) - 1.0 / far, near**2
+        exact = tf.where(params < 0, 1 - exact, exact)
+        series = 0.5 + near / 12 * (1 - square / 60 * (1 - square / 42 * (1 - square / 40 * (1 - square * 5 / 198))))
+        return tf.where(is_near, series, exact)
 
     def factors(self, params):
         return [Factor("ContinuousBernoulli", {"logits": params})]

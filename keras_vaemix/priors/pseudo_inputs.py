@@ -62,6 +62,8 @@ class PseudoInputPrior(MixturePrior):
         chosen = np.random.default_rng(seed).choice(len(x), self.num_components, replace=False)
         require(0 < margin < 0.5, "margin in (0, 0.5): the ends of the range are the sigmoid's limits", margin=margin)
         examples = np.asarray(x)[chosen].astype("float64")
+        incomplete = int(np.isnan(examples).any(axis=tuple(range(1, examples.ndim))).sum())
+        require(not incomplete, "examples without missing values (NaN): leave out the others", incomplete=incomplete)
         least, most = float(examples.min()), float(examples.max())
         expected = f"examples inside value_range={self.value_range}: scale them, for example x / 255"
         require(low <= least <= most <= high, expected, least=least, most=most)

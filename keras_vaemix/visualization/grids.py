@@ -9,13 +9,14 @@ import numpy as np
 SIDE = 64  # pixels to which the longer side of an image is enlarged at least
 GAP = 2  # pixels between images
 LARGE, SMALL = 14, 12  # sizes of the title and of other captions, in pixels
+MISSING = (0.9, 0.3, 0.3)  # colour of missing values
 
 
 class Grid(NamedTuple):
     """Images in rows and columns, and captions that say what they are.
 
     Attributes:
-        images: Images [N, H, W, C] in [0, 1], row by row; the last row may be shorter.
+        images: Images [N, H, W, C] in [0, 1], row by row; the last row may be shorter. NaN is drawn in red.
         num_columns: Number of images in a row.
         title: What the grid shows.
         rows: A caption for each row, or none.
@@ -42,8 +43,10 @@ class Grid(NamedTuple):
         pixels = np.broadcast_to(pixels, (*pixels.shape[:2], 3))  # grey ones too
         small, large = caption_font(SMALL), caption_font(LARGE)
         left = max((math.ceil(small.getlength(line)) + 8 for text in self.rows for line in text.splitlines()), default=0)
-        letter = 1.05 * large.getlength(self.title) / len(self.title)  # width of a letter, and a margin for uneven lines
-        title = textwrap.fill(self.title, max(12, int((left + pixels.shape[1]) / letter)))
+        gaps = np.isnan(pixels)
+        pixels, title = (np.where(gaps, MISSING, pixels), f"{self.title} (red: missing)") if gaps.any() else (pixels, self.title)
+        letter = 1.05 * large.getlength(title) / len(title)  # width of a letter, and a margin for uneven lines
+        title = textwrap.fill(title, max(12, int((left + pixels.shape[1]) / letter)))
         below = (title.count("\n") + 1) * (LARGE + 4) + 4
         top = below + (SMALL + 8 if self.columns else 0)
         canvas = Image.new("RGB", (left + pixels.shape[1], top + pixels.shape[0]), "white")

@@ -219,6 +219,15 @@ def test_nearest_neighbours_are_those_of_all_distances():
     np.testing.assert_allclose(distances, 0, atol=1e-6)
 
 
+def test_neighbours_with_gaps_are_those_of_their_observed_values():
+    x, train = np.random.default_rng(0).random((3, 2, 2, 1)), np.random.default_rng(1).random((20, 2, 2, 1))
+    train[::2, 0, 1] = np.nan
+    indices, distances = evaluation.nearest_neighbors(x, train, k=4)
+    exact = np.sqrt(4 * np.nanmean((x[:, None] - train) ** 2, axis=(2, 3, 4)))
+    np.testing.assert_array_equal(indices, np.argsort(exact, axis=1)[:, :4])
+    np.testing.assert_allclose(distances, np.sort(exact, axis=1)[:, :4])
+
+
 def test_neighbours_of_other_shapes_are_refused():
     with pytest.raises(ValueError, match=r"x of shape \(N, 3, 2\), as train"):
         evaluation.nearest_neighbors(np.zeros((4, 3)), np.zeros((9, 3, 2)))

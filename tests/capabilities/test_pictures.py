@@ -11,7 +11,7 @@ from PIL import Image
 
 from keras_vaemix import evaluation
 from keras_vaemix.visualization import pictures, plots
-from keras_vaemix.visualization.grids import Grid
+from keras_vaemix.visualization.grids import MISSING, Grid
 from keras_vaemix.visualization.plots import component_use, save_png
 from tests import catalogue
 from training.jobs import pictures as draw
@@ -129,6 +129,18 @@ def test_a_grid_has_large_images_below_captions(shape, zoom):
         assert above.min() < 0.2
         assert (left.size > 0 and left[len(above) :].min() < 0.2) == has_captions
     assert captioned.picture().shape > plain.picture().shape
+
+
+def test_missing_pixels_are_red_and_named():
+    images = np.full((1, 8, 8, 1), 0.5)
+    whole = Grid(images, 1, "A title wide enough for one line").picture()
+    images[0, 3, 4] = np.nan
+    picture = Grid(images, 1, "A title wide enough for one line").picture()
+    tile = picture[-64:, -64:]
+    np.testing.assert_allclose(tile[24:32, 32:40], np.broadcast_to(MISSING, (8, 8, 3)), atol=1 / 255)
+    tile[24:32, 32:40] = tile[0, 0]
+    assert np.ptp(tile) == 0
+    assert len(picture) > len(whole)  # the title says what red is, in another line
 
 
 def test_a_long_title_takes_several_lines():

@@ -88,12 +88,18 @@ def test_continuous_bernoulli_mean_is_that_of_tfp(logit):
     assert float(likelihood.mean(tf.constant(logit))) == pytest.approx(float(likelihood.distribution(tf.constant(logit)).mean()), abs=2e-4)
 
 
-@pytest.mark.parametrize("logit", [-200.0, -30.0, -3.0, -0.11, -0.09, 0.0, 0.09, 0.11, 3.0, 30.0, 200.0])
+@pytest.mark.parametrize("logit", [-200.0, -30.0, -3.0, -1.01, -0.99, -0.1, 0.0, 0.1, 0.99, 1.01, 3.0, 30.0, 200.0])
 def test_continuous_bernoulli_mean_is_the_integral(logit):
     u = (np.arange(400_000) + 0.5) / 400_000
     density = np.exp(logit * u - max(logit, 0.0))
-    mean = float(vm.ContinuousBernoulli().mean(tf.constant(logit)))
-    assert mean == pytest.approx(np.sum(u * density) / np.sum(density), rel=2e-5)
+    logits = tf.constant(logit)
+    with tf.GradientTape() as tape:
+        tape.watch(logits)
+        mean = vm.ContinuousBernoulli().mean(logits)
+    expected = np.sum(u * density) / np.sum(density)
+    assert float(mean) == pytest.approx(expected, rel=1e-5, abs=2e-7)
+    variance = np.sum((u - expected) ** 2 * density) / np.sum(density)
+    assert float(tape.gradient(mean, logits)) == pytest.approx(variance, rel=1e-3, abs=1e-6)  # of an exponential family
 
 
 @pytest.mark.parametrize("name", catalogue.LIKELIHOODS)

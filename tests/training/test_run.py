@@ -214,6 +214,16 @@ def test_arrays_that_are_no_images_are_trained_on_too(main, tmp_path):
     assert not (tmp_path / "run" / "samples.png").exists()
 
 
+@pytest.mark.slow
+def test_images_with_gaps_are_trained_on_and_drawn(main, tmp_path):
+    """Pseudo-inputs start from the complete ones."""
+    x = np.where(np.arange(300 * 64).reshape(300, 8, 8, 1) % 100, np.random.default_rng(0).random((300, 8, 8, 1)), np.nan)
+    np.savez(tmp_path / "gaps.npz", x=x)
+    flags = ("--dataset", f"npz:{tmp_path / 'gaps.npz'}", "--epochs", 1, "--likelihood-samples", 3, "--num-components", 5)
+    assert main("vamp_digits", *flags, "--run-dir", tmp_path / "run") == (0, "")
+    assert {"neighbors.png", "reconstructions.png", "export"} <= {path.name for path in (tmp_path / "run").iterdir()}
+
+
 OTHERS = [
     ("iwae_digits", "--num-samples", 3, "--dreg"),
     ("gmmp_digits", "--num-posterior-components", 3, "--kl", "softmin", "--warm-up", 1),

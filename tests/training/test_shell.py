@@ -2,6 +2,7 @@
 
 import errno
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -43,6 +44,16 @@ for arguments in json.loads(sys.argv[2]):
         print(stop.code, file=sys.stderr)
 print(sorted({"tensorflow", "keras", "keras_vaemix", "tensorflow_probability"} & set(sys.modules)), file=sys.stderr)
 """
+
+
+def test_output_that_nobody_reads_ends_a_command_quietly():
+    """As that of `training.reproduce --list | head` once `head` has ended."""
+    read, write = os.pipe()
+    os.close(read)
+    command = [sys.executable, "-m", "training.reproduce", "--list"]
+    result = subprocess.run(command, cwd=ROOT, stdout=write, stderr=subprocess.PIPE, text=True)
+    os.close(write)
+    assert (result.returncode, result.stderr) == (1, "")
 
 
 @pytest.mark.parametrize("command", ANSWERED)

@@ -4,7 +4,9 @@ import functools
 from collections.abc import Callable
 from typing import NamedTuple
 
-from training.presets.library import cluster, keras, part, strategy, tf, vm
+import numpy as np
+
+from training.presets.library import cluster, keras, part, strategy, supports, tf, vm
 from training.presets.likelihoods import AUTO, chosen, params_shape
 from training.presets.registry import Experiment, choose
 
@@ -73,6 +75,12 @@ def gated_vae(data, prior, hidden, init, objective=None, likelihood=AUTO, poster
 def check_images(data, remedy):
     """Raises `ValueError` unless the examples are images [H, W, C]; the remedy is what takes others."""
     part.require(len(data.shape) == 3, f"{remedy} for data that are not images", shape=data.shape)
+
+
+def complete_examples(data):
+    """Returns the scaled training examples without missing values, of which pseudo-inputs can start."""
+    x = data.arrays("train", supports.UNIT_INTERVAL)
+    return x[~np.isnan(x).reshape(len(x), -1).any(axis=1)] if data.has_gaps() else x
 
 
 class Protocol(NamedTuple):
