@@ -182,4 +182,4 @@ WEIGHTS = Table(
         )
     },
 )
-FREY_FACES = Table("gmmp_frey_faces", frey_faces_rows(), settings=SETTINGS)
+FREY_FACES = Table("gmmp_frey_faces", frey_faces_rows(), settings=SETTINGS, columns=(*BOUNDS, *PARTS, *FURTHER))

@@ -30,8 +30,12 @@ def row_named(table, measured):
 
 
 def with_paper(measured, table):
-    """Returns a measured row with the name and the figures of the paper's row that it reproduces, and its hours."""
+    """Returns a measured row with the name and the figures of the paper's row that it reproduces, and its hours.
+
+    What its preset's `paper` says stays where the table shows it: it may be of another table.
+    """
     row = row_named(table, measured)
     figures = {f"paper_{name}": value for name, value in row.stated.items()} if row else {}
     named = {"row": row.name, "paper_elbo": row.paper_elbo, **figures} if row else {}
-    return {**measured, **named, "hours": round(measured["seconds"] / 3600, 2)}
+    own = {key: value for key, value in measured.items() if key != "paper" or "paper" in table_named(table).columns}
+    return {**own, **named, "hours": round(measured["seconds"] / 3600, 2)}
