@@ -103,7 +103,8 @@ def copies(browser):
     browser.open("index.html", WIDTHS["desk"])
     code = browser.one("div.highlight pre").text
     browser.click("div.highlight button.copybtn")
-    return browser.driver.execute_script("return navigator.clipboard.readText()").strip() == code.strip()
+    held = lambda: browser.driver.execute_script("return navigator.clipboard.readText()")  # noqa: E731
+    return browser.until(lambda: held().strip() == code.strip())
 
 
 def draws(browser):
