@@ -21,6 +21,7 @@ FURTHER_SYSTEMS = Table(
         Row("lars", "lars_mnist"),
         Row("vae_mlp", "info_vae_mnist", {**AGGREGATE, "scale": 1.0}),
         Row("info_vae", "info_vae_mnist", AGGREGATE),
+        Row("info_vae10", "info_vae_mnist", {**AGGREGATE, "scale": 10.0}),
         Row("factor_vae", "factor_vae_mnist", AGGREGATE),
     ),
     settings=("networks", "scale", "gamma"),
