@@ -60,11 +60,11 @@ def session(graph):
 
 
 def relative_error(received, expected):
-    """Returns the largest error, relative to the largest value of an example, or to one if that is larger.
+    """Returns the largest error, relative to the largest value of its column or pixel in all examples [N, *], or to one if that is larger.
 
-    Sums are rounded in proportion to their terms, so a small logit of an example may be as inexact as its large ones.
+    Sums are rounded in proportion to their terms, so a small logit may be as inexact as the large ones of other examples.
     """
-    largest = np.max(np.abs(expected), axis=tuple(range(1, expected.ndim)), keepdims=True)
+    largest = np.max(np.abs(expected), axis=0)
     return np.max(np.abs(received - expected) / np.maximum(1, largest))
 
 

@@ -70,8 +70,8 @@ class Imputer:
         shape = [num_samples * self.model.num_strata, *batch.x.shape]
         w = tf.reshape(tf.exp(log_w), [*shape[:2], *[1] * (len(shape) - 2)])
         params = tf.cast(d.params, tf.float32)
-        means = likelihood.mean(params)  # [S, B, *]
-        drawn = likelihood.draw(params, likelihood.noise().sample(shape, seed=fold_in(seed, 1)))
+        noise = likelihood.noise().sample(shape, seed=fold_in(seed, 1))
+        means, drawn = likelihood.imputed(params, noise, batch.x, batch.mask)  # [S, B, *]
         mean = tf.reduce_sum(w * means, axis=0)
         variance = tf.reduce_sum(w * (tf.square(means - mean) + tf.square(drawn - means)), axis=0)  # between and within
         uniform = tf.random.stateless_uniform([shape[1], num_draws], fold_in(seed, 2))

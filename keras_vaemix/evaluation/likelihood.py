@@ -9,10 +9,11 @@ import numpy as np
 import tensorflow as tf
 
 from keras_vaemix.core.batch import Batch, number_of, rows_of
-from keras_vaemix.core.blocks import batch_size_for
+from keras_vaemix.core.blocks import batch_size_for, blocks
 from keras_vaemix.core.hints import Array
 from keras_vaemix.core.progress import progress
 from keras_vaemix.core.seeds import fold_in, stateless_seed
+from keras_vaemix.core.supports import observed
 from keras_vaemix.evaluation.ladder import has_kl_ladder, has_paper_kl, kl_ladder, paper_kl
 from keras_vaemix.evaluation.latent import active_units
 from keras_vaemix.importance import LikelihoodEstimate
@@ -86,7 +87,7 @@ def likelihood_report(
     figures |= {"log_likelihood_sampling_error": estimate.standard_error, "effective_sample_size": estimate.effective_sample_size}
     report[name("log_likelihood_histogram")] = histogram(estimate.log_likelihood)
     if model.likelihood.num_levels:
-        report["bits_per_dim"] = -report["log_likelihood"] / (math.prod(given.x.shape[1:]) * math.log(2))
+        report["bits_per_dim"] = bits_per_dim(estimate.log_likelihood, some)
     if has_kl_ladder(model):
         ladder = kl_ladder(model, some, 1, batch_size, seed)
         report["kl_ladder"] = {rung: mean_of_finite(values) for rung, values in ladder.items()}
@@ -103,6 +104,14 @@ def likelihood_report(
         "num_examples": len(given.x),
         "num_likelihood_examples": number_of(some),
     }
+
+
+def bits_per_dim(log_likelihood, x):
+    """Returns minus the finite ones of `log_likelihood` [N] in bits for each observed value of their examples x."""
+    batch, is_finite = Batch.of(x), np.isfinite(log_likelihood)
+    mask = True if batch.mask is None else batch.mask
+    sizes = np.concatenate([observed(block, mask, i).reshape(len(block), -1).sum(axis=1) for i, block in blocks(batch.x)])
+    return -float(np.sum(np.asarray(log_likelihood, "float64")[is_finite]) / (np.sum(sizes[is_finite]) * math.log(2)))
 
 
 def histogram(values, num_bins=40):

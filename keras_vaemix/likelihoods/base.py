@@ -57,6 +57,13 @@ class Likelihood(PartLayer, abc.ABC):
         """Returns draws from p(x|z) made from `noise`, which has the shape of x; by plain operations if it is to export."""
         return self.distribution(params).quantile(noise)
 
+    def imputed(self, params: Tensor, noise: Tensor, x: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Returns means and draws [S, B, *] of what is missing of x [B, *], where `mask` is false, given the latents and what is observed.
+
+        Values are independent given the latents, unless a likelihood says otherwise.
+        """
+        return self.mean(params), self.draw(params, noise)
+
     def factors(self, params: Tensor) -> list[Factor] | None:
         """Returns what `export.sample` draws x of, one `Factor` for each block of the last axis; None if only means can be exported.
 

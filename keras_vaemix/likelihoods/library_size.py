@@ -61,6 +61,15 @@ class LibrarySize(Likelihood):
     def draw(self, params, noise):
         return self.likelihood.draw(self.expected(params), noise)
 
+    def imputed(self, params, noise, x, mask):
+        # A missing count has the share of the observed total that it has of the observed shares.
+        shares = tf.nn.log_softmax(params[..., : self.likelihood.num_channels(params)])
+        total, share = tf.reduce_sum(x, -1, keepdims=True), tf.reduce_logsumexp(tf.where(mask, shares, OUT), -1, keepdims=True)
+        is_known = tf.reduce_any(mask, -1, keepdims=True)
+        log_size = tf.where(is_known, tf.math.log(total) - share, math.log(self.size))
+        scaled = self.scaled(params, log_size)
+        return self.likelihood.mean(scaled), self.likelihood.draw(scaled, noise)
+
     def factors(self, params):
         return self.likelihood.factors(self.expected(params))
 

@@ -71,7 +71,9 @@ class NegativeBinomial(CountLikelihood):
     def log_probs(self, params, x):
         log_mean, log_theta = self.split(params)
         mean, theta, positive = tf.exp(log_mean), tf.exp(log_theta), tf.maximum(x, 1.0)
-        log_ratio = tf.math.log1p((positive - mean) / (theta + mean))
+        off = (positive - mean) / (theta + mean)  # from -1, where log1p cancels
+        near = tf.math.log1p(tf.maximum(off, -0.5))
+        log_ratio = tf.where(off < -0.5, tf.math.log((theta + positive) / (theta + mean)), near)
         ratio_x = log_ratio + log_mean - tf.math.log(positive)
         of_positive = log_binomial(theta, positive, log_ratio, ratio_x) - tf.math.log1p(positive / theta)
         return tf.where(x > 0, of_positive, -theta * tf.math.softplus(log_mean - log_theta))

@@ -72,6 +72,10 @@ class Prior(PartLayer, abc.ABC):
     def finish(self) -> None:
         """Completes a prior that gradients have trained: a normaliser without a closed form is estimated once more, from many draws."""
 
+    def estimates(self) -> list[Any]:
+        """Returns the weights that `finish` sets; none here."""
+        return []
+
     def report(self) -> dict[str, float]:
         """Returns figures of the density by name, with errors, where it is an estimate; none here."""
         return {}

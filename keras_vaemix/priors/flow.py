@@ -60,6 +60,9 @@ class FlowPrior(Prior):
     def finish(self):
         self.base.finish()
 
+    def estimates(self):
+        return self.base.estimates()
+
     def report(self):
         return self.base.report()
 

@@ -118,6 +118,9 @@ class ReweightedPrior(Prior):
         """Sets Z to an estimate from a million draws of the base."""
         self.log_z.assign(self.log_normalizer(2**20, seed=self.seed)[0])
 
+    def estimates(self):
+        return [self.log_z]
+
     def report(self):
         """Returns log Z by an estimate of its own, its standard error, and how far the log Z of `distribution` is from it."""
         value, error = self.log_normalizer(seed=self.seed + 1)

@@ -33,6 +33,17 @@ def test_bits_per_dimension_of_8_bit_data():
     assert report["bits_per_dim"] == pytest.approx(-report["log_likelihood"] / (16 * math.log(2)))
 
 
+def test_bits_are_for_each_observed_value():
+    """Grey images under networks without weights, so that each value has the same probability."""
+    encoder = vm.networks.named_inputs(vm.networks.mlp((4, 4, 2), 2, ()), x=(4, 4, 1), mask=(4, 4, 1))
+    model = vm.VAE(encoder, vm.networks.mlp((1,), (4, 4, 2), ()), vm.StandardNormal(1), vm.DiscretizedLogistic())
+    model.set_weights([np.zeros_like(weight) for weight in model.get_weights()])
+    whole = np.full((5, 4, 4, 1), 128 / 255)
+    gaps = np.where(np.arange(16).reshape(4, 4, 1) % 3, whole, np.nan)
+    bits = [vm.evaluation.likelihood_report(model, x, num_samples=20)["bits_per_dim"] for x in (whole, gaps)]
+    assert bits[0] == pytest.approx(bits[1], rel=1e-5)
+
+
 def test_active_units_counts_latents_that_move(binary):
     model = catalogue.make()
     *_, kernel, bias = model.encoder.weights

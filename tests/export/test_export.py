@@ -181,11 +181,11 @@ def test_a_graph_of_something_else_is_found(exported, tmp_path):
         export.onnx.compare(folder / "decoder.onnx", {"z": np.zeros((2, 3), "float32")}, {"x": np.ones((2, 4, 4, 1))})
 
 
-def test_an_error_is_relative_to_the_largest_value_of_its_example():
+def test_an_error_is_relative_to_the_largest_value_of_its_column():
     expected = np.array([[0.5, -0.25], [0.5, 100.0]])
     error = lambda *off: export.onnx.relative_error(expected + np.array(off), expected)  # noqa: E731
     assert error([2e-5, 0], [0, 0]) == pytest.approx(2e-5)
-    assert error([0, 0], [2e-5, 0]) == pytest.approx(2e-7)
+    assert error([0, 2e-5], [0, 0]) == pytest.approx(2e-7)
     assert np.isnan(error([0, 0], [np.nan, 0]))
 
 

@@ -304,6 +304,35 @@ def test_validation_is_of_the_averages_of_every_optimizer(swap):
         np.testing.assert_array_equal(one, other)
 
 
+def test_no_average_before_the_first_step():
+    """When Keras's averages are zero."""
+    model = autoencoder(vm.AdversarialAutoencoder, critic(), critic_steps=1)
+    model.compile(averaged(), {name: averaged() for name in model.default_optimizers()}, run_eagerly=True)
+    before = values(model.trainable_variables)
+    with model.averaged():
+        inside = values(model.trainable_variables)
+    for one, other in zip(before, inside, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_a_normaliser_is_that_of_the_averages():
+    """In validation and after `fit`; training goes on from its own, to the bit."""
+    prior = vm.ResampledPrior(2, 5, (8,), num_samples=64)
+    model = vm.VAE(mlp((4,), 4, (5,)), mlp((2,), 4, (5,)), prior, vm.Normal(1.0))
+    model.compile(keras.optimizers.Adam(0.05, use_ema=True, ema_momentum=0.9), run_eagerly=True)
+    off = lambda: float(prior.log_z.numpy()) - prior.log_normalizer(2**18, seed=9)[0]  # noqa: E731
+    errors = []
+
+    def look(epoch, logs):
+        before = prior.log_z.numpy()
+        with model.averaged():
+            errors.append(off())
+        assert prior.log_z.numpy() == before
+
+    model.fit(X, batch_size=16, epochs=4, verbose=0, callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=look)])
+    np.testing.assert_allclose([*errors, off()], 0, atol=0.01)
+
+
 def test_averages_give_way_to_the_same_bits():
     model, seen = vae(), []
     model.compile(averaged(), run_eagerly=True)

@@ -43,6 +43,17 @@ def test_counts_are_those_of_scipy():
     np.testing.assert_allclose(log_probs(TABLE["ZeroInflated"](), X, log_mean, log_theta, logits), inflated, rtol=1e-5, atol=3e-7)
 
 
+def test_large_means_of_small_counts_are_exact():
+    """Also the gradient for the log-mean, theta (x - mu) / (theta + mu)."""
+    log_mean, log_theta, x = (one.ravel() for one in np.meshgrid([12.0, 16.0, 20.0], [-5.0, 0.0, 8.0], [0.0, 1.0, 30.0]))
+    params = tf.Variable(np.stack([log_mean, log_theta], axis=-1)[None], dtype=tf.float32)
+    with tf.GradientTape() as tape:
+        log_p = vm.NegativeBinomial().log_probs(params, x[:, None].astype("float32"))
+    mean, theta = np.exp(log_mean), np.exp(log_theta)
+    np.testing.assert_allclose(log_p[0, :, 0], scipy.stats.nbinom(theta, theta / (theta + mean)).logpmf(x), rtol=1e-5)
+    np.testing.assert_allclose(tape.gradient(log_p, params)[0, :, 0], theta * (x - mean) / (theta + mean), rtol=1e-4)
+
+
 @pytest.mark.parametrize(("name", "params"), [("Poisson", (2.0,)), ("NegativeBinomial", (2.0, 1.0)), ("ZeroInflated", (2.0, 1.0, 0.5))])
 def test_counts_sum_to_one_and_have_their_mean(name, params):
     x = np.arange(500, dtype="float32")
@@ -121,6 +132,21 @@ def test_counts_of_a_library_size_are_multinomial_given_it():
     np.testing.assert_allclose(likelihood.mean(logits)[0], 50 * shares, rtol=1e-5)
     mask = np.array([[True, False, True]] * 2)
     np.testing.assert_allclose(likelihood.log_prob(logits, x, mask=mask), likelihood.log_prob(logits[..., ::2], x[:, ::2]), rtol=1e-5)
+
+
+def test_a_missing_count_has_its_share_of_the_observed_total():
+    """The mean of the row that is observed is its total, 1,000 or 10 for each unit of share; without one it is the expected size."""
+    encoder = vm.networks.named_inputs(vm.networks.mlp((8,), 2, ()), x=(4,), mask=(4,))
+    decoder = vm.networks.mlp((1,), 4, ())
+    encoder.set_weights([np.zeros_like(weight) for weight in encoder.get_weights()])
+    decoder.set_weights([np.zeros((1, 4)), np.log([1.0, 1.0, 1.0, 2.0])])
+    model = vm.VAE(encoder, decoder, vm.StandardNormal(1), vm.LibrarySize(vm.Poisson(), size=100.0))
+    nan = np.nan
+    x = np.array([[1000, 1000, 1000, nan], [10, 10, 10, nan], [nan, nan, nan, nan]], "float32")
+    imputed = model.impute(x, num_samples=200, num_draws=400)
+    np.testing.assert_allclose(imputed.mean[:, 3], [2000, 20, 40], rtol=1e-4)
+    np.testing.assert_allclose(imputed.draws[..., 3].mean(axis=0), [2000, 20, 40], rtol=0.1)
+    np.testing.assert_allclose(imputed.standard_deviation[:, 3], np.sqrt([2000, 20, 40]), rtol=0.2)
 
 
 @pytest.mark.parametrize("name", TABLE)

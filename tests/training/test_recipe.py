@@ -154,6 +154,9 @@ def test_a_start_is_the_weights_of_a_run_of_the_same_model(tmp_path):
     assert start.made == {name: value for name, value in config.items() if name != "seed"}
     with pytest.raises(ValueError, match=r"--start-from a run of the same model.*preset='vae_digits', arguments={'latent_dim': 2}"):
         start_from(tmp_path, tiny(3))
+    other.likelihood = vm.LearnedScaleNormal(1.0) if isinstance(other.likelihood, vm.Normal) else vm.Normal(1.0)
+    with pytest.raises(ValueError, match=r"the same model, with .*likelihood and posterior"):
+        start_from(tmp_path, other)
     with pytest.raises(ValueError, match=r"--start-from a run that has ended.*Received: run='.*/absent'"):
         start_from(tmp_path / "absent", other)
 

@@ -31,8 +31,13 @@ def start_from(folder, model):
     folder = Path(folder)
     require((folder / "model.keras").is_file(), "--start-from a run that has ended: train it first, to its end", run=str(folder))
     config, other = read_config(folder / "config.json", "arguments"), load_model(folder / "model.keras")
-    kinds = [(type(one).__name__, [tuple(weight.shape) for weight in one.weights]) for one in (model, other)]
-    expected = "--start-from a run of the same model, with the same networks and numbers of latents and components"
-    require(kinds[0] == kinds[1], expected, run=str(folder), preset=config["preset"], arguments=config["arguments"])
+    expected = "--start-from a run of the same model, with the same networks, numbers of latents and components, likelihood and posterior"
+    require(kind_of(model) == kind_of(other), expected, run=str(folder), preset=config["preset"], arguments=config["arguments"])
     names = ("preset", "arguments", "dataset", *FURTHER, "start_from")
     return Start(other.get_weights(), {name: config[name] for name in names if name in config})
+
+
+def kind_of(model):
+    """Returns what two models have in common if the weights of one mean the same in the other."""
+    parts = [repr(getattr(model, name, None)) for name in ("likelihood", "posterior", "cost")]
+    return type(model).__name__, type(getattr(model, "prior", None)).__name__, *parts, [tuple(weight.shape) for weight in model.weights]

@@ -85,7 +85,7 @@ class CompiledModel(CheckedModel):
                 expected = "no gradient_accumulation_steps on several replicas, where Keras fails: raise batch_size instead"
                 require(replicas == 1 or not accumulates(one), expected, optimizer=name, replicas=replicas)
                 one.build(own)
-        finalize_own(self.optimizer, self.variables_of()["model"])
+                finalize_own(one, own)
 
     def _check_optimizers(self, optimizers: dict[str, Any] | None) -> None:
         """Raises `ValueError` unless the model knows the names of all `optimizers`."""
@@ -128,17 +128,32 @@ class CompiledModel(CheckedModel):
 
     @contextlib.contextmanager
     def averaged(self) -> Iterator[None]:
-        """Replaces weights by their averages, where an optimizer keeps them (`use_ema`), and restores them afterwards, bit for bit."""
-        averaging = {name: own for name, own in self.variables_of().items() if inner(self.optimizer_of(name)).use_ema}
-        weights = {name: [keras.ops.convert_to_numpy(variable) for variable in own] for name, own in averaging.items()}
+        """Replaces weights by their averages, where an optimizer keeps them (`use_ema`), and restores them afterwards, bit for bit.
+
+        What is estimated from weights, such as the normaliser of a prior, is estimated for the averages.
+        """
+        averaging = self.averaging()
+        replaced = [*(variable for own in averaging.values() for variable in own), *(self.estimates() if averaging else ())]
+        weights = [keras.ops.convert_to_numpy(variable) for variable in replaced]
         try:
             for name, own in averaging.items():
                 self.optimizer_of(name).finalize_variable_values(own)
+            self.after_averaging()
             yield
         finally:
-            for name, own in averaging.items():
-                for variable, value in zip(own, weights[name], strict=True):
-                    variable.assign(value)
+            for variable, value in zip(replaced, weights, strict=True):
+                variable.assign(value)
+
+    def averaging(self):
+        """Returns the variables of each optimizer that keeps their averages, by its name."""
+        return {name: own for name, own in self.variables_of().items() if inner(self.optimizer_of(name)).use_ema}
+
+    def estimates(self):
+        """Returns the variables that are estimated from the weights that gradients train."""
+        return []
+
+    def after_averaging(self):
+        """Estimates them anew if averages have taken the place of weights."""
 
     def variables_of(self):
         """Returns the variables that each optimizer updates, by its name."""

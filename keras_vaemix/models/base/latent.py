@@ -99,6 +99,13 @@ class LatentModel(GenerativeModel):
         """Completes the prior, which gradients have trained; see `Prior.finish`."""
         self.prior.finish()
 
+    def estimates(self):
+        return self.prior.estimates()
+
+    def after_averaging(self):
+        if self.averaging():
+            self.prior.finish()
+
     def with_sampling_prior(self) -> Self:
         """Returns the model whose bound uses the prior that `sample` draws from: this one, unless a paper uses two priors."""
         return self

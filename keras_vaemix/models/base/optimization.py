@@ -1,5 +1,6 @@
 """What Keras's optimizers lack for models with several of them, or on several replicas."""
 
+import keras
 import tensorflow as tf
 
 
@@ -14,9 +15,17 @@ def accumulates(optimizer):
 
 
 def finalize_own(optimizer, variables):
-    """Makes an optimizer replace only its own variables by their averages; Keras's `fit` passes all of the model's, matched by position."""
+    """Makes an optimizer replace only its own variables by their averages, and none before its first step.
+
+    Keras's `fit` passes all of the model's variables, matched by position, and its averages are zero before the first step.
+    """
     finalize = type(optimizer).finalize_variable_values
-    optimizer.finalize_variable_values = lambda _: finalize(optimizer, variables)
+
+    def finalize_variable_values(_):
+        if keras.ops.convert_to_numpy(inner(optimizer).iterations) > 0:
+            finalize(optimizer, variables)
+
+    optimizer.finalize_variable_values = finalize_variable_values
 
 
 def global_gradients(optimizer, gradients):
