@@ -121,6 +121,11 @@ class Columns(Likelihood):
         parts = zip(self.parts(params), self.blocks(noise), strict=True)
         return tf.concat([likelihood.draw(own, block) for (likelihood, own), block in parts], axis=-1)
 
+    def imputed(self, params, noise, x, mask):
+        given = zip(self.parts(params), *map(self.blocks, (noise, x, mask)), strict=True)
+        each = [likelihood.imputed(own, *block) for (likelihood, own), *block in given]
+        return tuple(tf.concat(one, axis=-1) for one in zip(*each, strict=True))
+
     def factors(self, params):
         found = []
         for (likelihood, own), width in zip(self.parts(params), self.widths, strict=True):

@@ -135,12 +135,13 @@ def test_counts_of_a_library_size_are_multinomial_given_it():
 
 
 def test_a_missing_count_has_its_share_of_the_observed_total():
-    """The mean of the row that is observed is its total, 1,000 or 10 for each unit of share; without one it is the expected size."""
+    """Also in a table. The observed total is 1,000 or 10 for each unit of share; a row without any has the expected size."""
     encoder = vm.networks.named_inputs(vm.networks.mlp((8,), 2, ()), x=(4,), mask=(4,))
     decoder = vm.networks.mlp((1,), 4, ())
     encoder.set_weights([np.zeros_like(weight) for weight in encoder.get_weights()])
     decoder.set_weights([np.zeros((1, 4)), np.log([1.0, 1.0, 1.0, 2.0])])
-    model = vm.VAE(encoder, decoder, vm.StandardNormal(1), vm.LibrarySize(vm.Poisson(), size=100.0))
+    table = vm.Columns([("counts", vm.LibrarySize(vm.Poisson(), size=100.0), 4)])
+    model = vm.VAE(encoder, decoder, vm.StandardNormal(1), table)
     nan = np.nan
     x = np.array([[1000, 1000, 1000, nan], [10, 10, 10, nan], [nan, nan, nan, nan]], "float32")
     imputed = model.impute(x, num_samples=200, num_draws=400)
