@@ -31,7 +31,7 @@ def serve(args):
         from export.server.app import make_app
         from export.server.limits import Limits
     except ModuleNotFoundError as error:
-        expected = "Expected the packages of the server: pip install -r requirements-serve.txt, or keras_vaemix[serve]"
+        expected = 'Expected the packages of the server: pip install ".[serve]" in a clone, or -r requirements-serve.txt'
         raise ValueError(f"{expected}. Received: no {error.name}") from None
 
     limits = Limits(rows=args.max_rows, seconds=args.seconds, workers=args.workers, queue=args.queue)

@@ -38,11 +38,13 @@ class LikelihoodEstimate(NamedTuple):
         standard_error: Its standard error, by the delta method: :math:`\sqrt{1 / \mathrm{ESS} - 1 / T}`.
         effective_sample_size: :math:`\mathrm{ESS} = (\sum_t v_t)^2 / \sum_t v_t^2`, at most T; near one, the estimate depends on
             a single row.
+        num_samples: Number of samples that were drawn for each example, T times the number of strata.
     """
 
     log_likelihood: Any
     standard_error: Any
     effective_sample_size: Any
+    num_samples: Any
 
 
 class LikelihoodEstimator:
@@ -61,14 +63,15 @@ class LikelihoodEstimator:
         """Returns a `LikelihoodEstimate` of NumPy arrays for a `Batch` of arrays [N, *]; see `LatentModel.estimate_log_likelihood`."""
         n = len(given.x)
         batch_size, chunk_size, num_chunks = self.sizes(given.x.shape, num_samples, batch_size, chunk_size)
-        title = f"log-likelihood: {num_chunks * chunk_size * self.model.num_strata} samples for each of {n} examples"
+        num_rows, strata = num_chunks * chunk_size, self.model.num_strata
+        title = f"log-likelihood: {num_rows * strata} samples for each of {n} examples"
         num_chunks, results = tf.constant(num_chunks), []
         for i, start in enumerate(progress(range(0, n, batch_size), verbose, title)):
             rows = given.map(lambda one, start=start: padded(one[start : start + batch_size], batch_size)).inputs()
-            estimate = self.estimate(rows, num_chunks, fold_in(stateless_seed(seed), i), chunk_size)
-            results.append([figure.numpy()[: n - start] for figure in estimate])
-        estimate = LikelihoodEstimate(*(np.concatenate(figures) for figures in zip(*results, strict=True)))
-        warn_of_few_samples(estimate.effective_sample_size, int(num_chunks) * chunk_size)
+            figures = self.estimate(rows, num_chunks, fold_in(stateless_seed(seed), i), chunk_size)
+            results.append([figure.numpy()[: n - start] for figure in figures])
+        estimate = LikelihoodEstimate(*(np.concatenate(figures) for figures in zip(*results, strict=True)), num_rows * strata)
+        warn_of_few_samples(estimate.effective_sample_size, num_rows, strata)
         return estimate
 
     def sizes(self, shape, num_samples, batch_size, chunk_size=None, is_for_gpu=None):
@@ -85,7 +88,7 @@ class LikelihoodEstimator:
         return batch_size, chunk_size, -(-num_samples // (chunk_size * strata))
 
     def estimate(self, x, num_chunks, seed, chunk_size):
-        """Returns the estimate for one batch; recompiled only for a new `chunk_size` or batch size."""
+        """Returns the figures of the estimate for one batch; recompiled only for a new `chunk_size` or batch size."""
         objective, size = ImportanceWeighted(chunk_size), len(Batch.of(x).x)
 
         def log_weights(seed):
@@ -101,7 +104,7 @@ def padded(rows, size):
     return tf.constant(np.resize(rows.astype("float32"), (size, *rows.shape[1:])))
 
 
-def warn_of_few_samples(effective_sample_size, num_rows):
+def warn_of_few_samples(effective_sample_size, num_rows, num_strata=1):
     r"""Warns once about all examples whose effective sample size is below 200 and below half of the T rows.
 
     If they are fewer than one in a hundred, which hardly affects a mean, there is no warning unless the smallest effective sample size is
@@ -113,11 +116,12 @@ def warn_of_few_samples(effective_sample_size, num_rows):
     """
     limit = min(FEW, num_rows / 2)
     few = effective_sample_size[effective_sample_size < limit]
+    drawn = f" ({num_rows * num_strata} samples, {num_rows} for each of {num_strata} components)" if num_strata > 1 else ""
     if len(few) and (len(few) >= TOLERATED * len(effective_sample_size) or few.min() < limit / 20):
         warnings.warn(
             f"Expected an effective sample size of at least {limit:.0f}, below which log p(x) is estimated too low: raise num_samples, or "
             f"train the posterior for longer. Received: {len(few)} of {len(effective_sample_size)} examples with less, "
-            f"the smallest {few.min():.1f} of {num_rows} possible",
+            f"the smallest {few.min():.1f} of {num_rows} possible{drawn}",
             FewEffectiveSamples,
             stacklevel=4,  # where `estimate_log_likelihood` was called
         )
@@ -153,7 +157,7 @@ def stream(log_weights, num_chunks, batch_size, seed):
 
 
 def summarize(largest, total, squares, num_chunks, chunk_size):
-    """Returns the `LikelihoodEstimate` from the sums of `stream`; undefined figures are NaN."""
+    """Returns the figures [B] of a `LikelihoodEstimate`, in its order, from the sums of `stream`; undefined figures are NaN."""
     num_chunks = tf.cast(num_chunks, tf.float64)
     num_rows = num_chunks * chunk_size
     log_p = largest + tf.math.log(total / num_chunks)
@@ -161,6 +165,4 @@ def summarize(largest, total, squares, num_chunks, chunk_size):
     error = tf.sqrt(tf.maximum(inverse_size - 1 / num_rows, 0.0))
     has_size = tf.math.is_finite(log_p) & (tf.abs(log_p) < RESOLVED)
     known = (tf.math.is_finite(log_p), has_size & (num_rows > 1), has_size)
-    return LikelihoodEstimate(
-        *(tf.where(is_known, figure, np.nan) for is_known, figure in zip(known, (log_p, error, 1 / inverse_size), strict=True))
-    )
+    return [tf.where(is_known, figure, np.nan) for is_known, figure in zip(known, (log_p, error, 1 / inverse_size), strict=True)]

@@ -76,7 +76,7 @@ ROOMS = {
     ),
     "training.papers": "export.shell export.storage training.presets training.findings",
     "training.jobs": (
-        "export.shell keras_vaemix.core keras_vaemix.priors keras_vaemix.models keras_vaemix.evaluation "
+        "export.shell keras_vaemix.core keras_vaemix.likelihoods keras_vaemix.priors keras_vaemix.models keras_vaemix.evaluation "
         "keras_vaemix.visualization keras_vaemix.verify keras_vaemix.callbacks export.storage keras_vaemix.storage export "
         "training.distributed training.data training.features training.presets training.papers training.runs export.sample"
     ),

@@ -1,5 +1,6 @@
 """Train a preset: fit, evaluate, draw pictures, export, and sample the export."""
 
+import shlex
 import sys
 
 from export.shell.command import Command
@@ -15,8 +16,9 @@ def job(asked):
 
 
 def interrupted(asked, signals):
-    """Prints how to resume from the checkpoint, and returns the exit status."""
-    print("interrupted: pass --resume to go on", file=sys.stderr)
+    """Prints the command that resumes from the checkpoint, and returns the exit status."""
+    argv = [*asked.argv, *([] if asked.args.resume else ["--resume"])]
+    print(f"interrupted: go on with python -m training.train {shlex.join(argv)}", file=sys.stderr)
     return signals.status
 
 

@@ -1,6 +1,7 @@
 """The flags of every command: typed, bounded, and refused with a one-line error."""
 
 import argparse
+import difflib
 import math
 from pathlib import Path
 
@@ -17,21 +18,29 @@ class Parser(argparse.ArgumentParser):
 
     A `type` raises an `ArgumentTypeError` with the text after the flag in "Expected --epochs of at least 1. Received: 0". In the help its
     `metavar` stands for the value.
+
+    Attributes:
+        command: The command that has the flags, as errors name it.
     """
 
     def __init__(self, **kwargs):
         super().__init__(exit_on_error=False, formatter_class=Formatter, **kwargs)
+        self.command = self.prog
 
     def parse_args(self, args=None, namespace=None):
         try:
-            return super().parse_args(args, namespace)
+            found, unknown = self.parse_known_args(args, namespace)
+            if unknown:
+                close = difflib.get_close_matches(unknown[0].partition("=")[0], self._option_string_actions, 1, 0.8)
+                self.error(f"unrecognized arguments: {' '.join(unknown)}", "".join(f"did you mean {flag}? " for flag in close))
+            return found
         except argparse.ArgumentError as error:
             if isinstance(error.__context__, argparse.ArgumentTypeError):
                 raise ValueError(f"Expected {error.argument_name} {error.message}") from None
             self.error(str(error))
 
-    def error(self, message):
-        raise ValueError(f"Expected the flags of {self.prog}: see its --help. Received: {shown(message)}")
+    def error(self, message, hint=""):
+        raise ValueError(f"Expected the flags of {self.command}: {hint}see {self.command} --help. Received: {shown(message)}")
 
 
 def typed(parse, kind, is_allowed, bound, metavar):

@@ -109,6 +109,9 @@ def check_block(x, start, support, name):
         gaps = ", or, if they are missing, take a VAE, CPVAE or GMVAE whose encoders have a mask: networks.named_inputs" * bool(is_missing)
         expected = f"finite values in {name}: remove or replace the others{gaps}"
         require(False, expected, index=(start + first, *rest), value=float(x[tuple(index)]))
-    if not np.all(support.inside(x)):
+    inside = np.asarray(support.inside(x))  # of values, or of rows
+    if not inside.all():
         expected = f"{name} in {support.name}, the likelihood's support: {remedy(x, support)}"
-        require(False, expected, minimum=float(x.min()), maximum=float(x.max()))
+        first, *rest = np.argwhere(~inside)[0].tolist()[: x.ndim - (inside.shape != x.shape)]
+        value, extent = x[first, *rest].tolist(), {"minimum": float(x.min()), "maximum": float(x.max())}
+        require(False, expected, index=(start + first, *rest), value=value, **extent)

@@ -52,7 +52,7 @@ def likelihood_report(
     Args:
         model: A model that gives draws.
         x: Examples [N, *], or a dict of them with what accompanies them, as in `fit`.
-        num_samples: Importance samples for each example.
+        num_samples: Importance samples for each example; the figure `num_samples` is the number drawn, which is rounded up.
         batch_size: Number of examples at a time; if None, 100, or fewer if they are large.
         seed: Integer; every figure is a function of it.
         num_likelihood_examples: Number of examples, the first ones, for the log-likelihood, which takes longest; None for all.
@@ -100,7 +100,7 @@ def likelihood_report(
         **report,
         **model.prior.report(),
         "active_units": active_units(model, x) if len(given.x) > 1 else math.nan,
-        "num_samples": num_samples,
+        "num_samples": estimate.num_samples,
         "num_examples": len(given.x),
         "num_likelihood_examples": number_of(some),
     }

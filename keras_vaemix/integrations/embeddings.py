@@ -10,7 +10,7 @@ from keras_vaemix.core.part import check_positive, require
 class UMAP:
     """The UMAP embedding of latents, which keeps neighbours together and moves clusters apart.
 
-    It needs `umap-learn`, the extra `keras_vaemix[umap]`.
+    It needs `umap-learn`, the extra `umap`.
 
     Args:
         num_dims: Dimensions of the embedding.
@@ -28,7 +28,7 @@ class UMAP:
         check_positive(num_dims=num_dims, num_neighbors=num_neighbors)
         require(min_dist >= 0, "min_dist >= 0", min_dist=min_dist)
         is_installed = importlib.util.find_spec("umap") is not None
-        require(is_installed, 'umap-learn to be installed: pip install "keras_vaemix[umap]", or umap-learn', umap=None)
+        require(is_installed, 'umap-learn to be installed: pip install ".[umap]" in a clone, or umap-learn', umap=None)
         self.num_dims, self.num_neighbors, self.min_dist = num_dims, num_neighbors, min_dist
 
     def __call__(self, z, seed):

@@ -1,4 +1,4 @@
-"""Packages on the Hugging Face Hub, which need the extra `keras_vaemix[hub]`."""
+"""Packages on the Hugging Face Hub, which need the extra `hub`."""
 
 import contextlib
 import importlib.util
@@ -16,7 +16,7 @@ ADDRESS = re.compile(r"([\w.-]+/[\w.-]+)(?:@([\w./-]+))?", re.ASCII)  # USER/NAM
 def check_installed():
     """Raises `ValueError` unless `huggingface_hub` is installed."""
     is_installed = importlib.util.find_spec("huggingface_hub") is not None
-    require(is_installed, 'huggingface_hub to be installed: pip install "keras_vaemix[hub]", or huggingface_hub', huggingface_hub=None)
+    require(is_installed, 'huggingface_hub to be installed: pip install ".[hub]" in a clone, or huggingface_hub', huggingface_hub=None)
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""The model card of a package, written from its other files; it needs the extra `keras_vaemix[hub]`."""
+"""The model card of a package, written from its other files; it needs the extra `hub`."""
 
 from keras_vaemix.integrations.hub import check_installed
 

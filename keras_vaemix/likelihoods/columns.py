@@ -168,11 +168,15 @@ class Columns(Likelihood):
         """Warns if real columns that are not standardised have standard deviations that are far apart in the first rows of x."""
         (_, first), *_ = blocks(x)
         each = zip(self.names, self.block_likelihoods, self.blocks(first), strict=True)
-        spread = {
-            name: float(np.nanstd(block)) for name, likelihood, block in each if likelihood.has_raw_scale and not np.isnan(block).all()
-        }
-        spread = {name: value for name, value in spread.items() if value > 0}
-        if spread and max(spread.values()) > MOST_UNLIKE * min(spread.values()):
-            names = ", ".join(map(repr, sorted(spread, key=spread.get)))
-            expected = "Expected real columns of like scales: choose Standardized.from_data(likelihood, column) for each"
-            warnings.warn(f"{expected}. Received: {names}, from the least to the greatest deviation", UnlikeScales, stacklevel=3)
+        raw = {name: block for name, likelihood, block in each if likelihood.has_raw_scale}
+        warn_of_unlike_scales(raw, "choose Standardized.from_data(likelihood, column) for each", stacklevel=4)
+
+
+def warn_of_unlike_scales(columns, remedy, stacklevel=2):
+    """Warns if the observed values of real columns, arrays by name, have standard deviations that are far apart."""
+    spread = {name: float(np.nanstd(column)) for name, column in columns.items() if not np.isnan(column).all()}
+    spread = {name: value for name, value in spread.items() if value > 0}
+    if spread and max(spread.values()) > MOST_UNLIKE * min(spread.values()):
+        least, most = min(spread, key=spread.get), max(spread, key=spread.get)
+        received = f"standard deviations from {spread[least]:.3g} (column {least!r}) to {spread[most]:.3g} (column {most!r})"
+        warnings.warn(f"Expected real columns of like scales: {remedy}. Received: {received}", UnlikeScales, stacklevel=stacklevel)

@@ -8,8 +8,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_vaemix.core.blocks import as_array
 from keras_vaemix.core.hints import Array, Distribution, Encode, Tensor
 from keras_vaemix.core.part import check_positive, require
+from keras_vaemix.core.supports import check_kind
 from keras_vaemix.priors.mixture import MixturePrior
 
 
@@ -57,6 +59,8 @@ class PseudoInputPrior(MixturePrior):
 
     def initialize_from_examples(self, x: Array, margin: float = 0.05, seed: int = 0) -> None:
         """Initialises the pseudo-inputs with K examples of `x`, kept away from the ends of the range by the fraction `margin`."""
+        x = as_array(x)
+        check_kind(x, self.example_shape)
         require(len(x) >= self.num_components, f"at least num_components={self.num_components} examples in x", examples=len(x))
         low, high = self.value_range
         chosen = np.random.default_rng(seed).choice(len(x), self.num_components, replace=False)

@@ -27,7 +27,7 @@ def from_package(source):
 
     Args:
         source: A folder; or, if it does not exist, the name of a bundled package, `"vamp_mnist"` or `"cp_vae_digits"`; or
-            `"hf://USER/NAME"` or `"hf://USER/NAME@REVISION"`, a model on the Hugging Face Hub, for which the extra `keras_vaemix[hub]`
+            `"hf://USER/NAME"` or `"hf://USER/NAME@REVISION"`, a model on the Hugging Face Hub, for which the extra `hub`
             is needed.
 
     Raises:

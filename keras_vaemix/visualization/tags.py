@@ -39,7 +39,7 @@ DESCRIPTIONS = {
     "components/cluster_accuracy": "Accuracy of the components as classes, matched one to one with the labels of these same examples.",
     "components/categories": "Labels of the examples of each component, as fractions of its examples.",
     "components/pseudo_inputs": "Pseudo-inputs of the prior, in order of their indices.",
-    "images/reconstructions": "Examples, with missing values in grey, and below each its reconstruction.",
+    "images/reconstructions": "Examples, with missing values in red, and below each its reconstruction.",
     "images/samples": "Decoded draws from the prior that the model samples from; of a mixture a row for each component, heaviest first.",
     "latents/covariance": "Covariance of the latents of the shown examples.",
     "latents/effects": "Mean change of a value of the decoded example when a latent moves by one standard deviation to either side.",

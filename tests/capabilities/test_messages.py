@@ -108,6 +108,13 @@ def test_pseudo_inputs_are_told_how_to_scale_examples():
         prior.initialize_from_examples(images(0, 255))
 
 
+def test_pseudo_inputs_are_told_how_to_shape_examples():
+    with pytest.raises(
+        ValueError, match=r"Expected x of shape \(N, 4, 4, 1\): x\[..., None\] adds the channel. Received: shape=\(9, 4, 4\)"
+    ):
+        vm.VampPrior(D, 5, SHAPE).initialize_from_examples(np.zeros((9, 4, 4)))
+
+
 def test_samples_before_the_density_is_fitted_are_told_what_fits_it():
     model = autoencoder(prior=vm.FittedMixture(D, 2))
     with pytest.raises(ValueError, match=r"call the model's fit_prior\(x\) with training examples"):

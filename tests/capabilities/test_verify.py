@@ -165,6 +165,11 @@ def test_a_few_examples_with_few_effective_samples_are_passed_over(sizes, num_ro
     assert [w.category for w in caught] == [FewEffectiveSamples] * is_warned
 
 
+def test_a_warning_says_how_many_samples_are_of_each_component():
+    with pytest.warns(FewEffectiveSamples, match=r"the smallest 8\.7 of 40 possible \(800 samples, 40 for each of 20 components\)"):
+        warn_of_few_samples(np.array([8.7]), 40, 20)
+
+
 def test_bad_arguments(binary):
     with pytest.raises(ValueError, match=r"repeats of at least 2.* Received: repeats=1"):
         check_standard_error(catalogue.make(), binary, 1)

@@ -292,7 +292,7 @@ def test_export_says_what_a_package_lacks(tmp_path, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     assert command.main([str(tmp_path), "--layout", "package"]) == 1
-    assert 'error: Expected huggingface_hub to be installed: pip install "keras_vaemix[hub]"' in capsys.readouterr().err
+    assert 'error: Expected huggingface_hub to be installed: pip install ".[hub]" in a clone' in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("bits", "kind"), [(11, np.float16), (8, ml_dtypes.bfloat16)])

@@ -198,7 +198,7 @@ def without_umap(monkeypatch):
 def test_a_start_without_its_package_is_refused_before_anything_is_trained(main, tmp_path, without_umap, preset):
     status, err = main(preset, "--start", "umap", "--run-dir", tmp_path / "run")
     assert status == 1
-    assert err == 'error: Expected umap-learn to be installed: pip install "keras_vaemix[umap]", or umap-learn. Received: umap=None'
+    assert err == 'error: Expected umap-learn to be installed: pip install ".[umap]" in a clone, or umap-learn. Received: umap=None'
     assert not (tmp_path / "run").exists()
 
 

@@ -5,6 +5,7 @@ import pytest
 
 import keras_vaemix as vm
 from keras_vaemix import importance
+from keras_vaemix.evaluation import likelihood_report
 from keras_vaemix.verify import check_bound, check_standard_error
 
 
@@ -28,12 +29,20 @@ def test_equal_weights_of_millions_of_nats(chunk_size):
 def test_unequal_weights_are_summed_as_numpy_does():
     """Relative to a running maximum that rises from chunk to chunk, and over strata."""
     log_w = np.random.default_rng(0).normal(-1e6, 3, (5, 20, 3, 4)) + np.arange(5)[:, None, None, None] * 10  # [chunks, T, M, B]
-    estimate = importance.summarize(*importance.stream(lambda chunk: log_w[int(chunk[1])], 5, 4, [0, 0]), 5, 20)
+    figures = importance.summarize(*importance.stream(lambda chunk: log_w[int(chunk[1])], 5, 4, [0, 0]), 5, 20)
+    estimate = importance.LikelihoodEstimate(*figures, 300)
     rows = np.exp(log_w - log_w.max(axis=(0, 1, 2))).sum(axis=2).reshape(100, 4)
     inverse_size = np.sum(rows**2, axis=0) / np.sum(rows, axis=0) ** 2
     np.testing.assert_allclose(estimate.log_likelihood, log_w.max(axis=(0, 1, 2)) + np.log(rows.sum(axis=0) / 5), rtol=1e-12)
     np.testing.assert_allclose(estimate.effective_sample_size, 1 / inverse_size, rtol=1e-9)
     np.testing.assert_allclose(estimate.standard_error, np.sqrt(inverse_size - 1 / 100), rtol=1e-9)
+
+
+def test_an_estimate_says_how_many_samples_were_drawn():
+    x = np.zeros((2, 4), "float32")
+    assert model_of(4, 1.0).estimate_log_likelihood(x, 25, chunk_size=10).num_samples == 30
+    estimate = model_of(4, 1.0).estimate_log_likelihood(x, 1000)
+    assert likelihood_report(model_of(4, 1.0), x, 25, estimate=estimate)["num_samples"] == estimate.num_samples
 
 
 def test_a_gpu_makes_as_many_draws_in_fewer_chunks():

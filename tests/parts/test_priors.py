@@ -140,6 +140,7 @@ def test_component_out_of_range(component):
         lambda: vm.VampPrior(2, 5, (2, 2)).distribution(),
         lambda: vm.VampPrior(2, 5, (2, 2)).initialize_from_examples(np.zeros((4, 2, 2))),
         lambda: vm.VampPrior(2, 2, (2, 2)).initialize_from_examples(np.full((4, 2, 2), 255)),
+        lambda: vm.VampPrior(2, 2, (2, 2)).initialize_from_examples(np.zeros((4, 2, 3))),
         lambda: vm.VampPrior(2, 2, (2, 2)).initialize_from_examples(np.full((4, 2, 2), np.nan)),
         lambda: vm.VampPrior(2, 2, (2, 2)).initialize_from_examples(np.full((4, 2, 2), 0.5), margin=0.0),
         lambda: vm.StandardNormal(2).sample(0),

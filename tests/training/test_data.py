@@ -10,13 +10,15 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 from PIL import ExifTags, Image
 
+import keras_vaemix as vm
 from export.storage.files import write_json
 from keras_vaemix.core import supports
 from training import data
 from training.data import images, sources
 from training.data.binarization import binarize
 from training.data.splits import batches_at_a_time
-from training.jobs.train import check_trainable
+from training.jobs.flags import parse
+from training.jobs.train import check_trainable, prepare
 from training.presets import PRESETS
 from training.runs import run
 
@@ -141,11 +143,11 @@ def test_missing_values_are_taken_by_presets_of_a_plain_vae(tmp_path, values, su
     loaded = data.load(f"npz:{tmp_path / 'gaps.npz'}")
     assert (loaded.support, loaded.has_gaps()) == (support, True)
     experiment = PRESETS["mog_prior_digits"].build(loaded, num_components=2, latent_dim=2)._replace(batch_size=10)
-    check_trainable(loaded, experiment, "auto")
+    check_trainable("mine", loaded, experiment, "auto")
     assert np.isfinite(experiment.model.log_likelihood(loaded.test.x, 10)).all()
     experiment = PRESETS["ae_gmm_mnist"].build(loaded, networks="mlp", hidden=8, latent_dim=2)._replace(batch_size=10)
-    with pytest.raises(ValueError, match=r"a preset of a plain VAE, such as vae_mnist.*Received: Autoencoder"):
-        check_trainable(loaded, experiment, "auto")
+    with pytest.raises(ValueError, match=r"a preset that takes missing values.*Received: mine, whose encoder has no mask"):
+        check_trainable("mine", loaded, experiment, "auto")
     np.savez(tmp_path / "gaps.npz", x=np.where(np.arange(4) == 2, np.nan, x))
     with pytest.raises(ValueError, match=r"an observed value in every column of .* train: .*columns=\[2\]"):
         data.load(f"npz:{tmp_path / 'gaps.npz'}")
@@ -514,6 +516,39 @@ def test_arrays_that_look_like_splits_are_used_or_refused(tmp_path, arrays):
         data.load(f"npz:{tmp_path / 'mine.npz'}")
 
 
+def test_missing_values_are_counted(tmp_path, capsys):
+    np.savez(tmp_path / "gaps.npz", x=np.where(np.arange(300).reshape(60, 5) % 5, 0.5, [[0.5], [np.nan]] * 30))
+    data.load(f"npz:{tmp_path / 'gaps.npz'}")
+    assert "values from 0.5 to 0.5, taken as they are, 10 % of values missing; no labels" in capsys.readouterr().out
+
+
+def test_a_path_without_its_kind_is_told_what_to_add(tmp_path):
+    for name, meant in (("own.npz", "npz:own.npz"), (str(tmp_path), f"folder:{tmp_path}")):
+        with pytest.raises(ValueError, match=rf"did you mean {meant}\? Received: dataset='{name}'"):
+            data.load(name)
+    with pytest.raises(ValueError, match=r"choose one of digits, .*celeb_a_hq\. Received: dataset='qqq'"):
+        data.load("qqq")
+
+
+def test_columns_of_unlike_scales_are_met_with_a_warning(tmp_path):
+    np.savez(tmp_path / "table.npz", x=np.random.default_rng(0).normal(size=(90, 2)) * [1, 1e4])
+    flags = ["vae_digits", "--dataset", f"npz:{tmp_path / 'table.npz'}", "--latent-dim", "2"]
+    with pytest.warns(vm.likelihoods.UnlikeScales, match=r"standardise each.*Received: .* \(column 0\) to .* \(column 1\)"):
+        prepare(parse(flags))
+
+
+@pytest.mark.parametrize("preset", ["vamp_digits", "gmmp_digits", "vmm_digits"])
+def test_pseudo_inputs_start_from_examples_with_filled_gaps(tmp_path, preset):
+    x = np.where(np.arange(900).reshape(300, 3) % 3 == np.arange(300)[:, None] % 3, np.nan, np.random.default_rng(0).random((300, 3)))
+    np.savez(tmp_path / "gaps.npz", x=x)
+    asked = parse([preset, "--dataset", f"npz:{tmp_path / 'gaps.npz'}", "--latent-dim", "2"])
+    if preset == "vamp_digits":
+        assert np.isfinite(prepare(asked).experiment.model.prior.pseudo_inputs()).all()
+    else:
+        with pytest.raises(ValueError, match=f"Received: {preset}, whose encoder has no mask"):
+            prepare(asked)
+
+
 def test_other_arrays_are_named(tmp_path, capsys):
     np.savez(tmp_path / "mine.npz", x=np.zeros((30, 2)), class_names=np.array(["latest", "values"]))
     data.load(f"npz:{tmp_path / 'mine.npz'}")
@@ -703,9 +738,6 @@ def test_an_image_with_a_broken_exif_is_read(tmp_path):
 
 
 def test_range_and_labels_are_settings_of_a_run(tmp_path):
-    from training.jobs.flags import parse
-    from training.jobs.train import prepare
-
     rng, path = np.random.default_rng(0), tmp_path / "mine.npz"
     np.savez(path, x=rng.integers(0, 2, (300, 8, 8)), y=rng.integers(0, 3, 300))
     config = prepare(parse(["vae_digits", "--dataset", f"npz:{path}", "--value-range", "1", "--features", "none"])).config

@@ -191,7 +191,7 @@ def test_signals_end_a_run_by_the_conventional_status(number, status, monkeypatc
         assert signal.getsignal(number) is signal.default_int_handler
     finally:
         signal.signal(number, before)
-    assert capsys.readouterr().err == "interrupted: pass --resume to go on\n"
+    assert capsys.readouterr().err == "interrupted: go on with python -m training.train --resume\n"
 
 
 def test_signals_of_other_threads_and_ignored_ones_are_left_alone(monkeypatch):

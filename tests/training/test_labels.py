@@ -16,8 +16,9 @@ def test_labels_that_are_kept_are_balanced_and_a_function_of_the_seed():
     np.testing.assert_array_equal(kept[kept >= 0], labels[kept >= 0])
     np.testing.assert_array_equal(balanced(labels, 7, 1), kept)
     assert np.any(balanced(labels, 7, 2) != kept)
+    assert np.sum(balanced(labels, 100, 0) >= 0) == 100
     for num in (2, 101):
-        with pytest.raises(ValueError, match=f"--num-labels of at least 3, one for each class.*num_labels={num}"):
+        with pytest.raises(ValueError, match=f"--num-labels from 3 to 100: as many of each of 3 classes.*rarest has 33.*num_labels={num}"):
             balanced(labels, num, 0)
 
 
@@ -45,4 +46,4 @@ def test_a_run_learns_from_labels_and_goes_on_to_the_same_bits(main, judging_alo
 def test_more_classes_than_categories_are_refused(main, tmp_path):
     status, err = main("gmvae_digits", "--num-labels", 50, "--num-components", 5, "--run-dir", tmp_path / "run")
     assert status == 1
-    assert "from -1 (none) to 4" in err
+    assert "--num-components of at least 10, one for each class of digits. Received: num_components=5" in err

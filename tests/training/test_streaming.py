@@ -310,7 +310,7 @@ def trained(folder):
     loaded, mlp = data.load(f"folder:{folder}", image_size=8), vm.networks.gated_mlp
     model = vm.Autoencoder(mlp((8, 8, 3), 4, (16,)), mlp((4,), (8, 8, 3), (16,)), vm.FittedMixture(4, 2), vm.costs.SquaredError())
     experiment = Experiment(model, keras.optimizers.Adam(), batch_size=20, augment=flipped)
-    check_trainable(loaded, experiment, "none")
+    check_trainable("vae", loaded, experiment, "none")
     support = model.support
     model.compile(experiment.optimizer, jit_compile=False)
     batches = loaded.batches(20, support, 0, augment=experiment.augment)

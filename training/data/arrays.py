@@ -61,8 +61,11 @@ def from_arrays(name, arrays, rescale=as_grey):
     whole, labels = classified(name, whole)
     sizes = ", ".join(f"{split} {len(whole[split].x)}{' held out of train' if split in missing else ''}" for split in SPLITS)
     rest = f"; not used: {', '.join(left_out)}" if left_out else ""
-    print(f"read {name}: {sizes}, each {whole['train'].x.shape[1:]}; {values}; {labels}{rest}")
-    return Data(name, *(whole[split] for split in SPLITS), support_of(whole["train"].x), attribute_names=names)
+    data = Data(name, *(whole[split] for split in SPLITS), support_of(whole["train"].x), attribute_names=names)
+    gaps = data.share_of_gaps()
+    missing = f", {100 * gaps:.3g} % of values missing" if gaps else ""
+    print(f"read {name}: {sizes}, each {data.shape}; {values}{missing}; {labels}{rest}")
+    return data
 
 
 def attribute_names(name, arrays, splits):

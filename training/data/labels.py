@@ -68,8 +68,9 @@ def balanced(labels, num, seed):
     """
     classes, counts = np.unique(labels, return_counts=True)
     wanted = num // len(classes) + (np.arange(len(classes)) < num % len(classes))
-    expected = f"--num-labels of at least {len(classes)}, one for each class, and at most those that there are"
-    require(num >= len(classes) and np.all(wanted <= counts), expected, num_labels=num, of_rarest_class=int(counts.min()))
+    most = len(classes) * int(counts.min()) + int(np.argmin(counts))
+    shares = f"as many of each of {len(classes)} classes, of which the rarest has {counts.min()} examples"
+    require(len(classes) <= num <= most, f"--num-labels from {len(classes)} to {most}: {shares}", num_labels=num)
     rng, kept = np.random.default_rng(seed), np.full(len(labels), -1)
     for one, n in zip(classes, wanted, strict=True):
         chosen = rng.permutation(np.flatnonzero(labels == one))[:n]

@@ -50,7 +50,8 @@ def load(name, data_dir=None, image_size=64, value_range=None):
         return validated(BUNDLED[name]())
     if name not in NAMES:
         close = difflib.get_close_matches(name, [*BUNDLED, *NAMES], 3)
-        hint = f"did you mean {' or '.join(close)}?" if close else f"choose one of {', '.join([*BUNDLED, *NAMES])}"
+        close = [f"npz:{name}"] if name.endswith(".npz") else [f"folder:{name}"] if Path(name).is_dir() else close
+        hint = f"did you mean {' or '.join(close)}?" if close else f"choose one of {', '.join([*BUNDLED, *NAMES])}."
         raise ValueError(f"Expected a known data set, npz:PATH or folder:PATH: {hint} Received: dataset={name!r}")
     local = Path(data_dir) / f"{name}.npz" if data_dir else None
     arrays = with_split_names(local or name, read(name, local, image_size))

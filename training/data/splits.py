@@ -1,6 +1,7 @@
 """A data set in three splits, with training batches whose order and binarisation a resumed run repeats."""
 
 import hashlib
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -71,8 +72,13 @@ class Data(NamedTuple):
 
     def has_gaps(self):
         """Returns whether a value of an example is missing: NaN."""
+        return self.share_of_gaps() > 0
+
+    def share_of_gaps(self):
+        """Returns the share of values that are missing in all examples."""
         examples = [getattr(self, split).x for split in SPLITS]
-        return any(np.isnan(block).any() for x in examples if x.dtype.kind == "f" for _, block in blocks(x))
+        num_missing = sum(np.isnan(block).sum() for x in examples if x.dtype.kind == "f" for _, block in blocks(x))
+        return num_missing / max(1, sum(math.prod(x.shape) for x in examples))
 
     def limited(self, num_examples):
         """Returns the data with `num_examples` of the training examples, chosen at random, always the same; None for all of them."""

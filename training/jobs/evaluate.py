@@ -97,3 +97,4 @@ def run(args):
     with locked(args.run):
         counts = args.num_samples, args.likelihood_examples
         print(describe(evaluate(args.run, model, data, args.split, *counts, args.features, verbose=verbose)))
+        print(f"\n{Path(args.run) / 'evaluation.json'}")

@@ -89,7 +89,7 @@ def add_data_flags(parser):
 def add_training_flags(parser):
     """Adds the flags that say how a run is trained and saved."""
     parser.add_argument("--run-dir", type=flags.text, metavar="DIR", help="run folder (default: runs/PRESET)")
-    parser.add_argument("--resume", action="store_true", help="continue the run in the run folder")
+    parser.add_argument("--resume", action="store_true", help="continue the run in the run folder: repeat its preset and its flags")
     parser.add_argument("--epochs", type=flags.at_least(1), help="maximum number of epochs, instead of the preset's")
     parser.add_argument(
         "--batch-size", type=flags.at_least(1), help="examples per step; learning rates of beta_vae_* still drop after the preset's steps"
@@ -174,6 +174,7 @@ def parse(argv):
         says = f"{description(preset, flag.name)} (default: {'none' if flag.default == '' else flag.default})".strip()
         shown = {"default": argparse.SUPPRESS, "help": says.replace("%", "%%")}
         own.add_argument("--" + flag.name.replace("_", "-"), dest="own_" + flag.name, **shown, **kind_of(flag))
+    parser.command = f"{parser.prog} {preset.name}"
     args = parser.parse_args(argv)
     if args.preset != name:
         raise ValueError(f"Expected the preset before its flags. Received: {args.preset!r} after them")

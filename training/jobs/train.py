@@ -16,9 +16,11 @@ from export.storage.files import atomically, room_in
 from export.storage.locks import locked
 from keras_vaemix import callbacks
 from keras_vaemix.callbacks import EarlyStopping
-from keras_vaemix.core.labels import check_observed
+from keras_vaemix.core.blocks import blocks
+from keras_vaemix.core.part import require
 from keras_vaemix.core.replicas import is_multiworker
-from keras_vaemix.core.supports import BINARY
+from keras_vaemix.core.supports import BINARY, REAL
+from keras_vaemix.likelihoods.columns import warn_of_unlike_scales
 from keras_vaemix.storage.loading import load_model
 from keras_vaemix.storage.versions import versions
 from keras_vaemix.visualization.grids import Grid
@@ -79,7 +81,7 @@ def prepare(asked):
     with strategy.scope():
         experiment = optimized(experiment, args, train_steps(experiment, data))
     cluster.check_batch_size(experiment.batch_size, strategy)
-    check_trainable(data, experiment, args.features, args.split)
+    check_trainable(preset.name, data, experiment, args.features, args.split)
     config = config_of(preset, own, args, experiment, data)
     config |= {"protocol": protocol, "command": "python -m training.train " + shlex.join(argv), "versions": versions()}
     return Job(preset, args, strategy, data, experiment, config)
@@ -137,24 +139,29 @@ def train_steps(experiment, data):
     return experiment.epochs * (len(data.train.x) // experiment.batch_size)
 
 
-def check_trainable(data, experiment, features, evaluated_on="test"):
-    """Raises `ValueError` unless the model can be trained and evaluated on the data, and exported, before anything is written."""
+def check_trainable(preset, data, experiment, features, evaluated_on="test"):
+    """Raises `ValueError` unless a preset's model can be trained and evaluated on data, and exported, before anything is written."""
     support = experiment.model.support
     if len(data.train.x) < experiment.batch_size:
         expected = f"at least one batch of {experiment.batch_size} training examples: pass a smaller --batch-size"
         raise ValueError(f"Expected {expected}. Received: {len(data.train.x)}")
     if data.has_gaps() and "mask" not in experiment.model.accompanied_by:
-        expected = "a preset of a plain VAE, such as vae_mnist, mog_prior_mnist or iwae_mnist, for data with missing values (NaN)"
-        raise ValueError(f"Expected {expected}, or data without. Received: {type(experiment.model).__name__} for {data.name}")
+        expected = "a preset that takes missing values (NaN), such as vae_mnist, mog_prior_mnist or iwae_mnist"
+        raise ValueError(f"Expected {expected}, or data without gaps. Received: {preset}, whose encoder has no mask, for {data.name}")
     experiment.model.check_batch_size(experiment.batch_size)
     resolve_features(features, experiment.model, data, evaluated_on)
     labels = data.few_labels(experiment.num_labels, 0)
     if labels is not None:
-        check_observed(labels, len(labels), experiment.model.num_components, f"{data.name} train")
+        num_classes = 1 + labels.max()
+        expected = f"--num-components of at least {num_classes}, one for each class of {data.name}"
+        require(num_classes <= experiment.model.num_components, expected, num_components=experiment.model.num_components)
     for split in sorted({"validation", evaluated_on} | (set() if data.binarizes(support) else {"train"})):
         x = data.arrays(split, support)
         is_known = getattr(data, split).x.dtype == np.uint8 and support is not BINARY  # 8-bit values over 255 lie in every other support
         experiment.model.check(x[:1] if is_known else x, f"{data.name} {split}")
+    if support is REAL is data.support and len(data.shape) == 1:  # all columns share one scale
+        (_, first), *_ = blocks(data.train.x)
+        warn_of_unlike_scales(dict(enumerate(first.T)), "standardise each, (x - mean) / standard deviation")
     check_exportable(experiment.model)
 
 

@@ -5,7 +5,7 @@ Weights are initialised by Glorot, as in the paper; Tomczak & Welling's code, an
 
 from training.presets.library import vm
 from training.presets.likelihoods import AUTO, Limits, pseudo_inputs
-from training.presets.parts import SMALL, VAMP_PROTOCOL, complete_examples, gated_vae
+from training.presets.parts import SMALL, VAMP_PROTOCOL, filled_examples, gated_vae
 from training.presets.registry import family
 
 
@@ -66,7 +66,7 @@ def vamp_prior(data, num_components, latent_dim, learn_weights, from_data):
     """Returns a VampPrior whose pseudo-inputs start from training examples, or from noise."""
     prior = vm.VampPrior(latent_dim, num_components, data.shape, learn_weights, **pseudo_inputs(data))
     if from_data:
-        prior.initialize_from_examples(complete_examples(data))
+        prior.initialize_from_examples(filled_examples(data))
     return prior
 
 

@@ -1,5 +1,7 @@
 """What the flags of presets mean: by the name of a flag, or by FUNCTION.FLAG where a preset's function has its own meaning."""
 
+from training.presets.likelihoods import LIKELIHOODS
+
 DESCRIPTIONS = {
     "adversarial_loss": "adversarial loss: least_squares or hinge",
     "adversarial_weight": "weight of the adversarial loss; 0 trains without a discriminator",
@@ -46,8 +48,7 @@ DESCRIPTIONS = {
     "latent_dim": "number of latents D",
     "learn_weights": "whether the weights of the components are learned",
     "learning_rate": "learning rate",
-    "likelihood": "p(x|z): auto (by the data), bernoulli, cross_entropy, continuous_bernoulli, discretized_logistic, normal, laplace, "
-    "learned_normal or optimal_normal",
+    "likelihood": f"p(x|z): auto (by the data), {', '.join(LIKELIHOODS)}",
     "log_variance_limits": "lowest and highest log-variance of the posterior; auto: as the likelihood needs them",
     "memory": "weight of earlier batches in the moments, from 0 to below 1, for small batches",
     "moment_weight": "weight of the loss on the means",

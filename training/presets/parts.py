@@ -77,10 +77,10 @@ def check_images(data, remedy):
     part.require(len(data.shape) == 3, f"{remedy} for data that are not images", shape=data.shape)
 
 
-def complete_examples(data):
-    """Returns the scaled training examples without missing values, of which pseudo-inputs can start."""
+def filled_examples(data):
+    """Returns the scaled training examples, of which pseudo-inputs can start, with the mean of what is observed of a value in its gaps."""
     x = data.arrays("train", supports.UNIT_INTERVAL)
-    return x[~np.isnan(x).reshape(len(x), -1).any(axis=1)] if data.has_gaps() else x
+    return np.where(np.isnan(x), np.nanmean(x, axis=0), x) if data.has_gaps() else x
 
 
 class Protocol(NamedTuple):

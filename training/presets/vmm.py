@@ -2,7 +2,7 @@
 
 from training.presets.library import keras, vm
 from training.presets.likelihoods import AUTO, Limits, chosen, pseudo_inputs
-from training.presets.parts import DIGITS, Protocol, complete_examples, vae_of
+from training.presets.parts import DIGITS, Protocol, filled_examples, vae_of
 from training.presets.registry import family
 
 VMM_PROTOCOL = Protocol((500, 500, 2000), {"epochs": 1000, "batch_size": 256, "warm_up": 0, "patience": 100})
@@ -24,7 +24,7 @@ def vmm(
     `--num-examples` is the number of examples that the densities of the prior's parameters are weighed against: fewer leave fewer clusters.
     """
     prior = vm.VampPriorMixture(latent_dim, num_components, data.shape, num_examples, **pseudo_inputs(data))
-    prior.initialize_from_examples(complete_examples(data))
+    prior.initialize_from_examples(filled_examples(data))
 
     def networks(shape, num_outputs, latent_dim, output_shape):
         hidden, mlp = protocol.hidden, vm.networks.mlp

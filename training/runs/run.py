@@ -192,10 +192,20 @@ def check_same_settings(old, new):
     """Raises `ValueError` unless two runs have the same settings; the old one may lack newer settings and flags."""
     if old["preset"] == new["preset"] and isinstance(old.get("arguments"), dict):
         old, new = ({**config, "arguments": as_run(config["preset"], config["arguments"])} for config in (old, new))
-    unnamed = ADDED - set(old)
-    different = [key for key in sorted({*old, *new} - RESUMABLE - unnamed) if old.get(key) != new.get(key)]
+    old, new = flat(old), flat(new)
+    keys = sorted({*old, *new} - RESUMABLE - (ADDED - set(old)), key=lambda key: (key != "preset", key))
+    different = [key for key in keys if old.get(key) != new.get(key)]
     if different:
         changes = "; ".join(f"{key} was {old.get(key)!r}, now {new.get(key)!r}" for key in different)
         raise ValueError(
             f"Expected --resume with the settings of the saved run: repeat them, or choose another --run-dir. Received: {changes}"
         )
+
+
+def flat(config):
+    """Returns settings in which the preset's arguments stand beside the others, named as flags."""
+    arguments = config.get("arguments")
+    if not isinstance(arguments, dict):
+        return config
+    rest = {key: value for key, value in config.items() if key != "arguments"}
+    return rest | {f"--{name.replace('_', '-')}": value for name, value in arguments.items()}

@@ -41,8 +41,9 @@ def load(path, trained, folder):
     train.save(folder / "model.keras", model, job.data)
     estimate = None
     if "log_likelihood" in arrays:
-        estimate = LikelihoodEstimate(*arrays["log_likelihood"])
-        check_estimate(model, job.data.arrays("test", model.support), record["likelihood"], estimate)
+        how = record["likelihood"]
+        estimate = LikelihoodEstimate(*arrays["log_likelihood"], how["num_chunks"] * how["chunk_size"])
+        check_estimate(model, job.data.arrays("test", model.support), how, estimate)
     evaluate(folder, model, job.data, "test", programs.NUM_SAMPLES, features=job.args.features, estimate=estimate)
 
 
