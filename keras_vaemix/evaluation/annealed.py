@@ -96,4 +96,5 @@ def annealed_log_likelihood(
         filled = np.resize(batch, (batch_size, *x.shape[1:]))  # pads the last batch, so that no second graph is compiled
         figures = estimate(tf.constant(filled), fold_in(stateless_seed(seed), i))
         results.append([figure.numpy()[: len(batch)] for figure in figures])
-    return LikelihoodEstimate(*(np.concatenate(figures) for figures in zip(*results, strict=True)), num_chains)
+    log_p, errors, sizes = (np.concatenate(figures) for figures in zip(*results, strict=True))
+    return LikelihoodEstimate(log_p, errors, sizes, num_chains)
