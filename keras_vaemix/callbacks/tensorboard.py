@@ -89,7 +89,7 @@ class TensorBoard(keras.callbacks.TensorBoard):
         x, shape = batch.x, batch.x.shape[1:]
         with self._train_writer.as_default(epoch):
             if len(shape) == 3 and shape[-1] in (1, 3):
-                shown = np.where(observed(x, True if batch.mask is None else batch.mask, 0), x, 0.5)
+                shown = np.where(observed(x, True if batch.mask is None else batch.mask, 0), x, np.nan)
                 self.picture("images/reconstructions", plots.pairs(shown[:32], model.reconstruct(rows_of(self.x, 0, 32))).picture())
                 sampled = sampled_with(model, x)
                 if sampled.can_sample():

@@ -11,6 +11,7 @@ from tensorboard.plugins.custom_scalar import layout_pb2
 from tensorboard.plugins.custom_scalar.metadata import CONFIG_SUMMARY_TAG
 
 from keras_vaemix import callbacks
+from keras_vaemix.visualization.grids import MISSING
 from keras_vaemix.visualization.plots import component_samples
 from tests import catalogue
 
@@ -144,6 +145,9 @@ def test_tensorboard_takes_what_accompanies_examples(name, tmp_path):
     _, _, samples = tf.make_ndarray(events.Tensors("images/samples")[0].tensor_proto)
     picture, conditions = tf.io.decode_png(samples).numpy(), given.get("condition")
     np.testing.assert_array_equal(picture, np.round(255 * component_samples(model, seed=0, conditions=conditions).picture()))
+    _, _, reconstructions = tf.make_ndarray(events.Tensors("images/reconstructions")[0].tensor_proto)
+    is_red = np.all(tf.io.decode_png(reconstructions).numpy() == np.round(255 * np.array(MISSING)), axis=-1)
+    assert is_red.any() == (name == "VAE-gaps")
     if conditions is not None:
         assert np.any(picture != np.round(255 * component_samples(model, seed=0, conditions=-conditions).picture()))
         with pytest.raises(ValueError, match=r"a dict \{'x': x, 'condition': y\} as the examples of TensorBoard"):
