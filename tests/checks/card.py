@@ -157,7 +157,7 @@ def main(argv=None):
     if args.checks:
         check_steps(args.folder, args.out, args.checks)
     if args.pack:
-        pack(args.out, args.pack, args.most, args.everything)
+        pack(args.out, args.pack, args.most, args.everything, names_in(args.folder / "rows.txt"))
     for name, state in states(args.out).items():
         print(name, state)
 

@@ -8,6 +8,7 @@ import sys
 import tarfile
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 
@@ -59,9 +60,8 @@ def test_programs_train_as_fit_does(main, judging_alone, by_xla, monkeypatch, tm
     # Interrupted after an epoch, and resumed.
     run(tmp_path / "programs" / "it.npz", tmp_path / "out", "--minutes", 0)
     assert json.loads((tmp_path / "out" / "it.json").read_text())["stopped"] == "unfinished"
-    with monkeypatch.context() as patch:  # not judged yet
-        patch.setattr(results, "evaluate", lambda *arguments, **keywords: None)
-        results.load(tmp_path / "programs" / "it.npz", tmp_path / "out" / "it.npz", tmp_path / "begun")
+    results.load(tmp_path / "programs" / "it.npz", tmp_path / "out" / "it.npz", tmp_path / "begun")
+    assert not (tmp_path / "begun" / "evaluation.json").exists()
     run(tmp_path / "programs" / "it.npz", tmp_path / "out")
     results.load(tmp_path / "programs" / "it.npz", tmp_path / "out" / "it.npz", tmp_path / "run")
     here = history_of(tmp_path / "here")
@@ -90,9 +90,9 @@ def test_programs_train_as_fit_does(main, judging_alone, by_xla, monkeypatch, tm
 
 
 @pytest.mark.slow
-def test_programs_train_with_a_few_labels_as_fit_does(main, training_alone, tmp_path):
+def test_programs_train_with_a_few_labels_and_averages_as_fit_does(main, training_alone, tmp_path):
     argv = ["cp_vae_digits", *SMALL, "--num-components", "10", "--category-prior", "uniform", "--pretraining", "0", "--epochs", "2"]
-    argv += ["--num-labels", "50"]
+    argv += ["--num-labels", "50", "--ema-momentum", "0.98"]
     assert main(*argv, "--run-dir", tmp_path / "here") == (0, "")
     dump(tmp_path, "it", argv)
     training.train(tmp_path / "it.npz", tmp_path / "out", np.inf, np.inf)
@@ -100,6 +100,10 @@ def test_programs_train_with_a_few_labels_as_fit_does(main, training_alone, tmp_
     assert "classification" in trained.history[0]
     assert_same_history(trained.history, history_of(tmp_path / "here"))
     assert trained.judged
+    results.load(tmp_path / "it.npz", tmp_path / "out" / "it.npz", tmp_path / "run")
+    models = [keras.saving.load_model(tmp_path / where / "model.keras") for where in ("here", "run")]
+    for here, there in zip(*(model.weights for model in models), strict=True):
+        np.testing.assert_allclose(there, here, rtol=1e-3, atol=1e-4, err_msg=here.path)
 
 
 def test_early_stopping_is_that_of_training():
@@ -133,6 +137,21 @@ def test_card_trains_times_and_packs(tmp_path):
     card_files.pack(out, packed, 60, everything=True)
     with tarfile.open(packed / "part-0") as tar:
         assert tar.getnames() == ["long.npz"]
+
+
+def test_the_most_valuable_rows_are_packed_first_and_what_is_left_is_named(tmp_path, capsys):
+    out, packed = tmp_path / "out", tmp_path / "packed"
+    out.mkdir()
+    for name, size in {"large": 300, "small": 10, "further": 400}.items():
+        (out / f"{name}.npz").write_bytes(bytes(size * 2**10))
+        (out / f"{name}.json").write_text('{"stopped": "early", "judged": true}')
+    card_files.pack(out, packed, 0.5, everything=True, names=["large", "further"])
+    assert capsys.readouterr().out.endswith("left for the next time: further.npz\n")
+    with tarfile.open(packed / "part-0") as tar:
+        assert tar.getnames() == ["large.json", "further.json", "small.json", "large.npz", "small.npz"]
+    card_files.pack(out, packed, 0.5, everything=True, names=["large", "further"])
+    with tarfile.open(packed / "part-0") as tar:
+        assert tar.getnames() == ["further.npz"]
 
 
 def test_figures_that_differ_are_not_equal():

@@ -31,7 +31,7 @@ def flags():
     run.add_argument("--time", type=float, metavar="SECONDS", help="instead, time steps and log p(x), each so long: OUT/NAME.timing.json")
     run.add_argument("--check", action="store_true", help="instead, train an epoch on the CPU too, and compare: OUT/NAME.check.json")
     run.add_argument("--judge", action="store_true", help="end an unfinished run, and estimate log p(x)")
-    load = commands.add_parser("load", help="make a run folder from the results, and evaluate it")
+    load = commands.add_parser("load", help="make a run folder from the results, and evaluate it if it is finished")
     load.add_argument("programs", type=Path, help="file written by dump")
     load.add_argument("trained", type=Path, help="file written by run")
     load.add_argument("run", type=Path, help="run folder to make")

@@ -10,7 +10,7 @@ from export.storage.files import atomically
 from keras_vaemix.callbacks import KLWarmUp, Schedule
 from keras_vaemix.core.part import require
 from keras_vaemix.models import LatentModel
-from tests.checks.portable.programs import likelihood_program, train_program, validation_program
+from tests.checks.portable.programs import averages_of, likelihood_program, train_program, validation_program
 from training.jobs import train
 from training.jobs.flags import parse
 
@@ -96,6 +96,7 @@ def programs_of(job, x, timing):
 def facts_of(experiment, state):
     """Returns what a run is told by its experiment: figures, epochs, stopping, schedules, and the places of weights in the state."""
     model, (changes, scheduled) = experiment.model, schedule_of(experiment)
+    kept = {weight.path: average for weight, average in averages_of(model)}
     return {
         "figures": sorted(model.get_metrics_result()),
         "epochs": experiment.epochs,
@@ -103,6 +104,7 @@ def facts_of(experiment, state):
         "warm_up": experiment.warm_up,
         "monitor": experiment.monitor,
         "weights": [state.place(variable.value) for variable in model.weights],
+        "kept": [state.place(kept.get(variable.path, variable).value) for variable in model.weights],  # averages, where there are any
         "variables": [state.place(variable.value) for variable in model.all_variables()],
         "schedule": [[epoch, state.place(scheduled[i].value), value] for epoch, i, value in changes],
     }

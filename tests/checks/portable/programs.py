@@ -4,6 +4,7 @@ Each program takes its own inputs and those arrays of the state that it uses (we
 figures and the arrays that it changed. Batches are drawn and binarised inside, in the order and with the noise of `training.train`.
 """
 
+import contextlib
 import re
 from typing import NamedTuple
 
@@ -13,6 +14,7 @@ from keras_vaemix.core.blocks import batch_size_for
 from keras_vaemix.core.part import require
 from keras_vaemix.core.seeds import fold_in, stateless_seed
 from keras_vaemix.importance import LikelihoodEstimator
+from keras_vaemix.models.base.optimization import inner
 from training.data.rows import is_large
 from training.data.splits import with_labels
 from training.jobs.flags import PAPERS_SAMPLES
@@ -86,13 +88,33 @@ def validation_program(model, x, batch_size):
             return i + 1
 
         model.reset_metrics()
-        if whole:
-            tf.while_loop(lambda i: i < whole, lambda i: [step(i)], [tf.constant(0)])
-        if rest:
-            model.test_step(x[whole * batch_size :])
+        with averages_in_place(model):
+            if whole:
+                tf.while_loop(lambda i: i < whole, lambda i: [step(i)], [tf.constant(0)])
+            if rest:
+                model.test_step(x[whole * batch_size :])
         return stacked(model.get_metrics_result())
 
     return Program(compiled(validation), {"x": tf.TensorSpec(x.shape)})
+
+
+def averages_of(model):
+    """Returns the pairs of a weight and its average (`use_ema`), if an optimizer of a model keeps averages."""
+    optimizers = [inner(model.optimizer_of(name)) for name in model.averaging()]
+    require(not (optimizers and model.estimates()), "a model that estimates nothing from averaged weights", model=type(model).__name__)
+    return [pair for one in optimizers for pair in zip(one._trainable_variables, one._model_variables_moving_average, strict=True)]
+
+
+@contextlib.contextmanager
+def averages_in_place(model):
+    """Adds to a program that averages take the place of the weights within the block."""
+    averages = averages_of(model)
+    weights = [tf.identity(weight) for weight, _ in averages]
+    for weight, average in averages:
+        weight.assign(average)
+    yield
+    for (weight, _), value in zip(averages, weights, strict=True):
+        weight.assign(value)
 
 
 def stacked(figures):

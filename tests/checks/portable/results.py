@@ -16,7 +16,10 @@ TOLERANCE = 0.01  # nats, for the mean over a batch: other hardware sums float32
 
 
 def load(path, trained, folder):
-    """Makes a run folder from results trained elsewhere, as if `training.train` had trained it, and evaluates it on the test set."""
+    """Makes a run folder from results trained elsewhere, as if `training.train` had trained it.
+
+    A finished run is evaluated on the test set; an unfinished one is for `training.train --resume`.
+    """
     with np.load(path, allow_pickle=False) as file:
         record = json.loads(file["record"].tobytes())
     with np.load(trained, allow_pickle=False) as file:
@@ -30,15 +33,20 @@ def load(path, trained, folder):
         folder, record["config"] | {"route": "portable", "device": outcome["device"], "jax": outcome["jax"]}, monitor=record["monitor"]
     )
     run.history, run.timing = outcome["history"], outcome["timing"]
-    run.best = [arrays[f"best_{place:04d}"] for place in record["weights"]]
+    model.set_weights([arrays[f"best_{place:04d}"] for place in record["weights"]])
+    model.epochs_done.assign(run.best_epoch() + 1)  # not part of an epoch's programs
+    run.best = model.get_weights()
     if "last" in outcome:
         for variable, place in zip(model.all_variables(), record["variables"], strict=True):
             variable.assign(arrays[f"last_{place:04d}"])
-        model.epochs_done.assign(len(run.history))  # not part of an epoch's programs
+        model.epochs_done.assign(len(run.history))
         run.save(model)
     run.write_history()
     model.set_weights(run.best)
     train.save(folder / "model.keras", model, job.data)
+    if "last" in outcome:
+        print(f"{folder}: {len(run.history)} epochs; not evaluated, because training can be resumed")
+        return
     estimate = None
     if "log_likelihood" in arrays:
         how = record["likelihood"]

@@ -69,7 +69,8 @@ class Training:
         self.timing.append({"epoch": epoch, "seconds": time.monotonic() - began})
         values = self.values()
         if not values or int(np.argmin(values)) == epoch:
-            self.best = {place: np.asarray(programs.state[place]) for place in self.record["weights"]}
+            kept = zip(self.record["weights"], self.record["kept"], strict=True)
+            self.best = {place: np.asarray(programs.state[source]) for place, source in kept}
 
     def write(self, resumable=True, **more):
         """Writes history, best weights and, if an unfinished run is to be resumed, the whole state."""

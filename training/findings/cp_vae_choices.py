@@ -1,0 +1,128 @@
+r"""What each choice of a CP-VAE is worth, and what a soft category adds to its bound.
+
+    python -m training.findings.cp_vae_choices                   trains every variant for 30 epochs on MNIST
+    python -m training.findings.cp_vae_choices --run RUN         the bounds of one trained model
+
+The paper leaves open how q(z|x, c) depends on c, how training draws c (eq. 11 relaxes it), and whether the decoder sees it. A relaxed
+category is a continuous latent, and the divergence of categories, :math:`\mathrm{KL}(q(c|x) \| p(c))`, does not pay for the information
+that it carries. So what is called a bound with it is none. Here the same weights have three such figures, with the same divergence
+(eq. 8) and three categories in the reconstruction: all hard ones, weighted by q(c|x), which is the bound; a draw of the Gumbel-softmax;
+and the vector of probabilities q(c|x) itself. All figures are of the validation images; no label is used but for the accuracy.
+"""
+
+import argparse
+import functools
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from export.shell.later import Later
+
+keras, tf, vm = Later("keras"), Later("tensorflow"), Later("keras_vaemix")
+categories, clustering = Later("keras_vaemix.categorical.categories"), Later("keras_vaemix.evaluation.clustering")
+seeds, flags, train = Later("keras_vaemix.core.seeds"), Later("training.jobs.flags"), Later("training.jobs.train")
+data_module = Later("training.data")
+
+PAPER = {"category-prior": "uniform"}  # p(c) of the paper's bound
+VARIANTS = {
+    "straight-through, gated heads, decoder sees c, uniform p(c)": {},
+    "... all categories enumerated": {"estimator": "enumerated"},
+    "... relaxed categories in training": {"estimator": "relaxed"},
+    "... q(z|x) does not depend on c": {"heads": "amortized"},
+    "... decoder does not see c": {"no-decoder-sees-category": ""},
+    "... p(c) learned": {"category-prior": "learned"},
+    "... p(c) the aggregate posterior": {"category-prior": "aggregate"},
+}
+EPOCHS, SAMPLES, EXAMPLES = 30, 1000, 500  # of training; of log p(x)
+
+
+@functools.cache
+def soft_estimators():
+    """Returns the estimators whose categories are soft, by their names."""
+
+    class Relaxed(categories.StraightThrough):
+        """A draw of the Gumbel-softmax, relaxed in value too."""
+
+        def sample(self, log_q, num_samples, seed, temperature):
+            uniform = tf.random.stateless_uniform(tf.concat([[num_samples], tf.shape(log_q)], 0), seed, minval=1e-20)
+            soft = tf.nn.softmax((log_q - tf.math.log(-tf.math.log(uniform))) / temperature)
+            return soft, tf.fill(tf.shape(soft)[:2], -np.log(num_samples).astype("float32"))
+
+    class Probabilities(categories.CategoryEstimator):
+        """The vector q(c|x) in place of a category."""
+
+        def sample(self, log_q, num_samples, seed, temperature):
+            c = tf.tile(tf.exp(log_q)[None], [num_samples, 1, 1])
+            return c, tf.fill(tf.shape(c)[:2], -np.log(num_samples).astype("float32"))
+
+    return {"relaxed": Relaxed(), "probabilities": Probabilities()}
+
+
+def bound(model, x, estimator, seed=0):
+    """Returns the mean over x of the reconstruction with an estimator's categories, minus the exact divergence of z and c, in nats."""
+
+    @tf.function(jit_compile=True)
+    def of_batch(x, seed):
+        log_q, loc, scale = model.infer(x)
+        c, log_weight = estimator.sample(log_q, 1, seeds.fold_in(seed, 0), model.temperature)
+        z = model.heads.select(loc, scale, c).sample(seed=seeds.fold_in(seed, 1))
+        log_px = model.likelihood.log_prob(model.decode_params(z, c), x)
+        kl = model.draws(x, vm.ELBO(kl=vm.divergences.ClosedForm()), seed).kl
+        return tf.reduce_sum(tf.exp(log_weight) * log_px, 0) - kl
+
+    batches = [of_batch(x[i : i + 100], seeds.stateless_seed(seed + i)) for i in range(0, len(x), 100)]
+    return float(np.mean(np.concatenate(batches)))
+
+
+def figures(model, x, labels):
+    """Returns the three figures of a model, its log p(x), and its accuracy as a clustering, by name."""
+    estimators = {"hard": categories.hard(model.num_components), **soft_estimators()}
+    likelihood = model.estimate_log_likelihood(x[:EXAMPLES], SAMPLES).log_likelihood
+    shares = model.responsibilities(x)
+    found = clustering.cluster_report(shares, labels, shares, labels)
+    return {name: bound(model, x, one) for name, one in estimators.items()} | {
+        "log p(x)": float(np.mean(likelihood)),
+        "accuracy": found["cluster_accuracy"],
+    }
+
+
+def trained(settings, dataset, epochs):
+    """Returns a CP-VAE with settings of its preset, trained, and its data."""
+    own = {**PAPER, **settings}
+    estimator = soft_estimators().get(own.get("estimator"))
+    words = [f"--{flag}" + (f"={value}" if value else "") for flag, value in own.items() if not (flag == "estimator" and estimator)]
+    job = train.prepare(flags.parse(["cp_vae_mnist", f"--dataset={dataset}", *words]))
+    model, data, size = job.experiment.model, job.data, job.experiment.batch_size
+    if estimator:
+        model.estimator = estimator
+    steps = len(data.train.x) // size
+    model.compile(job.experiment.optimizer, steps_per_execution=min(steps, 50))
+    changes = [vm.callbacks.KLWarmUp(epochs // 2), vm.callbacks.TemperatureAnnealing(0.5, epochs // 2)]
+    model.fit(data.batches(size, model.support, 0), epochs=epochs, steps_per_epoch=steps, shuffle=False, callbacks=changes, verbose=0)
+    return model, data
+
+
+def main(argv=None):
+    """Prints the table and returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m training.findings.cp_vae_choices", description=__doc__.partition("\n")[0])
+    parser.add_argument("--run", type=Path, metavar="RUN", help="run folder of a trained CP-VAE, instead of training")
+    parser.add_argument("--dataset", default="mnist", help="data set to train on (default: %(default)s)")
+    parser.add_argument("--epochs", type=int, default=EPOCHS, help="epochs of each variant (default: %(default)s)")
+    args = parser.parse_args(argv)
+    tf.get_logger().setLevel("ERROR")  # each model is traced once, but TensorFlow warns about the total
+    print(f"{'':62} {'-bound, hard c':>15} {'relaxed c':>10} {'q(c|x)':>8} {'-log p(x)':>10} {'accuracy':>9}", flush=True)
+    for name, settings in {str(args.run): None}.items() if args.run else VARIANTS.items():
+        keras.backend.clear_session()
+        if args.run:
+            model, data = keras.saving.load_model(args.run / "model.keras"), data_module.load(args.dataset)
+        else:
+            model, data = trained(settings, args.dataset, args.epochs)
+        row = figures(model, data.arrays("validation", model.support), data.validation.y)
+        bounds = f"{-row['hard']:15.2f} {-row['relaxed']:10.2f} {-row['probabilities']:8.2f} {-row['log p(x)']:10.2f}"
+        print(f"{name:62} {bounds} {row['accuracy']:9.3f}", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
