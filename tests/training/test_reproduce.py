@@ -73,7 +73,7 @@ def test_rows_run_are_skipped_and_go_on(again, unjudged, without_xla, tmp_path):
     rows = read_json(tmp_path / "out" / "tiny.json")
     assert [(row["row"], row["seed"], row["epochs"], row["paper_elbo"]) for row in rows] == [("vae", 0, 1, -24.0), ("vae", 1, 1, -24.0)]
     assert rows[0]["verdict"] == rows[1]["verdict"]
-    assert rows[0]["verdict"].startswith("worse: `vae_digits --latent-dim 3`, 1 epochs, unfinished, 2 seeds: -ELBO ")
+    assert rows[0]["verdict"].startswith("not comparable: `vae_digits --latent-dim 3`, 1 epochs, unfinished, 2 seeds: -ELBO ")
     assert rows[0]["command"].startswith("python -m training.reproduce tiny --rows vae --seeds 0 --epochs 1")
     assert str(tmp_path) not in json.dumps(rows)
     status, out, _ = again("--epochs", 1, "--seeds", 1)
@@ -204,10 +204,28 @@ def test_verdict_over_seeds():
     rows = [measured(-88.5), measured(-89.5, epochs=120, best_epoch=120, stopped="unfinished")]
     ours = "`vae_mnist`, 100 to 120 epochs, unfinished, 2 seeds: -ELBO 89.00 ± 0.71"
     assert verdict(rows, Row("vae", "vae_mnist", {}, -87.6)) == f"reproduced: {ours} against 87.60"  # two standard deviations: 1.41
-    assert verdict(rows, Row("vae", "vae_mnist", {}, -87.5)) == f"worse: {ours} against 87.50 (worse by 1.50 nats)"
+    assert verdict(rows, Row("vae", "vae_mnist", {}, -87.5)) == f"not comparable: {ours} against 87.50 (worse by 1.50 nats)"
     close = [measured(-88.49), measured(-88.51)]
     assert verdict(close, Row("vae", "vae_mnist", {}, -88.75)).startswith("reproduced: ")
     assert verdict(close, Row("vae", "vae_mnist", {}, -88.85)).startswith("better: ")
+
+
+def test_only_what_is_like_is_compared():
+    row = Row("vae", "vae_mnist", {}, -88.75, stated={"log_likelihood": -84.5})
+    figures = {
+        "log_likelihood": -84.4,
+        "num_examples": 10_000,
+        "num_likelihood_examples": 10_000,
+        "dataset": "mnist",
+        "row": "vae",
+        "seed": 0,
+    }
+    whole = measured(-88.7, **figures)
+    part = {**whole, "num_likelihood_examples": 200}
+    assert verdict([whole], row) == f"reproduced: {OURS}: -ELBO 88.70 against 88.75, log-likelihood -84.40 against -84.50"
+    assert verdict([part], row) == f"not comparable: {OURS}: -ELBO 88.70 against 88.75, log-likelihood of a part of the test set"
+    (other,) = judged(TABLES["cp_vae_table1"], [{**whole, "arguments": {"init": "he"}}])
+    assert other["verdict"].startswith("not comparable: measured with other settings than the row's; ours, `vae_mnist --init he`, ")
 
 
 @pytest.mark.parametrize(
@@ -274,16 +292,17 @@ def test_nothing_masks_the_latents_of_a_wae():
 
 
 def test_a_distance_of_other_features_is_compared_by_ranks():
-    names = ("vae", "ae_gmm", "rae_gmm", "flex_ae")  # 57.04, 12.14, 7.30, 4.69
+    names, other = ("vae", "ae_gmm", "rae_gmm", "flex_ae"), "wae_mmd"  # 57.04, 12.14, 7.30, 4.69; 115.0, of the slides' Table 1
     by_name, made = TABLES["rae_table_mnist"].by_name(), {"dataset": "mnist", "seed": 0, "feature_network": "lenet"}
     for distances, tau in (((40.0, 9.0, 8.0, 7.0), "1.00"), ((40.0, 8.0, 9.0, 7.0), "0.67"), ((1.0, 2.0, 3.0, 4.0), "-1.00")):
         rows = [
             measured(0.0, **made, row=name, fd_generation=distance, preset=by_name[name].preset, arguments=dict(by_name[name].flags))
-            for name, distance in zip(names, distances, strict=True)
+            for name, distance in zip((*names, other), (*distances, 0.1), strict=True)
         ]
         for row in judged(TABLES["rae_table_mnist"], rows):
             assert row["verdict"].startswith("not comparable: features of another network; ours, ")
-            assert row["verdict"].endswith(f"; over 4 rows Kendall's tau of the two is {tau}")
+            ranks = f"; over 4 rows of their Table 3 Kendall's tau of the two is {tau}"
+            assert row["verdict"].endswith(ranks if row["row"] in names else "FID over Inception 115")
 
 
 @pytest.mark.parametrize("table", sorted(TABLES))
@@ -631,7 +650,7 @@ def test_record_names_the_paper_s_row_and_takes_the_test_set_alone(again, unjudg
     assert record.main(arguments) == 0
     (row,) = rows = read_json(tmp_path / "results" / "tiny.json")
     assert (row["row"], row["paper_elbo"], row["max_epochs"], row["stopped"]) == ("vae", -24.0, 1, "unfinished")
-    assert row["verdict"].startswith("worse: `vae_digits --latent-dim 3`, 1 epochs, unfinished, one seed: -ELBO ")
+    assert row["verdict"].startswith("not comparable: `vae_digits --latent-dim 3`, 1 epochs, unfinished, one seed: -ELBO ")
     assert "route" not in row
     assert (tmp_path / "results" / "tiny.md").read_text() == tables.markdown(TINY, rows, is_full=True) + "\n"
     older = {**row, "arguments": {"latent_dim": 3}}

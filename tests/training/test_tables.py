@@ -53,6 +53,15 @@ def test_parts_of_bounds():
     assert notes == []
 
 
+def test_log_likelihoods_of_a_part_say_so_and_are_averaged_with_their_like_only():
+    text = lambda *rows: tables_module.figure(TABLES["cp_vae_table1"], rows, "log_likelihood")  # noqa: E731
+    whole, part, less = ({**ROW, "num_examples": 10_000, "num_likelihood_examples": n} for n in (10_000, 2000, 200))
+    assert text(whole) == "-85.00 ± 0.50"
+    assert text(part) == "-85.00 ± 0.50 (2,000 examples)"
+    assert text(part, {**part, "log_likelihood": -86.0}) == "-85.50 ± 0.71 (2,000 examples)"
+    assert text(part, less) == text(whole, part) == "-"
+
+
 @pytest.mark.parametrize("is_full", [False, True])
 def test_figures_that_are_not_valid_are_marked(is_full):
     strata, batches = "a fault of strata", "a fault of batches"
@@ -104,11 +113,11 @@ def test_an_installed_package_asks_where_results_go(tmp_path, monkeypatch, capsy
 def test_tables_of_another_folder_leave_the_project_s_alone(tmp_path, monkeypatch):
     monkeypatch.setattr(tables_module, "RESULTS", tmp_path / "none")
     monkeypatch.setattr(tables, "pages", lambda: pytest.fail("pages are the project's"))
-    made = {**ROW, "data_sha256": "0", "verdict": "not comparable: no row of a paper"}
+    made = {**ROW, "arguments": {"init": "glorot"}, "data_sha256": "0", "verdict": "not comparable: no row of a paper"}
     write_json(tmp_path / "cp_vae_table1.json", [made])
     assert tables.main(["--out", str(tmp_path)]) == 0
     (row,) = read_json(tmp_path / "cp_vae_table1.json")
-    assert row["verdict"].startswith("worse: `vae_mnist --init he`, 2 epochs, one seed: -ELBO 90.00 against 88.75")
+    assert row["verdict"].startswith("worse: `vae_mnist`, 2 epochs, one seed: -ELBO 90.00 against 88.75")
     assert (tmp_path / "cp_vae_table1.md").read_text() == tables_module.markdown(TABLES["cp_vae_table1"], [row], is_full=True) + "\n"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["cp_vae_table1.json", "cp_vae_table1.md"]
 

@@ -32,11 +32,13 @@ class Figure(NamedTuple):
         column: Heading of its column.
         digits: Its number of decimals; None for that of the table.
         comparison: How it is compared with a paper's, or None.
+        is_of_some: Whether it may be of the first test examples only, `num_likelihood_examples` of them, with `num_samples` each.
     """
 
     column: str
     digits: int | None = None
     comparison: Comparison | None = None
+    is_of_some: bool = False
 
     def text(self, value, digits=DIGITS):
         """Returns a value of it as text, with its own number of decimals or else `digits`."""
@@ -46,7 +48,7 @@ class Figure(NamedTuple):
 BOUNDS = {
     "elbo": Figure("test ELBO", None, Comparison("-ELBO", 0.3, 1, " nats", -1)),
     "paper_bound": Figure("test bound with U (eq. 23)", None, Comparison("-bound with U", 0.3, 1, " nats", -1)),
-    "log_likelihood": Figure("test log-likelihood", None, Comparison("log-likelihood", 0.3, 1, " nats")),
+    "log_likelihood": Figure("test log-likelihood", None, Comparison("log-likelihood", 0.3, 1, " nats"), is_of_some=True),
 }
 PARTS = {  # of bounds
     "reconstruction": Figure("-RE", None, Comparison("RE", 0.3, 0, " nats", -1, is_part=True)),
@@ -73,7 +75,7 @@ FIGURES = {
     **PARTS,
     **FURTHER,
     **IMAGES,
-    "cluster_accuracy_merged": Figure("accuracy of merged clusters", 3),
+    "cluster_accuracy_merged": Figure("accuracy of merged clusters", 3, Comparison("accuracy of merged clusters", 0.01, 1)),
     "clusters_by_assignment": Figure("clusters in use", 0),
     "active_dimensions": Figure("latents in use", 0, Comparison("latents in use", 1, 0)),
     "nac": Figure("NAC", 3, Comparison("NAC", 0.01, -1)),

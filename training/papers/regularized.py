@@ -48,7 +48,7 @@ RAE_ROWS = (
 
 
 def verdict_on_generation(rows, row, beside):
-    """Returns the verdict on a paper's FID: as its features differ, it is not compared with ours, but ranks are.
+    """Returns the verdict on a paper's FID: as its features differ, it is not compared with ours, but ranks within its table are.
 
     Args:
         rows: Measured rows that differ only in their seed.
@@ -57,11 +57,14 @@ def verdict_on_generation(rows, row, beside):
     """
     from scipy.stats import kendalltau
 
-    stated = {one.name: one.stated["fd_generation"] for one in RAE_ROWS}
+    is_of_table3 = lambda one: "fd_reconstruction" in one.stated  # noqa: E731, which Table 1 has none of
+    stated = {one.name: one.stated["fd_generation"] for one in RAE_ROWS if is_of_table3(one) == is_of_table3(row)}
     measured = {name: [r["fd_generation"] for r in beside if r.get("row") == name] for name in stated}
     ours = {name: statistics.mean(values) for name, values in measured.items() if values}
-    tau = kendalltau(list(ours.values()), [stated[name] for name in ours]).statistic
-    ranks = f"; over {len(ours)} rows Kendall's tau of the two is {tau:.2f}" if len(ours) > 1 else ""
+    ranks = ""
+    if is_of_table3(row) and len(ours) > 1:
+        tau = kendalltau(list(ours.values()), [stated[name] for name in ours]).statistic
+        ranks = f"; over {len(ours)} rows of their Table 3 Kendall's tau of the two is {tau:.2f}"
     caveat = row.caveat or "not comparable: features of another network"
     fds = f"FD-{rows[0]['feature_network']} of samples {ours[row.name]:.2f}, FID over Inception {row.stated['fd_generation']:g}"
     return f"{caveat}; ours, {what(rows, row)}: {fds}{ranks}"

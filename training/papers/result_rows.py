@@ -55,6 +55,11 @@ def writable(out=None):
     return out or RESULTS
 
 
+def is_partial(row):
+    """Returns whether a row's log-likelihood is of the first test examples only."""
+    return "num_likelihood_examples" in row and row["num_likelihood_examples"] < row["num_examples"]
+
+
 def has_likelihood(row, samples, examples):
     """Returns whether a row's log-likelihood covers `examples` test examples, None for all, with `samples` samples; true without one."""
     if "num_likelihood_examples" not in row:

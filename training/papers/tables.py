@@ -7,7 +7,7 @@ from export.storage.contents import BENCHMARK, CHECK
 from export.storage.files import atomically, portable, read_json, read_rows, write_json
 from training.papers.figures import BOUNDS, FIGURES, FURTHER
 from training.papers.registry import TABLES, table_named
-from training.papers.result_rows import RESULTS, is_finished, repeats
+from training.papers.result_rows import RESULTS, is_finished, is_partial, repeats
 from training.papers.verdicts import epochs_of, judged
 
 SETTINGS = ("num_components", "num_samples", "category_prior", "pretraining", "init")  # flags that all tables show
@@ -136,12 +136,14 @@ def stated_elbo(row):
 
 
 def figure(table, rows, key):
-    """Returns a figure of repeated rows, or of a single one, with its spread; a dash if a row has none."""
-    if any(key not in row for row in rows):
+    """Returns a figure of repeated rows, or of one, with its spread; a dash if a row has none, or if they are of unlike examples."""
+    has_part, of = FIGURES[key].is_of_some and any(map(is_partial, rows)), {row.get("num_likelihood_examples") for row in rows}
+    if any(key not in row for row in rows) or (has_part and len(of) > 1):
         return "-"
     values, text = [row[key] for row in rows], lambda value: FIGURES[key].text(value, table.digits)
     spread = statistics.stdev(values) if len(rows) > 1 else rows[0].get(f"{key}_se")
-    return text(statistics.mean(values)) + (f" ± {text(spread)}" if spread is not None else "") + mark(rows, key)
+    part = f" ({of.pop():,} examples)" if has_part else ""
+    return text(statistics.mean(values)) + (f" ± {text(spread)}" if spread is not None else "") + part + mark(rows, key)
 
 
 def benchmark(name):

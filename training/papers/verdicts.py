@@ -4,7 +4,7 @@ import re
 import statistics
 
 from training.papers.figures import FIGURES
-from training.papers.result_rows import UNNAMED, is_finished, repeats
+from training.papers.result_rows import UNNAMED, is_finished, is_partial, repeats
 from training.papers.row import texts
 from training.presets.arguments import FURTHER, as_run, filled
 
@@ -17,6 +17,8 @@ def compared(rows, key, paper):
     how = figure.comparison
     if len(values) < len(rows):
         return "not comparable", f"{how.title} not measured", ""
+    if figure.is_of_some and any(map(is_partial, rows)):
+        return "not comparable", f"{how.title} of a part of the test set", ""
     ours, spread = statistics.mean(values), statistics.stdev(values) if len(rows) > 1 else 0.0
     difference = ours - paper
     is_near = abs(difference) <= max(how.margin, 2 * spread)
@@ -30,8 +32,9 @@ def verdict(rows, row, beside=()):
     """Returns the verdict on measured rows of one experiment, given the figures stated for it: a word and a sentence.
 
     `reproduced` if each is within 0.3 nats (or another figure's own margin) or two standard deviations over seeds, whichever is larger;
-    `worse` if one of them is worse, `not comparable` if one is not measured, else `better`. The parts of a bound, RE and KL, are given
-    but do not decide. A row trained with the GMMpVAE paper's bound is compared with its figures by that bound.
+    `worse` if one of them is worse, `not comparable` if one is not measured, or on a part of the test set, else `better`. The parts of a
+    bound, RE and KL, are given but do not decide. A row trained with the GMMpVAE paper's bound is compared with its figures by that
+    bound. That an unfinished row is worse says nothing of the finished one: it is `not comparable`.
 
     Args:
         rows: Measured rows that differ only in their seed.
@@ -47,6 +50,7 @@ def verdict(rows, row, beside=()):
         return f"{row.caveat or 'not comparable: no figure is stated'}; ours, {what(rows, row)}{clauses and ': '}{clauses}"
     words = [word for key, (word, _, _) in of_figures.items() if not FIGURES[key].comparison.is_part]
     word = next(word for word in ("worse", "not comparable", "better", "reproduced") if word in words)
+    word = "not comparable" if word == "worse" and not all(map(is_finished, rows)) else word
     return f"{word}: {what(rows, row)}: {', '.join(clause + off for _, clause, off in of_figures.values())}"
 
 
@@ -58,6 +62,8 @@ def judged(table, rows):
         if row := named.get(first.get("row")):
             if first["dataset"] != row.own_dataset():
                 row = row._replace(caveat=f"not comparable: the figures are of {row.own_dataset()}")
+            elif not row.is_of(first):
+                row = row._replace(caveat="not comparable: measured with other settings than the row's")
             beside = [r for r in rows if (r["dataset"], is_finished(r)) == (first["dataset"], is_finished(first))]
             says |= {id(r): table.verdict(group, row, beside) for r in group}
     return [{**row, "verdict": says.get(id(row), row.get("verdict", UNNAMED))} for row in rows]
