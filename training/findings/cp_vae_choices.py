@@ -7,7 +7,7 @@ The paper leaves open how q(z|x, c) depends on c, how training draws c (eq. 11 r
 category is a continuous latent, and the divergence of categories, :math:`\mathrm{KL}(q(c|x) \| p(c))`, does not pay for the information
 that it carries. So what is called a bound with it is none. Here the same weights have three such figures, with the same divergence
 (eq. 8) and three categories in the reconstruction: all hard ones, weighted by q(c|x), which is the bound; a draw of the Gumbel-softmax;
-and the vector of probabilities q(c|x) itself. All figures are of the validation images; no label is used but for the accuracy.
+and the vector of probabilities q(c|x) itself. All figures are of the first 1,000 validation images; labels are used for the accuracy alone.
 """
 
 import argparse
@@ -34,7 +34,7 @@ VARIANTS = {
     "... p(c) learned": {"category-prior": "learned"},
     "... p(c) the aggregate posterior": {"category-prior": "aggregate"},
 }
-EPOCHS, SAMPLES, EXAMPLES = 30, 1000, 500  # of training; of log p(x)
+EPOCHS, SAMPLES, EXAMPLES = 30, 1000, 1000  # of training; importance samples; validation images, the first ones
 
 
 @functools.cache
@@ -78,7 +78,7 @@ def bound(model, x, estimator, seed=0):
 def figures(model, x, labels):
     """Returns the three figures of a model, its log p(x), and its accuracy as a clustering, by name."""
     estimators = {"hard": categories.hard(model.num_components), **soft_estimators()}
-    likelihood = model.estimate_log_likelihood(x[:EXAMPLES], SAMPLES).log_likelihood
+    likelihood = model.estimate_log_likelihood(x, SAMPLES).log_likelihood
     shares = model.responsibilities(x)
     found = clustering.cluster_report(shares, labels, shares, labels)
     return {name: bound(model, x, one) for name, one in estimators.items()} | {
@@ -87,19 +87,21 @@ def figures(model, x, labels):
     }
 
 
-def trained(settings, dataset, epochs):
+def trained(settings, args):
     """Returns a CP-VAE with settings of its preset, trained, and its data."""
     own = {**PAPER, **settings}
     estimator = soft_estimators().get(own.get("estimator"))
     words = [f"--{flag}" + (f"={value}" if value else "") for flag, value in own.items() if not (flag == "estimator" and estimator)]
-    job = train.prepare(flags.parse(["cp_vae_mnist", f"--dataset={dataset}", *words]))
+    where = [] if args.data_dir is None else [f"--data-dir={args.data_dir}"]
+    job = train.prepare(flags.parse(["cp_vae_mnist", f"--dataset={args.dataset}", *where, *words]))
     model, data, size = job.experiment.model, job.data, job.experiment.batch_size
     if estimator:
         model.estimator = estimator
     steps = len(data.train.x) // size
     model.compile(job.experiment.optimizer, steps_per_execution=min(steps, 50))
-    changes = [vm.callbacks.KLWarmUp(epochs // 2), vm.callbacks.TemperatureAnnealing(0.5, epochs // 2)]
-    model.fit(data.batches(size, model.support, 0), epochs=epochs, steps_per_epoch=steps, shuffle=False, callbacks=changes, verbose=0)
+    half = max(1, args.epochs // 2)
+    changes = [vm.callbacks.KLWarmUp(half), vm.callbacks.TemperatureAnnealing(0.5, half)]
+    model.fit(data.batches(size, model.support, 0), epochs=args.epochs, steps_per_epoch=steps, shuffle=False, callbacks=changes, verbose=0)
     return model, data
 
 
@@ -108,6 +110,7 @@ def main(argv=None):
     parser = argparse.ArgumentParser(prog="python -m training.findings.cp_vae_choices", description=__doc__.partition("\n")[0])
     parser.add_argument("--run", type=Path, metavar="RUN", help="run folder of a trained CP-VAE, instead of training")
     parser.add_argument("--dataset", default="mnist", help="data set to train on (default: %(default)s)")
+    flags.add_data_dir(parser)
     parser.add_argument("--epochs", type=int, default=EPOCHS, help="epochs of each variant (default: %(default)s)")
     args = parser.parse_args(argv)
     tf.get_logger().setLevel("ERROR")  # each model is traced once, but TensorFlow warns about the total
@@ -115,10 +118,10 @@ def main(argv=None):
     for name, settings in {str(args.run): None}.items() if args.run else VARIANTS.items():
         keras.backend.clear_session()
         if args.run:
-            model, data = keras.saving.load_model(args.run / "model.keras"), data_module.load(args.dataset)
+            model, data = keras.saving.load_model(args.run / "model.keras"), data_module.load(args.dataset, args.data_dir)
         else:
-            model, data = trained(settings, args.dataset, args.epochs)
-        row = figures(model, data.arrays("validation", model.support), data.validation.y)
+            model, data = trained(settings, args)
+        row = figures(model, data.arrays("validation", model.support)[:EXAMPLES], data.validation.y[:EXAMPLES])
         bounds = f"{-row['hard']:15.2f} {-row['relaxed']:10.2f} {-row['probabilities']:8.2f} {-row['log p(x)']:10.2f}"
         print(f"{name:62} {bounds} {row['accuracy']:9.3f}", flush=True)
     return 0
