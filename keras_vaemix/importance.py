@@ -1,6 +1,5 @@
 """The one likelihood estimator: log p(x) by importance sampling, with running sums over chunks of draws."""
 
-import warnings
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,6 +10,7 @@ from keras_vaemix.core.blocks import batch_size_for
 from keras_vaemix.core.part import check_positive
 from keras_vaemix.core.progress import progress
 from keras_vaemix.core.seeds import fold_in, stateless_seed
+from keras_vaemix.core.warned import warn_caller
 from keras_vaemix.core.xla import Compiled
 from keras_vaemix.objectives import ImportanceWeighted, log_importance
 
@@ -118,12 +118,11 @@ def warn_of_few_samples(effective_sample_size, num_rows, num_strata=1):
     few = effective_sample_size[effective_sample_size < limit]
     drawn = f" ({num_rows * num_strata} samples, {num_rows} for each of {num_strata} components)" if num_strata > 1 else ""
     if len(few) and (len(few) >= TOLERATED * len(effective_sample_size) or few.min() < limit / 20):
-        warnings.warn(
+        warn_caller(
             f"Expected an effective sample size of at least {limit:.0f}, below which log p(x) is estimated too low: raise num_samples, or "
             f"train the posterior for longer. Received: {len(few)} of {len(effective_sample_size)} examples with less, "
             f"the smallest {few.min():.1f} of {num_rows} possible{drawn}",
             FewEffectiveSamples,
-            stacklevel=4,  # where `estimate_log_likelihood` was called
         )
 
 

@@ -1,7 +1,6 @@
 """The likelihood report: the ELBO with its parts, the importance-sampled log-likelihood, and their errors."""
 
 import math
-import warnings
 from typing import Any
 
 import keras
@@ -14,6 +13,7 @@ from keras_vaemix.core.hints import Array
 from keras_vaemix.core.progress import progress
 from keras_vaemix.core.seeds import fold_in, stateless_seed
 from keras_vaemix.core.supports import observed
+from keras_vaemix.core.warned import warn_caller
 from keras_vaemix.evaluation.ladder import has_kl_ladder, has_paper_kl, kl_ladder, paper_kl
 from keras_vaemix.evaluation.latent import active_units
 from keras_vaemix.importance import LikelihoodEstimate
@@ -95,7 +95,7 @@ def likelihood_report(
     report["num_left_out"] = {key: count for key, values in figures.items() if (count := len(values) - len(finite(values)))}
     partial = {key: count for key, count in report["num_left_out"].items() if count < len(figures[key])}  # a mean over no examples is NaN
     if partial:
-        warnings.warn(f"Expected finite figures for every example. Received: means without {partial} of them", stacklevel=2)
+        warn_caller(f"Expected finite figures for every example. Received: means without {partial} of them")
     return {
         **report,
         **model.prior.report(),

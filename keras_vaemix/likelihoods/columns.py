@@ -1,6 +1,5 @@
 """The likelihood of a table: one likelihood for each named column or block of columns."""
 
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,6 +12,7 @@ from keras_vaemix.core import supports
 from keras_vaemix.core.blocks import as_array, blocks
 from keras_vaemix.core.part import check_positive, register, require, require_kind
 from keras_vaemix.core.seeds import fold_in, stateless_seed
+from keras_vaemix.core.warned import warn_caller
 from keras_vaemix.likelihoods.base import Likelihood
 
 tfd = tfp.distributions
@@ -169,14 +169,14 @@ class Columns(Likelihood):
         (_, first), *_ = blocks(x)
         each = zip(self.names, self.block_likelihoods, self.blocks(first), strict=True)
         raw = {name: block for name, likelihood, block in each if likelihood.has_raw_scale}
-        warn_of_unlike_scales(raw, "choose Standardized.from_data(likelihood, column) for each", stacklevel=4)
+        warn_of_unlike_scales(raw, "choose Standardized.from_data(likelihood, column) for each")
 
 
-def warn_of_unlike_scales(columns, remedy, stacklevel=2):
+def warn_of_unlike_scales(columns, remedy):
     """Warns if the observed values of real columns, arrays by name, have standard deviations that are far apart."""
     spread = {name: float(np.nanstd(column)) for name, column in columns.items() if not np.isnan(column).all()}
     spread = {name: value for name, value in spread.items() if value > 0}
     if spread and max(spread.values()) > MOST_UNLIKE * min(spread.values()):
         least, most = min(spread, key=spread.get), max(spread, key=spread.get)
         received = f"standard deviations from {spread[least]:.3g} (column {least!r}) to {spread[most]:.3g} (column {most!r})"
-        warnings.warn(f"Expected real columns of like scales: {remedy}. Received: {received}", UnlikeScales, stacklevel=stacklevel)
+        warn_caller(f"Expected real columns of like scales: {remedy}. Received: {received}", UnlikeScales)

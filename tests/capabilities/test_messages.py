@@ -1,9 +1,12 @@
 """Errors name what is wrong, and what to do: parts in the wrong place, shapes of parts that do not fit, data that are not scaled."""
 
+import warnings
+
 import numpy as np
 import pytest
 
 import keras_vaemix as vm
+from keras_vaemix.importance import FewEffectiveSamples
 from tests import catalogue
 
 SHAPE, D = catalogue.SHAPE, catalogue.LATENT_DIM
@@ -119,3 +122,15 @@ def test_samples_before_the_density_is_fitted_are_told_what_fits_it():
     model = autoencoder(prior=vm.FittedMixture(D, 2))
     with pytest.raises(ValueError, match=r"call the model's fit_prior\(x\) with training examples"):
         model.sample(2)
+
+
+def test_warnings_point_at_the_line_that_called_the_library():
+    model = vm.CPVAE(vm.networks.mlp((6,), 3 + 2 * 2), vm.networks.mlp((2,), 6), vm.NormalMixture(2, 3), vm.Normal(0.01))
+    x = np.random.default_rng(0).normal(0, 1, (8, 6)).astype("float32")
+    with warnings.catch_warnings(record=True, action="always") as caught:
+        model.log_likelihood(x, 100)
+        model.compile()
+        model.fit(x, np.zeros(8), verbose=0)
+    ours = [warning for warning in caught if str(warning.message).startswith("Expected ")]
+    assert [warning.category for warning in ours] == [FewEffectiveSamples, UserWarning]
+    assert [warning.filename for warning in ours] == [__file__] * 2

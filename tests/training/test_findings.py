@@ -33,7 +33,7 @@ def test_only_hard_categories_give_the_bound_of_a_cp_vae():
     x = np.random.default_rng(0).integers(0, 2, (4000, 6)).astype("float32")
     model.compile()
     figures = lambda: {name: cp_vae_choices.bound(model, x, one) for name, one in estimators.items()}  # noqa: E731
-    estimators = {"hard": cp_vae_choices.categories.hard(3), **cp_vae_choices.soft_estimators()}
+    estimators = {"hard": vm.categories.hard(3), **cp_vae_choices.soft_estimators()}
     expected = model.evaluate(x, batch_size=100, verbose=0, return_dict=True)["elbo"]
     assert figures()["hard"] == pytest.approx(expected, abs=0.05)
     # If q(c|x) is certain, a soft category is a hard one.

@@ -12,6 +12,7 @@ and the vector of probabilities q(c|x) itself. All figures are of the first 1,00
 
 import argparse
 import functools
+import os
 import sys
 from pathlib import Path
 
@@ -20,19 +21,18 @@ import numpy as np
 from export.shell.later import Later
 
 keras, tf, vm = Later("keras"), Later("tensorflow"), Later("keras_vaemix")
-categories, clustering = Later("keras_vaemix.categorical.categories"), Later("keras_vaemix.evaluation.clustering")
-seeds, flags, train = Later("keras_vaemix.core.seeds"), Later("training.jobs.flags"), Later("training.jobs.train")
-data_module = Later("training.data")
+evaluation, seeds = Later("keras_vaemix.evaluation"), Later("keras_vaemix.core.seeds")
+data_module, presets = Later("training.data"), Later("training.presets")
 
-PAPER = {"category-prior": "uniform"}  # p(c) of the paper's bound
+PAPER = {"category_prior": "uniform"}  # p(c) of the paper's bound
 VARIANTS = {
     "straight-through, gated heads, decoder sees c, uniform p(c)": {},
     "... all categories enumerated": {"estimator": "enumerated"},
     "... relaxed categories in training": {"estimator": "relaxed"},
     "... q(z|x) does not depend on c": {"heads": "amortized"},
-    "... decoder does not see c": {"no-decoder-sees-category": ""},
-    "... p(c) learned": {"category-prior": "learned"},
-    "... p(c) the aggregate posterior": {"category-prior": "aggregate"},
+    "... decoder does not see c": {"decoder_sees_category": False},
+    "... p(c) learned": {"category_prior": "learned"},
+    "... p(c) the aggregate posterior": {"category_prior": "aggregate"},
 }
 EPOCHS, SAMPLES, EXAMPLES = 30, 1000, 1000  # of training; importance samples; validation images, the first ones
 
@@ -41,7 +41,7 @@ EPOCHS, SAMPLES, EXAMPLES = 30, 1000, 1000  # of training; importance samples; v
 def soft_estimators():
     """Returns the estimators whose categories are soft, by their names."""
 
-    class Relaxed(categories.StraightThrough):
+    class Relaxed(vm.categories.StraightThrough):
         """A draw of the Gumbel-softmax, relaxed in value too."""
 
         def sample(self, log_q, num_samples, seed, temperature):
@@ -49,7 +49,7 @@ def soft_estimators():
             soft = tf.nn.softmax((log_q - tf.math.log(-tf.math.log(uniform))) / temperature)
             return soft, tf.fill(tf.shape(soft)[:2], -np.log(num_samples).astype("float32"))
 
-    class Probabilities(categories.CategoryEstimator):
+    class Probabilities(vm.categories.CategoryEstimator):
         """The vector q(c|x) in place of a category."""
 
         def sample(self, log_q, num_samples, seed, temperature):
@@ -77,32 +77,29 @@ def bound(model, x, estimator, seed=0):
 
 def figures(model, x, labels):
     """Returns the three figures of a model, its log p(x), and its accuracy as a clustering, by name."""
-    estimators = {"hard": categories.hard(model.num_components), **soft_estimators()}
+    estimators = {"hard": vm.categories.hard(model.num_components), **soft_estimators()}
     likelihood = model.estimate_log_likelihood(x, SAMPLES).log_likelihood
     shares = model.responsibilities(x)
-    found = clustering.cluster_report(shares, labels, shares, labels)
+    found = evaluation.cluster_report(shares, labels, shares, labels)
     return {name: bound(model, x, one) for name, one in estimators.items()} | {
         "log p(x)": float(np.mean(likelihood)),
         "accuracy": found["cluster_accuracy"],
     }
 
 
-def trained(settings, args):
-    """Returns a CP-VAE with settings of its preset, trained, and its data."""
+def trained(data, settings, epochs):
+    """Returns a CP-VAE with settings of its preset, trained on the data."""
     own = {**PAPER, **settings}
-    estimator = soft_estimators().get(own.get("estimator"))
-    words = [f"--{flag}" + (f"={value}" if value else "") for flag, value in own.items() if not (flag == "estimator" and estimator)]
-    where = [] if args.data_dir is None else [f"--data-dir={args.data_dir}"]
-    job = train.prepare(flags.parse(["cp_vae_mnist", f"--dataset={args.dataset}", *where, *words]))
-    model, data, size = job.experiment.model, job.data, job.experiment.batch_size
-    if estimator:
-        model.estimator = estimator
+    soft = soft_estimators().get(own.get("estimator"))
+    keras.utils.set_random_seed(0)
+    experiment = presets.PRESETS["cp_vae_mnist"].build(data, **(own if soft is None else {**own, "estimator": "auto"}))
+    model, size, half = experiment.model, experiment.batch_size, max(1, epochs // 2)
+    model.estimator = soft or model.estimator
     steps = len(data.train.x) // size
-    model.compile(job.experiment.optimizer, steps_per_execution=min(steps, 50))
-    half = max(1, args.epochs // 2)
+    model.compile(experiment.optimizer, steps_per_execution=min(steps, 50))
     changes = [vm.callbacks.KLWarmUp(half), vm.callbacks.TemperatureAnnealing(0.5, half)]
-    model.fit(data.batches(size, model.support, 0), epochs=args.epochs, steps_per_epoch=steps, shuffle=False, callbacks=changes, verbose=0)
-    return model, data
+    model.fit(data.batches(size, model.support, 0), epochs=epochs, steps_per_epoch=steps, shuffle=False, callbacks=changes, verbose=0)
+    return model
 
 
 def main(argv=None):
@@ -110,17 +107,15 @@ def main(argv=None):
     parser = argparse.ArgumentParser(prog="python -m training.findings.cp_vae_choices", description=__doc__.partition("\n")[0])
     parser.add_argument("--run", type=Path, metavar="RUN", help="run folder of a trained CP-VAE, instead of training")
     parser.add_argument("--dataset", default="mnist", help="data set to train on (default: %(default)s)")
-    flags.add_data_dir(parser)
+    parser.add_argument("--data-dir", default=os.environ.get("VAEMIX_DATA"), metavar="DIR", help="its folder (default: $VAEMIX_DATA)")
     parser.add_argument("--epochs", type=int, default=EPOCHS, help="epochs of each variant (default: %(default)s)")
     args = parser.parse_args(argv)
     tf.get_logger().setLevel("ERROR")  # each model is traced once, but TensorFlow warns about the total
     print(f"{'':62} {'-bound, hard c':>15} {'relaxed c':>10} {'q(c|x)':>8} {'-log p(x)':>10} {'accuracy':>9}", flush=True)
+    data = data_module.load(args.dataset, args.data_dir)
     for name, settings in {str(args.run): None}.items() if args.run else VARIANTS.items():
         keras.backend.clear_session()
-        if args.run:
-            model, data = keras.saving.load_model(args.run / "model.keras"), data_module.load(args.dataset, args.data_dir)
-        else:
-            model, data = trained(settings, args)
+        model = keras.saving.load_model(args.run / "model.keras") if args.run else trained(data, settings, args.epochs)
         row = figures(model, data.arrays("validation", model.support)[:EXAMPLES], data.validation.y[:EXAMPLES])
         bounds = f"{-row['hard']:15.2f} {-row['relaxed']:10.2f} {-row['probabilities']:8.2f} {-row['log p(x)']:10.2f}"
         print(f"{name:62} {bounds} {row['accuracy']:9.3f}", flush=True)

@@ -1,7 +1,5 @@
 """Checks on what users pass to `fit`, `evaluate` and `predict`, with one clear error before Keras sees it."""
 
-import warnings
-
 import keras
 import numpy as np
 import tensorflow as tf
@@ -10,6 +8,7 @@ from keras_vaemix.core.batch import ACCOMPANYING, Batch, further_inputs
 from keras_vaemix.core.labels import UNLABELLED, check_observed
 from keras_vaemix.core.part import require
 from keras_vaemix.core.supports import expected_shape
+from keras_vaemix.core.warned import warn_caller
 
 ONE_ARRAY = (
     "to be one array of examples [N, *], or a data set of batches of them: pass np.asarray(x) for a list, and x['image'] for a dict; "
@@ -130,7 +129,7 @@ def check_labels(model, y, num_examples, name, is_training):
         check_observed(y, num_examples, model.num_components, name)
     elif is_training and np.any(np.asarray(y) != UNLABELLED):
         expected = f"no labels, or a {type(model).__name__} with label_weight=, which learns from them"
-        warnings.warn(f"Expected {expected}. Received: labels, which are ignored", stacklevel=4)
+        warn_caller(f"Expected {expected}. Received: labels, which are ignored")
 
 
 def check_weights(model, sample_weight, num_examples):
