@@ -247,9 +247,10 @@ class CPVAE(LatentModel):
     # The aggregate posterior.
 
     def track(self, batch: Batch, log_q: Tensor) -> None:
-        """Moves the aggregate posterior towards the mean of the batch."""
+        """Moves the aggregate posterior towards the mean of the batch, unless all of its examples have weight zero."""
         of_batch = tf.stop_gradient(global_mean(tf.exp(log_q), axis=0, weight=batch.weight))
-        self.aggregate.assign_add(self.aggregate_rate * (of_batch - self.aggregate))
+        has_weight = 1.0 if batch.weight is None else tf.cast(global_mean(batch.weight) > 0, tf.float32)
+        self.aggregate.assign_add(self.aggregate_rate * has_weight * (of_batch - self.aggregate))
 
     def adapt_aggregate(self, x: Array, batch_size: int | None = None, verbose: int = 0) -> None:
         """Sets `aggregate` to the mean of q(c|x) over the examples x [N, *]: the training set (eq. 14). `verbose` 1 shows progress."""

@@ -143,3 +143,70 @@ def test_summaries_and_drawings_show_the_networks():
         assert all(type(layer).__name__ in drawing for layer in network.layers)
     assert "VAE" in keras.utils.model_to_dot(model).to_string()
     assert isinstance(model, vm.VAE)
+
+
+def regularized(**kwargs):
+    """A VAE of six bits whose encoder's kernel has what Keras's layers take."""
+    keras.utils.set_random_seed(0)
+    encoder = keras.Sequential([keras.Input((6,)), keras.layers.Dense(4, **kwargs)])
+    return vm.VAE(encoder, vm.networks.mlp((2,), 6), vm.StandardNormal(2), vm.Bernoulli())
+
+
+BITS = np.random.default_rng(0).integers(0, 2, (32, 6)).astype("float32")
+
+
+@pytest.mark.parametrize("jit_compile", [False, True])
+def test_regularizers_of_weights_are_minimised(jit_compile):
+    kernels = []
+    for regularizer in (None, keras.regularizers.L2(0.5)):
+        model = regularized(kernel_regularizer=regularizer)
+        model.compile(keras.optimizers.SGD(0.1), jit_compile=jit_compile)
+        (before, _), history = model.encoder.get_weights(), model.fit(BITS, batch_size=32, verbose=0).history
+        kernels.append(model.encoder.get_weights()[0])
+        assert history["loss"] == [-history["elbo"][0]]
+    np.testing.assert_allclose(kernels[1], kernels[0] - 0.1 * before, atol=1e-6)  # the gradient of 0.5 w^2 is w
+
+
+@pytest.mark.parametrize("further", [[keras.layers.ActivityRegularization(0.1)], [keras.layers.Dense(4, activity_regularizer="l2")]])
+def test_losses_that_no_bound_contains_are_refused(further):
+    encoder = keras.Sequential([keras.Input((6,)), keras.layers.Dense(4), *further])
+    model = vm.VAE(encoder, vm.networks.mlp((2,), 6), vm.StandardNormal(2), vm.Bernoulli())
+    model.compile()
+    with pytest.raises(ValueError, match=r"layers without add_loss and activity_regularizer.*Received: layers=\['"):
+        model.fit(BITS, verbose=0)
+
+
+def test_batches_are_checked_one_by_one():
+    model = regularized()
+    model.compile()
+    assert np.isfinite(model.train_on_batch(BITS, return_dict=True)["loss"])
+    assert model.test_on_batch(BITS, sample_weight=np.ones(32), return_dict=True)["elbo"] < 0
+    assert model.predict_on_batch(BITS).shape == (32, 6)
+    for on_batch in (model.train_on_batch, model.test_on_batch, model.predict_on_batch):
+        with pytest.raises(ValueError, match="values in"):
+            on_batch(np.full((4, 6), 0.5, "float32"))
+    with pytest.raises(ValueError, match="no class_weight"):
+        model.train_on_batch(BITS, class_weight={0: 1.0})
+
+
+def test_weights_from_before_averaging_are_not_restored():
+    model = regularized()
+    stopping, swapping = keras.callbacks.EarlyStopping(patience=1, restore_best_weights=True), keras.callbacks.SwapEMAWeights(True)
+    model.compile(keras.optimizers.Adam(1.0, use_ema=True, ema_momentum=0.5))
+    for callbacks in ([stopping], [stopping, swapping]):
+        with pytest.raises(ValueError, match=r"SwapEMAWeights.* before what restores.*Received: callbacks=\['EarlyStopping'\]"):
+            model.fit(BITS, validation_data=(BITS,), callbacks=callbacks, verbose=0)
+    history = model.fit(BITS, batch_size=8, epochs=20, validation_data=(BITS,), callbacks=[swapping, stopping], verbose=0).history
+    assert 1 < len(history["val_loss"]) < 20
+    assert model.evaluate(BITS, batch_size=8, verbose=0, return_dict=True)["loss"] == pytest.approx(min(history["val_loss"]), rel=1e-6)
+    model.compile()
+    model.fit(BITS, validation_data=(BITS,), callbacks=[stopping], verbose=0)
+
+
+def test_a_part_that_takes_the_place_of_another_is_used():
+    model = regularized()
+    before = model.log_likelihood(BITS, 20)
+    model.decoder = vm.networks.mlp((2,), 6, (5,))
+    other = vm.VAE(model.encoder, model.decoder, model.prior, model.likelihood)
+    np.testing.assert_array_equal(model.log_likelihood(BITS, 20), other.log_likelihood(BITS, 20))
+    assert np.all(model.log_likelihood(BITS, 20) != before)

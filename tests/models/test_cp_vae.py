@@ -213,6 +213,10 @@ def test_the_running_aggregate_follows_the_batches():
         draw()
     np.testing.assert_allclose(model.aggregate, model.responsibilities(x).mean(0), atol=2e-3)
     np.testing.assert_allclose(tf.exp(model.category_log_probs()), model.aggregate, atol=1e-6)
+    before = model.aggregate.numpy()
+    model.compile()
+    model.fit(x, sample_weight=np.zeros(len(x)), verbose=0)  # a fold left out, say
+    np.testing.assert_array_equal(model.aggregate, before)
 
 
 def test_a_start_from_a_gaussian_mixture_finds_clusters():

@@ -2,6 +2,7 @@
 
 import keras
 
+from keras_vaemix.core.part import require
 from keras_vaemix.models.base.inputs import check_batches
 
 
@@ -33,10 +34,21 @@ class Bookkeeping(keras.callbacks.Callback):
         self.model.after_averaging()
 
 
+def check_restoring(callbacks, model):
+    """Raises `ValueError` if a callback would restore weights whose averages, and not they themselves, were validated."""
+    swaps = [isinstance(one, keras.callbacks.SwapEMAWeights) and one.swap_on_epoch for one in callbacks]
+    alone = callbacks[: swaps.index(True)] if any(swaps) else callbacks
+    restoring = [type(one).__name__ for one in alone if getattr(one, "restore_best_weights", False)] if model.averaging() else []
+    expected = "keras.callbacks.SwapEMAWeights(swap_on_epoch=True) before what restores the best weights, of which averages are validated"
+    require(not restoring, expected, callbacks=restoring)
+
+
 def with_bookkeeping(callbacks, model):
     """Returns the callbacks of a model's `fit`, in whatever form, with a `Bookkeeping` before them."""
     own = Bookkeeping()
-    if isinstance(callbacks, keras.callbacks.CallbackList):
+    is_list = isinstance(callbacks, keras.callbacks.CallbackList)
+    check_restoring(callbacks.callbacks if is_list else keras.tree.flatten(callbacks), model)
+    if is_list:
         own.set_model(model)
         callbacks.callbacks.insert(0, own)
         return callbacks

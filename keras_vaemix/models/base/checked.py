@@ -138,6 +138,32 @@ class CheckedModel(keras.Model, abc.ABC):
         inputs.check_batches(self.evaluated, self, "of the evaluation")
         return figures
 
+    def train_on_batch(
+        self,
+        x: Any,
+        y: Any = None,
+        sample_weight: Array | None = None,
+        class_weight: dict[int, float] | None = None,
+        return_dict: bool = False,
+    ) -> Any:
+        """Takes one train step as `keras.Model.train_on_batch` does, with the checks of `fit`."""
+        require(class_weight is None, "no class_weight: losses do not depend on classes; use sample_weight", class_weight=class_weight)
+        inputs.check_given(self, x, y, sample_weight, is_training=True)
+        with naming_refused():
+            return super().train_on_batch(x, inputs.with_weights(x, y, sample_weight), sample_weight, return_dict=return_dict)
+
+    def test_on_batch(self, x: Any, y: Any = None, sample_weight: Array | None = None, return_dict: bool = False) -> Any:
+        """Evaluates a batch as `keras.Model.test_on_batch` does, with the checks of `evaluate`."""
+        inputs.check_given(self, x, y, sample_weight)
+        with naming_refused():
+            return super().test_on_batch(x, inputs.with_weights(x, y, sample_weight), sample_weight, return_dict)
+
+    def predict_on_batch(self, x: Any) -> Any:
+        """Predicts a batch as `keras.Model.predict_on_batch` does, with the checks of `predict`."""
+        inputs.check_given(self, x)
+        with naming_refused():
+            return super().predict_on_batch(x)
+
     def predict(self, x: Any, *args: Tensor, **kwargs: Any) -> np.ndarray:
         inputs.check_given(self, x)
         with naming_refused():

@@ -122,12 +122,17 @@ class SteppedModel(CompiledModel):
         return outside | ~tf.reduce_all(are_categories(batch.labels, self.num_components))
 
     def minimize(self, update, batch):
-        """Takes one step of each optimizer of an update down its own loss, on gradients of the global batch, and records the figures."""
+        """Takes one step of each optimizer of an update down its own loss, on gradients of the global batch, and records the figures.
+
+        Keras's regularizers of the weights that an optimizer updates are added to its loss, but to no figure.
+        """
         seed, optimizers = self.next_seed(), {name: self.optimizer_of(name) for name in update.variables}
         with tf.GradientTape(persistent=len(optimizers) > 1) as tape:
             losses = update.losses(batch, seed, True)
+            require_no_added_losses(self)
+            minimised = {name: terms.total + weight_penalty(update.variables[name]) for name, terms in losses.items()}
             # Keras sums gradients over replicas, so each gives its share of the mean.
-            scaled = {name: optimizers[name].scale_loss(terms.total * replica_weight()) for name, terms in losses.items()}
+            scaled = {name: optimizers[name].scale_loss(total * replica_weight()) for name, total in minimised.items()}
         gradients = {name: tape.gradient(scaled[name], own) for name, own in update.variables.items()}
         for name, optimizer in optimizers.items():
             # With a scaled loss the optimizer skips steps whose gradients are not finite.
@@ -149,6 +154,19 @@ class SteppedModel(CompiledModel):
 
     def _maybe_symbolic_build(self, iterator=None, data_batch=None):
         """Does nothing: constructors build models, and Keras's way fails on a batch that is split unevenly over replicas."""
+
+
+def weight_penalty(variables):
+    """Returns the sum of the penalties of Keras's regularizers, `kernel_regularizer=` and the like, on the variables that have one."""
+    penalties = [variable.regularizer(variable) for variable in variables if variable.regularizer is not None]
+    return tf.add_n(penalties) if penalties else 0.0
+
+
+def require_no_added_losses(model):
+    """Raises `ValueError` if a layer has just added a loss of its own, which is not part of any bound."""
+    added = [layer.name for layer in model._flatten_layers() if layer._losses]
+    expected = "layers without add_loss and activity_regularizer, which no bound contains; regularizers of weights are added to the loss"
+    require(not added, expected, layers=added)
 
 
 def repeat(n, move):
