@@ -78,10 +78,11 @@ class Likelihood(PartLayer, abc.ABC):
         """
         return self.distribution(params).log_prob(x)
 
-    def log_prob(self, params: Tensor, x: Array, training: bool = False, mask: Array | None = None) -> Tensor:
+    def log_prob(self, params: Tensor, x: Array, training: bool = False, mask: Array | None = None, weight: Tensor | None = None) -> Tensor:
         r"""Returns :math:`\log p(x_o|z) = \sum_{i \in o} \log p(x_i|z)` in nats: params [S, B, *], x [B, *] to [S, B].
 
-        The sum is over the values o that are observed, those where the boolean mask [B, *] is true; over all without a mask.
+        The sum is over the values o that are observed, those where the boolean mask [B, *] is true; over all without a mask. In training,
+        what a likelihood estimates from the batch counts each draw by its weight [S, B] in the loss; all alike without weights.
         """
         params = tf.cast(params, tf.float32)
         if mask is None:

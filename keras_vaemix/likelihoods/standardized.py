@@ -76,7 +76,7 @@ class Standardized(Likelihood):
         u = (x - np.float32(self.loc)) / np.float32(self.scale)
         return self.likelihood.log_probs(params, u) - np.log(np.float32(self.scale))
 
-    def log_prob(self, params, x, training=False, mask=None):
+    def log_prob(self, params, x, training=False, mask=None, weight=None):
         u = (x - np.float32(self.loc)) / np.float32(self.scale)
         volume = np.log(np.float32(self.scale)) * (tf.ones_like(u) if mask is None else tf.cast(mask, tf.float32))
-        return self.likelihood.log_prob(params, u, training, mask) - sum_event(volume, u)
+        return self.likelihood.log_prob(params, u, training, mask, weight) - sum_event(volume, u)
