@@ -192,8 +192,8 @@ class LatentModel(GenerativeModel):
 
     # Likelihoods and missing values.
 
-    def _log_px(self, params, batch, log_weight, training):
-        """Returns log p(x|z) of what is observed in a batch, [S, B], for params [S, B, *] of draws with `log_weight` [S, B]."""
+    def log_px(self, params: Tensor, batch: Batch, log_weight: Tensor, training: bool = False) -> Tensor:
+        """Returns log p(x|z) of what is observed in a batch, [S, B], for params [S, B, *] of draws with log-weights [S, B]."""
         weight = tf.exp(log_weight) if batch.weight is None else tf.exp(log_weight) * batch.weight
         return self.likelihood.log_prob(params, batch.x, training, batch.mask, weight)
 
