@@ -99,6 +99,33 @@ def test_standardized_takes_its_units_from_data():
         vm.Standardized.from_data(vm.Normal(), [2.0, 2.0])
 
 
+SECONDS = 1.7e9 + 30 * np.random.default_rng(0).normal(size=(50, 1))  # float32 has one number in 128 here
+
+
+def test_standardized_refuses_what_float32_does_not_tell_apart():
+    """Before the cast: also in a table, in `fit`, of integers and of data sets; not if it is missing."""
+    expected = r"to vary by more than the rounding of its numbers to float32: subtract.* Received: index=\(0, 0\), value=1700000"
+    with pytest.raises(ValueError, match=f"x {expected}"):
+        vm.Standardized.from_data(vm.Normal(), SECONDS)
+    likelihood = vm.Standardized(vm.Normal(), 1.7e9, 30.0)
+    model = vm.VAE(vm.networks.mlp((1,), 2, ()), vm.networks.mlp((1,), 1, ()), vm.StandardNormal(1), likelihood)
+    model.compile("adam", run_eagerly=True)
+    for x in (SECONDS, tf.constant(SECONDS), tf.data.Dataset.from_tensor_slices(SECONDS).batch(10)):
+        with pytest.raises(ValueError, match=f"x {expected}"):
+            model.fit(x, verbose=0)
+    with pytest.raises(ValueError, match=f"x {expected}"):
+        likelihood.check(SECONDS.astype("int64"))
+    with pytest.raises(ValueError, match=f"column 'time' of x {expected}"):
+        vm.Columns([("time", likelihood)]).check(SECONDS)
+    likelihood.check(np.where(np.arange(50)[:, None] == 3, 1.7e9, SECONDS), mask=np.arange(50)[:, None] == 3)
+
+
+def test_standardized_takes_values_far_from_the_mean():
+    likelihood = vm.Standardized.from_data(vm.Normal(), SECONDS - 1.7e9)
+    likelihood.check(np.append(SECONDS - 1.7e9, [[1e9 + 0.3]], axis=0))
+    vm.Standardized(vm.Normal(), 2000.0, 10.0).check(np.array([[1970.123], [2026.0]]))
+
+
 def test_categories():
     logits = tf.constant([[1.0, -2.0, 0.5]])
     p = np.exp(vm.Categorical().log_prob(logits[None], tf.eye(3)))[0]
