@@ -100,6 +100,10 @@ class Likelihood(PartLayer, abc.ABC):
         filler = 0.0 if mask is None else self.fillers(x.shape[-1])
         supports.check_array(x, self.support, shape, name, mask, filler)
 
+    def is_observable(self, mask: Array) -> Array:
+        """Returns whether values can be observed where a mask [..., W] is true, and missing elsewhere, [..., 1]: always by default."""
+        return mask[..., :1] | True
+
     def fillers(self, width: int) -> np.ndarray:
         """Returns what takes the place of missing values along the last axis of x, [width], in the support."""
         return np.full(width, self.filler, "float32")

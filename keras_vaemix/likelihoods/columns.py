@@ -144,6 +144,10 @@ class Columns(Likelihood):
         parts = zip(self.parts(params), self.blocks(x), masks, strict=True)
         return tf.add_n([likelihood.log_prob(own, block, training, observed, weight) for (likelihood, own), block, observed in parts])
 
+    def is_observable(self, mask):
+        each = zip(self.block_likelihoods, self.blocks(mask), strict=True)
+        return keras.ops.all(tf.concat([likelihood.is_observable(block) for likelihood, block in each], -1), -1, keepdims=True)
+
     def fillers(self, width):
         each = zip(self.block_likelihoods, self.widths, strict=True)
         return np.concatenate([likelihood.fillers(own) for likelihood, own in each])

@@ -133,6 +133,26 @@ def test_categories():
     np.testing.assert_allclose(vm.Categorical().mean(logits)[0], p, rtol=1e-5)
 
 
+@pytest.mark.parametrize(
+    ("x", "mask"),
+    [([0, 1, 0], [True, True, False]), ([np.nan, 0, 0], True), ([0, np.nan, np.nan], True), ([np.nan, 1, 0], [True, True, True])],
+)
+def test_a_category_is_observed_as_a_whole(x, mask):
+    """Or not at all, also in a table."""
+    x = np.array([[1, 0, 0], [np.nan] * 3, x], "float32")
+    mask = mask if mask is True else np.array([[True] * 3, [True] * 3, mask])
+    vm.Categorical().check(x[:2], mask=True)
+    with pytest.raises(ValueError, match=r"category of x to be observed as a whole, or not at all: .*Received: index=\(2,\), observed="):
+        vm.Categorical().check(x, (3,), mask=mask)
+    table = vm.Columns([("a", vm.Normal()), ("colour", vm.Categorical(), 3)])
+    rows = np.column_stack([[np.nan, 0, 1], x])
+    table.check(rows[:2], mask=True)
+    with pytest.raises(ValueError, match="category of column 'colour' of x to be observed as a whole"):
+        table.check(rows, mask=mask if mask is True else np.column_stack([[True] * 3, mask]))
+    observed = ~np.isnan(rows) & np.column_stack([[True] * 3, np.broadcast_to(mask, x.shape)])
+    np.testing.assert_array_equal(table.is_observable(tf.constant(observed))[:, 0], [True, True, False])
+
+
 @pytest.mark.parametrize("name", TABLE)
 def test_draws_have_the_mean_and_lie_in_the_support(name):
     likelihood, n = TABLE[name](), 4000

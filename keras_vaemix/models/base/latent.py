@@ -127,7 +127,8 @@ class LatentModel(GenerativeModel):
     def _is_outside(self, batch):
         if batch.mask is None:
             return super()._is_outside(batch)
-        return super()._is_outside(batch._replace(x=tf.where(batch.mask, batch.x, self.likelihood.fillers(batch.x.shape[-1]))))
+        filled = tf.where(batch.mask, batch.x, self.likelihood.fillers(batch.x.shape[-1]))
+        return super()._is_outside(batch._replace(x=filled)) | ~tf.reduce_all(self.likelihood.is_observable(batch.mask))
 
     def updates(self):
         return [Update({"model": self.trainable_variables}, self.losses)]
