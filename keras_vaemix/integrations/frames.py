@@ -101,9 +101,9 @@ class Frame(Table):
         frame = as_frame(data)
         missing = [column.name for column in self.columns if column.name not in frame]
         require(not missing, f"the columns {missing} too, under these names", columns=list(frame))
-        x = np.concatenate([column.encode(frame[column.name]) for column in self.columns], axis=1).astype("float32")
-        self.likelihood.check(x, mask=True)
-        return x
+        x = np.concatenate([column.encode(frame[column.name]) for column in self.columns], axis=1)
+        self.likelihood.check(x, mask=True)  # before the cast, which might make values alike
+        return x.astype("float32")
 
     def scaled_columns(self, data: Any) -> ScaledColumns:
         """Returns the layer that scales the columns for an encoder, with the moments of a table."""

@@ -78,10 +78,11 @@ class Likelihood(PartLayer, abc.ABC):
         """
         return self.distribution(params).log_prob(x)
 
-    def log_prob(self, params: Tensor, x: Array, training: bool = False, mask: Array | None = None) -> Tensor:
+    def log_prob(self, params: Tensor, x: Array, training: bool = False, mask: Array | None = None, weight: Tensor | None = None) -> Tensor:
         r"""Returns :math:`\log p(x_o|z) = \sum_{i \in o} \log p(x_i|z)` in nats: params [S, B, *], x [B, *] to [S, B].
 
-        The sum is over the values o that are observed, those where the boolean mask [B, *] is true; over all without a mask.
+        The sum is over the values o that are observed, those where the boolean mask [B, *] is true; over all without a mask. In training,
+        what a likelihood estimates from the batch counts each draw by its weight [S, B] in the loss; all alike without weights.
         """
         params = tf.cast(params, tf.float32)
         if mask is None:
@@ -98,6 +99,10 @@ class Likelihood(PartLayer, abc.ABC):
         x = as_array(x)
         filler = 0.0 if mask is None else self.fillers(x.shape[-1])
         supports.check_array(x, self.support, shape, name, mask, filler)
+
+    def is_observable(self, mask: Array) -> Array:
+        """Returns whether values can be observed where a mask [..., W] is true, and missing elsewhere, [..., 1]: always by default."""
+        return mask[..., :1] | True
 
     def fillers(self, width: int) -> np.ndarray:
         """Returns what takes the place of missing values along the last axis of x, [width], in the support."""

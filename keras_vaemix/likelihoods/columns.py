@@ -139,10 +139,14 @@ class Columns(Likelihood):
         parts = zip(self.parts(params), self.blocks(x), strict=True)
         return tf.concat([likelihood.log_probs(own, block) for (likelihood, own), block in parts], axis=-1)
 
-    def log_prob(self, params, x, training=False, mask=None):
+    def log_prob(self, params, x, training=False, mask=None, weight=None):
         masks = [None] * len(self.columns) if mask is None else self.blocks(mask)
         parts = zip(self.parts(params), self.blocks(x), masks, strict=True)
-        return tf.add_n([likelihood.log_prob(own, block, training, observed) for (likelihood, own), block, observed in parts])
+        return tf.add_n([likelihood.log_prob(own, block, training, observed, weight) for (likelihood, own), block, observed in parts])
+
+    def is_observable(self, mask):
+        each = zip(self.block_likelihoods, self.blocks(mask), strict=True)
+        return keras.ops.all(tf.concat([likelihood.is_observable(block) for likelihood, block in each], -1), -1, keepdims=True)
 
     def fillers(self, width):
         each = zip(self.block_likelihoods, self.widths, strict=True)

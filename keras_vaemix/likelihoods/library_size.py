@@ -76,7 +76,7 @@ class LibrarySize(Likelihood):
     def log_probs(self, params, x):
         return self.likelihood.log_probs(self.scaled(params, tf.math.log(tf.reduce_sum(x, -1, keepdims=True))), x)
 
-    def log_prob(self, params, x, training=False, mask=None):
+    def log_prob(self, params, x, training=False, mask=None, weight=None):
         if mask is None:
             return super().log_prob(params, x, training)
         num_channels = self.likelihood.num_channels(params)

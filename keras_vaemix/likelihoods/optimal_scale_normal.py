@@ -17,8 +17,10 @@ tfd = tfp.distributions
 class OptimalScaleNormal(LocationScale):
     r"""Normal with the scale that maximises the likelihood, :math:`s^2 = \mathrm{mean}\,(x - \mu(z))^2`.
 
-    In training the mean is over the batch of all replicas; evaluation uses its running average, a weight, so that reported figures
-    are those of a density. At the optimum the bound is stationary in s, so no gradient is taken through it.
+    In training the mean is over the batch of all replicas, with the weights that draws have in the loss: those of strata, such as
+    :math:`q(c|x)`, and of examples. Evaluation uses its running average, a weight, so that reported figures are those of a density; so
+    does training with `trainable = False`, which leaves the average as it is. At the optimum the bound is stationary in s, so no gradient
+    is taken through it.
 
     Args:
         momentum: Decay of the running average.
@@ -35,12 +37,20 @@ class OptimalScaleNormal(LocationScale):
     def distribution(self, params):
         return tfd.Normal(params, tf.sqrt(self.variance))
 
-    def log_prob(self, params, x, training=False, mask=None):
-        if not training:
+    def log_prob(self, params, x, training=False, mask=None, weight=None):
+        if not (training and self.trainable):
             return super().log_prob(params, x, mask=mask)
         params = tf.cast(params, tf.float32)
         observed = 1.0 if mask is None else tf.cast(mask, tf.float32)  # x is finite also where it is missing
-        share = 1.0 if mask is None else tf.maximum(global_mean(observed), 1e-12)
-        variance = tf.maximum(global_mean(observed * tf.square(tf.stop_gradient(params) - x)) / share, 1e-8)
+        variance = tf.stop_gradient(self.best_variance(params, x, observed, weight))
         self.variance.assign(self.momentum * self.variance + (1 - self.momentum) * variance)
         return sum_event(observed * tfd.Normal(params, tf.sqrt(variance)).log_prob(x), x)
+
+    def best_variance(self, params, x, observed, weight):
+        """Returns the weighted mean of the squared errors over the batch of all replicas, or the running average if nothing counts."""
+        squares = tf.square(params - x)  # [S, B, *]
+        counted = tf.ones_like(squares) * observed
+        if weight is not None:
+            counted *= weight[(..., *[None] * (len(x.shape) - 1))]
+        total = global_mean(counted)
+        return tf.where(total > 0, tf.maximum(tf.math.divide_no_nan(global_mean(counted * squares), total), 1e-8), self.variance)

@@ -6,11 +6,14 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from keras_vaemix.core import supports
+from keras_vaemix.core.blocks import as_array, blocks
 from keras_vaemix.core.part import register, require
 from keras_vaemix.likelihoods.base import Likelihood, sum_event
 from keras_vaemix.likelihoods.location_scale import check_scale
 
 tfd, tfb = tfp.distributions, tfp.bijectors
+FINEST = 1e-3  # standard deviations by which rounding to float32 may move a value, or if that is more, of its distance from the mean
 
 
 @register
@@ -18,6 +21,7 @@ class Standardized(Likelihood):
     r"""Likelihood of real values through :math:`u = (x - m) / s`, :math:`\log p(x|z) = \log p_u(u|z) - \sum_i \log s_i`.
 
     The decoder's output stands for u, which is about one in size in whatever units x is; means, draws and densities are those of x.
+    Models take x in float32, so `check` and `from_data` refuse values, such as times in seconds since 1970, that it does not tell apart.
 
     Args:
         likelihood: The likelihood of u, of real values.
@@ -36,16 +40,21 @@ class Standardized(Likelihood):
             check_scale(float(one))
 
     @classmethod
-    def from_data(cls, likelihood, x):
+    def from_data(cls, likelihood, x, name="x"):
         """Returns the likelihood with the mean and standard deviation of x [N] or of each column of x [N, C], of what is not NaN.
 
         Raises:
-            ValueError: A column is constant.
+            ValueError: A column of what is called `name` is constant, or float32 does not tell its values apart.
         """
         x = np.asarray(x, "float64")
         loc, scale = np.nanmean(x, axis=0), np.nanstd(x, axis=0)
         require(np.all(scale > 0), "columns that vary: leave out the constant ones", standard_deviations=scale.tolist())
+        check_rounding(x, loc, scale, name)
         return cls(likelihood, loc.tolist(), scale.tolist())
+
+    def check(self, x, shape=None, name="x", mask=None):
+        super().check(x, shape, name, mask)
+        check_rounding(x, self.loc, self.scale, name, True if mask is None else mask)
 
     def params_size(self, num_channels):
         return self.likelihood.params_size(num_channels)
@@ -76,7 +85,26 @@ class Standardized(Likelihood):
         u = (x - np.float32(self.loc)) / np.float32(self.scale)
         return self.likelihood.log_probs(params, u) - np.log(np.float32(self.scale))
 
-    def log_prob(self, params, x, training=False, mask=None):
+    def log_prob(self, params, x, training=False, mask=None, weight=None):
         u = (x - np.float32(self.loc)) / np.float32(self.scale)
         volume = np.log(np.float32(self.scale)) * (tf.ones_like(u) if mask is None else tf.cast(mask, tf.float32))
-        return self.likelihood.log_prob(params, u, training, mask) - sum_event(volume, u)
+        return self.likelihood.log_prob(params, u, training, mask, weight) - sum_event(volume, u)
+
+
+def check_rounding(x, loc, scale, name, mask=True):
+    """Raises `ValueError` if float32 does not tell apart the values of x [N, *] with these means and standard deviations.
+
+    Values that are missing, by NaN or by the mask [N, *], do not count.
+    """
+    x = as_array(x)
+    for start, block in blocks(x):
+        values, seen = block.astype("float64"), supports.observed(block, mask, start)
+        with np.errstate(over="ignore", invalid="ignore"):  # what is missing may be infinite
+            rounding = np.abs(values.astype("float32") - values)
+            lost = seen & (rounding > FINEST * np.maximum(scale, np.abs(values - loc)))
+        if lost.any():
+            first, *rest = index = tuple(np.argwhere(lost)[0].tolist())
+            expected = f"{name} to vary by more than the rounding of its numbers to float32: subtract what they share"
+            received = {"value": float(values[index]), "rounding": float(rounding[index])}
+            deviation = float(np.broadcast_to(scale, values.shape)[index])
+            require(False, expected, index=(start + first, *rest), **received, standard_deviation=deviation)

@@ -226,7 +226,7 @@ class CPVAE(LatentModel):
             self.track(batch, log_q)
         return Draws(
             log_weight=log_weight,
-            log_px=self.likelihood.log_prob(own, batch.x, training, batch.mask),
+            log_px=self.log_px(own, batch, log_weight, training),
             log_pz=tf.reduce_sum(c * log_pc, axis=-1) + p_z.log_prob(z),
             log_qz=tf.where(are_observed(used), 0.0, tf.reduce_sum(c * log_q, axis=-1)) + q_z.log_prob(z),
             kl=objective.kl(q, CategoricalNormal(log_pc)) if objective.kl else None,

@@ -195,6 +195,7 @@ def test_what_was_not_seen_before_is_refused(change, message, frame, df):
         ([[1], [2], [3]], None, "numbers, booleans or texts in column 'a': convert it. Received: kind='list'"),
         ([1j, 2j, 3j], None, "numbers, booleans or texts in column 'a'"),
         ([1e9, 1e9 + 1, 1e9 + 2.5], None, "column 'a' to vary by more than the rounding of its numbers to float32: subtract"),
+        ([1e9, 1e9 + 1, 1e9 + 2.5], vm.Standardized(vm.Normal(), 1e9), "column 'a' of x to vary by more than the rounding"),
         ([b"x", b"y", b"z"], None, "texts in column 'a': convert it. Received: kind='bytes'"),
         (["x", "y", "z"], vm.Poisson(), "numbers in column 'a'"),
         ([0, -1, 3], vm.Poisson(), "column 'a' of x in the counts"),

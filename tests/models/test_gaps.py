@@ -253,6 +253,19 @@ def test_a_bad_batch_of_a_data_set_with_gaps_is_named():
         model.evaluate(tf.data.Dataset.from_tensor_slices(bad).batch(2), verbose=0)
 
 
+def test_a_batch_with_a_partly_missing_category_is_named():
+    encoder, decoder = networks()
+    model = vm.VAE(encoder, decoder, vm.StandardNormal(2), vm.Categorical())
+    model.compile("adam", run_eagerly=True)
+    x = np.eye(3, dtype="float32")[[0, 1, 2, 0]]
+    x[1] = x[3, 0] = np.nan
+    with pytest.raises(ValueError, match=r"in the one-hot vectors in every batch.*Received: batch='number 2"):
+        model.evaluate(tf.data.Dataset.from_tensor_slices(x).batch(2), verbose=0)
+    for use in (model.log_likelihood, model.impute, model.fit):
+        with pytest.raises(ValueError, match=r"to be observed as a whole.*index=\(3,\), observed=\[False, True, True\]"):
+            use(x)
+
+
 @pytest.mark.slow
 def test_a_mask_goes_with_a_condition():
     encoder = vm.networks.named_inputs(vm.networks.mlp((8,), 4, ()), x=(3,), mask=(3,), condition=(2,))

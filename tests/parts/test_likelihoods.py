@@ -1,5 +1,6 @@
 """Likelihoods: normalised over their support, stable, and refusing data outside it."""
 
+import keras
 import numpy as np
 import pytest
 import scipy.stats
@@ -120,6 +121,60 @@ def test_optimal_scale_is_the_root_mean_squared_error():
     for factor in (0.9, 1.1):
         assert log_p > scipy.stats.norm.logpdf(x, 0, factor * np.sqrt(np.mean(x**2))).sum()
     np.testing.assert_allclose(likelihood.log_prob(params, x).numpy().sum(), log_p, rtol=1e-5)
+
+
+def test_optimal_scale_counts_draws_by_their_weights():
+    """Also through the likelihoods that pass it on, with a mask, and if nothing counts."""
+    x, weight = tf.constant([[1.0, 3.0], [50.0, 90.0]]), tf.constant([[0.25, 0.0], [0.75, 0.0]])
+    params = tf.stack([tf.zeros((2, 2)), tf.ones((2, 2))])  # squared errors of the first example 1 and 9, 0 and 4
+    wrapped = (
+        lambda own: own,
+        lambda own: vm.Standardized(own),
+        lambda own: vm.Columns([("a", own, 2)]),
+    )
+    for wrap in wrapped:
+        own = vm.OptimalScaleNormal(momentum=0.0)
+        likelihood = wrap(own)
+        likelihood.log_prob(params, x, True, weight=weight)
+        assert float(own.variance) == pytest.approx((0.25 * (1 + 9) + 0.75 * (0 + 4)) / 2)
+        likelihood.log_prob(params, x, True, tf.constant([[True, False]] * 2), weight)
+        assert float(own.variance) == pytest.approx(0.25)
+        likelihood.log_prob(params, x, True, weight=0 * weight)
+        assert float(own.variance) == pytest.approx(0.25)
+
+
+def test_optimal_scale_that_is_frozen_is_its_running_average():
+    own = vm.OptimalScaleNormal(momentum=0.0)
+    for likelihood in (own, vm.Standardized(own), vm.Columns([("a", own, 2)])):
+        likelihood.trainable = False
+        log_p = likelihood.log_prob(tf.zeros((1, 4, 2)), tf.fill((4, 2), 3.0), training=True)
+        assert float(own.variance) == 1
+        np.testing.assert_allclose(log_p, 2 * scipy.stats.norm.logpdf(3), rtol=1e-6)
+        likelihood.trainable = True
+
+
+def test_examples_of_weight_zero_leave_the_optimal_scale_alone(noiseless):
+    encoder, decoder = vm.networks.mlp((3,), 4, ()), vm.networks.mlp((2,), 3, ())
+    likelihood = vm.OptimalScaleNormal(momentum=0.0)
+    model = vm.VAE(encoder, decoder, vm.StandardNormal(2), likelihood, noiseless)
+    model.compile(keras.optimizers.SGD(0.0), run_eagerly=True)
+    x, found = np.random.default_rng(0).normal(size=(8, 3)).astype("float32"), []
+    for examples, weight in ((x, np.ones(8)), (np.concatenate([x, x + 100]), np.repeat([1.0, 0.0], 8))):
+        loss = model.fit(examples, sample_weight=weight, batch_size=16, shuffle=False, verbose=0).history["loss"][0]
+        found.append((float(likelihood.variance), loss))
+    np.testing.assert_allclose(*found, rtol=1e-5)
+
+
+def test_the_optimal_scale_counts_categories_by_their_probabilities():
+    likelihood = vm.OptimalScaleNormal(momentum=0.0)
+    encoder = vm.networks.mlp((3,), 2 + 4, ())
+    decoder = vm.networks.joint_gated_mlp([(2,), (2,)], (3,), branch=(4,), hidden=(4,))
+    model = vm.CPVAE(encoder, decoder, vm.NormalMixture(2, 2), likelihood)
+    encoder.layers[-1].bias.assign([3.0, -3.0, 0.0, 0.0, 0.0, 0.0])
+    x = np.random.default_rng(0).normal(size=(4, 3)).astype("float32")
+    d = model.draws(x, model.objective, [0, 1], training=True)
+    each = np.mean(np.square(d.params - x), axis=-1)  # [S, B]
+    assert float(likelihood.variance) == pytest.approx(np.mean(np.sum(np.exp(d.log_weight) * each, axis=0)), rel=1e-5)
 
 
 @pytest.mark.parametrize(

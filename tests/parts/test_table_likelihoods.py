@@ -99,11 +99,58 @@ def test_standardized_takes_its_units_from_data():
         vm.Standardized.from_data(vm.Normal(), [2.0, 2.0])
 
 
+SECONDS = 1.7e9 + 30 * np.random.default_rng(0).normal(size=(50, 1))  # float32 has one number in 128 here
+
+
+def test_standardized_refuses_what_float32_does_not_tell_apart():
+    """Before the cast: also in a table, in `fit`, of integers and of data sets; not if it is missing."""
+    expected = r"to vary by more than the rounding of its numbers to float32: subtract.* Received: index=\(0, 0\), value=1700000"
+    with pytest.raises(ValueError, match=f"x {expected}"):
+        vm.Standardized.from_data(vm.Normal(), SECONDS)
+    likelihood = vm.Standardized(vm.Normal(), 1.7e9, 30.0)
+    model = vm.VAE(vm.networks.mlp((1,), 2, ()), vm.networks.mlp((1,), 1, ()), vm.StandardNormal(1), likelihood)
+    model.compile("adam", run_eagerly=True)
+    for x in (SECONDS, tf.constant(SECONDS), tf.data.Dataset.from_tensor_slices(SECONDS).batch(10)):
+        with pytest.raises(ValueError, match=f"x {expected}"):
+            model.fit(x, verbose=0)
+    with pytest.raises(ValueError, match=f"x {expected}"):
+        likelihood.check(SECONDS.astype("int64"))
+    with pytest.raises(ValueError, match=f"column 'time' of x {expected}"):
+        vm.Columns([("time", likelihood)]).check(SECONDS)
+    likelihood.check(np.where(np.arange(50)[:, None] == 3, 1.7e9, SECONDS), mask=np.arange(50)[:, None] == 3)
+
+
+def test_standardized_takes_values_far_from_the_mean():
+    likelihood = vm.Standardized.from_data(vm.Normal(), SECONDS - 1.7e9)
+    likelihood.check(np.append(SECONDS - 1.7e9, [[1e9 + 0.3]], axis=0))
+    vm.Standardized(vm.Normal(), 2000.0, 10.0).check(np.array([[1970.123], [2026.0]]))
+
+
 def test_categories():
     logits = tf.constant([[1.0, -2.0, 0.5]])
     p = np.exp(vm.Categorical().log_prob(logits[None], tf.eye(3)))[0]
     assert p.sum() == pytest.approx(1)
     np.testing.assert_allclose(vm.Categorical().mean(logits)[0], p, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("x", "mask"),
+    [([0, 1, 0], [True, True, False]), ([np.nan, 0, 0], True), ([0, np.nan, np.nan], True), ([np.nan, 1, 0], [True, True, True])],
+)
+def test_a_category_is_observed_as_a_whole(x, mask):
+    """Or not at all, also in a table."""
+    x = np.array([[1, 0, 0], [np.nan] * 3, x], "float32")
+    mask = mask if mask is True else np.array([[True] * 3, [True] * 3, mask])
+    vm.Categorical().check(x[:2], mask=True)
+    with pytest.raises(ValueError, match=r"category of x to be observed as a whole, or not at all: .*Received: index=\(2,\), observed="):
+        vm.Categorical().check(x, (3,), mask=mask)
+    table = vm.Columns([("a", vm.Normal()), ("colour", vm.Categorical(), 3)])
+    rows = np.column_stack([[np.nan, 0, 1], x])
+    table.check(rows[:2], mask=True)
+    with pytest.raises(ValueError, match="category of column 'colour' of x to be observed as a whole"):
+        table.check(rows, mask=mask if mask is True else np.column_stack([[True] * 3, mask]))
+    observed = ~np.isnan(rows) & np.column_stack([[True] * 3, np.broadcast_to(mask, x.shape)])
+    np.testing.assert_array_equal(table.is_observable(tf.constant(observed))[:, 0], [True, True, False])
 
 
 @pytest.mark.parametrize("name", TABLE)

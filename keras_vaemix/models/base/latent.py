@@ -136,7 +136,8 @@ class LatentModel(GenerativeModel):
     def _is_outside(self, batch):
         if batch.mask is None:
             return super()._is_outside(batch)
-        return super()._is_outside(batch._replace(x=tf.where(batch.mask, batch.x, self.likelihood.fillers(batch.x.shape[-1]))))
+        filled = tf.where(batch.mask, batch.x, self.likelihood.fillers(batch.x.shape[-1]))
+        return super()._is_outside(batch._replace(x=filled)) | ~tf.reduce_all(self.likelihood.is_observable(batch.mask))
 
     def updates(self):
         return [Update({"model": self.trainable_variables}, self.losses)]
@@ -200,6 +201,11 @@ class LatentModel(GenerativeModel):
         return ["loss", *map(self.figure_name, parts), "beta", *(name for name, value in further.items() if value is not None)]
 
     # Likelihoods and missing values.
+
+    def log_px(self, params: Tensor, batch: Batch, log_weight: Tensor, training: bool = False) -> Tensor:
+        """Returns log p(x|z) of what is observed in a batch, [S, B], for params [S, B, *] of draws with log-weights [S, B]."""
+        weight = tf.exp(log_weight) if batch.weight is None else tf.exp(log_weight) * batch.weight
+        return self.likelihood.log_prob(params, batch.x, training, batch.mask, weight)
 
     def estimate_log_likelihood(
         self,

@@ -115,7 +115,7 @@ class OneLevelModel(LatentModel):
         q, p = self.posterior.distribution(params), self.prior.given(batch.condition).distribution(self.encode, training)
         return Draws(
             log_weight=log_weight,
-            log_px=self.likelihood.log_prob(own, batch.x, training, batch.mask),
+            log_px=self.log_px(own, batch, log_weight, training),
             log_pz=p.log_prob(z),
             log_qz=log_qz,
             kl=objective.kl(q, p) if objective.kl and q is not None else None,

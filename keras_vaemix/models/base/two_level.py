@@ -99,7 +99,7 @@ class TwoLevelModel(LatentModel):
         levels = [(q2, p2, z2), (q1, p1, z1)]
         return Draws(
             log_weight=log_weight,
-            log_px=self.likelihood.log_prob(own, batch.x, training, batch.mask),
+            log_px=self.log_px(own, batch, log_weight, training),
             log_pz=sum(p.log_prob(z) for _, p, z in levels),
             log_qz=sum(q.log_prob(z) for q, _, z in levels),
             kl=self.kl(objective.kl, log_weight, levels) if objective.kl else None,

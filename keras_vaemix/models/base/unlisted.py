@@ -11,7 +11,7 @@ values_of_example variables_of
 """
 OF_COMPUTATION = """
 as_batch centers checked code codes costs decode_params decode_sizes discrepancy draw draw_pixels encoder_outputs fake family generate
-global_moments infer kl latents likelihood_params lower_params map_batches masked_variance mean_and_log_variance mixed noise pixel_params
-posteriors prior_draws real recipe_optimizer sampled_by score top_params
+global_moments infer kl latents likelihood_params log_px lower_params map_batches masked_variance mean_and_log_variance mixed noise
+pixel_params posteriors prior_draws real recipe_optimizer sampled_by score top_params
 """
 UNLISTED = frozenset(f"{OF_SUBCLASSES} {OF_TRAINING} {OF_COMPUTATION}".split())  # but for what is an argument of a model's constructor
