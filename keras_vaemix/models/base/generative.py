@@ -261,7 +261,7 @@ class GenerativeModel(SteppedModel):
     __repr__ = constructor_repr
 
     def get_config(self) -> dict[str, Any]:
-        return {**constructor_config(self), "name": self.name}
+        return {**constructor_config(self), "name": self.name, "dtype": keras.dtype_policies.serialize(self.dtype_policy)}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
