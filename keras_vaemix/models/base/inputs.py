@@ -153,5 +153,6 @@ def check_batches(counter, model, where):
     """Raises `ValueError` for the first batch whose examples are not what the model takes, as a `StepsSince` counted them."""
     first, support = counter.first(), model.support
     labels = "" if model.label_weight is None else f", and labels from -1 to {model.num_components - 1}"
-    expected = f"finite values in {support.name} in every batch: {support.remedy}{labels}"
+    weights = "" if model.couples_examples else ", and a sample_weight, if any, that is finite and at least 0"
+    expected = f"finite values in {support.name} in every batch: {support.remedy}{weights}{labels}"
     require(first is None, expected, batch=f"number {first} {where}")
