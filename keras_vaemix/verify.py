@@ -6,7 +6,8 @@ import numpy as np
 import tensorflow as tf
 from scipy.special import logsumexp
 
-from keras_vaemix.core.blocks import batch_size_for
+from keras_vaemix.core.batch import Batch, number_of, rows_of
+from keras_vaemix.core.blocks import as_array, batch_size_for
 from keras_vaemix.core.part import check_positive, require
 from keras_vaemix.core.progress import progress
 from keras_vaemix.core.seeds import fold_in, stateless_seed
@@ -71,7 +72,7 @@ class BoundReport(NamedTuple):
         return "\n".join(lines)
 
 
-def check_bound(model, x, exact=None, num_samples=5000, repetitions=20, batch_size=None, seed=0, verbose=0):
+def check_bound(model, x, exact=None, num_samples=5000, repetitions=20, batch_size=None, seed=0, verbose=0, y=None):
     r"""Compares every bound that a model reports with log p(x), and raises if one lies above it.
 
     The bounds are the model's own objective at beta = 1 if it is one, the ELBO by Monte Carlo and with every upper bound on the
@@ -80,13 +81,14 @@ def check_bound(model, x, exact=None, num_samples=5000, repetitions=20, batch_si
 
     Args:
         model: A model with `draws` (see `LatentModel`), yours or the library's.
-        x: Examples [N, *].
+        x: Examples [N, *], or a dict of them with what accompanies them, as in `fit`.
         exact: Exact log p(x) [N], if it is known.
         num_samples: Importance samples for each example if it is not.
         repetitions: Number of times that each bound is drawn, at least two.
         batch_size: Number of examples at a time; if None, 100, or fewer if they are large.
         seed: Integer; the report is a function of it.
         verbose: 1 shows progress bars.
+        y: What x is conditioned on, as in `estimate_log_likelihood`.
 
     Returns:
         A `BoundReport`.
@@ -95,9 +97,11 @@ def check_bound(model, x, exact=None, num_samples=5000, repetitions=20, batch_si
         BoundExceeded: A "bound" exceeds log p(x) by more than four standard errors.
         ValueError: `exact` is not of shape [N] or not finite, or there is no example for which bound and log p(x) are finite.
     """
+    x = conditioned(model, x, y)
     model.check(x)
-    x = np.asarray(x)
-    batch_size = batch_size_for(batch_size, x.shape[1:], 100)
+    x = Batch.of(x).map(as_array).inputs()
+    num_examples = number_of(x)
+    batch_size = batch_size_for(batch_size, Batch.of(x).x.shape[1:], 100)
     check_positive(num_samples=num_samples, repetitions=repetitions, batch_size=batch_size)
     require(repetitions > 1, "repetitions of at least 2: their spread is the noise of a bound", repetitions=repetitions)
     if exact is None:
@@ -106,8 +110,9 @@ def check_bound(model, x, exact=None, num_samples=5000, repetitions=20, batch_si
         log_p = estimate.log_likelihood + 0.5 * errors**2
         source = f"estimated with {num_samples} importance samples, standard error {root_sum(errors[np.isfinite(errors)]):.4f}"
     else:
-        log_p, errors, source = np.asarray(exact, "float64"), np.zeros(len(x)), "exact"
-        require(log_p.shape == (len(x),) and np.isfinite(log_p).all(), f"exact log p(x) of shape ({len(x)},), finite", shape=log_p.shape)
+        log_p, errors, source = np.asarray(exact, "float64"), np.zeros(num_examples), "exact"
+        is_exact = log_p.shape == (num_examples,) and np.isfinite(log_p).all()
+        require(is_exact, f"exact log p(x) of shape ({num_examples},), finite", shape=log_p.shape)
     compared = []
     for name, objective in progress(objectives_of(model).items(), verbose, f"bounds, {repetitions} times each", "bound"):
         values = repeat(model, objective, x, repetitions, batch_size, seed)  # [R, N]
@@ -149,17 +154,18 @@ class StandardErrorReport(NamedTuple):
         return f"standard error {self.standard_error:.4g} nats, spread of repeats {self.spread:.4g}, coverage {100 * self.coverage:.1f} %"
 
 
-def check_standard_error(model, x, repeats=20, num_samples=1000, batch_size=None, seed=0, verbose=0):
+def check_standard_error(model, x, repeats=20, num_samples=1000, batch_size=None, seed=0, verbose=0, y=None):
     r"""Compares the standard error of the estimate of log p(x) with the spread of independent repeats, and raises if they differ.
 
     Args:
         model: A model with `estimate_log_likelihood` (see `LatentModel`), yours or the library's.
-        x: Examples [N, *].
+        x: Examples [N, *], or a dict of them with what accompanies them, as in `fit`.
         repeats: Number of repeats R, at least two, each with its own seed.
         num_samples: Importance samples for each example in each repeat.
         batch_size: Number of examples at a time; if None, 100, or fewer if they are large.
         seed: Integer; the report is a function of it.
         verbose: 1 shows a progress bar.
+        y: What x is conditioned on, as in `estimate_log_likelihood`.
 
     Returns:
         A `StandardErrorReport`.
@@ -167,6 +173,7 @@ def check_standard_error(model, x, repeats=20, num_samples=1000, batch_size=None
     Raises:
         StandardErrorWrong: The standard error and the spread differ by more than a quarter, and by more than noise explains.
     """
+    x = conditioned(model, x, y)
     check_positive(repeats=repeats)
     require(repeats > 1, "repeats of at least 2: their spread is compared", repeats=repeats)
     seeds = np.random.default_rng(seed).integers(2**31, size=repeats)
@@ -185,6 +192,11 @@ def check_standard_error(model, x, repeats=20, num_samples=1000, batch_size=None
     if report.is_wrong():
         raise StandardErrorWrong(f"Expected the standard error to equal the spread of {repeats} repeats. Received: {report}")
     return report
+
+
+def conditioned(model, x, y):
+    """Returns examples as they are, or a dict of them with the condition y, [A] or [N, A], if there is one."""
+    return x if y is None else model.checked(x, y=y).inputs()
 
 
 def objectives_of(model):
@@ -206,7 +218,7 @@ def root_sum(errors):
 def repeat(model, objective, x, repetitions, batch_size, seed):
     """Returns the bound of every example, drawn anew each time, [R, N] in double precision."""
     bound = tf.function(lambda batch, seed: objective(model.draws(batch, objective, seed)))
-    batches = [tf.cast(x[i : i + batch_size], tf.float32) for i in range(0, len(x), batch_size)]
+    batches = [rows_of(x, i, i + batch_size) for i in range(0, number_of(x), batch_size)]
     rows = []
     for repetition in range(repetitions):
         row_seed = fold_in(stateless_seed(seed), repetition + 1)

@@ -7,7 +7,7 @@ import keras
 import tensorflow as tf
 
 from keras_vaemix.core.hints import Array, Network, Tensor
-from keras_vaemix.core.part import Part, PartLayer, register, require
+from keras_vaemix.core.part import Part, PartLayer, register, require, require_networks
 
 
 class CategoryPosterior(abc.ABC):
@@ -67,6 +67,7 @@ class HeldCategories(PartLayer, CategoryPosterior):
 
     def __init__(self, network: Network, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        require_networks(network=network)
         self.network = network
         self.network.trainable = False
         self.held = self.add_weight((), "ones", name="held", trainable=False, dtype="float32")

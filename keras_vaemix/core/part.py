@@ -24,11 +24,36 @@ def check_positive(**values):
         require(is_count, f"{name} to be an integer of at least 1", **{name: value})
 
 
+def check_component(component, num_components):
+    """Raises `ValueError` unless `component` is an integer of at least zero and below `num_components`, or None."""
+    is_index = hasattr(component, "__index__") and not isinstance(component, bool) and 0 <= component < num_components
+    require(is_index or component is None, f"component in 0..{num_components - 1}, or None", component=component)
+
+
 def require_kind(name, value, kind):
     """Raises `ValueError` unless the argument `name` is an instance of a class of parts, such as `Prior`."""
     article = "an" if kind.__name__[0] in "AEIOU" else "a"
     received = f"the class {value.__name__}" if isinstance(value, type) else type(value).__name__
     require(isinstance(value, kind), f"{name} to be {article} {kind.__name__}", **{name: received})
+
+
+def require_networks(**networks):
+    """Raises `ValueError` unless each argument, by its name, is a network that knows the shapes of its inputs and outputs."""
+    for name, network in networks.items():
+        is_known = hasattr(network, "input_shape") and hasattr(network, "output_shape")
+        expected = f"{name} to be a functional or Sequential keras.Model with known inputs: keras.Model(inputs, outputs) makes one"
+        require(is_known, expected, **{name: type(network).__name__})
+
+
+def require_own_weights(owner, name, layer):
+    """Raises `ValueError` if the argument `name` of `owner`, a layer, has weights of another argument, which files do not tie."""
+    paths, names = {id(weight): weight.path for weight in layer.weights}, constructor_names(owner)
+    for other in set(names) - {name} if name in names else ():
+        part = vars(owner).get(other)
+        weights = part.weights if isinstance(part, keras.layers.Layer) else ()
+        shared = [paths[id(weight)] for weight in weights if id(weight) in paths]
+        expected = f"{other} and {name} to share no layer, which no file would tie again: give each its own, by keras.models.clone_model"
+        require(not shared, expected, shared=shared)
 
 
 def constructor_names(part):

@@ -60,11 +60,17 @@ def check_array(x, support, shape=None, name="x", mask=None, filler=0.0):
 
 def check_kind(x, shape=None, name="x"):
     """Raises `ValueError` unless the array `x` is non-empty, numeric and of shape [N, *shape], whatever its values are."""
+    require_dense(x, name)
     is_real = (np.issubdtype(x.dtype, np.number) or x.dtype == bool) and not np.iscomplexobj(x)
     require(is_real, f"{name} to be an array of real numbers", dtype=str(x.dtype))
     require(len(x.shape) > 0 and math.prod(x.shape) > 0, f"{name} to hold at least one example", shape=x.shape)
     if shape is not None:
         require(x.shape[1:] == tuple(shape), expected_shape(name, x.shape, shape), shape=x.shape)
+
+
+def require_dense(x, name="x"):
+    """Raises `ValueError` for a sparse matrix of SciPy."""
+    require(not hasattr(x, "toarray"), f"{name} as a dense array: {name}.toarray()", **{name: type(x).__name__})
 
 
 def expected_shape(name, received, shape):

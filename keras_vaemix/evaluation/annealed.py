@@ -6,7 +6,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_vaemix.core.blocks import as_array, batch_size_for
+from keras_vaemix.core.batch import rows_of
+from keras_vaemix.core.blocks import batch_size_for
 from keras_vaemix.core.hints import Array
 from keras_vaemix.core.part import check_positive, require
 from keras_vaemix.core.progress import progress
@@ -28,6 +29,7 @@ def annealed_log_likelihood(
     seed: int = 0,
     verbose: int = 0,
     jit_compile: bool = True,
+    y: Array | None = None,
 ) -> LikelihoodEstimate:
     r"""Estimates :math:`\log p(x)` by annealed importance sampling from the posterior to the joint density, with Hamiltonian transitions.
 
@@ -50,7 +52,7 @@ def annealed_log_likelihood(
 
     Args:
         model: A `LatentModel` whose `encode` covers all latents of its `log_joint`, which are continuous except for at most one category.
-        x: Examples [N, *].
+        x: Examples [N, *], or a dict of them with what accompanies them, as in `fit`.
         num_chains: Number of chains C for each example.
         num_temperatures: Number of steps T of the path.
         num_leapfrog: Number of leapfrog steps in a transition.
@@ -60,6 +62,7 @@ def annealed_log_likelihood(
         seed: Integer; the estimate is a function of it.
         verbose: 1 shows a progress bar.
         jit_compile: Whether XLA compiles the chains, again in each call, which does not pay for a few short chains.
+        y: What x is conditioned on, [A] for all examples or [N, A], of a model that is conditioned, where x is no dict that has it.
 
     Returns:
         A `LikelihoodEstimate` of NumPy arrays [N], in nats, whose rows are the chains.
@@ -70,14 +73,14 @@ def annealed_log_likelihood(
     Reference: R. Neal, *Annealed Importance Sampling*, 2001; Y. Wu, Y. Burda, R. Salakhutdinov, R. Grosse, *On the Quantitative Analysis of
     Decoder-Based Generative Models*, 2017.
     """
-    x = as_array(x)
-    model.check(x)
+    given = model.checked(x, y=y)
+    num_examples = len(given.x)
     check_positive(num_chains=num_chains, num_temperatures=num_temperatures, num_leapfrog=num_leapfrog)
     batch_size = batch_size_for(batch_size, model.example_shape, max(1, model.decoded_batch_size // num_chains))
     check_positive(batch_size=batch_size)
-    batch_size = min(len(x), batch_size)
+    batch_size = min(num_examples, batch_size)
     require(step_size is None or step_size > 0, "step_size > 0, or None", step_size=step_size)
-    Target(model, tf.cast(x[:1], tf.float32))
+    Target(model, rows_of(given, 0, 1))
 
     @tf.function(jit_compile=jit_compile)
     def estimate(batch, seed):
@@ -85,16 +88,17 @@ def annealed_log_likelihood(
         if step_size is None:
             _, steps = path.run(target, max(1, num_chains // PILOT_SHARE), fold_in(seed, 0))
         else:
-            steps = tf.fill([num_temperatures, len(batch)], step_size)
+            steps = tf.fill([num_temperatures, batch_size], step_size)
         log_w, _ = path.run(target, num_chains, fold_in(seed, 1), steps)  # [C, B]
-        return summarize(*stream(lambda _: log_w[:, None] - math.log(num_chains), 1, len(batch), seed), 1, num_chains)
+        return summarize(*stream(lambda _: log_w[:, None] - math.log(num_chains), 1, batch_size, seed), 1, num_chains)
 
-    title = f"annealed importance sampling: {num_chains} chains of {num_temperatures} temperatures for each of {len(x)} examples"
+    title = f"annealed importance sampling: {num_chains} chains of {num_temperatures} temperatures for each of {num_examples} examples"
     results = []
-    for i, start in enumerate(progress(range(0, len(x), batch_size), verbose, title)):
-        batch = x[start : start + batch_size].astype("float32")
-        filled = np.resize(batch, (batch_size, *x.shape[1:]))  # pads the last batch, so that no second graph is compiled
-        figures = estimate(tf.constant(filled), fold_in(stateless_seed(seed), i))
-        results.append([figure.numpy()[: len(batch)] for figure in figures])
+    for i, start in enumerate(progress(range(0, num_examples, batch_size), verbose, title)):
+        rows = np.arange(start, min(start + batch_size, num_examples))
+        filled = np.resize(rows, batch_size)  # pads the last batch, so that no second graph is compiled
+        batch = given.map(lambda one, filled=filled: tf.constant(one[filled], tf.float32)).inputs()
+        figures = estimate(batch, fold_in(stateless_seed(seed), i))
+        results.append([figure.numpy()[: len(rows)] for figure in figures])
     log_p, errors, sizes = (np.concatenate(figures) for figures in zip(*results, strict=True))
     return LikelihoodEstimate(log_p, errors, sizes, num_chains)

@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from keras_vaemix.core.batch import Batch
 from keras_vaemix.core.part import require
 from keras_vaemix.core.seeds import fold_in
 from keras_vaemix.core.shapes import fold
@@ -21,15 +22,19 @@ STEEPNESS = 4.0  # of the sigmoid schedule (Wu et al., 2017, Appendix)
 class Target:
     """The two ends of the path for examples x [B, *], log q(z, c|x) and log p(x, z, c), with all continuous latents in one array [C, B, D].
 
+    The examples may be a dict of them with what accompanies them.
+
     The category's distribution in q is half the model's, and half found by importance sampling of each category.
 
     Attributes:
         num_categories: Number of categories K, or 1 without categories; c [C, B] is then zero.
+        num_examples: Number of examples B.
         scale: Standard deviations of q, [B, D].
     """
 
     def __init__(self, model, x):
-        self.model, self.x, self.q = model, x, model.encode(x)
+        self.model, self.given, self.q = model, Batch.of(x), model.encode(x)
+        self.num_examples = self.given.x.shape[0]
         self.sizes = {name: size for name, size in model.joint_sizes.items() if size is not None}
         self.has_category = len(self.sizes) < len(model.joint_sizes)
         self.num_categories = model.num_components if self.has_category else 1
@@ -45,7 +50,7 @@ class Target:
         given = self.q.model["z"]
 
         def log_share(k):
-            c = tf.fill([START_DRAWS, len(self.x)], k)
+            c = tf.fill([START_DRAWS, self.num_examples], k)
             q = given(tf.one_hot(c, self.num_categories))
             z = q.sample(seed=fold_in([0, 1], k))
             return tf.reduce_logsumexp(self.log_joint(z, c) - q.log_prob(z), axis=0)
@@ -75,7 +80,7 @@ class Target:
     def log_joint(self, z, c):
         """Returns log p(x, z, c), [C, B]."""
         parts = self.parts(z)
-        x = tf.tile(self.x, [len(z), *([1] * (len(self.x.shape) - 1))])
+        x = self.given.map(lambda one: tf.tile(one, [len(z), *([1] * (len(one.shape) - 1))])).inputs()
         latents = [fold(parts[name]) if name in parts else tf.reshape(c, [-1]) for name in self.model.joint_sizes]
         return tf.reshape(self.model.log_joint(x, *latents), tf.shape(c))
 
@@ -124,8 +129,8 @@ class Path:
             log_step += RATE * (tf.reduce_mean(accepted, axis=0) - ACCEPTANCE)
             return t + 1, z, c, log_q, log_p, log_w, log_step, used.write(t, step)
 
-        used = tf.TensorArray(tf.float32, num_temperatures, element_shape=[len(target.x)])
-        start = 0, z, c, log_q, log_p, tf.zeros_like(log_q, tf.float64), tf.fill([len(target.x)], math.log(FIRST_STEP)), used
+        used = tf.TensorArray(tf.float32, num_temperatures, element_shape=[target.num_examples])
+        start = 0, z, c, log_q, log_p, tf.zeros_like(log_q, tf.float64), tf.fill([target.num_examples], math.log(FIRST_STEP)), used
         *_, log_w, _, used = tf.while_loop(lambda t, *_: t < num_temperatures, body, start)
         return log_w, used.stack()  # the last transition, of the joint density, is not needed
 

@@ -34,8 +34,11 @@ def has_kl_ladder(model: keras.Model) -> bool:
 
 
 def bounds_of(model):
-    """Returns the bounds of `LADDER` that apply to the model's posterior and prior; none unless both are mixtures of diagonal normals."""
-    if not isinstance(model, OneLevelModel):
+    """Returns the bounds of `LADDER` that apply to the model's posterior and prior; none unless both are mixtures of diagonal normals.
+
+    There are none either for a prior that depends on a condition.
+    """
+    if not isinstance(model, OneLevelModel) or model.prior.condition_size is not None:
         return {}
     q = model.posterior.distribution(tf.zeros([1, *model.encoder.output_shape[1:]]))
     p = model.prior.distribution(model.encode)

@@ -1,6 +1,7 @@
 """Exact likelihoods, bounds and posteriors of models with one latent dimension, by quadrature."""
 
 import functools
+import itertools
 from typing import Any
 
 import keras
@@ -8,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 from scipy.special import logsumexp
 
+from keras_vaemix.core.batch import Batch, rows_of
 from keras_vaemix.core.hints import Array
 from keras_vaemix.core.part import check_positive, require
 from keras_vaemix.models import CPVAE, OneLevelModel
@@ -17,7 +19,7 @@ MASS_ERROR = 1e-3  # fraction of p(z) that may lie outside the grid
 VALUES = 2_000_000  # number of densities computed at a time
 
 
-def log_densities(model, x, grid=None, batch_size=None):
+def log_densities(model, x, grid=None, batch_size=None, y=None):
     r"""Yields the densities at the points of a grid, batch by batch.
 
     They are :math:`\log p(x|z)` [B, G], :math:`\log p(z)` [G], :math:`\log q(z|x)` [B, G], and the weights of the trapezoidal rule [G].
@@ -25,34 +27,43 @@ def log_densities(model, x, grid=None, batch_size=None):
     Args:
         model: A `VAE` with one latent dimension and any prior, posterior and likelihood; or such a `CPVAE`, for which the G points are
             those of the grid with each category, and (z, c) takes the place of z.
-        x: Examples [N, *].
+        x: Examples [N, *], or a dict of them with what accompanies them, as in `fit`.
         grid: Increasing points that cover all of p(z), [G]; 4,001 on [-10, 10] by default.
         batch_size: Number of examples at a time; if None, chosen from the number of points.
+        y: What x is conditioned on, [A] for all examples or [N, A], of a model that is conditioned, where x is no dict that has it. The
+            densities are then those given y, and z is decoded anew for every run of examples with the same y.
 
     Raises:
         ValueError: The model has more than one latent dimension, or the grid does not cover p(z).
     """
     require(model.prior.latent_dim == 1, "a model with latent_dim=1: quadrature is for one dimension", latent_dim=model.prior.latent_dim)
-    model.check(x)
-    grid = points(grid)
+    given, grid = model.checked(x, y=y), points(grid)
     weights = np.gradient(grid)  # the trapezoidal rule: half the distance between the two neighbours,
     weights[[0, -1]] /= 2  # or to the only neighbour
-    nodes = nodes_of(model, tf.constant(grid[:, None, None], tf.float32))  # [G, 1, 1]
-    log_pz = np.asarray(nodes.log_pz, "float64")
-    weights = np.repeat(weights, len(log_pz) // len(grid))
-    mass = float(np.sum(weights * np.exp(log_pz)))
-    require(abs(mass - 1) < MASS_ERROR, "a grid that covers all of p(z) and is fine enough for it", mass_on_the_grid=round(mass, 4))
-    batch_size = batch_size or max(1, VALUES // len(log_pz))
-    check_positive(batch_size=batch_size)
-    for start in range(0, len(x), batch_size):
-        batch = model.as_batch(tf.cast(x[start : start + batch_size], tf.float32))
-        log_px, log_qz = model.likelihood.log_prob(nodes.params, batch.x, mask=batch.mask), nodes.log_qz(batch)  # [G, B]
-        yield np.asarray(log_px, "float64").T, log_pz, np.asarray(log_qz, "float64").T, weights
+    for start, stop in runs(given.condition, len(given.x)):
+        condition = None if given.condition is None else rows_of(given.condition, start, start + 1)
+        nodes = nodes_of(model, tf.constant(grid[:, None, None], tf.float32), condition)  # [G, 1, 1]
+        log_pz = np.asarray(nodes.log_pz, "float64")
+        of_nodes = np.repeat(weights, len(log_pz) // len(grid))
+        mass = float(np.sum(of_nodes * np.exp(log_pz)))
+        require(abs(mass - 1) < MASS_ERROR, "a grid that covers all of p(z) and is fine enough for it", mass_on_the_grid=round(mass, 4))
+        size = batch_size or max(1, VALUES // len(log_pz))
+        check_positive(batch_size=size)
+        for i in range(start, stop, size):
+            batch = model.as_batch(rows_of(given, i, min(i + size, stop)))
+            log_px, log_qz = model.likelihood.log_prob(nodes.params, batch.x, mask=batch.mask), nodes.log_qz(batch)  # [G, B]
+            yield np.asarray(log_px, "float64").T, log_pz, np.asarray(log_qz, "float64").T, of_nodes
+
+
+def runs(condition, num_examples):
+    """Returns the first and the last index plus one of each run of examples with the same condition [N, A]; all if it is None."""
+    changes = [] if condition is None else np.flatnonzero(np.any(np.diff(condition, axis=0) != 0, axis=1)) + 1
+    return itertools.pairwise([0, *changes, num_examples])
 
 
 @functools.singledispatch
-def nodes_of(model, z):
-    """Returns the nodes to sum over, for a kind of model and the points of a grid [G, 1, 1]."""
+def nodes_of(model, z, condition=None):
+    """Returns the nodes to sum over, for a kind of model, the points of a grid [G, 1, 1], and a condition [1, A] or None."""
     raise ValueError(f"Expected a VAE or a CPVAE. Received: {type(model).__name__}")
 
 
@@ -60,9 +71,9 @@ def nodes_of(model, z):
 class OverLatents:
     """The points of a grid [G, 1, 1] as latents of a `VAE`: the likelihood's parameters there, p(z) and q(z|x)."""
 
-    def __init__(self, model, z):
-        self.model, self.z, self.params = model, z, model.decode_params(z)
-        self.log_pz = model.prior.distribution(model.encode).log_prob(z)[:, 0]  # [G]
+    def __init__(self, model, z, condition=None):
+        self.model, self.z, self.params = model, z, model.decode_params(z, Batch(None, condition=condition))
+        self.log_pz = model.prior.given(condition).distribution(model.encode).log_prob(z)[:, 0]  # [G]
 
     def log_qz(self, x):
         return self.model.encode(x).log_prob(self.z)  # [G, B]
@@ -72,10 +83,11 @@ class OverLatents:
 class OverCategories:
     """The points of a grid with each category of a `CPVAE`, z varying slowest, so that sums over them include c."""
 
-    def __init__(self, model, z):
+    def __init__(self, model, z, condition=None):
         k, num_points = model.num_components, len(z)
         every = tf.eye(k)
-        params = model.decode_params(tf.tile(z, [1, k, 1]), tf.tile(every[None], [num_points, 1, 1]))
+        conditions = None if condition is None else tf.tile(condition, [k, 1])
+        params = model.decode_params(tf.tile(z, [1, k, 1]), tf.tile(every[None], [num_points, 1, 1]), condition=conditions)
         self.model, self.z, self.num_nodes = model, z, num_points * k
         self.params = tf.reshape(params, [self.num_nodes, 1, *params.shape[2:]])
         log_pz = model.category_log_probs() + model.conditional_prior(every).log_prob(z)  # [G, K]
@@ -94,48 +106,48 @@ def points(grid=None):
     return grid
 
 
-def exact_log_likelihood(model: keras.Model, x: Array, grid: Any | None = None) -> np.ndarray:
+def exact_log_likelihood(model: keras.Model, x: Array, grid: Any | None = None, y: Array | None = None) -> np.ndarray:
     r"""Returns :math:`\log p(x) = \log \int p(x|z)\,p(z)\,dz` for each example, [N] in nats. Args and Raises as in `log_densities`."""
-    return np.concatenate([logsumexp(log_px + log_pz, b=w, axis=1) for log_px, log_pz, _, w in log_densities(model, x, grid)])
+    return np.concatenate([logsumexp(log_px + log_pz, b=w, axis=1) for log_px, log_pz, _, w in log_densities(model, x, grid, y=y)])
 
 
-def exact_posterior(model: keras.Model, x: Array, grid: Any | None = None) -> np.ndarray:
+def exact_posterior(model: keras.Model, x: Array, grid: Any | None = None, y: Array | None = None) -> np.ndarray:
     r"""Returns the density :math:`p(z|x) = p(x|z)\,p(z) / p(x)` at the points of the grid, [N, G].
 
     Args and Raises as in `log_densities`.
     """
     rows = []
-    for log_px, log_pz, _, weights in log_densities(model, x, grid):
+    for log_px, log_pz, _, weights in log_densities(model, x, grid, y=y):
         rows.append(np.exp(log_px + log_pz - logsumexp(log_px + log_pz, b=weights, axis=1, keepdims=True)))
     return np.concatenate(rows)
 
 
-def learned_posterior(model, x, grid=None):
+def learned_posterior(model, x, grid=None, y=None):
     """Returns the density q(z|x) at the points of the grid, [N, G]. Args and Raises as in `log_densities`."""
-    return np.concatenate([np.exp(log_qz) for _, _, log_qz, _ in log_densities(model, x, grid)])
+    return np.concatenate([np.exp(log_qz) for _, _, log_qz, _ in log_densities(model, x, grid, y=y)])
 
 
-def exact_parts(model: keras.Model, x: Array, grid: Any | None = None) -> dict[str, Any]:
+def exact_parts(model: keras.Model, x: Array, grid: Any | None = None, y: Array | None = None) -> dict[str, Any]:
     r"""Returns the ELBO and its parts for each example, a dict of arrays [N] in nats, without sampling noise.
 
     `reconstruction` is :math:`E_q \log p(x|z)`, `kl` is :math:`KL(q(z|x) \| p(z))`, and `elbo` is their difference, :math:`\beta = 1`.
     Args and Raises as in `log_densities`.
     """
     rows = []
-    for log_px, log_pz, log_qz, weights in log_densities(model, x, grid):
+    for log_px, log_pz, log_qz, weights in log_densities(model, x, grid, y=y):
         q = weights * np.exp(log_qz)
         rows.append((np.sum(q * log_px, axis=1), np.sum(q * (log_qz - log_pz), axis=1)))
     reconstruction, kl = (np.concatenate(part) for part in zip(*rows, strict=True))
     return {"elbo": reconstruction - kl, "reconstruction": reconstruction, "kl": kl}
 
 
-def posterior_kl(model: keras.Model, x: Array, grid: Any | None = None) -> np.ndarray:
+def posterior_kl(model: keras.Model, x: Array, grid: Any | None = None, y: Array | None = None) -> np.ndarray:
     r"""Returns :math:`KL(q(z|x) \| p(z|x)) = E_q \log q(z|x) - \log p(z|x)` for each example, [N] in nats: log p(x) minus the ELBO.
 
     Args and Raises as in `log_densities`.
     """
     rows = []
-    for log_px, log_pz, log_qz, weights in log_densities(model, x, grid):
+    for log_px, log_pz, log_qz, weights in log_densities(model, x, grid, y=y):
         log_posterior = log_px + log_pz - logsumexp(log_px + log_pz, b=weights, axis=1, keepdims=True)
         rows.append(np.sum(weights * np.exp(log_qz) * (log_qz - log_posterior), axis=1))
     return np.concatenate(rows)

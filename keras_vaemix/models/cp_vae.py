@@ -15,7 +15,7 @@ from keras_vaemix.core.batch import Batch, inputs_of_decoder
 from keras_vaemix.core.blocks import batch_size_for
 from keras_vaemix.core.hints import Array, Network, Tensor
 from keras_vaemix.core.labels import are_observed, as_observed, at_labels, given_labels
-from keras_vaemix.core.part import check_positive, register, require, require_kind
+from keras_vaemix.core.part import check_positive, register, require, require_kind, require_networks
 from keras_vaemix.core.replicas import global_mean
 from keras_vaemix.core.seeds import fold_in
 from keras_vaemix.core.shapes import fold, unfold
@@ -101,11 +101,15 @@ class CPVAE(LatentModel):
         **kwargs: Any,
     ) -> None:
         require_kind("prior", prior, Prior)
+        require_networks(encoder=encoder, decoder=decoder)
         super().__init__(likelihood, objective, seed, **kwargs)
         self.encoder, self.decoder, self.prior = encoder, decoder, prior
         k, d = prior.num_components, prior.latent_dim
         self.heads = GatedHeads(d, k) if heads is None else heads
-        self.category_posterior = EncodedCategories() if category_posterior is None else category_posterior
+        category_posterior = EncodedCategories() if category_posterior is None else category_posterior
+        require_kind("category_posterior", category_posterior, CategoryPosterior)
+        category_posterior.check(encoder)
+        self.category_posterior = category_posterior
         self.estimator = estimator or (categories.Enumerated() if k <= 16 else categories.StraightThrough())
         self.follow_aggregate, self.sample_aggregate, self.aggregate_rate = follow_aggregate, sample_aggregate, aggregate_rate
         self.label_weight = label_weight
@@ -123,7 +127,6 @@ class CPVAE(LatentModel):
         """Raises `ValueError` for the first part that does not fit the others."""
         require_kind("heads", self.heads, Heads)
         require_kind("estimator", self.estimator, categories.CategoryEstimator)
-        require_kind("category_posterior", self.category_posterior, CategoryPosterior)
         prior, k, d = self.prior, self.prior.num_components, self.prior.latent_dim
         is_conditional = isinstance(prior, MixturePrior) and is_normal(prior.components(None))
         require(is_conditional, "a prior that is a mixture of diagonal normals, such as NormalMixture", prior=type(prior).__name__)
@@ -132,7 +135,6 @@ class CPVAE(LatentModel):
         self._take_inputs_of(self.encoder)
         received = self.encoder.output_shape
         require(received == (None, k + 2 * d), f"encoder with output shape {(None, k + 2 * d)}: K logits and 2 D", shape=received)
-        self.category_posterior.check(self.encoder)
         self._check_conditioning(self.decoder)
         received = [tuple(one.shape) for one in self.decoder.inputs]
         last = [] if self.condition_size is None else [(None, self.condition_size)]

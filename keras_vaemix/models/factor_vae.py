@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from keras_vaemix.core.batch import Batch, Terms
 from keras_vaemix.core.hints import Network, Tensor
-from keras_vaemix.core.part import register, require
+from keras_vaemix.core.part import register, require, require_networks
 from keras_vaemix.core.replicas import shuffled_columns
 from keras_vaemix.core.seeds import fold_in
 from keras_vaemix.likelihoods import Likelihood
@@ -67,6 +67,7 @@ class FactorVAE(OneLevelModel):
     ) -> None:
         super().__init__(encoder, decoder, prior, likelihood, posterior, objective, seed, **kwargs)
         require(weight >= 0, "weight >= 0: it is the factor gamma of the total correlation", weight=weight)
+        require_networks(discriminator=discriminator)
         self.discriminator, self.weight = discriminator, weight
         shapes, received = ((None, prior.latent_dim), (None, 1)), (discriminator.input_shape, discriminator.output_shape)
         require(received == shapes, f"a discriminator with input and output shapes {shapes}", shapes=received)

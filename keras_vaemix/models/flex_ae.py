@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from keras_vaemix.core.batch import Batch, Terms
 from keras_vaemix.core.hints import Array, Network, Tensor
-from keras_vaemix.core.part import register, require
+from keras_vaemix.core.part import register, require, require_networks
 from keras_vaemix.core.replicas import reversed_rows
 from keras_vaemix.core.sampler import draw
 from keras_vaemix.core.seeds import fold_in
@@ -68,6 +68,7 @@ class FlexAE(CriticAutoencoder):
     ) -> None:
         adversarial_loss = Wasserstein() if adversarial_loss is None else adversarial_loss
         super().__init__(encoder, decoder, critic, prior, cost, adversarial_loss, critic_steps, seed, **kwargs)
+        require_networks(generator=generator, **({} if image_critic is None else {"image_critic": image_critic}))
         self.generator, self.image_critic = generator, image_critic
         shape = (None, prior.latent_dim)
         require(generator.input_shape == shape, f"a generator with the input shape {shape} of the noise", shape=generator.input_shape)

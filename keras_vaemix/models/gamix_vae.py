@@ -9,7 +9,7 @@ import tensorflow as tf
 from keras_vaemix.core.batch import Terms
 from keras_vaemix.core.blocks import batch_size_for
 from keras_vaemix.core.hints import Array, Network, Tensor
-from keras_vaemix.core.part import register, require, require_kind
+from keras_vaemix.core.part import register, require, require_kind, require_networks
 from keras_vaemix.core.progress import progress
 from keras_vaemix.core.seeds import fold_in
 from keras_vaemix.likelihoods import Likelihood
@@ -91,6 +91,7 @@ class GAMIXVAE(OneLevelModel):
         is_free = not prior.trainable_variables
         require(is_free, "a prior without trainable weights: StandardNormal or FittedMixture", prior=type(prior).__name__)
         if discriminator is not None:
+            require_networks(discriminator=discriminator)
             shape = encoder.input_shape
             require(discriminator.input_shape == shape, f"discriminator with input shape {shape}", shape=discriminator.input_shape)
         d = prior.latent_dim

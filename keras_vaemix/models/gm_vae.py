@@ -8,7 +8,7 @@ import tensorflow_probability as tfp
 from keras_vaemix.core.batch import Batch, further_inputs, inputs_of_decoder
 from keras_vaemix.core.hints import Array, Network, Tensor
 from keras_vaemix.core.labels import as_observed, at_labels
-from keras_vaemix.core.part import check_positive, register, require
+from keras_vaemix.core.part import check_positive, register, require, require_networks
 from keras_vaemix.core.sampler import Noise, Sampler
 from keras_vaemix.core.seeds import fold_in
 from keras_vaemix.core.shapes import fold, unfold
@@ -77,6 +77,7 @@ class GMVAE(TwoLevelModel):
     ) -> None:
         check_positive(num_components=num_components)
         super().__init__(top_encoder, prior, likelihood, posterior, objective, seed, **kwargs)
+        require_networks(encoder=encoder, conditional=conditional, decoder=decoder)
         self.encoder, self.conditional, self.decoder = encoder, conditional, decoder
         self._num_components, self.label_weight = num_components, label_weight
         require(label_weight is None or label_weight >= 0, "label_weight >= 0, or None", label_weight=label_weight)

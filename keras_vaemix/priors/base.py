@@ -8,7 +8,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from keras_vaemix.core.hints import Distribution, Encode, Shape, Tensor
-from keras_vaemix.core.part import PartLayer, check_positive, require
+from keras_vaemix.core.part import PartLayer, check_component, check_positive
 from keras_vaemix.core.sampler import Noise, Sampler, draw
 from keras_vaemix.core.seeds import stateless_seed
 from keras_vaemix.mixtures.location_scale import LocationScaleMixture
@@ -114,10 +114,8 @@ class Prior(PartLayer, abc.ABC):
 
     def check_component(self, component: int | None) -> int:
         """Returns the index of the component, or -1 for None; raises `ValueError` if it does not exist."""
-        if component is None:
-            return -1
-        require(0 <= component < self.num_components, f"component in 0..{self.num_components - 1}, or None", component=component)
-        return component
+        check_component(component, self.num_components)
+        return -1 if component is None else component
 
     def responsibilities(self, z: Tensor, encode: Encode | None = None) -> np.ndarray:
         r"""Returns :math:`p(k|z) = \pi_k p_k(z) / p(z)`, [..., K]; one for a prior that is not a mixture."""

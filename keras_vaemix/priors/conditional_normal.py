@@ -6,7 +6,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from keras_vaemix.core.hints import Network
-from keras_vaemix.core.part import register, require
+from keras_vaemix.core.part import register, require, require_networks
 from keras_vaemix.core.sampler import Noise
 from keras_vaemix.priors.base import Prior
 
@@ -32,6 +32,7 @@ class ConditionalNormal(Prior):
 
     def __init__(self, latent_dim: int, network: Network, log_variance_limits: tuple[float, float] = (-6.0, 2.0), **kwargs: Any) -> None:
         super().__init__(latent_dim, **kwargs)
+        require_networks(network=network)
         self.network, self.log_variance_limits = network, tuple(log_variance_limits)
         shapes = network.input_shape, network.output_shape
         fits = len(shapes[0]) == 2 and shapes[1] == (None, 2 * latent_dim)

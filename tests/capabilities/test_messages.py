@@ -2,10 +2,13 @@
 
 import warnings
 
+import keras
 import numpy as np
 import pytest
+import scipy.sparse
 
 import keras_vaemix as vm
+from keras_vaemix.core.part import constructor_names
 from keras_vaemix.importance import FewEffectiveSamples
 from tests import catalogue
 
@@ -39,6 +42,24 @@ def other_shape():
     return vm.VampPrior(D, 5, (8, 8, 1))
 
 
+def sharing():
+    """Returns a VAE whose encoder and decoder have a layer in common."""
+    layer, x, z = keras.layers.Dense(6, name="common"), keras.Input((6,)), keras.Input((6,))
+    networks = keras.Model(x, keras.layers.Dense(12)(layer(x))), keras.Model(z, layer(z))
+    return vm.VAE(*networks, vm.StandardNormal(6), vm.Bernoulli())
+
+
+def nested():
+    """Returns an encoder that holds the decoder, and the decoder."""
+    decoder, x = vm.networks.mlp((D,), SHAPE, ()), keras.Input(SHAPE)
+    codes = keras.layers.Dense(D)(keras.layers.Flatten()(x))
+    return keras.Model(x, keras.layers.Dense(2 * D)(keras.layers.Flatten()(decoder(codes)))), decoder
+
+
+def linear():
+    return vm.VAE(vm.networks.mlp((6,), 2 * D, ()), vm.networks.mlp((D,), 6, ()), vm.StandardNormal(D), vm.Bernoulli())
+
+
 CASES = {
     "swapped": (lambda: vae(vm.Bernoulli(), vm.StandardNormal(D)), "prior to be a Prior. Received: prior='Bernoulli'"),
     "likelihood": (lambda: vae(likelihood=vm.StandardNormal(D)), "likelihood to be a Likelihood. Received: likelihood='StandardNormal'"),
@@ -59,6 +80,18 @@ CASES = {
     "parameters": (lambda: vae(likelihood=vm.DiscretizedLogistic()), "decoder with output shape (None, 4, 4, 2)"),
     "parameters of categories": (lambda: cp_vae(likelihood=vm.DiscretizedLogistic()), "decoder with output shape (None, 4, 4, 2)"),
     "parameters of two levels": (lambda: two_level(vm.StandardNormal(D), vm.DiscretizedLogistic()), "(None, 4, 4, 2): the last axis"),
+    "shared layer": (sharing, "encoder and decoder to share no layer, which no file would tie again: give each its own"),
+    "shared network": (lambda: vm.VAE(*nested(), vm.StandardNormal(D), vm.Bernoulli()), "encoder and decoder to share no layer"),
+    "component of no whole number": (lambda: vae(vm.NormalMixture(D, 3)).sample(1, component=1.5), "component in 0..2, or None"),
+    "component of a prior": (
+        lambda: vm.NormalMixture(D, 3).sample(1, component=1.5),
+        "component in 0..2, or None",
+    ),
+    "sparse": (
+        lambda: linear().evaluate(scipy.sparse.csr_matrix(np.eye(6))),
+        "x as a dense array: x.toarray(). Received: x='csr_matrix'",
+    ),
+    "sparse of a density": (lambda: linear().log_likelihood(scipy.sparse.csr_matrix(np.eye(6))), "x as a dense array: x.toarray()"),
     "pseudo-inputs of two levels": (lambda: two_level(other_shape()), "example_shape=(4, 4, 1), as the encoder takes"),
 }
 
@@ -69,6 +102,35 @@ def test_parts_in_the_wrong_place_are_named(name):
     with pytest.raises(ValueError) as caught:  # noqa: PT011
         make()
     assert message in str(caught.value)
+
+
+class Subclassed(keras.Model):
+    """A network that does not know its inputs."""
+
+    def call(self, x):
+        return x
+
+
+KINDS = ["VAE-conditioned", "model-CPVAE-held", "model-HierarchicalVAE", "model-GMVAE", "GAMIXVAE", "FactorVAE", "PixelVAE"]
+
+
+@pytest.mark.parametrize("name", [*KINDS, "autoencoder-flex-smooth", "autoencoder-mask"])
+def test_networks_that_do_not_know_their_inputs_are_named(name):
+    model = catalogue.EVERY_MODEL[name]()
+    config = {name: getattr(model, name) for name in constructor_names(model)}
+    networks = [name for name, value in config.items() if isinstance(value, keras.Model)]
+    assert len(networks) > 1
+    for one in networks:
+        for network in (Subclassed(), keras.Sequential([keras.layers.Dense(3)])):
+            with pytest.raises(ValueError, match=f"{one} to be a functional or Sequential keras.Model with known inputs"):
+                type(model)(**{**config, one: network})
+
+
+def test_models_may_share_their_parts():
+    model = catalogue.EVERY_MODEL["model-CPVAE-paper"]()
+    assert model.with_sampling_prior().encoder is model.encoder
+    other = vm.CPVAE(model.encoder, model.decoder, model.prior, model.likelihood)
+    assert other.decoder is model.decoder
 
 
 def images(*levels):

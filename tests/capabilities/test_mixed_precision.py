@@ -106,6 +106,30 @@ def test_mixed_models_come_back(policy, tmp_path):
     np.testing.assert_array_equal(loaded.sample(3, seed=1), model.sample(3, seed=1))
 
 
+def test_copies_keep_their_policy(policy, tmp_path):
+    """What is compiled anew scales its loss, and a model of float32 stays one wherever it is loaded."""
+    policy("mixed_float16")
+    mixed = catalogue.make()
+    policy("float32")
+    single = catalogue.make()
+    for model, name in ((mixed, "mixed_float16"), (single, "float32")):
+        model.save(tmp_path / "model.keras")
+        policy("float32" if model is mixed else "mixed_float16")
+        loaded = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
+        for one in (loaded, keras.models.clone_model(model)):
+            one.compile(keras.optimizers.Adam(0.01))
+            assert one.dtype_policy.name == one.encoder.layers[-1].dtype_policy.name == name
+            assert isinstance(one.optimizer, keras.optimizers.LossScaleOptimizer) == (model is mixed)
+
+
+def test_a_configuration_without_a_policy_takes_that_of_keras(policy):
+    """Files of earlier versions have none."""
+    config = catalogue.make().get_config()
+    del config["dtype"]
+    policy("mixed_bfloat16")
+    assert vm.VAE.from_config(config).dtype_policy.name == "mixed_bfloat16"
+
+
 @pytest.mark.slow
 def test_whole_command_in_mixed_precision(policy, main, without_xla, tmp_path):
     """The first losses overflow: the optimizer has done fewer steps than its epochs have. What is exported is float32."""

@@ -12,6 +12,7 @@ from scipy.stats import multivariate_normal
 import export.sample
 import keras_vaemix as vm
 from export.artifact import export_model
+from keras_vaemix.evaluation import annealed_log_likelihood, exact_log_likelihood
 from keras_vaemix.networks import gated_mlp, joint_gated_mlp, mlp, named_inputs
 from keras_vaemix.objectives import ELBO
 from tests import catalogue
@@ -113,6 +114,40 @@ def test_given_one_condition_it_is_the_model_whose_networks_hold_it(name):
     np.testing.assert_allclose(model.responsibilities(given["x"], y=y), other.responsibilities(given["x"]), atol=1e-5)
     assert np.asarray(model.sample(3, seed=1, y=y)).shape == (3, 6)
     assert np.any(np.asarray(model.sample(3, seed=1, y=y)) != np.asarray(model.sample(3, seed=1, y=-y)))
+
+
+@pytest.mark.parametrize("name", ["VAE", "VAE-given", "CPVAE"])
+def test_exact_and_annealed_likelihoods_are_those_given_y(name):
+    """With one latent, by quadrature, for runs of examples with the same condition."""
+    if name == "CPVAE":
+        prior, networks = vm.NormalMixture(1, 2), (encoder(2 + 2), decoder(1))
+        model = vm.CPVAE(*networks, prior, vm.Bernoulli(), heads=vm.SharedHeads(1, 2))
+    else:
+        prior = prior_given(1) if name == "VAE-given" else vm.StandardNormal(1)
+        model = vm.VAE(encoder(2), decoder(1), prior, vm.Bernoulli())
+    model.set_weights([0.5 * weight for weight in model.get_weights()])  # so that q is near enough for few samples
+    given = examples(4)
+    y = given["condition"] = given["condition"][[0, 0, 1, 0]]
+    exact = exact_log_likelihood(model, given)
+    np.testing.assert_array_equal(exact_log_likelihood(model, given["x"], y=y), exact)
+    each = [exact_log_likelihood(model, given["x"][i : i + 1], y=y[i])[0] for i in range(4)]
+    np.testing.assert_allclose(exact, each, rtol=1e-6)
+    settings = {"num_chains": 32, "num_temperatures": 10, "num_leapfrog": 2, "step_size": 0.4, "jit_compile": False}
+    annealed = annealed_log_likelihood(model, given, **settings)
+    if name == "VAE":
+        np.testing.assert_array_equal(annealed_log_likelihood(model, given["x"], **settings, y=y).log_likelihood, annealed.log_likelihood)
+    for estimate in (annealed, model.estimate_log_likelihood(given, 5000)):
+        assert np.max(np.abs(estimate.log_likelihood - exact) / estimate.standard_error) < 4.5
+        assert np.max(estimate.standard_error) < 0.2
+
+
+def test_bounds_of_a_conditioned_model_are_checked():
+    model, given = MODELS["VAE-given"](), examples(5)
+    x, y = given["x"], given["condition"]
+    exact = np.zeros(5)  # more than any log-probability
+    assert vm.verify.check_bound(model, given, exact, repetitions=2) == vm.verify.check_bound(model, x, exact, repetitions=2, y=y)
+    assert vm.verify.check_bound(model, x, num_samples=500, repetitions=2, y=y).log_likelihood < 0
+    assert vm.verify.check_standard_error(model, x, 4, 100, y=y) == vm.verify.check_standard_error(model, given, 4, 100)
 
 
 def test_it_is_fitted_on_data_sets_and_exported(tmp_path):

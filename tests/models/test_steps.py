@@ -163,6 +163,17 @@ def test_the_batch_with_bad_data_is_named(wrap, bad, binary):
         model.fit(wrap(x), verbose=0, steps_per_epoch=3, shuffle=False)
 
 
+@pytest.mark.parametrize("bad", [-1.0, np.nan])
+def test_the_batch_with_bad_weights_is_named(bad, binary):
+    model, weight = catalogue.make(), np.repeat([1.0, bad, 1.0], 10).astype("float32")
+    model.compile("adam", run_eagerly=True)
+    data = tf.data.Dataset.from_tensor_slices((binary, np.zeros(30), weight)).batch(10)
+    with pytest.raises(ValueError, match=r"and a sample_weight, if any, that is finite and at least 0.*number 2 of the evaluation"):
+        model.evaluate(data, verbose=0)
+    with pytest.raises(ValueError, match="number 2 of epoch 1"):
+        model.fit(data, verbose=0, shuffle=False)
+
+
 def test_bad_data_are_found_by_compiled_steps_and_named_before_the_loss_that_they_spoil():
     x = X.copy()
     x[27, 1] = np.nan

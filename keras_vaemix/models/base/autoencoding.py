@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from keras_vaemix.core.batch import Batch, Terms
 from keras_vaemix.core.hints import Array, Network, Tensor
-from keras_vaemix.core.part import require, require_kind
+from keras_vaemix.core.part import require, require_kind, require_networks
 from keras_vaemix.models.base.generative import GenerativeModel
 from keras_vaemix.models.base.step import Update
 from keras_vaemix.priors import Prior
@@ -30,6 +30,7 @@ class AutoencodingModel(GenerativeModel):
         super().__init__(seed, **kwargs)
         require_kind("prior", prior, Prior)
         require_kind("cost", cost, Cost)
+        require_networks(encoder=encoder, decoder=decoder)
         self.encoder, self.decoder, self.prior, self.cost = encoder, decoder, prior, cost
         self.built = True
 

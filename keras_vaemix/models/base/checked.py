@@ -11,7 +11,7 @@ import numpy as np
 
 from keras_vaemix.core.blocks import as_array
 from keras_vaemix.core.hints import Array, Shape, Tensor
-from keras_vaemix.core.part import constructor_names, require
+from keras_vaemix.core.part import constructor_names, require, require_own_weights
 from keras_vaemix.core.supports import Support
 from keras_vaemix.core.weights import whole
 from keras_vaemix.core.xla import naming_refused
@@ -186,6 +186,7 @@ class CheckedModel(keras.Model, abc.ABC):
 
     def __setattr__(self, name, value):
         if isinstance(value, keras.layers.Layer):
+            require_own_weights(self, name, value)
             name_after(value, name)
         super().__setattr__(name, value)
 

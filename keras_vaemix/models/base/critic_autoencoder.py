@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from keras_vaemix.core.batch import Batch, Terms
 from keras_vaemix.core.hints import Array, Network, Tensor
-from keras_vaemix.core.part import check_positive, require, require_kind
+from keras_vaemix.core.part import check_positive, require, require_kind, require_networks
 from keras_vaemix.core.seeds import fold_in
 from keras_vaemix.models.base.autoencoding import AutoencodingModel, without_state_updates
 from keras_vaemix.models.base.step import Update
@@ -43,6 +43,7 @@ class CriticAutoencoder(AutoencodingModel):
     ) -> None:
         super().__init__(encoder, decoder, prior, cost, seed, **kwargs)
         require_kind("adversarial_loss", adversarial_loss, AdversarialLoss)
+        require_networks(critic=critic)
         self.critic, self.adversarial_loss, self.critic_steps = critic, adversarial_loss, critic_steps
 
     def _check_networks(self):

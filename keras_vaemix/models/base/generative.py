@@ -12,7 +12,7 @@ import tensorflow as tf
 from keras_vaemix.core.batch import Batch
 from keras_vaemix.core.blocks import batch_size_for
 from keras_vaemix.core.hints import Array, Tensor
-from keras_vaemix.core.part import check_positive, constructor_config, constructor_repr, require
+from keras_vaemix.core.part import check_component, check_positive, constructor_config, constructor_repr, require
 from keras_vaemix.core.progress import progress
 from keras_vaemix.core.replicas import replica_id
 from keras_vaemix.core.sampler import Noise, Sampler, draw_noise
@@ -180,8 +180,7 @@ class GenerativeModel(SteppedModel):
     def sample_latents(self, n: int, component: int | None, seed: Tensor, y: Array | None = None) -> tuple[Tensor, ...]:
         """Returns n draws from the prior of all inputs of `decode`, for a stateless seed [2]; see `sample`."""
         check_positive(n=n)
-        is_known = component is None or 0 <= component < self.num_components
-        require(is_known, f"component in 0..{self.num_components - 1}, or None", component=component)
+        check_component(component, self.num_components)
         return self.draw(self.sampler(), n, -1 if component is None else component, seed, condition_of(self, n, y))[0]
 
     def noise(self, sampler: Sampler) -> dict[str, Noise]:
@@ -261,7 +260,7 @@ class GenerativeModel(SteppedModel):
     __repr__ = constructor_repr
 
     def get_config(self) -> dict[str, Any]:
-        return {**constructor_config(self), "name": self.name}
+        return {**constructor_config(self), "name": self.name, "dtype": keras.dtype_policies.serialize(self.dtype_policy)}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:

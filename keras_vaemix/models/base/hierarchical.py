@@ -7,7 +7,7 @@ import tensorflow_probability as tfp
 
 from keras_vaemix.core.batch import Batch
 from keras_vaemix.core.hints import Array, Network, Tensor
-from keras_vaemix.core.part import require
+from keras_vaemix.core.part import require, require_networks
 from keras_vaemix.core.seeds import fold_in
 from keras_vaemix.core.shapes import fold, unfold
 from keras_vaemix.likelihoods import Likelihood
@@ -36,6 +36,7 @@ class HierarchicalModel(TwoLevelModel):
         **kwargs: Any,
     ) -> None:
         super().__init__(top_encoder, prior, likelihood, posterior, objective, seed, **kwargs)
+        require_networks(encoder=encoder, conditional=conditional, decoder=decoder)
         self.encoder, self.conditional, self.decoder = encoder, conditional, decoder
         top, size = (None, prior.latent_dim), conditional.output_shape[-1]
         for what, received, expected in (

@@ -7,7 +7,7 @@ import tensorflow as tf
 from keras_vaemix.core.batch import ACCOMPANYING, Batch, further_inputs
 from keras_vaemix.core.labels import UNLABELLED, check_observed
 from keras_vaemix.core.part import require
-from keras_vaemix.core.supports import expected_shape
+from keras_vaemix.core.supports import expected_shape, require_dense
 from keras_vaemix.core.warned import warn_caller
 
 ONE_ARRAY = (
@@ -30,6 +30,7 @@ def named(model, x, name="x", y=None):
         is_known = {"x"} <= set(x) <= {"x", *ACCOMPANYING} if isinstance(x, dict) else not isinstance(x, (list, tuple))
         require(is_known, f"{name} {ONE_ARRAY}", **{name: sorted(x) if isinstance(x, dict) else type(x).__name__})
     batch = Batch.of(x)
+    require_dense(batch.x, name)
     if y is not None:
         require(batch.condition is None, f"y, or a condition in {name}, not both", given=["condition", "y"])
         batch = batch._replace(condition=condition_of(model, len(batch.x), y))
@@ -153,5 +154,6 @@ def check_batches(counter, model, where):
     """Raises `ValueError` for the first batch whose examples are not what the model takes, as a `StepsSince` counted them."""
     first, support = counter.first(), model.support
     labels = "" if model.label_weight is None else f", and labels from -1 to {model.num_components - 1}"
-    expected = f"finite values in {support.name} in every batch: {support.remedy}{labels}"
+    weights = "" if model.couples_examples else ", and a sample_weight, if any, that is finite and at least 0"
+    expected = f"finite values in {support.name} in every batch: {support.remedy}{weights}{labels}"
     require(first is None, expected, batch=f"number {first} {where}")

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from keras_vaemix.core.batch import Batch, inputs_of_decoder
 from keras_vaemix.core.hints import Array, Network, Tensor
-from keras_vaemix.core.part import require, require_kind
+from keras_vaemix.core.part import require, require_kind, require_networks
 from keras_vaemix.core.seeds import fold_in
 from keras_vaemix.core.shapes import fold, unfold
 from keras_vaemix.likelihoods import Likelihood
@@ -35,6 +35,7 @@ class OneLevelModel(LatentModel):
         **kwargs: Any,
     ) -> None:
         require_kind("prior", prior, Prior)
+        require_networks(encoder=encoder, decoder=decoder)
         super().__init__(likelihood, objective, seed, **kwargs)
         self.encoder, self.decoder, self.prior = encoder, decoder, prior
         self.posterior = DiagonalNormal() if posterior is None else posterior

@@ -115,8 +115,13 @@ class SteppedModel(CompiledModel):
         return self(self._batch_of(data).inputs())
 
     def _is_outside(self, batch: Batch) -> bool:
-        """Returns whether any observed value of x is not finite or outside the support, or any label that is used is not a category."""
+        """Returns whether any observed value of x is outside the support, any weight below zero, or any label that is used not a category.
+
+        What is not finite is outside too.
+        """
         outside = ~tf.reduce_all(tf.math.is_finite(batch.x) & self.support.inside(batch.x))
+        if batch.weight is not None:
+            outside |= ~tf.reduce_all(tf.math.is_finite(batch.weight) & (batch.weight >= 0))
         if self.label_weight is None or batch.labels is None:
             return outside
         return outside | ~tf.reduce_all(are_categories(batch.labels, self.num_components))

@@ -6,7 +6,7 @@ from typing import Any
 import tensorflow as tf
 
 from keras_vaemix.core.hints import Array, Network, Tensor
-from keras_vaemix.core.part import require, require_kind
+from keras_vaemix.core.part import require, require_kind, require_networks
 from keras_vaemix.core.seeds import fold_in
 from keras_vaemix.divergences import ClosedForm, MonteCarlo
 from keras_vaemix.likelihoods import Likelihood
@@ -41,6 +41,7 @@ class TwoLevelModel(LatentModel):
         **kwargs: Any,
     ) -> None:
         require_kind("prior", prior, Prior)
+        require_networks(top_encoder=top_encoder)
         super().__init__(likelihood, objective, seed, **kwargs)
         self.top_encoder, self.prior = top_encoder, prior
         self._take_inputs_of(top_encoder)
