@@ -235,8 +235,8 @@ class GAMIXVAE(OneLevelModel):
 
     def sampled_by(self, prior):
         """Returns a GAMIX-VAE with the same encoder and decoder, another prior, and no discriminator."""
-        weights = {"moment_weight": self.moment_weight, "variance_weight": self.variance_weight}
-        return GAMIXVAE(self.encoder, self.decoder, prior, self.likelihood, moments=self.moments, **weights, seed=self.seed)
+        names = ("encoder", "decoder", "likelihood", "posterior", "moments", "moment_weight", "variance_weight", "seed")
+        return GAMIXVAE(prior=prior, **{name: getattr(self, name) for name in names})
 
     def can_sample(self):
         return self.prior.can_sample()

@@ -61,14 +61,16 @@ class TwoStageVAE(LatentModel):
         return self.second.penalty()
 
     def draws(self, batch, objective, seed, training=False):
-        x = Batch.of(batch).x
+        x, weight = Batch.of(batch).x, Batch.of(batch).weight
         params = self.first.encoder(x, training=False)
         z, log_weight, log_qz = self.first.posterior.draw(params, objective.num_samples, fold_in(seed, 0))  # [S, B, D], [S, B], [S, B]
         u, log_qu = self._second_draws(z, fold_in(seed, 1), training)
+        of_z, counted = self.second.decode_params(u, training=training), tf.exp(log_weight) * (1.0 if weight is None else weight)
+        log_pzu = self.second.likelihood.log_prob(fold(of_z)[None], fold(z), training, weight=tf.reshape(counted, [1, -1]))
         return Draws(
             log_weight=log_weight,
             log_px=self.first.likelihood.log_prob(self.first.decode_params(z, x), x),
-            log_pz=self.second.prior.distribution(self.second.encode, training).log_prob(u) + self.lower_prior(u, training).log_prob(z),
+            log_pz=self.second.prior.distribution(self.second.encode, training).log_prob(u) + unfold(log_pzu[0], tf.shape(z)[0]),
             log_qz=log_qz + log_qu,
         )
 

@@ -188,6 +188,11 @@ def test_bad_input_is_named(make, message):
 
 
 def test_other_samplers_share_the_networks(x):
+    limited = gamix(posterior=vm.DiagonalNormal((-0.1, 0.1)))
+    for one in (limited, same := limited.sampled_by(limited.prior)):
+        one.compile()
+    figures = [one.evaluate(x, verbose=0, return_dict=True) for one in (limited, same)]
+    assert figures[0]["variance_kl"] == pytest.approx(figures[1]["variance_kl"], rel=1e-5)
     model = gamix()
     other = model.sampled_by(vm.FittedMixture(D, 1))
     assert other.discriminator is None

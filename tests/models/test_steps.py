@@ -17,8 +17,9 @@ X = RNG.normal(size=(64, 4)).astype("float32")
 mlp = vm.networks.mlp
 
 
-def vae(seed=0, latent_dim=2):
-    return vm.VAE(mlp((4,), 2 * latent_dim, (5,)), mlp((latent_dim,), 4, (5,)), vm.StandardNormal(latent_dim), vm.Normal(1.0), seed=seed)
+def vae(seed=0, latent_dim=2, **settings):
+    networks = mlp((4,), 2 * latent_dim, (5,)), mlp((latent_dim,), 4, (5,))
+    return vm.VAE(*networks, vm.StandardNormal(latent_dim), vm.Normal(1.0), seed=seed, **settings)
 
 
 def autoencoder(kind=vm.Autoencoder, *further, **settings):
@@ -209,6 +210,16 @@ def test_a_warm_up_counts_epochs_and_nothing_else(tmp_path):
     model.fit(X, batch_size=16, epochs=2, verbose=0, callbacks=callbacks)
     assert betas.seen == [0.25, 0.5, 0.75, 1.0, 1.0]
     assert (int(model.epochs_done), int(model.steps_done)) == (5, 4 * 4 + 2)
+
+
+def test_validation_is_by_the_objective_s_own_beta():
+    model = vae(objective=vm.ELBO(beta=0.1))
+    model.compile()
+    model.fit(X, validation_data=(X,), callbacks=[vm.callbacks.KLWarmUp(4)], verbose=0)
+    figures = model.evaluate(X, verbose=0, return_dict=True)
+    assert figures["beta"] == pytest.approx(0.1)
+    assert figures["loss"] == pytest.approx(0.1 * figures["kl"] - figures["reconstruction"], rel=1e-5)
+    assert figures["elbo"] == pytest.approx(figures["reconstruction"] - figures["kl"], rel=1e-5)
 
 
 def test_early_stopping_counts_the_epochs_before_it():

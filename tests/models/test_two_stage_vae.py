@@ -34,6 +34,18 @@ def test_two_stages_have_the_exact_likelihood_of_a_linear_model():
     np.testing.assert_allclose(model.log_joint(x, z, u), joint[:, 0], rtol=1e-4)
 
 
+def test_a_second_likelihood_estimates_its_scale():
+    latents, noise = keras.random.normal((512, 1), seed=0), 0.5
+    encoder = lambda: linear(1, np.array([[1.0, 0.0]], "float32"), np.array([0.0, -6.0]))  # noqa: E731
+    first = vm.VAE(encoder(), linear(1, np.ones((1, 1), "float32")), vm.StandardNormal(1), vm.Normal(0.3))
+    second = vm.VAE(encoder(), linear(1, np.zeros((1, 1), "float32")), vm.StandardNormal(1), vm.OptimalScaleNormal(momentum=0.5))
+    model = vm.TwoStageVAE(first, second)
+    model.compile(keras.optimizers.SGD(0.0))
+    x = noise * latents.numpy()
+    model.fit(x, batch_size=512, epochs=20, verbose=0)
+    assert float(second.likelihood.variance) == pytest.approx(np.mean(np.square(x)), rel=0.05)  # p(z|u) has mean zero
+
+
 def test_the_second_stage_alone_is_trained(binary, tmp_path):
     """And the optimizer of a first stage that was trained comes back with it."""
     model = catalogue.make(model="TwoStageVAE")

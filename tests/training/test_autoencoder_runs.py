@@ -1,6 +1,7 @@
 """Runs of deterministic autoencoders: resumed to the same bits, judged, and kept when their density cannot be fitted."""
 
 import json
+import math
 
 import keras
 import numpy as np
@@ -123,6 +124,27 @@ def test_presets_build_for_their_data(name):
     assert 0 <= means.min() <= means.max() <= 1
     if model.can_sample():
         assert model.sample(3, seed=0).shape == (3, *shape)
+
+
+@pytest.mark.parametrize(("name", "beta", "decay"), [("mnist", 1e-4, 1e-7), ("cifar10", 1e-3, 1e-6), ("faces", 1e-4, 1e-7)])
+def test_penalties_weigh_as_much_beside_the_error_as_in_the_authors_code(name, beta, decay):
+    flags = {flag.name: flag.default for flag in PRESETS[f"rae_{name}"].flags()}
+    num_values = 32 * 32 if name == "mnist" else math.prod(SHAPES[name])  # its digits are padded
+    z = np.random.default_rng(0).normal(size=(10, flags["latent_dim"]))
+    theirs = num_values * beta * np.mean(np.square(z))  # beside the mean error over all values, times their number
+    assert float(vm.penalties.CodeNorm(flags["code_norm"])(None, z, None)) == pytest.approx(theirs)
+    assert flags["decoder_norm"] == pytest.approx(num_values * decay)
+
+
+def test_both_stages_halve_their_learning_rates():
+    x = Split(np.zeros((640, 4), "float32"))
+    data = Data("fake", x, x, x, supports.REAL)
+    small = {"networks": "mlp", "hidden": 8, "second_units": 8, "latent_dim": 2}
+    experiment = PRESETS["two_stage_mnist"].build(data, **small)
+    for optimizer, period in ((experiment.start.optimizer(data), 150), (experiment.optimizer, 300)):
+        rates = [optimizer.get_config()["learning_rate"]["config"][name] for name in ("initial_learning_rate", "decay_steps", "decay_rate")]
+        assert rates == [1e-4, period * 10, 0.5]  # ten batches of 64
+        assert optimizer.get_config()["learning_rate"]["config"]["staircase"]
 
 
 @pytest.mark.parametrize("arm", ["faces", "faces_no_gan", "faces_vae", "faces_vae_gan", "celeba_hq"])

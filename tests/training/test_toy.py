@@ -162,6 +162,13 @@ def test_two_modes_data():
     np.testing.assert_array_equal(data.test.x[:, 0] > 0.55, data.test.y == 1)
 
 
+def test_networks_of_the_paper_s_size_start_by_glorot():
+    flags = {"latent_dim": 40, "networks": "gated"}
+    models = [PRESETS[f"{name}_two_modes"].build(load("cp_vae_toy"), **flags).model for name in ("vae", "mog_prior", "cp_vae")]
+    starts = [layer.kernel_initializer for model in models for layer in model._flatten_layers() if hasattr(layer, "kernel")]
+    assert {type(getattr(start, "initializer", start)).__name__ for start in starts} == {"GlorotUniform"}
+
+
 def trained(preset, epochs, **flags):
     """A model of the two modes after so many epochs of 400 steps."""
     import keras

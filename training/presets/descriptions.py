@@ -10,7 +10,7 @@ DESCRIPTIONS = {
     "inj_flow.beta": "twice the variance of the values of x around their reconstructions",
     "category_prior": "prior of the category: uniform, learned, aggregate (that of the training examples), or paper "
     "(uniform in the bound, aggregate in sampling)",
-    "code_norm": "weight of the squared norm of the codes; 0 for none",
+    "code_norm": "weight of half the squared norm of the codes; 0 for none",
     "concentration": "concentration of the Dirichlet process that learned component weights follow; 0 for none",
     "context_size": "size of the encoder's context that each step of the flow sees",
     "cost": "reconstruction cost: squared_error or cross_entropy",

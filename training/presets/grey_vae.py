@@ -1,5 +1,7 @@
 """VAEs of grey values and colours, or of real values: the beta-VAE, fixed or learned variances, flows, VAE-IOP, two stages."""
 
+import functools
+
 from training.presets.coders import SYNTHETIC, pair
 from training.presets.library import keras, part, vm
 from training.presets.likelihoods import AUTO, LIKELIHOODS, Limits, chosen, params_shape, pseudo_inputs
@@ -114,7 +116,10 @@ def two_stage(
     likelihood: str = "learned_normal",
     log_variance_limits: Limits = AUTO,
 ):
-    """Two-stage VAE: a second VAE on the latents of a first with learned variance."""
+    """Two-stage VAE: a second VAE on the latents of a first with learned variance.
+
+    As in the authors' code, the learning rate is halved after every 150 epochs of the first stage, and every 300 of the second.
+    """
     part.check_positive(first_epochs=first_epochs, second_units=second_units)
     choice, layers = chosen(data, likelihood), (second_units,) * 3
     first = grey_vae(data, networks, latent_dim, hidden, choice, vm.StandardNormal(latent_dim), log_variance_limits)
@@ -125,9 +130,9 @@ def two_stage(
         vm.LearnedScaleNormal(1.0),
         vm.DiagonalNormal(LIKELIHOODS["learned_normal"].limits(log_variance_limits)),
     )
-    model, optimizer = vm.TwoStageVAE(first, second), keras.optimizers.Adam(learning_rate)
-    settings = {"warm_up": 0, "patience": 800, "start": FirstStage(first_epochs), "jit_compile": compilation(networks)}
-    return Experiment(model, optimizer, epochs=800, batch_size=64, **settings)
+    start = FirstStage(first_epochs, functools.partial(halving, learning_rate, 150))
+    settings = {"warm_up": 0, "patience": 800, "start": start, "jit_compile": compilation(networks)}
+    return Experiment(vm.TwoStageVAE(first, second), halving(learning_rate, 300, data), epochs=800, batch_size=64, **settings)
 
 
 def halving(learning_rate, epochs, data, batch_size=64):

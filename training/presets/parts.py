@@ -120,11 +120,11 @@ def start_of(init):
     return choose("init", STARTS, init)
 
 
-def train_first(model, experiment, data, seed, epochs, warm_up):
-    """Trains a model from which another is initialised, with the learning rate and the batches of an experiment."""
+def train_first(model, experiment, data, seed, epochs, warm_up, optimizer=None):
+    """Trains a model from which another is initialised, with the batches of an experiment; by default with Adam at its learning rate."""
     steps = len(data.train.x) // experiment.batch_size
     rate = float(keras.ops.convert_to_numpy(experiment.optimizer.learning_rate))
-    model.compile(keras.optimizers.Adam(rate), steps_per_execution=strategy.steps_per_execution(steps))
+    model.compile(optimizer or keras.optimizers.Adam(rate), steps_per_execution=strategy.steps_per_execution(steps))
     batches = cluster.shared(
         model.distribute_strategy,
         lambda replica_slice: data.batches(
@@ -159,12 +159,14 @@ class FirstStage(NamedTuple):
 
     Attributes:
         epochs: Number of its epochs.
+        optimizer: Function of the data that returns its optimizer.
     """
 
     epochs: int
+    optimizer: Callable
 
     def __call__(self, experiment, data, seed):
         """Trains the networks of the first VAE in a separate VAE, whose optimizer is discarded afterwards."""
         first = experiment.model.first
         trained = vm.VAE(first.encoder, first.decoder, first.prior, first.likelihood, first.posterior, first.objective, first.seed)
-        train_first(trained, experiment, data, seed, self.epochs, 0)
+        train_first(trained, experiment, data, seed, self.epochs, 0, self.optimizer(data))

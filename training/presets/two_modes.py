@@ -9,16 +9,16 @@ from training.presets.parts import choose, mlp_networks, vae_of
 from training.presets.registry import Experiment, preset
 
 PAPER = "CP-VAE Section 5.1: a figure, no number"
-TANH, GATED = (32, 32), (300, 300)
+TANH, GATED, GLOROT = (32, 32), (300, 300), {"kernel_initializer": "glorot_uniform"}  # the last two are the paper's
 NETWORKS = {
     "tanh": functools.partial(networks, hidden=TANH),
-    "gated": functools.partial(mlp_networks, hidden=GATED, start="glorot_uniform"),  # the paper's
+    "gated": functools.partial(mlp_networks, hidden=GATED, start=GLOROT["kernel_initializer"]),
 }
 CATEGORICAL = {  # encoder and decoder of a CP-VAE, from the numbers of outputs of the encoder, of latents and of categories
     "tanh": lambda shape, n, d, k: (vm.networks.mlp(shape, n, TANH), vm.networks.joint_gated_mlp([(d,), (k,)], shape, TANH[:1], TANH[1:])),
     "gated": lambda shape, n, d, k: (
-        vm.networks.gated_mlp(shape, n, GATED),
-        vm.networks.joint_gated_mlp([(d,), (k,)], shape, GATED[:1], GATED[1:]),
+        vm.networks.gated_mlp(shape, n, GATED, **GLOROT),
+        vm.networks.joint_gated_mlp([(d,), (k,)], shape, GATED[:1], GATED[1:], **GLOROT),
     ),
 }
 

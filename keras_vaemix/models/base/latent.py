@@ -162,14 +162,14 @@ class LatentModel(GenerativeModel):
         """Returns the negative objective, plus what training adds, and the parts of the ELBO.
 
         In training it adds the distillation loss of the draws, their weighted classification loss, and the penalty. In validation beta is
-        one, so that losses can be compared throughout a warm-up.
+        the objective's, so that losses can be compared throughout a warm-up.
         """
         return {"model": self._bound_terms(batch, self.draws(batch, self.objective, seed, training), training)}
 
     def _bound_terms(self, batch, d, training):
         """Returns the `Terms` of draws d; see `losses`."""
         penalty = self.penalty()
-        beta = tf.convert_to_tensor(self.beta) if training else tf.ones([])
+        beta = tf.convert_to_tensor(self.beta if training else float(self.objective.beta))
         loss = (d.distillation if training else 0.0) - self.objective(d, beta)  # [B]
         figures = {} if penalty is None else {"prior_penalty": penalty}
         added = penalty if figures and training else 0.0
