@@ -12,7 +12,7 @@ from keras_vaemix.models.base.inputs import check_batches
 
 
 class EarlyStopping(keras.callbacks.Callback):
-    """Stops when the validation bound with beta = 1 has not risen for `patience` epochs, not counting those of the warm-up.
+    """Stops when the monitored figure has not improved for `patience` epochs, not counting those of the warm-up.
 
     Its only state is the list of values, so a resumed run only has to pass the values of its past.
 
