@@ -2,7 +2,7 @@
 
 SCHEDULES = ("beta", "learning_rate", "steps_per_second")
 DESCRIPTIONS = {
-    "objective/loss": "What training minimises, a mean over examples; in nats if the model has a likelihood. Validation has the final beta.",
+    "objective/loss": "What training minimises, a mean over examples, in nats if the model has a likelihood. Validation has the last beta.",
     "objective/elbo": "Evidence lower bound on log p(x), with beta = 1, in nats; higher is better.",
     "objective/reconstruction": "Mean of log p(x|z) over draws of the posterior, in nats; higher is better.",
     "objective/kl": "Divergence of the posterior from the prior, in nats: the ELBO is the reconstruction minus this.",
