@@ -80,9 +80,9 @@ class TwoStageVAE(LatentModel):
         u, _, log_qu = self.second.posterior.draw(params, 1, seed)  # [1, S * B, D']
         return unfold(u[0], tf.shape(z)[0]), unfold(log_qu[0], tf.shape(z)[0])
 
-    def lower_prior(self, u, training=False):
+    def lower_prior(self, u):
         """Returns p(z|u), a distribution of batch [S, B] and event [D], for u [S, B, D']."""
-        params = tf.cast(self.second.decode_params(u, training=training), tf.float32)
+        params = tf.cast(self.second.decode_params(u), tf.float32)
         return tfd.Independent(self.second.likelihood.distribution(params), 1)
 
     @property

@@ -44,6 +44,7 @@ def test_only_hard_categories_give_the_bound_of_a_cp_vae():
     assert certain["probabilities"] == pytest.approx(certain["hard"], abs=0.05)
 
 
+@pytest.mark.slow
 def test_choices_of_a_cp_vae_are_compared(monkeypatch, capsys):
     monkeypatch.setattr(cp_vae_choices, "VARIANTS", {"relaxed": {"estimator": "relaxed"}})
     monkeypatch.setattr(cp_vae_choices, "SAMPLES", 100)
