@@ -73,7 +73,7 @@ class HoldCategories(Schedule):
         epochs: Number of epochs for which it is held; `math.inf` for ever, 0 for none.
     """
 
-    def __init__(self, epochs: int) -> None:
+    def __init__(self, epochs: float) -> None:
         super().__init__()
         require(epochs >= 0, "epochs >= 0", epochs=epochs)
         self.epochs = epochs

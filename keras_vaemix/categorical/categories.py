@@ -23,7 +23,7 @@ class CategoryEstimator(Part, abc.ABC):
     temperature = 1.0
 
     @abc.abstractmethod
-    def sample(self, log_q: Tensor, num_samples: int, seed: Tensor, temperature: float) -> Tensor:
+    def sample(self, log_q: Tensor, num_samples: int, seed: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
         """Draws categories.
 
         Args:

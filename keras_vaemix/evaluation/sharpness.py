@@ -37,7 +37,7 @@ def sharpness(images: Array) -> np.ndarray:
     return np.array([ndimage.convolve(one, LAPLACIAN, mode="mirror").var(dtype=float) for one in grey])
 
 
-def l1(x: Array, y: Array) -> float:
+def l1(x: Array, y: Array) -> np.ndarray:
     """Returns the mean absolute error of each example, [N].
 
     Args:

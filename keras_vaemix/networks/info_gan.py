@@ -32,7 +32,8 @@ def info_gan_encoder(
     Raises:
         ValueError: `input_shape` is not (H, W, C), or a size is not positive.
 
-    Reference: B. Dai, D. Wipf, *Diagnosing and Enhancing VAE Models*, 2019, and their code's InfoGAN network.
+    Reference: B. Dai, D. Wipf, *Diagnosing and Enhancing VAE Models*, 2019, and their code's InfoGAN network, whose encoder has spectral
+    normalisation besides.
     """
     check_image_shape(input_shape=input_shape)
     check_sizes(filters, num_outputs=num_outputs, hidden=hidden)

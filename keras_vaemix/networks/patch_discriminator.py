@@ -64,7 +64,7 @@ def spectral(layer):
     return keras.layers.SpectralNormalization(layer, dtype="float32")
 
 
-def receptive_field(num_layers: int) -> Network:
+def receptive_field(num_layers: int) -> int:
     """Returns the side of the patch that a score of `patch_discriminator` sees: r -> (r - 1) stride + 4, from the last layer to the first.
 
     >>> [receptive_field(n) for n in (1, 2, 3, 4)]

@@ -1,6 +1,7 @@
 """What flow posteriors share: a normal whose draws are pushed through invertible steps."""
 
 import abc
+from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
@@ -40,7 +41,7 @@ class FlowPosterior(Posterior):
         self.log_variance_limits = self.start.log_variance_limits
 
     @abc.abstractmethod
-    def steps(self, context: Tensor) -> Tensor:
+    def steps(self, context: Tensor) -> list[Callable[[Tensor], tuple[Tensor, Tensor]]]:
         r"""Returns the T steps for a context [N, C].
 
         Each is a function of :math:`z_{t-1}` [N, D] that returns :math:`z_t` [N, D] and the logarithm of the absolute determinant of its

@@ -3,7 +3,6 @@
 import abc
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
@@ -117,6 +116,6 @@ class Prior(PartLayer, abc.ABC):
         check_component(component, self.num_components)
         return -1 if component is None else component
 
-    def responsibilities(self, z: Tensor, encode: Encode | None = None) -> np.ndarray:
+    def responsibilities(self, z: Tensor, encode: Encode | None = None) -> Tensor:
         r"""Returns :math:`p(k|z) = \pi_k p_k(z) / p(z)`, [..., K]; one for a prior that is not a mixture."""
         return tf.ones_like(z[..., :1])

@@ -63,7 +63,7 @@ class MeanMoments(AggregateMoments):
 
     With :math:`\tau^2 = 1` as in eq. 11 the aggregate posterior then has variance two, so that samples should not come from N(0, I).
 
-    Reference: M. Rivera et al., *GAMIX-VAE: A VAE with Gaussian Mixture Based Posterior*, 2023.
+    Reference: M. Rivera, *GAMIX-VAE: A VAE with Gaussian Mixture Based Posterior*, 2023.
     """
 
     def __init__(self, target_variance: float = 1.0) -> None:

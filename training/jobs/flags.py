@@ -45,7 +45,8 @@ def add_data_dir(parser):
 
 def add_features(parser):
     """Adds the flag for the features in which examples are compared."""
-    says = f"features for evaluating samples: {', '.join(FEATURES)}, or a network in FILE.keras (default: %(default)s)"
+    says = f"features for evaluating samples: {', '.join(FEATURES)}, or a network in FILE.keras (default: %(default)s: for autoencoders, "
+    says += "lenet for images with labels and values for vectors; for models with a likelihood, none)"
     parser.add_argument("--features", default="auto", type=features, metavar="NAME", help=says)
 
 

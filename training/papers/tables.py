@@ -11,6 +11,7 @@ from training.papers.result_rows import RESULTS, is_finished, is_partial, repeat
 from training.papers.verdicts import epochs_of, judged
 
 SETTINGS = ("num_components", "num_samples", "category_prior", "pretraining", "init")  # flags that all tables show
+WITHOUT_EFFECT = {"num_components": {"prior": ["standard"], "sampler": ["standard", "moments"]}}  # settings beside values of others
 HEADLINES = {"papers": TABLES}  # of the README
 INVALID = "†"
 QUOTED = "Quoted by the paper from others, with bounds on log p(x) as it prints them; these rows cannot be run."
@@ -89,10 +90,17 @@ def mark(rows, key=None):
     return f" {INVALID}" if any(key in row["invalid"] if key else row["invalid"] for row in rows if "invalid" in row) else ""
 
 
+def has_no_effect(key, arguments):
+    """Returns whether a setting is without effect beside a row's other ones."""
+    return any(arguments.get(other) in values for other, values in WITHOUT_EFFECT.get(key, {}).items())
+
+
 def cells(table, group, rows, is_full):
     """Returns the cells of a line by column name, None if the table has no such column."""
     row, has = group[0], lambda key: any(other.get(key) is not None for other in rows)
-    settings = [f"{key}={value}" for key, value in row["arguments"].items() if key in SETTINGS + table.settings]
+    given = row["arguments"]
+    shown = [key for key in given if key in SETTINGS + table.settings and not has_no_effect(key, given)]
+    settings = [f"{key}={given[key]}" for key in shown]
     ours = lambda keys: {FIGURES[key].column: figure(table, group, key) for key in keys if has(key)}  # noqa: E731
     own = [key for key in table.columns if key in FIGURES]
     further = [[key for key in keys if is_full and key not in own] for keys in (BOUNDS, FURTHER)]

@@ -16,7 +16,7 @@ def mlp_pair(shape, num_outputs, latent_dim, output_shape, hidden, activation):
 
 
 def info_gan_pair(shape, num_outputs, latent_dim, output_shape, hidden, activation):
-    """Returns the InfoGAN networks of FlexAE and of Dai & Wipf, whose convolutions have hidden / 16 and hidden / 8 channels."""
+    """Returns InfoGAN networks like those of FlexAE and of Dai & Wipf, whose convolutions have hidden / 16 and hidden / 8 channels."""
     filters = max(1, hidden // 16), max(1, hidden // 8)
     encoder = vm.networks.info_gan_encoder(shape, num_outputs, filters, hidden)
     return encoder, vm.networks.info_gan_decoder(latent_dim, output_shape, filters[::-1], hidden, output_activation=activation)

@@ -5,7 +5,8 @@ from training.presets.likelihoods import LIKELIHOODS
 DESCRIPTIONS = {
     "adversarial_loss": "adversarial loss: least_squares or hinge",
     "adversarial_weight": "weight of the adversarial loss; 0 trains without a discriminator",
-    "alpha": "InfoVAE's alpha, at most 1: the KL divergence of each posterior has weight 1 - alpha",
+    "alpha": "weight of the classification of labelled examples, shared by them, for each training example",
+    "info_vae.alpha": "InfoVAE's alpha, at most 1: the KL divergence of each posterior has weight 1 - alpha",
     "beta": "weight of the KL divergence",
     "inj_flow.beta": "twice the variance of the values of x around their reconstructions",
     "category_prior": "prior of the category: uniform, learned, aggregate (that of the training examples), or paper "
@@ -51,7 +52,7 @@ DESCRIPTIONS = {
     "likelihood": f"p(x|z): auto (by the data), {', '.join(LIKELIHOODS)}",
     "log_variance_limits": "lowest and highest log-variance of the posterior; auto: as the likelihood needs them",
     "memory": "weight of earlier batches in the moments, from 0 to below 1, for small batches",
-    "moment_weight": "weight of the loss on the means",
+    "moment_weight": "weight of the KL divergence of the global posterior's moments, mean and variance, from those of N(0, I)",
     "moments": "moments that are matched to the prior: total, means or each (of every posterior)",
     "networks": "encoder and decoder: mlp, info_gan or dcgan",
     "hvae.networks": "networks: mlp, conv (gated convolutions) or pixel (PixelCNN)",
@@ -87,7 +88,7 @@ DESCRIPTIONS = {
     "spectral_normalization": "whether the discriminator is spectrally normalised",
     "start": "what the mixture is first fitted to: mixture (the latents themselves) or umap (a UMAP embedding of them)",
     "target_variance": "variance towards which that of each posterior is pulled",
-    "variance_weight": "weight of the loss on the variances",
+    "variance_weight": "weight of the loss that pulls each posterior's variance towards the target",
     "width": "channels of the networks at the highest resolution",
 }
 

@@ -1,4 +1,4 @@
-"""The family of regularised autoencoders: networks, cost, discrepancy and prior of each paper, for synthetic data, digits and photos."""
+"""The family of regularised autoencoders: cost, discrepancy and prior of each paper, for synthetic data, digits and photos."""
 
 import math
 
