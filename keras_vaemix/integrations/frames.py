@@ -77,7 +77,14 @@ class Frame(Table):
         frame, asked = as_frame(data), dict(likelihoods or {})
         unknown = [name for name in asked if name not in frame]
         require(not unknown, f"likelihoods of columns, {list(frame)}", likelihoods=unknown)
-        chosen = [choose(frame[name], asked.get(name)) for name in frame]
+        chosen, refused = [], []
+        for name in frame:
+            try:
+                chosen.append(choose(frame[name], asked.get(name)))
+            except ValueError as error:
+                refused.append(str(error))
+        if refused:
+            raise ValueError("\n".join(refused))
         schema = {"columns": [column.schema() for column, _ in chosen]}
         blocks = [(column.name, likelihood, column.width) for column, likelihood in chosen]
         made = cls(Columns(blocks, schema=json.dumps(schema)))

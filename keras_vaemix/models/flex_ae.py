@@ -33,6 +33,7 @@ class FlexAE(CriticAutoencoder):
 
     With an image critic I, as in the published code (FlexAE-SR), there are also :math:`L_I`, the Wasserstein loss between examples and
     decoded random mixtures of two codes, and :math:`L_S = -E\,I(D(\text{mixture}))`, which encoder and decoder minimise before G's step.
+    Where that code draws another batch for each step of a critic, and a second one for the mixtures, here one batch serves a train step.
 
     Args:
         encoder: Network E from examples [B, *] to latents [B, D].
@@ -83,10 +84,10 @@ class FlexAE(CriticAutoencoder):
         return self.generator.output_shape[-1]
 
     def default_optimizers(self):
-        """Returns the published code's optimizers, whose autoencoder has Adam with rate 2e-4; the smoother's rate is not published."""
+        """Returns the published code's optimizers, whose autoencoder has Adam with rate 2e-4."""
         adam = keras.optimizers.Adam
         optimizers = {"critic": adam(1e-4, 0.0, 0.9), "generator": adam(2e-4, 0.0, 0.9), "encoder": adam(1e-5, 0.0, 0.9)}
-        smooth = {"image_critic": adam(2e-4, 0.5, 0.9), "smoother": adam(1e-5, 0.5, 0.9)}
+        smooth = {"image_critic": adam(2e-4, 0.5, 0.9), "smoother": adam(2e-4, 0.5, 0.9)}
         return optimizers | smooth if self.image_critic is not None else optimizers
 
     def updates(self):

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from keras_vaemix.core.batch import Terms
 from keras_vaemix.core.blocks import batch_size_for
-from keras_vaemix.core.hints import Array, Network, Tensor
+from keras_vaemix.core.hints import Array, Network
 from keras_vaemix.core.part import register, require, require_kind, require_networks
 from keras_vaemix.core.progress import progress
 from keras_vaemix.core.seeds import fold_in
@@ -29,8 +29,9 @@ class GAMIXVAE(OneLevelModel):
         - \frac1b \sum_i E_{q_i} \log p(x_i|z) + \lambda L_{adv}
 
     with moments over the examples of all replicas. This is **not** an ELBO: it does not penalise what a code tells about its own
-    example. `evaluate` reports it as the loss; the ELBO and `estimate_log_likelihood` are those of p(z) p(x|z) with the prior used for
-    sampling: N(0, I) as in the paper, or a `FittedMixture`, which `fit_prior` fits to the aggregate posterior over the training set.
+    example. `evaluate` reports it as the loss, without the adversarial term; the ELBO and `estimate_log_likelihood` are those of
+    p(z) p(x|z) with the prior used for sampling: N(0, I) as in the paper, or a `FittedMixture`, which `fit_prior` fits to the aggregate
+    posterior over the training set.
 
     Args:
         encoder: Network from examples [B, *] to means and log-variances, [B, 2 D].
@@ -56,6 +57,8 @@ class GAMIXVAE(OneLevelModel):
     """
 
     couples_examples = True
+
+    accompaniments = ()  # the losses see x alone
 
     def __init__(
         self,
@@ -107,7 +110,8 @@ class GAMIXVAE(OneLevelModel):
         return {} if self.discriminator is None else {"discriminator": keras.optimizers.Adam(2e-4, 0.5, 0.999)}
 
     def updates(self):
-        variables = {"model": self.encoder.trainable_variables + self.decoder.trainable_variables}
+        parts = (self.encoder, self.decoder, self.likelihood, self.posterior)
+        variables = {"model": [variable for part in parts for variable in part.trainable_variables]}
         if self.discriminator is not None:
             variables["discriminator"] = self.discriminator.trainable_variables
         return [Update(variables, self.losses)]
@@ -214,7 +218,7 @@ class GAMIXVAE(OneLevelModel):
             draws.append(mean + tf.exp(0.5 * log_variance) * noise)
         self.prior.fit(tf.concat(draws, axis=0).numpy(), seed=self.seed)
 
-    def aggregate_variance(self, x: Array, batch_size: int | None = None) -> Tensor:
+    def aggregate_variance(self, x: Array, batch_size: int | None = None) -> np.ndarray:
         r"""Returns the variance [D] of the aggregate posterior over x [N, *], :math:`\mathrm{Var}(\mu_i) + E[\sigma_i^2]`."""
         mean, variance = self._posterior_moments(x, batch_size)
         return mean.var(axis=0) + variance.mean(axis=0)

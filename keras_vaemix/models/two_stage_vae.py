@@ -32,7 +32,8 @@ class TwoStageVAE(LatentModel):
         seed: Every draw is a function of this integer and of a counter kept as a weight.
 
     Raises:
-        ValueError: The second VAE does not take the first's latents as examples.
+        ValueError: The second VAE does not take the first's latents as examples, its likelihood is not normal, or the objective has a bound
+            on the divergence, which is estimated from the draws.
 
     Reference: B. Dai, D. Wipf, *Diagnosing and Enhancing VAE Models*, 2019, Section 4.
     """
@@ -48,6 +49,10 @@ class TwoStageVAE(LatentModel):
         require(is_alone, "VAEs of examples alone", accompanied_by=(first.accompanied_by, second.accompanied_by))
         expected = "an objective that is not pathwise, and has no discrepancy"
         require(not self.objective.needs_own_draws, expected, objective=self.objective)
+        expected = "objective.kl=None, ClosedForm() or MonteCarlo(): the divergence is estimated from the draws"
+        require(self.has_unbiased_kl(), expected, kl=self.objective.kl)
+        expected = "a second VAE with a normal likelihood p(z|u), which standard normal noise samples"
+        require(isinstance(second.likelihood.noise(), tfd.Normal), expected, likelihood=second.likelihood)
         strata = (first.num_strata, second.num_strata)
         require(strata == (1, 1), "posteriors of one stratum", num_strata=strata)
         self.first, self.second = first, second
@@ -132,8 +137,8 @@ class TwoStageVAE(LatentModel):
         return self.second.sampler()
 
     def _decoder_inputs(self, z, component, noise):
-        p = self.lower_prior(z[None])
-        return (p.mean()[0] + p.stddev()[0] * noise["eps_lower"],)
+        params = tf.cast(self.second.decode_params(z[None]), tf.float32)
+        return (self.second.likelihood.draw(params, noise["eps_lower"])[0],)
 
     def batch_responsibilities(self, x, num_samples, seed):
         r"""Returns :math:`E_{q(u|z)}\, p(k|u)` at the mean z of q(z|x), [B, K]."""

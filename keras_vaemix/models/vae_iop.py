@@ -29,7 +29,7 @@ class VAEIOP(OneLevelModel):
     .. math:: -E_{q(z)} \log \sigma(T(z)) - E_{\pi(z)} \log(1 - \sigma(T(z))),
 
     so that :math:`T \to \log q(z) / \pi(z)`. The gradient of the bound for encoder and decoder is the paper's. Its value is lower by log Z,
-    which the paper takes to be zero: without it there is neither a bound nor a log-likelihood. Both are estimates, since Z is one.
+    which the paper takes to be zero: without it there is neither a bound nor a log-likelihood. Both are estimates, because Z is estimated.
 
     The paper alternates one epoch of the VAE with ten of T, on all latents; here steps alternate. The divergence is estimated from the
     draws, not split into a closed form and the expectation of T.

@@ -54,7 +54,7 @@ class ReweightedPrior(Prior):
         seed: Integer; the estimates in training are a function of it.
 
     Raises:
-        ValueError: The base is made of posteriors, is fitted after training, or has another number of latents.
+        ValueError: The base is made of posteriors, is fitted after training, is reweighted itself, or has another number of latents.
     """
 
     def __init__(self, latent_dim: int, base: Prior | None, num_samples: int, decay: float, seed: Tensor, **kwargs: Any) -> None:
@@ -64,6 +64,7 @@ class ReweightedPrior(Prior):
         require(self.base.latent_dim == latent_dim, f"a base over latent_dim={latent_dim} latents", base=self.base.latent_dim)
         is_trained = not (self.base.needs_encoder or self.base.is_fitted_after_training)
         require(is_trained, "a base that is neither made of posteriors nor fitted after training", base=type(self.base).__name__)
+        require(not self.base.estimates(), "a base whose normaliser is known", base=type(self.base).__name__)
         check_positive(num_samples=num_samples)
         require(0 < decay < 1, "decay in (0, 1)", decay=decay)
         self.num_samples, self.decay, self.seed = num_samples, decay, seed

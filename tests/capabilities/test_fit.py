@@ -77,6 +77,22 @@ def test_gradients_reach_every_weight(name):
         assert np.all(np.isfinite(gradient)), weight.path
 
 
+def test_updates_move_every_weight():
+    """Each trainable weight is in an update, but those of the first of two stages, which stay as they are."""
+    makers = {**catalogue.EVERY_MODEL, "GAMIXVAE-learned": gamix_vae_with_a_learned_scale}
+    for name, make in makers.items():
+        model = make()
+        moved = {id(w) for update in model.updates() for variables in update.variables.values() for w in variables}
+        first = [] if not isinstance(model, vm.TwoStageVAE) else model.first.trainable_variables
+        left = [w.path for w in model.trainable_variables if id(w) not in moved | {id(other) for other in first}]
+        assert not left, name
+
+
+def gamix_vae_with_a_learned_scale():
+    given = catalogue.gamix_vae()
+    return vm.GAMIXVAE(given.encoder, given.decoder, given.prior, vm.LearnedScaleNormal(0.5))
+
+
 @pytest.fixture(scope="module")
 def model():
     """A compiled model, whose steps are traced once."""

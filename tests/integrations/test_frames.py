@@ -182,6 +182,12 @@ def test_what_was_not_seen_before_is_refused(change, message, frame, df):
         frame.encode(change(df))
 
 
+def test_all_columns_that_are_refused_are_named_at_once():
+    df = pd.DataFrame({"constant": [1, 1], "fine": [1, 2], "empty": [None, None]})
+    with pytest.raises(ValueError, match=r"column 'constant' that differ(.|\n)*observed value in column 'empty'"):
+        Frame.from_data(df)
+
+
 @pytest.mark.parametrize(
     ("values", "likelihood", "message"),
     [

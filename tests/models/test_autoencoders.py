@@ -239,6 +239,7 @@ def test_fitted_density(x):
         (lambda: catalogue.autoencoder(vm.AdversarialAutoencoder, catalogue.critic(), prior=vm.LearnedNormal(D)), "trainable weights"),
         (lambda: catalogue.autoencoder(vm.Autoencoder, prior=vm.StandardNormal(D + 1)), "encoder with output shape"),
         (lambda: catalogue.autoencoder(vm.Autoencoder, prior=vm.VampPrior(D, 2, SHAPE)), "not made of posteriors"),
+        (lambda: catalogue.autoencoder(vm.Autoencoder, prior=vm.NormalMixture(D, 2)), "without trainable weights"),
         (lambda: catalogue.autoencoder(vm.Autoencoder, prior=vm.FittedMixture(D), discrepancy=vm.discrepancies.MMD()), "before training"),
         (lambda: catalogue.autoencoder(vm.MaskAAE, catalogue.critic(), threshold=1.0), "threshold"),
         (lambda: catalogue.autoencoder(vm.MaskAAE, catalogue.critic(), growth_steps=0), "growth_steps"),

@@ -51,6 +51,19 @@ def test_gradients_of_each_update_reach_its_own_weights():
     assert all(np.any(gradient) for gradient in tape.gradient(correlation, model.encoder.trainable_variables))
 
 
+def test_the_correlation_has_its_own_gradient_under_a_pathwise_objective():
+    """Not one through the importance weights, which are for the bound alone."""
+    models, gradients = [catalogue.factor_vae(objective=one(10)) for one in (vm.ImportanceWeighted, vm.DoublyReparameterized)], []
+    batch = vm.Batch(tf.constant(catalogue.examples(models[0])))
+    for model in models:
+        model.set_weights(models[0].get_weights())
+        with tf.GradientTape() as tape:
+            terms = model.losses(batch, SEED, True)["model"]
+        gradients.append(tape.gradient(terms.figures["total_correlation"], model.encoder.trainable_variables))
+    for one, other in zip(*gradients, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)
+
+
 def test_columns_are_shuffled_each_by_itself():
     """Over all replicas, of which the first has more rows, and under XLA, whose uniform noise is another."""
     x = tf.constant(np.random.default_rng(0).normal(size=(40, 3)), tf.float32)

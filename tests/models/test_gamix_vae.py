@@ -26,6 +26,10 @@ def gamix(seed=0, discriminator=True, prior=None, **settings):
     return vm.GAMIXVAE(encoder, decoder, prior or vm.StandardNormal(D), vm.Laplace(0.5), judge, seed=seed, **settings)
 
 
+def gamix_parts():
+    return vm.networks.mlp((D,), SHAPE, (8,)), vm.StandardNormal(D), vm.Laplace(0.5)
+
+
 @pytest.fixture
 def x():
     return np.random.default_rng(0).random((30, *SHAPE), "float32")
@@ -180,6 +184,7 @@ def test_a_batch_of_one_is_refused_and_a_last_one_without_moments(x, tmp_path, m
         (lambda: gamix(adversarial_weight=-1), "weights >= 0"),
         (lambda: gamix(prior=vm.LearnedNormal(D)), "without trainable weights"),
         (lambda: gamix(adversarial_loss=vm.adversarial.Wasserstein()), "no pairs of real and fake"),
+        (lambda: vm.GAMIXVAE(catalogue.encoder_beside(2 * D, mask=SHAPE), *gamix_parts()), "a GAMIXVAE takes beside it, nothing"),
     ],
 )
 def test_bad_input_is_named(make, message):

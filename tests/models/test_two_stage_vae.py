@@ -34,6 +34,33 @@ def test_two_stages_have_the_exact_likelihood_of_a_linear_model():
     np.testing.assert_allclose(model.log_joint(x, z, u), joint[:, 0], rtol=1e-4)
 
 
+@pytest.mark.parametrize("likelihood", [vm.Normal(0.3), vm.OptimalScaleNormal(), vm.Standardized(vm.LearnedScaleNormal(0.5), 2.0, 3.0)])
+def test_draws_have_the_density_of_the_lower_prior(likelihood):
+    """The mean of log p(z|u) is that of draws by TFP."""
+    first = catalogue.make(likelihood="Normal")
+    d = first.prior.latent_dim
+    second = vm.VAE(vm.networks.mlp((d,), 2 * d, ()), vm.networks.mlp((d,), d, ()), vm.StandardNormal(d), likelihood)
+    model, u = vm.TwoStageVAE(first, second), np.random.default_rng(0).standard_normal((20_000, d)).astype("float32")
+    (z,) = model._decoder_inputs(tf.constant(u), None, {"eps_lower": keras.random.normal(u.shape, seed=1)})
+    p = model.lower_prior(tf.constant(u)[None])
+    assert np.mean(p.log_prob(z)) == pytest.approx(np.mean(p.log_prob(p.sample(seed=2))), abs=0.04)
+
+
+@pytest.mark.parametrize("likelihood", [vm.Laplace(0.5), vm.StudentT(0.5)])
+def test_other_likelihoods_of_latents_are_refused(likelihood):
+    first = catalogue.make()
+    d = first.prior.latent_dim
+    second = vm.VAE(vm.networks.mlp((d,), 2 * d, ()), vm.networks.mlp((d,), d, ()), vm.StandardNormal(d), likelihood)
+    with pytest.raises(ValueError, match="a second VAE with a normal likelihood"):
+        vm.TwoStageVAE(first, second)
+
+
+def test_bounds_on_the_divergence_are_refused():
+    given = catalogue.make(model="TwoStageVAE")
+    with pytest.raises(ValueError, match="the divergence is estimated from the draws"):
+        vm.TwoStageVAE(given.first, given.second, vm.ELBO(kl=vm.divergences.MeanBound()))
+
+
 def test_a_second_likelihood_estimates_its_scale():
     latents, noise = keras.random.normal((512, 1), seed=0), 0.5
     encoder = lambda: linear(1, np.array([[1.0, 0.0]], "float32"), np.array([0.0, -6.0]))  # noqa: E731

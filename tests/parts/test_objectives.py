@@ -168,6 +168,11 @@ def test_bad_arguments(make):
         make()
 
 
+def test_a_bound_on_the_divergence_of_a_flow_is_refused():
+    with pytest.raises(ValueError, match=r"objective\.kl=ClosedForm\(\) or MonteCarlo\(\) for a posterior without a density"):
+        catalogue.make(posterior="InverseAutoregressive", prior="NormalMixture", kl="Variational")
+
+
 def test_num_samples_of_a_likelihood(binary):
     with pytest.raises(ValueError, match=r"num_samples to be an integer of at least 1. Received: num_samples=0"):
         catalogue.make().log_likelihood(binary, 0)

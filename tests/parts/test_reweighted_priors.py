@@ -129,6 +129,7 @@ def test_gradients_are_finite_where_nothing_or_everything_is_accepted():
         ({"decay": 1.0}, r"decay in \(0, 1\)"),
         ({"base": vm.StandardNormal(3)}, "a base over latent_dim=2 latents"),
         ({"base": vm.VampPrior(2, 3, (4,))}, "neither made of posteriors nor fitted"),
+        ({"base": vm.ResampledPrior(2, 2)}, "a base whose normaliser is known"),
     ],
 )
 def test_resampled_prior_refuses(arguments, message):

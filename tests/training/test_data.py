@@ -570,9 +570,10 @@ GREY = np.arange(256).reshape(32, 8)
 SCALES = {
     "8 bits": (GREY.astype("uint8"), None, supports.LEVELS, 1),
     "8 bits, dark": (np.minimum(GREY, 100).astype("uint8"), None, supports.LEVELS, 100 / 255),
-    "int64 of 8 bits": (GREY, None, supports.LEVELS, 1),
-    "uint16 of 8 bits": (GREY.astype("uint16"), None, supports.LEVELS, 1),
-    "float64 of 8 bits": (GREY.astype(float), None, supports.LEVELS, 1),
+    "int64 of 8 bits": (GREY[..., None], None, supports.LEVELS, 1),
+    "uint16 of 8 bits": (GREY[..., None].astype("uint16"), None, supports.LEVELS, 1),
+    "float64 of 8 bits": (GREY[..., None].astype(float), None, supports.LEVELS, 1),
+    "rows of 8 bits": (GREY, 255, supports.LEVELS, 1),
     "zeros and ones": ((GREY % 2).astype("uint8"), None, supports.BINARY, 1),
     "zeros and ones of int64": (GREY % 2, None, supports.BINARY, 1),
     "in [0, 1]": (GREY / 510, None, supports.UNIT_INTERVAL, 0.5),
@@ -582,6 +583,7 @@ SCALES = {
     "16 bits": (GREY.astype("uint16") * 257, 65535, supports.LEVELS, 1),
     "8 bits as they are": (GREY.astype("uint8"), 1, supports.REAL, 255),
     "counts as they are": (GREY % 40, 1, supports.REAL, 39),
+    "counts up to 255": (GREY, 1, supports.REAL, 255),
     "zeros and ones of 8 bits": ((GREY % 2).astype("uint8"), 255, supports.LEVELS, 1 / 255),
 }
 
@@ -607,8 +609,10 @@ def test_zeros_and_ones_of_one_split_do_not_decide(tmp_path):
 @pytest.mark.parametrize(
     ("x", "value_range", "message"),
     [
-        (GREY % 40, None, r"--value-range for integers .*maximum=39\.0, dtype='int64'"),
-        (GREY.astype("uint16") * 257, None, r"--value-range for integers .*maximum=65535\.0, dtype='uint16'"),
+        (GREY % 40, None, r"--value-range for whole numbers .*maximum=39\.0, dtype='int64'"),
+        (GREY, None, r"--value-range for whole numbers .* 1 keeps counts .*maximum=255\.0, dtype='int64'"),
+        (GREY.astype(float), None, r"--value-range for whole numbers .*maximum=255\.0, dtype='float64'"),
+        (GREY.astype("uint16") * 257, None, r"--value-range for whole numbers .*maximum=65535\.0, dtype='uint16'"),
         (GREY, 100, r"values from 0 to --value-range .*maximum=255\.0"),
         (GREY - 100, 255, r"values from 0 to --value-range .*minimum=-100\.0"),
         (GREY, 0, r"--value-range above 0"),

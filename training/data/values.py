@@ -18,7 +18,8 @@ def ranged(name, arrays, value_range=None):
     """Returns rescaled examples by split, and a description of what was done: values from 0 to `value_range` are scaled to [0, 1].
 
     Without it, the values decide: whole numbers from 0 to 255 of any dtype are 8-bit grey values, unless all are zeros and ones; if all
-    are below 128, only those of an 8-bit dtype are. Other integers from zero on are ambiguous, and everything else stays as it is.
+    are below 128, or of rows with two axes, only those of an 8-bit dtype are. Others from zero on are ambiguous if they are integers or
+    if they are rows of up to 255, and everything else stays as it is.
 
     Args:
         name: Name of the set, for errors.
@@ -59,11 +60,12 @@ def range_of(name, arrays, low, high, are_whole):
     """Returns the range of whole numbers from 0 to `high`, or 1 for anything else; raises `ValueError` if it is ambiguous."""
     if not (are_whole and low >= 0 and high > 1):
         return 1
-    kinds = {x.dtype for x in arrays.values()}
-    if high <= EIGHT_BITS and (high > EIGHT_BITS // 2 or kinds == {np.dtype("uint8")}):
+    kinds, are_rows = {x.dtype for x in arrays.values()}, all(x.ndim == 2 for x in arrays.values())
+    look_grey = EIGHT_BITS // 2 < high <= EIGHT_BITS
+    if kinds == {np.dtype("uint8")} or (look_grey and not are_rows):
         return EIGHT_BITS
-    if any(kind.kind in "iu" for kind in kinds):
+    if look_grey or any(kind.kind in "iu" for kind in kinds):
         dtypes = ", ".join(sorted(kind.name for kind in kinds))
-        expected = f"--value-range for integers in {name} that are not 8-bit images: the value to scale to 1, or 1 to keep them as they are"
+        expected = f"--value-range for whole numbers in {name} that are no 8-bit images: 1 keeps counts as they are, 255 scales grey values"
         require(False, expected, minimum=low, maximum=high, dtype=dtypes)
     return 1

@@ -89,7 +89,8 @@ def chosen(data, likelihood=AUTO, own=None):
     name = choose("likelihood", {AUTO: by_support(data, own), **{name: name for name in LIKELIHOODS}}, likelihood)
     if not LIKELIHOODS[name].suits(data):
         suitable = ", ".join([AUTO, *(other for other, choice in LIKELIHOODS.items() if choice.suits(data))])
-        raise ValueError(f"Expected --likelihood for values in {data.support.name}, one of {suitable}. Received: {likelihood!r}")
+        hint = "; --value-range 1 keeps counts as they are" if data.support is supports.LEVELS else ""
+        raise ValueError(f"Expected --likelihood for values in {data.support.name}, one of {suitable}{hint}. Received: {likelihood!r}")
     return LIKELIHOODS[name]
 
 

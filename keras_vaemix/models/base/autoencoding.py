@@ -43,6 +43,8 @@ class AutoencodingModel(GenerativeModel):
         require(self.decoder.output_shape == shape, f"decoder with output shape {shape}", shape=self.decoder.output_shape)
         expected = "a prior that is not made of posteriors: a deterministic encoder has none"
         require(not self.prior.needs_encoder, expected, prior=type(self.prior).__name__)
+        expected = "a prior without trainable weights, which nothing here would train: a fixed one or a FittedMixture"
+        require(not self.prior.trainable_variables, expected, prior=type(self.prior).__name__)
 
     # What a subclass implements.
 

@@ -179,7 +179,7 @@ class LatentModel(GenerativeModel):
         figures |= {} if d.discrepancy is None else {"discrepancy": d.discrepancy}
         return Terms(batch.mean(loss) + added, {"loss": loss + added, "beta": beta, **figures, **self.parts(d)})
 
-    def parts(self, d: Draws) -> Tensor:
+    def parts(self, d: Draws) -> dict[str, Tensor]:
         """Returns the named parts of the ELBO with beta = 1, each [B] in nats, and the gap of a bound on the divergence, if any."""
         estimated = d if self.has_unbiased_kl() else d._replace(kl=None)
         parts = {"elbo": ELBO()(estimated), "reconstruction": d.reconstruction(), "kl": estimated.divergence()}
@@ -233,7 +233,8 @@ class LatentModel(GenerativeModel):
             A `LikelihoodEstimate` of NumPy arrays [N], in nats.
 
         Warns:
-            FewEffectiveSamples: The effective sample size of an example is below 200 and below half its number of draws.
+            FewEffectiveSamples: The effective sample size of examples is below 200 and below half of S, or of the draws of one
+                component where each is drawn from; of a few examples only if it is below a twentieth of that.
         """
         given, batch_size = self.checked(x, y=y), batch_size_for(batch_size, self.example_shape, 100)
         return self._estimator(given, num_samples, batch_size, seed, chunk_size, verbose)

@@ -58,6 +58,9 @@ class OneLevelModel(LatentModel):
         is_enough = self.posterior.has_density or not (prior.needs_encoder or self.objective.pathwise)
         expected = "a posterior with a density at any point, since the prior is made of posteriors or the objective is pathwise"
         require(is_enough, expected, posterior=self.posterior)
+        is_computed = self.posterior.has_density or self.has_unbiased_kl()
+        expected = "objective.kl=ClosedForm() or MonteCarlo() for a posterior without a density at any point, as a bound needs it"
+        require(is_computed, expected, kl=self.objective.kl)
         self.built = True
 
     @property
@@ -108,7 +111,7 @@ class OneLevelModel(LatentModel):
         batch = self.as_batch(batch)
         params = self._posterior_params(batch, training)
         z, log_weight, log_qz = self.posterior.draw(params, objective.num_samples, seed)  # [S, B, D], [S, B], [S, B]
-        path = None
+        drawn, path = z, None
         if objective.pathwise and training:
             z, path = weighted_path(z)
             log_qz = self.posterior.distribution(tf.stop_gradient(params)).log_prob(z)
@@ -121,8 +124,8 @@ class OneLevelModel(LatentModel):
             log_qz=log_qz,
             kl=objective.kl(q, p) if objective.kl and q is not None else None,
             path=path,
-            discrepancy=self.discrepancy(objective, z, seed),
-            z=z,
+            discrepancy=self.discrepancy(objective, drawn, seed),
+            z=drawn,
             params=own,
         )
 
