@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import keras_vaemix as vm
+from export.package import evaluation_of
 from export.storage.files import write_json
 from keras_vaemix.models.base.compiled import CompiledModel
 from keras_vaemix.networks import mlp
@@ -16,6 +17,7 @@ from keras_vaemix.storage.loading import load_model
 from tests.training.test_run import assert_same_checkpoint, history
 from training import reproduce
 from training.jobs import queue
+from training.jobs.record import row_of
 from training.papers.registry import TABLES
 from training.papers.row import Row
 from training.papers.table import Table
@@ -23,6 +25,7 @@ from training.presets import recipe
 from training.presets.arguments import identity
 from training.presets.registry import Experiment
 from training.runs.checkpointing import Recorder
+from training.runs.run import open_run
 from training.runs.start import start_from
 
 FLAGS = ("vae_digits", "--latent-dim", 2, "--batch-size", 399, "--warm-up", 1, "--ema-momentum", 0.9)
@@ -83,6 +86,25 @@ def test_a_finished_run_with_averages_goes_on_from_its_weights(main, eagerly, tm
             assert main(*FLAGS, "--epochs", epochs, "--run-dir", folder, "--resume") == (0, "")
     assert_same_checkpoint(tmp_path / "whole", tmp_path / "parts")
     assert "ema_momentum was 0.9, now 0.8" in main(*FLAGS[:-1], 0.8, "--epochs", 3, "--run-dir", folder, "--resume")[1]
+
+
+def test_a_run_that_goes_on_has_not_ended_until_it_does(main, eagerly, monkeypatch, tmp_path):
+    folder = tmp_path / "run"
+    assert main(*FLAGS, "--epochs", 1, "--run-dir", folder) == (0, "")
+    write_json(folder / "evaluation.json", {"split": "test", "elbo": -20.0})
+    with monkeypatch.context() as patch:
+        stop_after(2, patch)
+        assert main(*FLAGS, "--epochs", 3, "--run-dir", folder, "--resume")[0] == 130
+    assert len(history(folder)) == 2
+    with pytest.raises(ValueError, match="--start-from a run that has ended"):
+        start_from(folder, tiny())
+    with pytest.raises(FileNotFoundError, match="Expected a trained model"):
+        open_run(folder, None)
+    for reader in (lambda: row_of(folder, "digits"), lambda: evaluation_of(folder)):
+        with pytest.raises(FileNotFoundError, match="Expected an evaluated run"):
+            reader()
+    assert main(*FLAGS, "--epochs", 3, "--run-dir", folder, "--resume") == (0, "")
+    assert open_run(folder, None)[0].epochs_done == 3
 
 
 @pytest.mark.slow
