@@ -140,8 +140,12 @@ def test_a_run_starts_from_another_with_another_objective(main, eagerly, tmp_pat
     assert not (tmp_path / "refused").exists()
 
 
-def tiny(latent_dim=2):
-    return vm.VAE(mlp((4,), 2 * latent_dim, (3,)), mlp((latent_dim,), 4, (3,)), vm.StandardNormal(latent_dim), vm.Normal(1.0))
+BESIDE = {"dataset": "digits", "data_sha256": "0", "image_size": 64, "seed": 3, "epochs": 1}
+
+
+def tiny(latent_dim=2, prior=None):
+    networks = mlp((4,), 2 * latent_dim, (3,)), mlp((latent_dim,), 4, (3,))
+    return vm.VAE(*networks, prior or vm.StandardNormal(latent_dim), vm.Normal(1.0))
 
 
 def test_checkpoints_have_the_weights_and_the_best_weights_are_averages():
@@ -177,10 +181,24 @@ def test_a_start_is_the_weights_of_a_run_of_the_same_model(tmp_path):
     with pytest.raises(ValueError, match=r"--start-from a run of the same model.*preset='vae_digits', arguments={'latent_dim': 2}"):
         start_from(tmp_path, tiny(3))
     other.likelihood = vm.LearnedScaleNormal(1.0) if isinstance(other.likelihood, vm.Normal) else vm.Normal(1.0)
-    with pytest.raises(ValueError, match=r"the same model, with .*likelihood and posterior"):
+    with pytest.raises(ValueError, match=r"the same model, with .*likelihood='Normal\(.*\), not LearnedScaleNormal\(.*\)'"):
         start_from(tmp_path, other)
     with pytest.raises(ValueError, match=r"--start-from a run that has ended.*Received: run='.*/absent'"):
         start_from(tmp_path / "absent", other)
+
+
+def test_a_start_from_a_prior_of_another_meaning_is_refused(tmp_path):
+    write_json(tmp_path / "config.json", {"preset": "vamp_digits", "arguments": {}, **BESIDE})
+    vamp = lambda *value_range: vm.VampPrior(2, 3, (4,), value_range=value_range)  # noqa: E731
+    tiny(prior=vamp(0.0, 1.0)).save(tmp_path / "model.keras")
+    start_from(tmp_path, tiny(prior=vamp(0.0, 1.0)))
+    with pytest.raises(ValueError, match=r"a run of the same model.*prior='VampPrior\(.*\(0\.0, 1\.0\).*, not VampPrior\(.*\(0\.0, 2\.0\)"):
+        start_from(tmp_path, tiny(prior=vamp(0.0, 2.0)))
+    lars = lambda tries, seed: vm.ResampledPrior(2, tries, (4,), num_samples=8, seed=seed)  # noqa: E731
+    tiny(prior=lars(10, 0)).save(tmp_path / "model.keras")
+    start_from(tmp_path, tiny(prior=lars(10, 1)))
+    with pytest.raises(ValueError, match=r"num_tries=10.*, not .*num_tries=20"):
+        start_from(tmp_path, tiny(prior=lars(20, 0)))
 
 
 def adversarial(rate):
