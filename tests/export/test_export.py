@@ -322,6 +322,15 @@ def test_export_refuses_what_it_should(exported, tmp_path, capsys):
     assert "Received: tflite" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("layout", "flag", "value"), [("package", "format", "onnx"), ("package", "precision", "float32"), ("artifact", "license", "mit")]
+)
+def test_a_flag_of_the_other_layout_is_refused(layout, flag, value, capsys):
+    assert command.main(["run", "--layout", layout, f"--{flag}", value]) == 1
+    expected = f"no --{flag} for --layout {layout}, which does not take it. Received: --{flag} {value}"
+    assert capsys.readouterr().err == f"error: Expected {expected}\n"
+
+
 def test_export_through_a_link_replaces_its_target(exported, tmp_path, monkeypatch):
     write = lambda model, folder, formats, precision: shutil.copytree(exported[0], folder, dirs_exist_ok=True)  # noqa: E731
     monkeypatch.setattr(export.artifact, "write_artifact", write)
