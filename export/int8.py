@@ -1,9 +1,13 @@
-"""The decoder with 8-bit weights, by ONNX Runtime's dynamic quantisation, and its error on latents drawn from the prior."""
+"""The decoder with 8-bit weights, by ONNX Runtime's dynamic quantisation, and its error on latents drawn from the prior.
+
+Those of a model that is conditioned are drawn given standard normal values.
+"""
 
 import logging
 
 import numpy as np
 import onnx
+import tensorflow as tf
 
 from export.convert import ExportError
 from export.onnx import session
@@ -23,12 +27,15 @@ def write_int8(frozen, folder):
         expected = "a decoder that gives all values at once, in decoder.onnx, and a prior to draw latents from"
         raise ExportError(f"Expected {expected}: export without --precision int8. Received: {type(frozen.model).__name__}")
     quantize(path, folder / NAME)
-    latents, _ = frozen.model.draw(frozen.sampler, NUM_LATENTS, -1, [0, 0])
-    inputs = {spec.name: np.asarray(z).astype(spec.dtype.as_numpy_dtype) for spec, z in zip(frozen.latents(), latents, strict=True)}
+    size = frozen.model.condition_size
+    condition = None if size is None else tf.random.stateless_normal([NUM_LATENTS, size], [0, 1])
+    drawn, _ = frozen.model.draw(frozen.sampler, NUM_LATENTS, -1, [0, 0], condition)
+    inputs = {spec.name: np.asarray(z).astype(spec.dtype.as_numpy_dtype) for spec, z in zip(frozen.decode_inputs(), drawn, strict=True)}
     x, approximate = (session(file).run(["x"], inputs)[0] for file in (path, folder / NAME))
     return {
         "file": NAME,
         "num_latents": NUM_LATENTS,
+        **({} if size is None else {"condition": "standard normal"}),
         "mean_error": float(np.mean(np.abs(approximate - x))),
         "largest_error": float(np.max(np.abs(approximate - x))),
         "bytes": (folder / NAME).stat().st_size,

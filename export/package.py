@@ -5,7 +5,7 @@ from pathlib import Path
 from export.artifact import check_replaceable, hashes, write_artifact
 from export.compact import save_compact
 from export.storage.contents import EVALUATION
-from export.storage.files import portable, read_config, read_history, read_json, write_json
+from export.storage.files import portable, read_config, read_history, read_json, without_paths, write_json
 from export.storage.folders import folder_atomically
 from export.storage.locks import locked_for
 from keras_vaemix.integrations.hub import check_installed
@@ -49,13 +49,10 @@ def write_package(model, config, evaluation, out, license):
 def published(run):
     """Returns the settings of a run folder, with the number of epochs it was trained for and without the paths of its machine."""
     config = read_config(run / "config.json", "arguments", "command")
-    dataset = config["dataset"]
-    kind, separator, path = dataset.partition(":")
-    named = kind + separator + Path(path).name
+    named = without_paths(config)
     return {
-        **config,
-        "dataset": named,
-        "command": portable(config["command"]).replace(dataset, named),
+        **named,
+        "command": portable(config["command"]).replace(config["dataset"], named["dataset"]),
         "epochs_trained": len(read_history(run / "history.csv", "epoch")),
     }
 

@@ -17,6 +17,7 @@ from export.shell import flags
 from export.shell.command import Command
 
 MAX_VALUES = 2**28  # values drawn at once
+FAR = 0.5  # from [0, 1]: that a picture shows values beyond as black or white is said
 
 
 def sample(artifact, num=64, component=None, seed=0, condition=None, draws=False):
@@ -177,7 +178,13 @@ def atomically(path):
 
 
 def write_samples(path, x):
-    """Writes samples [N, *] to FILE.png, as a grid of images, or to FILE.npy; either a whole file or none."""
+    """Writes samples [N, *] to FILE.png, as a grid of images, or to FILE.npy; either a whole file or none.
+
+    A PNG has values below 0 as black, and above 1 as white: that some are far beyond is reported on standard error.
+    """
+    low, high = np.min(x), np.max(x)
+    if path.suffix == ".png" and not -FAR <= low <= high <= 1 + FAR:
+        print(f"{path} shows values below 0 as black and above 1 as white, of {low:.3g} to {high:.3g}: take .npy for all", file=sys.stderr)
     with atomically(path) as temporary:
         if path.suffix == ".npy":
             np.save(temporary, x)

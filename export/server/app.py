@@ -92,13 +92,13 @@ def api(model, pool, limits):
         name = formats.chosen(query.format, accept)
         asked = query.num, query.component, query.seed
         drawn = lambda deadline: model.sample(*asked, deadline, getattr(query, "y", None), query.draws)  # noqa: E731
-        return await pool.run(lambda deadline: formats.answer(drawn(deadline), name, query.pictures))
+        return await pool.run(lambda deadline: formats.answer(drawn(deadline), name, query.pictures, deadline))
 
     @router.post("/decode", summary="Decode latents", response_class=Response, responses=answers)
     async def post_decode(body: Body, query: Annotated[Decode, Query()], accept: Annotated[str, Depends(format_of)]):
         name, latents = formats.chosen(query.format, accept), arrays(body.latents, model)
         decoded = lambda deadline: model.decode(latents, query.seed, deadline, getattr(body, "y", None))  # noqa: E731
-        return await pool.run(lambda deadline: formats.answer(decoded(deadline), name, query.pictures))
+        return await pool.run(lambda deadline: formats.answer(decoded(deadline), name, query.pictures, deadline))
 
     return router
 

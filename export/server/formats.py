@@ -10,7 +10,7 @@ from fastapi.responses import Response
 from export.sample import png
 from export.server.problems import Problem
 
-DIGITS, SMALLEST = 6, 64  # decimals of numbers in JSON; pixels of the smaller side of an image in a grid
+DIGITS, SIDE = 6, 64  # decimals of numbers in JSON; pixels up to which the longer side of an image is enlarged in a grid
 
 
 def as_json(drawn, pictures):
@@ -26,7 +26,7 @@ def numbers(values):
 
 def as_png(drawn, pictures):
     """Returns images as one grid, which small ones are enlarged for."""
-    return png(drawn.x, zoom=max(1, SMALLEST // min(drawn.x.shape[1:3])))
+    return png(drawn.x, zoom=max(1, SIDE // max(drawn.x.shape[1:3])))
 
 
 def as_npy(drawn, pictures):
@@ -73,6 +73,7 @@ def weight(text="1"):
         return 0.0
 
 
-def answer(drawn, name, pictures):
-    """Returns the response."""
+def answer(drawn, name, pictures, deadline):
+    """Returns the response; raises `TimeoutError` if the time is up."""
+    deadline.check()
     return Response(WRITERS[name](drawn, pictures), media_type=TYPES[name])

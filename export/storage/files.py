@@ -135,9 +135,26 @@ def read_config(path, *needed):
 
 
 def portable(command):
-    """Returns a command without the flags for paths on one machine, or for a split: what is recorded is evaluated on the test set."""
-    flag = "--(data-dir|run-dir|out|split)"
-    return re.sub(rf" {flag}[ =]('[^']*'|\S+)| '{flag}=[^']*'| --resume", "", command)
+    """Returns a command without the flags for paths on one machine, or for a split: what is recorded is evaluated on the test set.
+
+    Of the run that it started from, and of a file of features, the name is left.
+    """
+    flag, named = "--(data-dir|run-dir|out|split)", "--(?:start-from|features)"
+    command = re.sub(rf" {flag}[ =]('[^']*'|\S+)| '{flag}=[^']*'| --resume", "", command)
+    command = re.sub(rf"( {named}[ =])[^'\s]*/(?=[^/\s])", r"\1", command)
+    return re.sub(rf"( {named}[ =]'| '{named}=)[^']*/(?=[^/'])", r"\1", command)
+
+
+def without_paths(settings):
+    """Returns settings, of any depth, in which a data set has the name of its file instead of its path."""
+    nested = {key: without_paths(value) for key, value in settings.items() if isinstance(value, dict)}
+    return settings | nested | ({"dataset": named(settings["dataset"])} if "dataset" in settings else {})
+
+
+def named(dataset):
+    """Returns a data set such as npz:PATH with the last part of its path."""
+    kind, separator, path = dataset.partition(":")
+    return kind + separator + Path(path).name
 
 
 def read_rows(path, contents=ROW):

@@ -68,10 +68,10 @@ def constructor_config(part):
     return {name: keras.saving.serialize_keras_object(getattr(part, name)) for name in constructor_names(part)}
 
 
-def constructor_repr(part):
-    """Returns `part` as text, as the call of its constructor without the arguments that every Keras layer has."""
-    of_layer = inspect.signature(keras.layers.Layer.__init__).parameters
-    return constructor_call(part, [name for name in constructor_names(part) if name not in of_layer])
+def constructor_repr(part, but=()):
+    """Returns `part` as text, as the call of its constructor without the arguments that every Keras layer has, and those named in `but`."""
+    left_out = {*inspect.signature(keras.layers.Layer.__init__).parameters, *but}
+    return constructor_call(part, [name for name in constructor_names(part) if name not in left_out])
 
 
 class Part:

@@ -10,13 +10,15 @@ SIDE = 64  # pixels to which the longer side of an image is enlarged at least
 GAP = 2  # pixels between images
 LARGE, SMALL = 14, 12  # sizes of the title and of other captions, in pixels
 MISSING = (0.9, 0.3, 0.3)  # colour of missing values
+FAR = 0.5  # from [0, 1]: images with values beyond are drawn on a scale of their own
 
 
 class Grid(NamedTuple):
     """Images in rows and columns, and captions that say what they are.
 
     Attributes:
-        images: Images [N, H, W, C] in [0, 1], row by row; the last row may be shorter. NaN is drawn in red.
+        images: Images [N, H, W, C], row by row; the last row may be shorter. Values are drawn from 0 to 1 or, if some are far outside,
+            from the least to the greatest of them, as the title then says. NaN is drawn in red.
         num_columns: Number of images in a row.
         title: What the grid shows.
         rows: A caption for each row, or none.
@@ -37,14 +39,16 @@ class Grid(NamedTuple):
         """Returns the grid with its captions as a picture [H', W', 3]; the images end at its right and lower edges."""
         from PIL import Image, ImageDraw
 
-        images = np.asarray(self.images, "float32").repeat(self.zoom(), axis=1).repeat(self.zoom(), axis=2)
+        images, scale = in_unit(self.images)
+        images = images.repeat(self.zoom(), axis=1).repeat(self.zoom(), axis=2)
         height, width = (size + GAP for size in images.shape[1:3])
         pixels = tiled(images, self.num_columns, GAP)
         pixels = np.broadcast_to(pixels, (*pixels.shape[:2], 3))  # grey ones too
         small, large = caption_font(SMALL), caption_font(LARGE)
         left = max((math.ceil(small.getlength(line)) + 8 for text in self.rows for line in text.splitlines()), default=0)
         gaps = np.isnan(pixels)
-        pixels, title = (np.where(gaps, MISSING, pixels), f"{self.title} (red: missing)") if gaps.any() else (pixels, self.title)
+        notes = [scale] * bool(scale) + ["red: missing"] * bool(gaps.any())
+        pixels, title = np.where(gaps, MISSING, pixels), f"{self.title} ({', '.join(notes)})" if notes else self.title
         letter = 1.05 * large.getlength(title) / len(title)  # width of a letter, and a margin for uneven lines
         title = textwrap.fill(title, max(12, int((left + pixels.shape[1]) / letter)))
         below = (title.count("\n") + 1) * (LARGE + 4) + 4
@@ -58,6 +62,16 @@ class Grid(NamedTuple):
         for j, text in enumerate(self.columns):
             draw.text((left + (j + 0.5) * width, below + SMALL / 2), text, "black", small, anchor="mm")
         return np.asarray(canvas).astype("float32") / 255
+
+
+def in_unit(images):
+    """Returns images [N, H, W, C], of which those with values far outside [0, 1] are scaled to it, and how they were, as text."""
+    images = np.asarray(images, "float32")
+    finite = images[np.isfinite(images)]
+    low, high = (finite.min(), finite.max()) if finite.size else (0, 1)
+    if -FAR <= low <= high <= 1 + FAR:
+        return images, ""
+    return (images - low) / max(high - low, FAR), f"values from {low:.3g} to {high:.3g}"
 
 
 def caption_font(size):

@@ -7,6 +7,7 @@ import numpy as np
 from tensorboard.plugins.projector import EmbeddingInfo, ProjectorConfig, SpriteMetadata, visualize_embeddings
 
 from keras_vaemix.evaluation import posterior_means
+from keras_vaemix.visualization.grids import in_unit
 from keras_vaemix.visualization.plots import save_png
 
 SIDE = 64  # pixels of the largest thumbnail
@@ -48,10 +49,10 @@ def table(columns):
 
 
 def thumbnails(images):
-    """Returns images [N, H, W, C] in [0, 1], missing values grey, reduced by means over blocks of pixels to at most 64 pixels a side."""
+    """Returns images [N, H, W, C] scaled as in a `Grid`, missing values grey, reduced by block means to at most 64 pixels a side."""
     n, height, width, num_channels = images.shape
     size = -(-max(height, width) // SIDE)
-    cut = np.clip(np.nan_to_num(np.asarray(images, "float32"), nan=0.5), 0, 1)[:, : height // size * size, : width // size * size]
+    cut = np.clip(np.nan_to_num(in_unit(images)[0], nan=0.5), 0, 1)[:, : height // size * size, : width // size * size]
     return cut.reshape(n, height // size, size, width // size, size, num_channels).mean(axis=(2, 4))
 
 

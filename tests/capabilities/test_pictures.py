@@ -11,8 +11,9 @@ from PIL import Image
 
 from keras_vaemix import evaluation
 from keras_vaemix.visualization import pictures, plots
-from keras_vaemix.visualization.grids import MISSING, Grid
+from keras_vaemix.visualization.grids import MISSING, Grid, in_unit
 from keras_vaemix.visualization.plots import component_use, save_png
+from keras_vaemix.visualization.projector import thumbnails
 from tests import catalogue
 from training.jobs import pictures as draw
 
@@ -141,6 +142,19 @@ def test_missing_pixels_are_red_and_named():
     tile[24:32, 32:40] = tile[0, 0]
     assert np.ptp(tile) == 0
     assert len(picture) > len(whole)  # the title says what red is, in another line
+
+
+@pytest.mark.parametrize(("low", "high"), [(-1, 1), (0, 255), (-3, -2)])
+def test_values_far_outside_of_the_unit_interval_have_their_own_scale(low, high):
+    unit = np.random.default_rng(0).random((4, 64, 64, 1))
+    unit[0, 0, :2, 0] = 0, 1
+    title = "A title that is wide enough for its line, with what is added to it"
+    (plain, scaled) = (Grid(images, 4, title).picture() for images in (unit, low + (high - low) * unit))
+    np.testing.assert_allclose(scaled[-64:], plain[-64:], atol=1.01 / 255)
+    np.testing.assert_allclose(thumbnails(low + (high - low) * unit), unit, atol=1e-5)
+    assert in_unit(low + (high - low) * unit)[1] == f"values from {low} to {high}"
+    near = in_unit(1.2 * unit - 0.1)
+    assert (near[0].max(), near[1]) == (pytest.approx(1.1), "")
 
 
 def test_a_long_title_takes_several_lines():

@@ -237,6 +237,16 @@ def test_png_grid_holds_the_images(tmp_path, shape):
     np.testing.assert_array_equal(pixels[7:13, 8:15].squeeze(), np.round(255 * images[4]).astype("uint8").squeeze())
 
 
+@pytest.mark.parametrize(("low", "high", "says"), [(-1, 1, True), (-0.1, 1.1, False)])
+def test_a_png_of_values_far_outside_of_the_unit_interval_is_reported(tmp_path, low, high, says, capsys):
+    x = np.linspace(low, high, 32, dtype="float32").reshape(2, 4, 4)
+    for suffix in ("npy", "png"):
+        assert capsys.readouterr().err == ""
+        export.sample.write_samples(tmp_path / f"x.{suffix}", x)
+    expected = f"{tmp_path / 'x.png'} shows values below 0 as black and above 1 as white, of -1 to 1: take .npy for all\n"
+    assert capsys.readouterr().err == expected * says
+
+
 @contextlib.contextmanager
 def files_of_at_most(num_bytes):
     """Lets no file grow beyond so many bytes, as a disk without room does."""
@@ -310,6 +320,15 @@ def test_export_refuses_what_it_should(exported, tmp_path, capsys):
     assert (tmp_path / "thesis.txt").exists()
     assert command.main([str(run), "--format", "tflite"]) == 1
     assert "Received: tflite" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("layout", "flag", "value"), [("package", "format", "onnx"), ("package", "precision", "float32"), ("artifact", "license", "mit")]
+)
+def test_a_flag_of_the_other_layout_is_refused(layout, flag, value, capsys):
+    assert command.main(["run", "--layout", layout, f"--{flag}", value]) == 1
+    expected = f"no --{flag} for --layout {layout}, which does not take it. Received: --{flag} {value}"
+    assert capsys.readouterr().err == f"error: Expected {expected}\n"
 
 
 def test_export_through_a_link_replaces_its_target(exported, tmp_path, monkeypatch):

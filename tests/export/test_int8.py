@@ -29,6 +29,13 @@ def test_the_manifest_states_the_error_on_draws_of_the_prior(tmp_path):
     assert stated["bytes"] < 0.6 * stated["float32_bytes"]
 
 
+def test_a_model_that_is_conditioned_has_one_too(tmp_path):
+    export_model(catalogue.conditioned_vae(), tmp_path / "artifact", ("onnx",), "int8")
+    stated = read_manifest(tmp_path / "artifact", is_whole=True)["int8"]
+    assert stated["condition"] == "standard normal"
+    assert 0 < stated["mean_error"] < stated["largest_error"] < 0.1
+
+
 def test_a_pixel_decoder_has_none(tmp_path):
     with pytest.raises(ExportError, match=r"Expected a decoder that gives all values at once.*Received: PixelVAE"):
         export_model(catalogue.pixel_vae(), tmp_path / "artifact", ("onnx",), "int8")

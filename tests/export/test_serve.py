@@ -24,9 +24,9 @@ import export.sample
 import keras_vaemix as vm
 from export.artifact import export_model
 from export.server import app as server
-from export.server.formats import chosen
+from export.server.formats import TYPES, answer, chosen
 from export.server.limits import Deadline, Limits, Pool
-from export.server.model import Model
+from export.server.model import Drawn, Model
 from export.server.problems import Problem
 from tests import catalogue
 
@@ -81,6 +81,15 @@ def test_samples_decode_from_the_latents_that_come_with_them(client, decode):
     pictures = client.post("/v1/decode?pictures=true", json={"latents": drawn["latents"]}).json()["pictures"]
     pixels = np.stack([np.asarray(Image.open(io.BytesIO(base64.b64decode(one)))) for one in pictures])
     np.testing.assert_allclose(pixels / 255, np.array(drawn["x"])[..., 0], atol=0.5 / 255 + 1e-5)
+
+
+def test_an_image_of_one_column_is_not_enlarged():
+    drawn, soon = Drawn(np.zeros((4, 1000, 1), "float32"), None, {}), Deadline(10)
+    with Image.open(io.BytesIO(answer(drawn, "png", False, soon).body)) as picture:
+        assert picture.size == (2 * 2, 2 * 1001)
+    for name in TYPES:
+        with pytest.raises(TimeoutError):
+            answer(drawn, name, False, Deadline(-1))
 
 
 def test_a_pixel_decoder_draws_by_its_seed(tmp_path):

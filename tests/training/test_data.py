@@ -249,6 +249,24 @@ def test_a_folder_is_the_same_label_in_every_split(tmp_path):
     assert [getattr(loaded, split).y.tolist() for split in ("train", "validation", "test")] == [[0, 0, 1, 1, 3, 3], [1, 1], [2, 2, 3, 3]]
 
 
+def test_a_split_without_folders_has_no_labels(tmp_path):
+    for folder in ("train/cat", "train/dog", "test"):
+        (tmp_path / folder).parent.mkdir(exist_ok=True)
+        write_images(tmp_path / folder, 10)
+    loaded = data.load(f"folder:{tmp_path}", image_size=4)
+    assert set(loaded.labels("train")) | set(loaded.labels("validation")) == {0, 1}
+    assert loaded.labels("test") is None
+
+
+@pytest.mark.parametrize("folders", [("a", "."), ("train/a", "train"), ("train/a", "train/b", "test/a", "test")])
+def test_images_beside_folders_of_classes_are_refused(tmp_path, folders):
+    for folder in folders:
+        (tmp_path / folder).mkdir(exist_ok=True, parents=True)
+        write_images(tmp_path / folder, 10)
+    with pytest.raises(ValueError, match=r"images in folders, which are their labels, or none: move .*folders=\['\.', 'a'\]"):
+        data.load(f"folder:{tmp_path}", image_size=4)
+
+
 def test_transparent_and_grey_images_are_converted(tmp_path, capsys):
     write_images(tmp_path, 3)
     Image.new("L", (8, 6), 100).save(tmp_path / "grey.png")
@@ -595,9 +613,20 @@ def test_scale_is_found_from_the_values_or_told(kind, tmp_path, capsys):
     loaded = data.load(f"npz:{tmp_path / 'mine.npz'}", value_range=value_range)
     assert loaded.support is support
     assert loaded.arrays("train", supports.REAL).max() == np.float32(greatest)
-    np.testing.assert_allclose(loaded.arrays("test", supports.REAL), x[:3] * (greatest / x.max()), rtol=1e-6)
+    np.testing.assert_allclose(loaded.arrays("test", supports.REAL).reshape(x[:3].shape), x[:3] * (greatest / x.max()), rtol=1e-6)
     made = "taken as they are" if greatest == x.max() else f"divided by {value_range or 255}"
     assert f"values from {x.min():g} to {x.max():g}, {made}; " in capsys.readouterr().out
+
+
+def test_missing_values_do_not_decide_on_the_scale(tmp_path):
+    x = np.where(np.arange(256).reshape(32, 8) == 77, np.nan, GREY.astype(float))
+    np.savez(tmp_path / "mine.npz", x_train=x[..., None], x_val=GREY[..., None], x_test=x[:3, :, None])
+    loaded = data.load(f"npz:{tmp_path / 'mine.npz'}")
+    assert (loaded.train.x.dtype, loaded.validation.x.dtype) == ("float32", "uint8")
+    np.testing.assert_allclose(loaded.arrays("train", supports.REAL)[..., 0, 0], x / 255, rtol=1e-6)
+    np.savez(tmp_path / "mine.npz", x=x)
+    with pytest.raises(ValueError, match=r"--value-range for whole numbers .* 1 keeps counts .*maximum=255\.0, dtype='float64'"):
+        data.load(f"npz:{tmp_path / 'mine.npz'}")
 
 
 def test_zeros_and_ones_of_one_split_do_not_decide(tmp_path):

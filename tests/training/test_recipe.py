@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import keras_vaemix as vm
+from export.package import evaluation_of
 from export.storage.files import write_json
 from keras_vaemix.models.base.compiled import CompiledModel
 from keras_vaemix.networks import mlp
@@ -16,6 +17,7 @@ from keras_vaemix.storage.loading import load_model
 from tests.training.test_run import assert_same_checkpoint, history
 from training import reproduce
 from training.jobs import queue
+from training.jobs.record import row_of
 from training.papers.registry import TABLES
 from training.papers.row import Row
 from training.papers.table import Table
@@ -23,6 +25,7 @@ from training.presets import recipe
 from training.presets.arguments import identity
 from training.presets.registry import Experiment
 from training.runs.checkpointing import Recorder
+from training.runs.run import open_run
 from training.runs.start import start_from
 
 FLAGS = ("vae_digits", "--latent-dim", 2, "--batch-size", 399, "--warm-up", 1, "--ema-momentum", 0.9)
@@ -85,6 +88,25 @@ def test_a_finished_run_with_averages_goes_on_from_its_weights(main, eagerly, tm
     assert "ema_momentum was 0.9, now 0.8" in main(*FLAGS[:-1], 0.8, "--epochs", 3, "--run-dir", folder, "--resume")[1]
 
 
+def test_a_run_that_goes_on_has_not_ended_until_it_does(main, eagerly, monkeypatch, tmp_path):
+    folder = tmp_path / "run"
+    assert main(*FLAGS, "--epochs", 1, "--run-dir", folder) == (0, "")
+    write_json(folder / "evaluation.json", {"split": "test", "elbo": -20.0})
+    with monkeypatch.context() as patch:
+        stop_after(2, patch)
+        assert main(*FLAGS, "--epochs", 3, "--run-dir", folder, "--resume")[0] == 130
+    assert len(history(folder)) == 2
+    with pytest.raises(ValueError, match="--start-from a run that has ended"):
+        start_from(folder, tiny())
+    with pytest.raises(FileNotFoundError, match="Expected a trained model"):
+        open_run(folder, None)
+    for reader in (lambda: row_of(folder, "digits"), lambda: evaluation_of(folder)):
+        with pytest.raises(FileNotFoundError, match="Expected an evaluated run"):
+            reader()
+    assert main(*FLAGS, "--epochs", 3, "--run-dir", folder, "--resume") == (0, "")
+    assert open_run(folder, None)[0].epochs_done == 3
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("strategy", ["none", "mirrored"])
 def test_compiled_and_mirrored_steps_go_on_to_the_same_bits(main, judging_alone, monkeypatch, tmp_path, strategy):
@@ -118,8 +140,12 @@ def test_a_run_starts_from_another_with_another_objective(main, eagerly, tmp_pat
     assert not (tmp_path / "refused").exists()
 
 
-def tiny(latent_dim=2):
-    return vm.VAE(mlp((4,), 2 * latent_dim, (3,)), mlp((latent_dim,), 4, (3,)), vm.StandardNormal(latent_dim), vm.Normal(1.0))
+BESIDE = {"dataset": "digits", "data_sha256": "0", "image_size": 64, "seed": 3, "epochs": 1}
+
+
+def tiny(latent_dim=2, prior=None):
+    networks = mlp((4,), 2 * latent_dim, (3,)), mlp((latent_dim,), 4, (3,))
+    return vm.VAE(*networks, prior or vm.StandardNormal(latent_dim), vm.Normal(1.0))
 
 
 def test_checkpoints_have_the_weights_and_the_best_weights_are_averages():
@@ -155,10 +181,24 @@ def test_a_start_is_the_weights_of_a_run_of_the_same_model(tmp_path):
     with pytest.raises(ValueError, match=r"--start-from a run of the same model.*preset='vae_digits', arguments={'latent_dim': 2}"):
         start_from(tmp_path, tiny(3))
     other.likelihood = vm.LearnedScaleNormal(1.0) if isinstance(other.likelihood, vm.Normal) else vm.Normal(1.0)
-    with pytest.raises(ValueError, match=r"the same model, with .*likelihood and posterior"):
+    with pytest.raises(ValueError, match=r"the same model, with .*likelihood='Normal\(.*\), not LearnedScaleNormal\(.*\)'"):
         start_from(tmp_path, other)
     with pytest.raises(ValueError, match=r"--start-from a run that has ended.*Received: run='.*/absent'"):
         start_from(tmp_path / "absent", other)
+
+
+def test_a_start_from_a_prior_of_another_meaning_is_refused(tmp_path):
+    write_json(tmp_path / "config.json", {"preset": "vamp_digits", "arguments": {}, **BESIDE})
+    vamp = lambda *value_range: vm.VampPrior(2, 3, (4,), value_range=value_range)  # noqa: E731
+    tiny(prior=vamp(0.0, 1.0)).save(tmp_path / "model.keras")
+    start_from(tmp_path, tiny(prior=vamp(0.0, 1.0)))
+    with pytest.raises(ValueError, match=r"a run of the same model.*prior='VampPrior\(.*\(0\.0, 1\.0\).*, not VampPrior\(.*\(0\.0, 2\.0\)"):
+        start_from(tmp_path, tiny(prior=vamp(0.0, 2.0)))
+    lars = lambda tries, seed: vm.ResampledPrior(2, tries, (4,), num_samples=8, seed=seed)  # noqa: E731
+    tiny(prior=lars(10, 0)).save(tmp_path / "model.keras")
+    start_from(tmp_path, tiny(prior=lars(10, 1)))
+    with pytest.raises(ValueError, match=r"num_tries=10.*, not .*num_tries=20"):
+        start_from(tmp_path, tiny(prior=lars(20, 0)))
 
 
 def adversarial(rate):

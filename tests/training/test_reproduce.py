@@ -14,7 +14,7 @@ import pytest
 
 from export.shell.signals import Signals
 from export.storage import locks
-from export.storage.files import portable, read_json, runs_root, write_history, write_json
+from export.storage.files import portable, read_json, runs_root, without_paths, write_history, write_json
 from export.storage.locks import HeldError, holder, locked
 from tests.checks.fuzz import CONFIG
 from tests.training.test_run import ROOT, checkpoints, error_line, history, start, wait_for
@@ -640,6 +640,21 @@ def test_unfinished_rows_are_under_the_finished_ones():
 def test_recorded_commands_leave_out_places_and_split(own):
     command = lambda *flags: "python -m training.train " + shlex.join(["vae_digits", *flags, "--seed=3", "--dataset", "npz:x y.npz"])  # noqa: E731
     assert portable(command(*own, "--resume")) == command()
+
+
+@pytest.mark.parametrize("is_one_word", [True, False])
+@pytest.mark.parametrize(("path", "name"), [("/home/me/first", "first"), ("/my runs/a b", "a b"), ("lenet", "lenet"), ("/a/b/", "b/")])
+@pytest.mark.parametrize("flag", ["--start-from", "--features"])
+def test_recorded_commands_name_runs_and_features_without_their_paths(flag, path, name, is_one_word):
+    of = lambda value: [f"{flag}={value}"] if is_one_word else [flag, value]  # noqa: E731
+    command = lambda value: "python -m training.train " + shlex.join(["vae_digits", *of(value), "--dataset", "npz:/a/x.npz"])  # noqa: E731
+    assert portable(command(path)) == command(name)
+
+
+def test_recorded_settings_name_data_without_their_paths_at_any_depth():
+    settings = lambda x, y: {"dataset": x, "seed": 1, "start_from": {"dataset": y, "start_from": {"dataset": x, "arguments": {}}}}  # noqa: E731
+    assert without_paths(settings("npz:/a b/x.npz", "folder:/faces/")) == settings("npz:x.npz", "folder:faces")
+    assert without_paths(settings("mnist", "digits")) == settings("mnist", "digits")
 
 
 def test_record_names_the_paper_s_row_and_takes_the_test_set_alone(again, unjudged, without_xla, tmp_path, monkeypatch, capsys):

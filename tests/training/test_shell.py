@@ -30,6 +30,7 @@ ANSWERED = {  # arguments that each command answers by itself; all of them refus
         ["run", "--format", "tflite"],
         ["run", "--layout", "zip"],
         ["run", "--format", "saved_model", "--precision", "int8"],
+        ["run", "--layout", "package", "--precision", "int8"],
     ],
     "export.sample": [["--help"], ["artifact", "--out", "samples.gif"]],
     "export.serve": [["--help"], ["artifact", "--port", "x"], ["artifact", "--max-rows", "0"]],

@@ -5,6 +5,7 @@ import socket
 
 import numpy as np
 
+from keras_vaemix.core.part import require
 from keras_vaemix.storage.archives import check_arrays
 from training.data.images import image_files, read_images
 
@@ -65,12 +66,21 @@ def split_folders(path):
 
 
 def with_labels(parts):
-    """Returns the arrays of the parts of a set, named with the end of each part; an image's folder is its label, the same in all parts."""
-    folders = np.unique(np.concatenate([part["folder"] for part in parts.values()]))
-    arrays = {f"x{end}": part["x"] for end, part in parts.items()}
-    if len(folders) == 1:
-        return arrays
-    return arrays | {f"y{end}": np.searchsorted(folders, part["folder"]) for end, part in parts.items()}
+    """Returns the arrays of the parts of a set, named with the end of each part; an image's folder is its label, the same in all parts.
+
+    A part whose images are in no folder has no labels.
+
+    Raises:
+        ValueError: Some images of a part are in folders, and others beside these.
+    """
+    for end, part in parts.items():
+        folders = np.unique(part["folder"]).tolist()
+        expected = f"all{end.replace('_', ' ')} images in folders, which are their labels, or none: move those beside the folders"
+        require("." not in folders or len(folders) == 1, expected, folders=folders[:5])
+    labelled = {end: part["folder"] for end, part in parts.items() if part["folder"][0] != "."}
+    folders = np.unique([folder for given in labelled.values() for folder in given])
+    labels = {f"y{end}": np.searchsorted(folders, given) for end, given in labelled.items()}
+    return {f"x{end}": part["x"] for end, part in parts.items()} | (labels if len(folders) > 1 else {})
 
 
 def read_tfds(name, local):

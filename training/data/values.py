@@ -19,7 +19,7 @@ def ranged(name, arrays, value_range=None):
 
     Without it, the values decide: whole numbers from 0 to 255 of any dtype are 8-bit grey values, unless all are zeros and ones; if all
     are below 128, or of rows with two axes, only those of an 8-bit dtype are. Others from zero on are ambiguous if they are integers or
-    if they are rows of up to 255, and everything else stays as it is.
+    if they are rows of up to 255, and everything else stays as it is. NaN, a missing value, has no part in this.
 
     Args:
         name: Name of the set, for errors.
@@ -40,20 +40,25 @@ def ranged(name, arrays, value_range=None):
         require(low >= 0 and high <= value_range, f"values from 0 to --value-range in {name}", minimum=low, maximum=high, range=value_range)
     if value_range == 1:
         return {key: x.astype("float32") if x.dtype == np.uint8 else x for key, x in arrays.items()}, f"{found}, taken as they are"
-    if value_range == EIGHT_BITS and are_whole:
-        return {key: x.astype("uint8", copy=False) for key, x in arrays.items()}, f"{found}, divided by 255"
-    return {key: (x / value_range).astype("float32") for key, x in arrays.items()}, f"{found}, divided by {value_range:g}"
+    are_8_bits = value_range == EIGHT_BITS and are_whole
+    divided = lambda x: x.astype("uint8", copy=False) if are_8_bits and not has_gaps(x) else (x / value_range).astype("float32")  # noqa: E731
+    return {key: divided(x) for key, x in arrays.items()}, f"{found}, divided by {value_range:g}"
 
 
 def extent(arrays):
-    """Returns the least and the greatest of all values but NaN, and whether all values are whole numbers."""
+    """Returns the least and the greatest of all values but NaN, and whether all of them are whole numbers."""
     low, high, are_whole = np.inf, -np.inf, True
     for x in arrays:
         for _, block in blocks(x):
             if block.size:
                 low, high = np.fmin(low, float(np.fmin.reduce(block, None))), np.fmax(high, float(np.fmax.reduce(block, None)))
-            are_whole = are_whole and (block.dtype.kind in "biu" or bool(np.all(block == np.round(block))))
+            are_whole = are_whole and (block.dtype.kind in "biu" or bool(np.all((block == np.round(block)) | np.isnan(block))))
     return float(low), float(high), are_whole
+
+
+def has_gaps(x):
+    """Returns whether a value of an array is missing: NaN."""
+    return x.dtype.kind == "f" and any(np.isnan(block).any() for _, block in blocks(x))
 
 
 def range_of(name, arrays, low, high, are_whole):

@@ -4,7 +4,7 @@ import datetime
 import math
 
 from export.storage.contents import EVALUATION
-from export.storage.files import portable, read_config, read_history, read_json
+from export.storage.files import portable, read_config, read_history, read_json, without_paths
 from training.papers.recording import record
 from training.papers.registry import row_named
 from training.papers.result_rows import UNNAMED
@@ -38,7 +38,7 @@ def row_of(run, table):
     same = ("preset", "arguments", "dataset", "data_sha256", "seed", "versions")
     return {
         **{key: config[key] for key in same},
-        **{key: config[key] for key in ("labels_sha256", *FURTHER, "start_from", "route", "device") if key in config},
+        **without_paths({key: config[key] for key in ("labels_sha256", *FURTHER, "start_from", "route", "device") if key in config}),
         "command": portable(config["command"]),
         "epochs": len(history),
         "max_epochs": config["epochs"],

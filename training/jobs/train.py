@@ -186,8 +186,8 @@ def fit(run, data, experiment, args, strategy):
         batches = lambda epoch, replica_slice=ALL: data.batches(  # noqa: E731
             experiment.batch_size, support, args.seed, epoch, experiment.augment, replica_slice, args.data_service, labels
         )
-        if run.writes:  # the old evaluation no longer holds
-            for name in ("evaluation.json", evaluate.LIKELIHOODS):
+        if run.writes:  # the run has not ended: its old weights and their evaluation would stand beside the history of the new ones
+            for name in ("model.keras", "evaluation.json", evaluate.LIKELIHOODS):
                 (run.folder / name).unlink(missing_ok=True)
         with save_on_exit(recorder, batches, args.dump_bad_batch):
             model.fit(

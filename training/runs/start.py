@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from export.storage.files import read_config
-from keras_vaemix.core.part import require
+from keras_vaemix.core.part import constructor_repr, require
 from keras_vaemix.storage.loading import load_model
 from training.presets.arguments import FURTHER
 
@@ -31,13 +31,16 @@ def start_from(folder, model):
     folder = Path(folder)
     require((folder / "model.keras").is_file(), "--start-from a run that has ended: train it first, to its end", run=str(folder))
     config, other = read_config(folder / "config.json", "arguments"), load_model(folder / "model.keras")
-    expected = "--start-from a run of the same model, with the same networks, numbers of latents and components, likelihood and posterior"
-    require(kind_of(model) == kind_of(other), expected, run=str(folder), preset=config["preset"], arguments=config["arguments"])
+    own, its = kind_of(model), kind_of(other)
+    expected = "--start-from a run of the same model, with the same networks, numbers of latents and components, and parts"
+    different = {name: f"{its[name]}, not {own[name]}" for name in own if name != "shapes" and its[name] != own[name]}
+    require(own == its, expected, run=str(folder), preset=config["preset"], arguments=config["arguments"], **different)
     names = ("preset", "arguments", "dataset", *FURTHER, "start_from")
     return Start(other.get_weights(), {name: config[name] for name in names if name in config})
 
 
 def kind_of(model):
-    """Returns what two models have in common if the weights of one mean the same in the other."""
-    parts = [repr(getattr(model, name, None)) for name in ("likelihood", "posterior", "cost")]
-    return type(model).__name__, type(getattr(model, "prior", None)).__name__, *parts, [tuple(weight.shape) for weight in model.weights]
+    """Returns what two models have in common, by name, if the weights of one mean the same in the other."""
+    parts = {name: getattr(model, name, None) for name in ("prior", "likelihood", "posterior", "cost")}
+    texts = {name: part if part is None else constructor_repr(part, ("seed",)) for name, part in parts.items()}
+    return {"model": type(model).__name__, **texts, "shapes": [tuple(weight.shape) for weight in model.weights]}
