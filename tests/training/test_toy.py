@@ -15,6 +15,7 @@ from tests.conftest import compile_by_tensorflow
 from training.data import load, toys
 from training.findings import mog_toy, two_modes
 from training.papers import mog_vae
+from training.papers.result_rows import has_likelihood, is_partial
 from training.presets import PRESETS
 
 GRID = quadrature.points()
@@ -239,6 +240,20 @@ def cp_vae():
     model = trained("cp_vae_two_modes", 1, num_components=3)
     model.adapt_aggregate(load("cp_vae_toy").train.x)
     return model
+
+
+def test_exact_figures_are_of_all_test_examples(tmp_path, monkeypatch):
+    """Those of a log-likelihood of some of them by draws are left out."""
+    data = load("cp_vae_toy")
+    model = PRESETS["vae_two_modes"].build(data).model
+    monkeypatch.setattr(two_modes, "load_model", lambda path: model)
+    monkeypatch.setattr(two_modes, "figures_of", lambda model: {"wasserstein": 0.0})
+    drawn = {"num_samples": 100, "num_likelihood_examples": 500, "effective_sample_size": 9.0, "log_likelihood_sampling_error": 0.1}
+    row = two_modes.measure(tmp_path, {"seed": 1, "num_examples": 5000, "log_likelihood": 9.0, **drawn}, None, tmp_path)
+    assert not set(drawn) & set(row)
+    assert row["log_likelihood"] == pytest.approx(quadrature.exact_log_likelihood(model, data.test.x).mean(), abs=1e-4)
+    assert has_likelihood(row, 5000, None)
+    assert not is_partial(row)
 
 
 def test_quadrature_over_categories_is_what_importance_sampling_estimates(cp_vae):
