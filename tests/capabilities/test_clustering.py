@@ -221,7 +221,7 @@ def test_identical_posteriors_tell_nothing():
 
 def test_models_without_latents_of_these_kinds_are_refused(binary):
     assert not evaluation.has_divergence_split(keras.Sequential())
-    with pytest.raises(ValueError, match=r"a VAE of one or two levels, or with categories\. Received: model='Sequential'"):
+    with pytest.raises(ValueError, match=r"one or two levels or with categories, without a condition\. Received: model='Sequential'"):
         evaluation.divergence_split(keras.Sequential(), binary)
 
 
