@@ -35,7 +35,8 @@ class LikelihoodEstimate(NamedTuple):
 
     Attributes:
         log_likelihood: :math:`\log \frac1T \sum_t v_t` in nats; in expectation a lower bound that tightens with T.
-        standard_error: Its standard error, by the delta method: :math:`\sqrt{1 / \mathrm{ESS} - 1 / T}`.
+        standard_error: Its standard error, by the delta method: :math:`\sqrt{1 / \mathrm{ESS} - 1 / T}`. It is at most one, however far
+            off the estimate is: with few effective samples it says no more than that.
         effective_sample_size: :math:`\mathrm{ESS} = (\sum_t v_t)^2 / \sum_t v_t^2`, at most T; near one, the estimate depends on
             a single row.
         num_samples: Number of samples that were drawn for each example, T times the number of strata.

@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from keras_vaemix.core.batch import number_of, rows_of
 from keras_vaemix.core.hints import Array
 from keras_vaemix.core.part import check_positive, require
 from keras_vaemix.core.seeds import fold_in, stateless_seed
@@ -20,8 +21,9 @@ tfd = tfp.distributions
 
 
 def has_divergence_split(model: keras.Model) -> bool:
-    """Returns whether `divergence_split` supports a kind of model, and its posterior has a density at the latents of other examples."""
-    return _split.dispatch(type(model)) is not _split.dispatch(object) and model.has_posterior_density
+    """Returns whether `divergence_split` supports a model: its kind, without a condition, with a density at other examples' latents."""
+    is_known = _split.dispatch(type(model)) is not _split.dispatch(object)
+    return is_known and model.has_posterior_density and model.condition_size is None
 
 
 def divergence_split(model: keras.Model, x: Array, num_samples: int = 1, seed: int = 0) -> dict[str, Any]:
@@ -37,7 +39,7 @@ def divergence_split(model: keras.Model, x: Array, num_samples: int = 1, seed: i
 
     Args:
         model: A model for which `has_divergence_split` holds.
-        x: Examples [N, *]; time and memory grow with the square of their number.
+        x: Examples [N, *], or a dict of them with a mask; time and memory grow with the square of their number.
         num_samples: Draws of z for each example (and category).
         seed: Integer; the estimate is a function of it.
 
@@ -48,18 +50,19 @@ def divergence_split(model: keras.Model, x: Array, num_samples: int = 1, seed: i
     Reference: F. Lavda, M. Gregorova, A. Kalousis, *Improving VAE generations of multimodal data through data-dependent conditional
     priors*, 2020, Eq. 13 and 14; M. Hoffman, M. Johnson, *ELBO Surgery*, 2016.
     """
-    require(has_divergence_split(model), "a VAE of one or two levels, or with categories", model=type(model).__name__)
+    require(has_divergence_split(model), "a VAE of one or two levels or with categories, without a condition", model=type(model).__name__)
     model.check(x)
     check_positive(num_samples=num_samples)
-    seed, x = stateless_seed(seed), tf.cast(x, tf.float32)
+    seed, n = stateless_seed(seed), number_of(x)
+    x = rows_of(x, 0, n)
     draws = [_split(model, x, fold_in(seed, i)) for i in range(num_samples)]
     means = {name: float(np.mean([draw[name] for draw in draws])) for name in draws[0]}
-    return {**means, "mutual_information_limit": math.log(len(x))}
+    return {**means, "mutual_information_limit": math.log(n)}
 
 
 @functools.singledispatch
 def _split(model, x, seed):
-    """Returns the parts from one draw for each example, as means over examples x [N, *]."""
+    """Returns the parts from one draw for each example, as means over examples x [N, *], or a dict of them with a mask."""
     raise NotImplementedError
 
 
@@ -88,7 +91,7 @@ def _(model: GMVAE, x, seed):
 @_split.register
 def _(model: CPVAE, x, seed):
     log_q, loc, scale = model.infer(x)  # log q(c|x) [N, K]
-    log_qc = tf.reduce_logsumexp(log_q, axis=0) - math.log(len(x))  # [K]
+    log_qc = tf.reduce_logsumexp(log_q, axis=0) - math.log(len(log_q))  # [K]
     log_pc = model.category_log_probs()
     one_hot, rows = tf.eye(model.num_components), []
     for k in range(model.num_components):

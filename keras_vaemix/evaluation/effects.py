@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_vaemix.core.batch import Batch
 from keras_vaemix.core.blocks import batch_size_for
 from keras_vaemix.core.hints import Array
 from keras_vaemix.core.part import check_positive, require
@@ -20,7 +21,7 @@ def latent_effects(model: keras.Model, x: Array, reach: float = 1.0, num_example
 
     Args:
         model: A model with `latent_means(x)` -> [B, D] and `decode(z)` -> [B, *].
-        x: Examples [N, *].
+        x: Examples [N, *], or a dict of them with what accompanies them, as in `fit`; latents are decoded with their example's condition.
         reach: Number of standard deviations to either side.
         num_examples: Number of examples n, the first of x, whose latents are varied.
         batch_size: Number of latents that are decoded at a time; if None, 500, or fewer if examples are large.
@@ -28,20 +29,22 @@ def latent_effects(model: keras.Model, x: Array, reach: float = 1.0, num_example
     Raises:
         ValueError: There are fewer than two examples.
     """
-    require(len(x) >= 2, "at least two examples, so that latents vary", examples=len(x))
+    given = Batch.of(x)
+    require(len(given.x) >= 2, "at least two examples, so that latents vary", examples=len(given.x))
     require(reach > 0, "reach > 0", reach=reach)
-    batch_size = batch_size_for(batch_size, np.shape(x)[1:], 500)
+    batch_size = batch_size_for(batch_size, np.shape(given.x)[1:], 500)
     check_positive(num_examples=num_examples, batch_size=batch_size)
     codes = posterior_means(model, x)
     steps = reach * np.diag(codes.std(axis=0))  # [D, D], one latent each
     ends = [(codes[:num_examples, None] + sign * steps).reshape(-1, len(steps)) for sign in (1, -1)]  # [n D, D]
-    changes = [
-        np.abs(decoded(model, ends[0][i : i + batch_size]) - decoded(model, ends[1][i : i + batch_size])).mean(axis=1)
-        for i in range(0, len(ends[0]), batch_size)
-    ]
+    beside = [] if given.condition is None else [np.repeat(given.condition[:num_examples], len(steps), axis=0)]
+    changes = []
+    for i in range(0, len(ends[0]), batch_size):
+        up, down = (decoded(model, *(one[i : i + batch_size] for one in (end, *beside))) for end in ends)
+        changes.append(np.abs(up - down).mean(axis=1))
     return np.concatenate(changes).reshape(-1, len(steps)).mean(axis=0)
 
 
-def decoded(model, z):
-    """Returns the decoded examples, flattened to a row for each of z [B, D]."""
-    return np.reshape(model.decode(tf.constant(z, tf.float32)), (len(z), -1))
+def decoded(model, z, *condition):
+    """Returns the decoded examples, flattened to a row for each of z [B, D], given their condition [B, A] if there is one."""
+    return np.reshape(model.decode(*(tf.constant(one, tf.float32) for one in (z, *condition))), (len(z), -1))

@@ -65,13 +65,13 @@ def paper_kl(model: keras.Model, x: Array, batch_size: int | None = None) -> np.
 
     Args:
         model: A model for which `has_paper_kl` holds.
-        x: Examples [N, *].
+        x: Examples [N, *], or a dict of them with what accompanies them, as in `fit`.
         batch_size: Number of examples at a time; if None, 100, or fewer if they are large.
     """
     model.check(x)
     batch_size = batch_size_for(batch_size, model.example_shape, 100)
     bound = tf.function(lambda batch: PAPER_KL(model.encode(batch), model.prior.distribution(model.encode)))
-    return np.concatenate([bound(tf.cast(x[i : i + batch_size], tf.float32)) for i in range(0, len(x), batch_size)])
+    return np.concatenate([bound(rows_of(x, i, i + batch_size)) for i in range(0, number_of(x), batch_size)])
 
 
 def kl_ladder(model: keras.Model, x: Array, num_samples: int = 10, batch_size: int | None = None, seed: int = 0) -> dict[str, np.ndarray]:
@@ -79,7 +79,7 @@ def kl_ladder(model: keras.Model, x: Array, num_samples: int = 10, batch_size: i
 
     Args:
         model: A model with one posterior and one prior.
-        x: Examples [N, *].
+        x: Examples [N, *], or a dict of them with what accompanies them, as in `fit`.
         num_samples: Number of draws (in each stratum) for the estimate `monte_carlo`.
         batch_size: Number of examples at a time; if None, 100, or fewer if they are large.
         seed: Integer; the estimate is a function of it.

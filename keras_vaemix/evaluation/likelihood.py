@@ -19,6 +19,8 @@ from keras_vaemix.evaluation.latent import active_units
 from keras_vaemix.importance import LikelihoodEstimate
 from keras_vaemix.objectives import ELBO
 
+LEAST_EFFECTIVE = 5  # effective samples, below which the delta method's error only says that there are few: it is at most one
+
 
 def bound_parts(model, x, batch_size=None, seed=0, verbose=0):
     """Returns the ELBO with beta = 1 and its parts for each example, from one draw each, a dict of arrays [N] in nats.
@@ -63,7 +65,8 @@ def likelihood_report(
         A dict of figures: means over examples in nats, each with the standard error of the mean as `*_se`; names begin with `pseudo_` if
         the likelihood is not a density. `paper_bound` is the GMMpVAE paper's, `reconstruction` minus `paper_bound_kl` (Eq. 23), for its
         models and others that are trained with a bound on the divergence. `log_likelihood_histogram` has the `counts` of examples between
-        `edges`. `bits_per_dim` is for 8-bit data; `kl_ladder`, over the examples of the log-likelihood, for mixture posteriors or priors.
+        `edges`. `log_likelihood_sampling_error` is NaN if the median `effective_sample_size` is below five. `bits_per_dim` is for 8-bit
+        data; `kl_ladder`, over the examples of the log-likelihood, for mixture posteriors or priors.
         `num_left_out` gives for each mean that leaves out examples, because their figure is not finite, how many they are. Where the
         prior's normaliser is estimated, `log_normalizer` is an estimate of its logarithm, with its error, and `log_normalizer_off` the
         difference of the one in use, by which all bounds are off.
@@ -82,8 +85,9 @@ def likelihood_report(
     report = {key: mean_of_finite(values) for key, values in figures.items()}
     report |= {f"{key}_se": standard_error(values) for key, values in figures.items()}
     errors, sizes = finite(estimate.standard_error), finite(estimate.effective_sample_size)
-    report["log_likelihood_sampling_error"] = float(np.sqrt(np.sum(errors**2)) / len(errors)) if len(errors) else math.nan
     report["effective_sample_size"] = float(np.median(sizes)) if len(sizes) else math.nan
+    is_known = len(errors) and report["effective_sample_size"] >= LEAST_EFFECTIVE
+    report["log_likelihood_sampling_error"] = float(np.sqrt(np.sum(errors**2)) / len(errors)) if is_known else math.nan
     figures |= {"log_likelihood_sampling_error": estimate.standard_error, "effective_sample_size": estimate.effective_sample_size}
     report[name("log_likelihood_histogram")] = histogram(estimate.log_likelihood)
     if model.likelihood.num_levels:

@@ -15,14 +15,16 @@ from keras_vaemix.core.part import check_positive, require
 from keras_vaemix.models import CPVAE, OneLevelModel
 
 GRID = (-10.0, 10.0, 4001)
-MASS_ERROR = 1e-3  # fraction of p(z) that may lie outside the grid
+MASS_ERROR = 1e-3  # fraction of p(z) or q(z|x) that may lie outside the grid
+RESOLUTION = 1e-2  # nats by which an integral over every second point may differ; that over all points is then far closer to the truth
 VALUES = 2_000_000  # number of densities computed at a time
 
 
 def log_densities(model, x, grid=None, batch_size=None, y=None):
     r"""Yields the densities at the points of a grid, batch by batch.
 
-    They are :math:`\log p(x|z)` [B, G], :math:`\log p(z)` [G], :math:`\log q(z|x)` [B, G], and the weights of the trapezoidal rule [G].
+    They are :math:`\log p(x|z)` [B, G], :math:`\log p(z)` [G], :math:`\log q(z|x)` [B, G], and the weights of the trapezoidal rule with
+    all points and with every second one, [2, G], from which `log_integral` tells whether the grid is fine enough.
 
     Args:
         model: A `VAE` with one latent dimension and any prior, posterior and likelihood; or such a `CPVAE`, for which the G points are
@@ -38,14 +40,14 @@ def log_densities(model, x, grid=None, batch_size=None, y=None):
     """
     require(model.prior.latent_dim == 1, "a model with latent_dim=1: quadrature is for one dimension", latent_dim=model.prior.latent_dim)
     given, grid = model.checked(x, y=y), points(grid)
-    weights = np.gradient(grid)  # the trapezoidal rule: half the distance between the two neighbours,
-    weights[[0, -1]] /= 2  # or to the only neighbour
+    weights = np.zeros([2, len(grid)])
+    weights[0], weights[1, ::2] = trapezoidal(grid), trapezoidal(grid[::2])
     for start, stop in runs(given.condition, len(given.x)):
         condition = None if given.condition is None else rows_of(given.condition, start, start + 1)
         nodes = nodes_of(model, tf.constant(grid[:, None, None], tf.float32), condition)  # [G, 1, 1]
         log_pz = np.asarray(nodes.log_pz, "float64")
-        of_nodes = np.repeat(weights, len(log_pz) // len(grid))
-        mass = float(np.sum(of_nodes * np.exp(log_pz)))
+        of_nodes = np.repeat(weights, len(log_pz) // len(grid), axis=1)
+        mass = float(np.sum(of_nodes[0] * np.exp(log_pz)))
         require(abs(mass - 1) < MASS_ERROR, "a grid that covers all of p(z) and is fine enough for it", mass_on_the_grid=round(mass, 4))
         size = batch_size or max(1, VALUES // len(log_pz))
         check_positive(batch_size=size)
@@ -53,6 +55,36 @@ def log_densities(model, x, grid=None, batch_size=None, y=None):
             batch = model.as_batch(rows_of(given, i, min(i + size, stop)))
             log_px, log_qz = model.likelihood.log_prob(nodes.params, batch.x, mask=batch.mask), nodes.log_qz(batch)  # [G, B]
             yield np.asarray(log_px, "float64").T, log_pz, np.asarray(log_qz, "float64").T, of_nodes
+
+
+def trapezoidal(grid):
+    """Returns the weights of the trapezoidal rule: half the distance between a point's neighbours, or to the only one."""
+    weights = np.gradient(grid)
+    weights[[0, -1]] /= 2
+    return weights
+
+
+def log_integral(log_density, weights, of="p(x|z) p(z)"):
+    """Returns the logarithm of the integral of a density [B, G] over z, [B].
+
+    Raises:
+        ValueError: The grid is too coarse for it: with every second point, the integral is another one.
+    """
+    fine, coarse = (logsumexp(log_density, b=own, axis=1) for own in weights)
+    agrees = np.isclose(fine, coarse, rtol=0, atol=RESOLUTION, equal_nan=True)
+    expected = f"a finer grid, on which every second point gives nearly the same integral of {of}"
+    off = float(np.max(np.abs(fine - coarse)[~agrees], initial=0))
+    require(agrees.all(), expected, examples=int(np.sum(~agrees)), log_difference=round(off, 3))
+    return fine
+
+
+def posterior_weights(log_qz, weights):
+    """Returns the weights [B, G] of an expectation over q(z|x); raises `ValueError` unless the grid covers it and is fine enough."""
+    q = weights[0] * np.exp(log_qz)
+    mass = float(max(q.sum(axis=1), key=lambda one: abs(one - 1)))
+    require(abs(mass - 1) < MASS_ERROR, "a grid that covers all of q(z|x) and is fine enough for it", mass_on_the_grid=round(mass, 4))
+    log_integral(log_qz, weights, "q(z|x)")
+    return q
 
 
 def runs(condition, num_examples):
@@ -102,23 +134,27 @@ class OverCategories:
 def points(grid=None):
     """Returns the points of a grid in double precision; None means the default grid."""
     grid = np.linspace(*GRID) if grid is None else np.asarray(grid, "float64")
-    require(grid.ndim == 1 and len(grid) > 1 and (np.diff(grid) > 0).all(), "a grid of increasing points [G]", shape=grid.shape)
+    is_grid = grid.ndim == 1 and len(grid) > 2 and (np.diff(grid) > 0).all()
+    require(is_grid, "a grid of at least three increasing points [G]", shape=grid.shape)
     return grid
 
 
 def exact_log_likelihood(model: keras.Model, x: Array, grid: Any | None = None, y: Array | None = None) -> np.ndarray:
-    r"""Returns :math:`\log p(x) = \log \int p(x|z)\,p(z)\,dz` for each example, [N] in nats. Args and Raises as in `log_densities`."""
-    return np.concatenate([logsumexp(log_px + log_pz, b=w, axis=1) for log_px, log_pz, _, w in log_densities(model, x, grid, y=y)])
+    r"""Returns :math:`\log p(x) = \log \int p(x|z)\,p(z)\,dz` for each example, [N] in nats.
+
+    Args and Raises as in `log_densities`; it also raises `ValueError` if the grid is too coarse for :math:`p(x|z)\,p(z)`.
+    """
+    return np.concatenate([log_integral(log_px + log_pz, w) for log_px, log_pz, _, w in log_densities(model, x, grid, y=y)])
 
 
 def exact_posterior(model: keras.Model, x: Array, grid: Any | None = None, y: Array | None = None) -> np.ndarray:
     r"""Returns the density :math:`p(z|x) = p(x|z)\,p(z) / p(x)` at the points of the grid, [N, G].
 
-    Args and Raises as in `log_densities`.
+    Args and Raises as in `exact_log_likelihood`.
     """
     rows = []
     for log_px, log_pz, _, weights in log_densities(model, x, grid, y=y):
-        rows.append(np.exp(log_px + log_pz - logsumexp(log_px + log_pz, b=weights, axis=1, keepdims=True)))
+        rows.append(np.exp(log_px + log_pz - log_integral(log_px + log_pz, weights)[:, None]))
     return np.concatenate(rows)
 
 
@@ -131,11 +167,11 @@ def exact_parts(model: keras.Model, x: Array, grid: Any | None = None, y: Array 
     r"""Returns the ELBO and its parts for each example, a dict of arrays [N] in nats, without sampling noise.
 
     `reconstruction` is :math:`E_q \log p(x|z)`, `kl` is :math:`KL(q(z|x) \| p(z))`, and `elbo` is their difference, :math:`\beta = 1`.
-    Args and Raises as in `log_densities`.
+    Args and Raises as in `log_densities`; it also raises `ValueError` if the grid does not cover q(z|x) or is too coarse for it.
     """
     rows = []
     for log_px, log_pz, log_qz, weights in log_densities(model, x, grid, y=y):
-        q = weights * np.exp(log_qz)
+        q = posterior_weights(log_qz, weights)
         rows.append((np.sum(q * log_px, axis=1), np.sum(q * (log_qz - log_pz), axis=1)))
     reconstruction, kl = (np.concatenate(part) for part in zip(*rows, strict=True))
     return {"elbo": reconstruction - kl, "reconstruction": reconstruction, "kl": kl}
@@ -144,10 +180,10 @@ def exact_parts(model: keras.Model, x: Array, grid: Any | None = None, y: Array 
 def posterior_kl(model: keras.Model, x: Array, grid: Any | None = None, y: Array | None = None) -> np.ndarray:
     r"""Returns :math:`KL(q(z|x) \| p(z|x)) = E_q \log q(z|x) - \log p(z|x)` for each example, [N] in nats: log p(x) minus the ELBO.
 
-    Args and Raises as in `log_densities`.
+    Args and Raises as in `exact_log_likelihood` and `exact_parts`.
     """
     rows = []
     for log_px, log_pz, log_qz, weights in log_densities(model, x, grid, y=y):
-        log_posterior = log_px + log_pz - logsumexp(log_px + log_pz, b=weights, axis=1, keepdims=True)
-        rows.append(np.sum(weights * np.exp(log_qz) * (log_qz - log_posterior), axis=1))
+        log_posterior = log_px + log_pz - log_integral(log_px + log_pz, weights)[:, None]
+        rows.append(np.sum(posterior_weights(log_qz, weights) * (log_qz - log_posterior), axis=1))
     return np.concatenate(rows)

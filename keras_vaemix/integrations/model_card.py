@@ -1,5 +1,7 @@
 """The model card of a package, written from its other files; it needs the extra `hub`."""
 
+import math
+
 from keras_vaemix.integrations.hub import check_installed
 
 COUNTS = ("num_examples", "num_samples", "num_likelihood_examples")  # of an evaluation, beside its figures
@@ -95,8 +97,9 @@ def model_card(name, config, evaluation, manifest, license):
 
 
 def figures_of(evaluation):
-    """Returns the figures of an evaluation by name: each value and its standard error, or None."""
-    numbers = {name: value for name, value in evaluation.items() if isinstance(value, (int, float)) and name not in COUNTS}
+    """Returns the figures of an evaluation that are known, by name: each value and its standard error, or None."""
+    numbers = {name: value for name, value in evaluation.items() if isinstance(value, (int, float)) and math.isfinite(value)}
+    numbers = {name: value for name, value in numbers.items() if name not in COUNTS}
     errors = {name for name in numbers if name.endswith("_se")}
     return {name: (value, numbers.get(f"{name}_se")) for name, value in numbers.items() if name not in errors}
 

@@ -1,6 +1,7 @@
 """Clusterings judged against labels, and the divergence split at the aggregate posterior: exact cases and closed forms."""
 
 import math
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -18,6 +19,7 @@ from keras_vaemix.visualization import plots
 from tests import catalogue
 from training.data.splits import Data, Split
 from training.jobs.evaluate import describe, evaluate
+from training.jobs.reports import component_report
 
 MIXTURES = ["model-CPVAE", "model-HierarchicalVAE-vamp", "model-GMVAE", "kl-Variational"]
 
@@ -219,7 +221,7 @@ def test_identical_posteriors_tell_nothing():
 
 def test_models_without_latents_of_these_kinds_are_refused(binary):
     assert not evaluation.has_divergence_split(keras.Sequential())
-    with pytest.raises(ValueError, match=r"a VAE of one or two levels, or with categories\. Received: model='Sequential'"):
+    with pytest.raises(ValueError, match=r"one or two levels or with categories, without a condition\. Received: model='Sequential'"):
         evaluation.divergence_split(keras.Sequential(), binary)
 
 
@@ -262,6 +264,20 @@ def test_report_of_a_run_has_the_bound_and_the_model_that_is_sampled(binary, tmp
     lines = describe(report).splitlines()
     assert any(line.split()[:2] == ["sampled", "log_likelihood"] and "+-" in line for line in lines)
     assert any(line.split() == ["dead_categories", str(report["dead_categories"])] for line in lines)
+
+
+def test_accuracy_counts_classes_that_a_split_lacks():
+    """Of ten classes the test examples are of three, and half of them are taken for others."""
+    chosen = np.array([0, 1, 2, 7, 8, 9])
+    model = SimpleNamespace(
+        support=supports.BINARY,
+        responsibilities=lambda x, verbose=0: 0.9 * np.eye(10)[x[:, 0].astype(int)] + 0.01,
+        log_weights=lambda: np.log(np.full(10, 0.1)),
+        label_weight=1.0,
+    )
+    splits = [Split(values[:, None].astype("float32"), y) for values, y in ((np.arange(10), np.arange(10)), (chosen, np.zeros(6, int)))]
+    data = Data("ten", splits[0], splits[0], splits[1]._replace(y=np.array([0, 1, 2, 0, 0, 0])), supports.REAL)
+    assert component_report(model, data, "test")["accuracy"] == 0.5
 
 
 def test_report_of_a_run_without_labels(binary, tmp_path):

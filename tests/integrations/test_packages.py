@@ -1,6 +1,7 @@
 """Packages: what is written comes back, what was tampered with does not, and bundled ones are drawn without TensorFlow."""
 
 import io
+import math
 import os
 import shutil
 import subprocess
@@ -25,6 +26,7 @@ from export.artifact import hashes, sha256
 from export.compact import narrow, rounded
 from export.package import write_package
 from export.storage.files import read_json, write_json
+from keras_vaemix.integrations import model_card
 from keras_vaemix.storage import packages
 from tests import catalogue
 from tests.checks import parity
@@ -138,6 +140,10 @@ def test_the_card_has_the_figures_of_the_evaluation(run):
     ):
         assert text in card.text
     assert "unfinished" not in card.text
+
+
+def test_a_card_leaves_out_what_is_not_known():
+    assert model_card.figures_of({"elbo": -9.0, "elbo_se": math.nan, "log_likelihood_sampling_error": math.nan}) == {"elbo": (-9.0, None)}
 
 
 def change(name):

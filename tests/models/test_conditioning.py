@@ -150,6 +150,21 @@ def test_bounds_of_a_conditioned_model_are_checked():
     assert vm.verify.check_standard_error(model, x, 4, 100, y=y) == vm.verify.check_standard_error(model, given, 4, 100)
 
 
+def test_figures_of_a_conditioned_model():
+    """The report leaves out what depends on other examples' latents; an effect is that of a latent given the example's condition."""
+    given = examples(6)
+    model = vm.VAE(encoder(2 * D), decoder(D), vm.NormalMixture(D, K), vm.Bernoulli(), objective=ELBO(kl=vm.divergences.ComponentSoftmin()))
+    report = vm.evaluation.likelihood_report(model, given, 5)
+    assert report["paper_bound"] == pytest.approx(report["reconstruction"] - report["paper_bound_kl"], abs=1e-4)
+    assert not vm.evaluation.has_divergence_split(model)
+    with pytest.raises(ValueError, match="without a condition"):
+        vm.evaluation.divergence_split(model, given)
+    effects, spread = vm.evaluation.latent_effects(model, given, batch_size=5), model.latent_means(given).numpy().std(axis=0)
+    for j, step in enumerate(np.diag(spread)):
+        up, down = (model.decode(model.latent_means(given) + sign * step, given["condition"]) for sign in (1, -1))
+        assert effects[j] == pytest.approx(np.mean(np.abs(up - down)), rel=1e-4)
+
+
 def test_it_is_fitted_on_data_sets_and_exported(tmp_path):
     model, given = MODELS["CPVAE"](), examples()
     model.compile("adam", jit_compile=False)

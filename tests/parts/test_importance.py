@@ -1,5 +1,7 @@
 """The likelihood estimator where numbers are large: figures that hold, or NaN with their count."""
 
+import warnings
+
 import numpy as np
 import pytest
 
@@ -87,6 +89,17 @@ def test_means_say_how_many_examples_they_leave_out(large):
     finite = vm.evaluation.likelihood_report(model, x[keep], 2000)
     assert finite["num_left_out"] == {}
     assert report["effective_sample_size"] == pytest.approx(finite["effective_sample_size"], rel=0.2)
+
+
+@pytest.mark.parametrize(("loc", "is_known"), [(0.0, True), (30.0, False)])
+def test_few_effective_samples_give_no_error_of_a_mean(loc, is_known):
+    """By the delta method it would be at most one, however far off the estimate is."""
+    x = loc + np.random.default_rng(0).normal(size=(5, 4)).astype("float32")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        report = vm.evaluation.likelihood_report(model_of(4, 1.0, 0.5), x, 500)
+    assert (report["effective_sample_size"] >= 5) == is_known
+    assert np.isfinite(report["log_likelihood_sampling_error"]) == is_known
 
 
 def test_checks_say_how_many_examples_they_leave_out(large):

@@ -56,6 +56,15 @@ def test_distances_against_the_number_of_latents(tmp_path):
     assert lines(axes[1]) == {"WAE": [(32, 7)]}
 
 
+@pytest.mark.parametrize("order", [1, -1])
+def test_an_unfinished_row_is_drawn_only_where_there_is_no_other(order):
+    row = sweeps.LATENT_SIZES.by_name()["wae_mnist_m32"]
+    rows = [measured(row, fd_generation=7.0), measured(row, 1, fd_generation=90.0, stopped="unfinished")]
+    for some, distance in ((rows[::order], 7), (rows[1:], 90)):
+        (axis,) = sweeps.LATENT_SIZES.charts["distance"](some).axes
+        assert lines(axis) == {"WAE": [(32, distance)]}
+
+
 def test_a_recorded_row_draws_its_charts(tmp_path):
     row = sweeps.GENERATOR_SIZES.by_name()["model2"]
     own = measured(row, fd_generation=3.0, fd_reconstruction=2.0, feature_network="lenet")

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+import keras_vaemix as vm
 from keras_vaemix import evaluation
 from keras_vaemix.core.supports import UNIT_INTERVAL
 from keras_vaemix.evaluation import FeatureMoments, sample_of
@@ -16,6 +17,7 @@ from training.features.choice import load_features
 from training.features.classifier import feature_network
 from training.features.inception import InceptionFeatures
 from training.features.moments import real_moments
+from training.jobs.reports import image_report, samplers_report
 
 
 @pytest.fixture(scope="module")
@@ -248,3 +250,15 @@ def test_catalogue_model_is_judged(features, digits):
     """A model's tensors go through the network as they come."""
     model = catalogue.make()
     assert features(np.pad(model.sample(3, seed=0), ((0, 0), (2, 2), (2, 2), (0, 0)))).shape == (3, 32)
+
+
+def test_all_samplers_are_compared_with_the_same_real_images(digits):
+    """With those before binarisation, as the model's own."""
+    networks = vm.networks.mlp((8, 8, 1), 4, (8,)), vm.networks.mlp((2,), (8, 8, 1), (8,))
+    model, moments = vm.GAMIXVAE(*networks, vm.StandardNormal(2), vm.Bernoulli()), vm.FittedMixture(2, 1)
+    x = digits.arrays("test", model.support)
+    known = {**image_report(model, digits, "test", x, "values"), "split": "test"}
+    report, other = samplers_report(model, digits, x, "values", known), model.sampled_by(moments)
+    other.fit_prior(digits.fixed("train", model.support))
+    assert report["fd_standard"] == known["fd_generation"]
+    assert report["fd_moments"] == pytest.approx(image_report(other, digits, "test", x, "values")["fd_generation"], rel=1e-6)

@@ -28,7 +28,7 @@ from training.papers.registry import TABLES, table_named, with_paper
 from training.papers.result_rows import RESULTS, VERDICTS
 from training.papers.row import Row
 from training.papers.table import Table
-from training.papers.verdicts import judged, verdict
+from training.papers.verdicts import judged, limited, verdict
 from training.presets import PRESETS, Preset
 from training.presets.arguments import identity
 from training.presets.baselines import vae
@@ -204,7 +204,8 @@ def test_verdict_over_seeds():
     rows = [measured(-88.5), measured(-89.5, epochs=120, best_epoch=120, stopped="unfinished")]
     ours = "`vae_mnist`, 100 to 120 epochs, unfinished, 2 seeds: -ELBO 89.00 ± 0.71"
     assert verdict(rows, Row("vae", "vae_mnist", {}, -87.6)) == f"reproduced: {ours} against 87.60"  # two standard deviations: 1.41
-    assert verdict(rows, Row("vae", "vae_mnist", {}, -87.5)) == f"not comparable: {ours} against 87.50 (worse by 1.50 nats)"
+    row = Row("vae", "vae_mnist", {}, -87.5)
+    assert limited(verdict(rows, row), rows, row) == f"not comparable: {ours} against 87.50 (worse by 1.50 nats)"
     close = [measured(-88.49), measured(-88.51)]
     assert verdict(close, Row("vae", "vae_mnist", {}, -88.75)).startswith("reproduced: ")
     assert verdict(close, Row("vae", "vae_mnist", {}, -88.85)).startswith("better: ")
@@ -221,9 +222,11 @@ def test_only_what_is_like_is_compared():
         "seed": 0,
     }
     whole = measured(-88.7, **figures)
-    part = {**whole, "num_likelihood_examples": 200}
+    part, few, none = {**whole, "num_likelihood_examples": 200}, {**whole, "num_samples": 100}, {**whole, "elbo": float("nan")}
     assert verdict([whole], row) == f"reproduced: {OURS}: -ELBO 88.70 against 88.75, log-likelihood -84.40 against -84.50"
     assert verdict([part], row) == f"not comparable: {OURS}: -ELBO 88.70 against 88.75, log-likelihood of a part of the test set"
+    assert verdict([few], row) == f"not comparable: {OURS}: -ELBO 88.70 against 88.75, log-likelihood with 100 samples of 5,000"
+    assert verdict([none], row) == f"not comparable: {OURS}: -ELBO not finite, log-likelihood -84.40 against -84.50"
     (other,) = judged(TABLES["cp_vae_table1"], [{**whole, "arguments": {"init": "he"}}])
     assert other["verdict"].startswith("not comparable: measured with other settings than the row's; ours, `vae_mnist --init he`, ")
 
@@ -371,7 +374,8 @@ def faces(distance, sharpness, epochs=200, by_moments=None, **further):
 
 
 GAMIX = TABLES["gamix_ablation"].by_name()["gamix"]
-PLAIN = [faces(90.0, 1.0, row="vae"), faces(110.0, 3.0, row="vae")]  # 100, and 1 from the data's sharpness
+VAE = {"row": "vae", "preset": "gamix_faces_vae"}
+PLAIN = [faces(90.0, 1.0, **VAE), faces(110.0, 3.0, **VAE)]  # 100, and 1 from the data's sharpness
 
 
 @pytest.mark.parametrize(
@@ -402,7 +406,38 @@ def test_verdict_on_faces(rows, word):
 
 
 def test_faces_without_others_are_not_judged():
-    assert gamix.verdict([faces(80.0, 2.5)], GAMIX, []).startswith("not comparable: the plain VAE is not measured on these data; `gamix_")
+    unlike = [faces(90.0, 1.0, 24, **VAE, stopped="unfinished"), faces(90.0, 1.0, **{**VAE, "arguments": {"latent_dim": 3}})]
+    for plain in ([], unlike):
+        says = gamix.verdict([faces(80.0, 2.5, stopped="unfinished")], GAMIX, plain)
+        assert says.startswith("not comparable: the plain VAE is not measured alike on these data; `gamix_")
+
+
+@pytest.mark.parametrize(
+    ("figures", "further", "says"),
+    [
+        ((80.0, 2.5), {}, "reproduced: `gamix_faces`, "),
+        (
+            (80.0, 2.5),
+            {"arguments": {"latent_dim": 999}},
+            "not comparable: measured with other settings than the row's; ours, `gamix_",
+        ),
+        ((120.0, 1.5), {}, "worse: `gamix_faces`, "),
+        ((120.0, 1.5), {"stopped": "unfinished"}, "not comparable: `gamix_faces`, 200 epochs, unfinished, one seed, held against the pl"),
+        ((80.0, 2.5), {"stopped": "unfinished"}, "reproduced: `gamix_faces`, 200 epochs, unfinished, "),
+    ],
+)
+def test_a_verdict_of_a_table_s_own_is_limited_as_others_are(figures, further, says):
+    made = {"dataset": GAMIX.own_dataset(), "seed": 0}
+    plain = [{**row, **made, "seed": seed, "stopped": further.get("stopped", "early")} for seed, row in enumerate(PLAIN)]
+    assert judged(TABLES["gamix_ablation"], [faces(*figures, row="gamix", **made, **further), *plain])[0]["verdict"].startswith(says)
+
+
+def test_an_unfinished_run_may_reach_a_figure_but_is_not_worse():
+    row = TABLES["cp_vae_table1"].by_name()["vae"]
+    for elbo, word in ((-88.7, "reproduced"), (-88.0, "better"), (-95.0, "not comparable")):
+        made = measured(elbo, dataset="mnist", row="vae", seed=0, stopped="unfinished", log_likelihood=-84.5)
+        (judged_row,) = judged(TABLES["cp_vae_table1"], [made])
+        assert judged_row["verdict"].startswith(f"{word}: `{row.preset}`, 100 epochs, unfinished, one seed: ")
 
 
 def asked(*flags):

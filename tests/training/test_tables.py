@@ -13,6 +13,7 @@ from training.papers import result_rows
 from training.papers import tables as tables_module
 from training.papers.registry import TABLES
 from training.papers.result_rows import RESULTS
+from training.papers.row import Row
 from training.papers.table import Headline, Table
 
 ROW = {
@@ -76,9 +77,12 @@ def test_figures_that_are_not_valid_are_marked(is_full):
 def test_headlines_are_the_measured_rows(tmp_path, monkeypatch):
     monkeypatch.setattr(tables_module, "RESULTS", tmp_path)
     of_paper = ("elbo", "log_likelihood")
-    few = Table("t", headlines=(Headline("VAE", "vae", of_paper), Headline("CP-VAE", "cp", ("elbo",))))
+    rows = Row("vae", "vae_mnist"), Row("cp", "cp_vae_mnist")
+    few = Table("t", rows, headlines=(Headline("VAE", "vae", of_paper), Headline("CP-VAE", "cp", ("elbo",))))
     monkeypatch.setattr(tables_module, "HEADLINES", {"few": {"t": few}})
-    write_json(tmp_path / "t.json", [ROW, {**ROW, "stopped": "unfinished", "epochs": 1, "invalid": {"elbo": "a fault"}}])
+    unnamed = {key: value for key, value in ROW.items() if key != "row"} | {"arguments": {"latent_dim": 3}}
+    others = [{**ROW, "stopped": "unfinished", "epochs": 1, "invalid": {"elbo": "a fault"}}, {**ROW, "dataset": "digits"}, unnamed]
+    write_json(tmp_path / "t.json", [ROW, *others])
     (whole, unfinished), _ = cells_of(tables_module.headlines("few"))  # CP-VAE has not been measured
     assert list(whole.values()) == [
         *("VAE", "`t`, `vae`", "2", "1"),

@@ -2,8 +2,10 @@
 
 import math
 
+import keras
 import numpy as np
 import pytest
+from scipy.stats import multivariate_normal
 
 import keras_vaemix as vm
 from keras_vaemix.evaluation import quadrature
@@ -13,6 +15,7 @@ from tests.conftest import compile_by_tensorflow
 from training.data import load, toys
 from training.findings import mog_toy, two_modes
 from training.papers import mog_vae
+from training.papers.result_rows import has_likelihood, is_partial
 from training.presets import PRESETS
 
 GRID = quadrature.points()
@@ -145,6 +148,46 @@ def test_bad_grids(grid, expected, data):
         quadrature.exact_posterior(model, data.test.x[:2], grid)
 
 
+def linear(scale, q_loc=None, q_scale=None, num_values=20):
+    """Returns a model of x = z + noise in each of 20 values; q(z|x) is its exact posterior, unless its parameters are given."""
+    variance = 1 / (1 + num_values / scale**2)
+    weights, bias = np.zeros((num_values, 2)), [q_loc or 0, np.log(variance if q_scale is None else q_scale**2)]
+    weights[:, 0] = variance / scale**2 if q_loc is None else 0
+    networks = []
+    for shape, kernel, offset in ((num_values, weights, bias), (1, np.ones((1, num_values)), np.zeros(num_values))):
+        layer = keras.layers.Dense(kernel.shape[1])
+        networks.append(keras.Sequential([keras.Input((shape,)), layer]))
+        layer.set_weights([kernel, np.asarray(offset)])
+    posterior = vm.DiagonalNormal(log_variance_limits=(-30, 5))
+    return vm.VAE(*networks, vm.StandardNormal(1), vm.Normal(scale), posterior)
+
+
+def test_a_grid_has_to_resolve_the_joint_density():
+    """With one too coarse for p(x|z) p(z), log p(x) would be off by half a nat here."""
+    model, rng = linear(0.003), np.random.default_rng(0)
+    x = (rng.normal(size=(20, 1)) + 0.003 * rng.normal(size=(20, 20))).astype("float32")
+    for exact in (quadrature.exact_log_likelihood, quadrature.exact_posterior, quadrature.posterior_kl):
+        with pytest.raises(ValueError, match=r"a finer grid, .* Received: examples=20, log_difference="):
+            exact(model, x)
+    fine = np.linspace(-6, 6, 24_001)
+    covariance = np.ones((20, 20)) + 0.003**2 * np.eye(20)
+    true = multivariate_normal(np.zeros(20), covariance).logpdf(x.astype("float64"))
+    np.testing.assert_allclose(quadrature.exact_log_likelihood(model, x, fine), true, atol=0.01)
+    np.testing.assert_allclose(quadrature.posterior_kl(model, x, fine), 0, atol=0.01)
+
+
+@pytest.mark.parametrize(
+    ("q_loc", "q_scale", "expected"),
+    [(0.0, 0.001, r"covers all of q\(z\|x\) and is fine"), (30.0, 2.0, "covers all of q"), (0.0, 0.0035, r"a finer grid, .* of q\(z\|x\)")],
+)
+def test_a_grid_has_to_cover_and_resolve_the_learned_posterior(q_loc, q_scale, expected):
+    model, x = linear(0.1, q_loc, q_scale), np.zeros((2, 20), "float32")
+    assert np.isfinite(quadrature.exact_log_likelihood(model, x)).all()
+    for exact in (quadrature.exact_parts, quadrature.posterior_kl):
+        with pytest.raises(ValueError, match=expected):
+            exact(model, x)
+
+
 def test_true_density_of_the_two_modes():
     """E log p(x) = 0.1905 nats, E x = 0.55, Var x = 0.45^2 + 0.1^2."""
     assert toys.two_modes_expectation(1.0) == pytest.approx(1, abs=1e-9)
@@ -197,6 +240,20 @@ def cp_vae():
     model = trained("cp_vae_two_modes", 1, num_components=3)
     model.adapt_aggregate(load("cp_vae_toy").train.x)
     return model
+
+
+def test_exact_figures_are_of_all_test_examples(tmp_path, monkeypatch):
+    """Those of a log-likelihood of some of them by draws are left out."""
+    data = load("cp_vae_toy")
+    model = PRESETS["vae_two_modes"].build(data).model
+    monkeypatch.setattr(two_modes, "load_model", lambda path: model)
+    monkeypatch.setattr(two_modes, "figures_of", lambda model: {"wasserstein": 0.0})
+    drawn = {"num_samples": 100, "num_likelihood_examples": 500, "effective_sample_size": 9.0, "log_likelihood_sampling_error": 0.1}
+    row = two_modes.measure(tmp_path, {"seed": 1, "num_examples": 5000, "log_likelihood": 9.0, **drawn}, None, tmp_path)
+    assert not set(drawn) & set(row)
+    assert row["log_likelihood"] == pytest.approx(quadrature.exact_log_likelihood(model, data.test.x).mean(), abs=1e-4)
+    assert has_likelihood(row, 5000, None)
+    assert not is_partial(row)
 
 
 def test_quadrature_over_categories_is_what_importance_sampling_estimates(cp_vae):

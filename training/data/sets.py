@@ -43,9 +43,9 @@ def load(name, data_dir=None, image_size=64, value_range=None):
     )
     if path and kind == "npz":
         arrays = with_split_names(name, read_npz(Path(path)))
-        return validated(from_arrays(name, arrays, functools.partial(ranged, value_range=value_range)))
+        return validated(from_arrays(name, arrays, functools.partial(ranged, value_range=value_range)).shuffled())
     if path and kind == "folder":
-        return validated(from_arrays(name, read_folder(Path(path), image_size)))
+        return validated(from_arrays(name, read_folder(Path(path), image_size)).shuffled())
     if name in BUNDLED:
         return validated(BUNDLED[name]())
     if name not in NAMES:

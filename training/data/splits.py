@@ -88,6 +88,11 @@ class Data(NamedTuple):
         require(num_examples <= n, f"at most the {n} training examples of {self.name}", train_examples=num_examples)
         return self._replace(train=self.train.take(np.sort(np.random.default_rng(0).permutation(n)[:num_examples])), whole=self)
 
+    def shuffled(self):
+        """Returns the data with validation and test examples in a random order, always the same, so that the first ones are like all."""
+        order = {name: np.random.default_rng(BINARIZATION_SEED).permutation(len(getattr(self, name).x)) for name in SPLITS[1:]}
+        return self._replace(**{name: getattr(self, name).take(index) for name, index in order.items()})
+
     def sha256(self):
         """Returns the hash of all arrays of examples, in the order of the splits."""
         digest = hashlib.sha256()

@@ -17,7 +17,11 @@ SPLIT_ON = 1000  # examples of the divergence split, which compares all pairs
 
 def image_report(model, data, split, x, features, verbose=0):
     """Returns the figures of generated and reconstructed images against the real ones of a split, before any binarisation."""
-    network = load_features(features, data)
+    return against_real(model, data, split, x, load_features(features, data), verbose)
+
+
+def against_real(model, data, split, x, network, verbose=0):
+    """Returns the figures of `image_report`, by a network of features."""
     real = data.arrays(split, supports.UNIT_INTERVAL)
     given = {} if real is x or not data.binarizes(model.support) else {"real": network(real)}
     return generation_report(model, x, network, verbose=verbose, **given)
@@ -40,7 +44,7 @@ def own_report(model, data, x, features, known, verbose=0):
         data: Its `Data`.
         x: Examples to evaluate on, [N, *].
         features: Name of the feature network for evaluating images, or "none".
-        known: The figures so far.
+        known: The figures so far, and the `split` that they are of.
         verbose: 1 shows progress bars.
     """
     return {}
@@ -64,7 +68,7 @@ def samplers_report(model, data, x, features, known, verbose=0):
             other = model.sampled_by(prior)
             other.fit_prior(data.fixed("train", model.support), verbose=verbose)
             figures = sharpness_report(other, x, verbose=verbose)
-            figures |= {} if network is None else generation_report(other, x, network, verbose=verbose)
+            figures |= {} if network is None else against_real(other, data, known["split"], x, network, verbose)
         report[f"sharpness_{name}"] = figures["sharpness_generation"]
         if network is not None:
             report[f"fd_{name}"] = figures["fd_generation"]
@@ -78,6 +82,7 @@ def component_report(model, data, split, verbose=0):
     matched with labels on at most `MATCHED_ON` training examples.
     """
     x, labels, train_responsibilities, train_labels = data.arrays(split, model.support), data.labels(split), None, data.labels("train")
+    num_classes = 1 + max((known.max() for known in (labels, train_labels) if known is not None), default=0)  # a split may lack some
     if labels is not None and train_labels is not None:
         chosen = np.random.default_rng(0).permutation(len(train_labels))[:MATCHED_ON]
         train_responsibilities = model.responsibilities(data.fixed("train", model.support)[chosen], verbose=verbose)
@@ -85,7 +90,7 @@ def component_report(model, data, split, verbose=0):
     responsibilities, weights = model.responsibilities(x, verbose=verbose), np.exp(model.log_weights())
     report = cluster_report(train_responsibilities, train_labels, responsibilities, labels, weights)
     if model.label_weight is not None and labels is not None:
-        report["accuracy"] = float(np.mean(np.argmax(responsibilities[:, : 1 + labels.max()], axis=1) == labels))
+        report["accuracy"] = float(np.mean(np.argmax(responsibilities[:, :num_classes], axis=1) == labels))
     if has_divergence_split(model):
         report["divergence_split"] = divergence_split(model, x[:SPLIT_ON])
     return report

@@ -7,7 +7,7 @@ from matplotlib.ticker import MaxNLocator, NullFormatter
 
 from export.storage.files import atomically
 from training.papers.figures import FIGURES
-from training.papers.result_rows import repeats
+from training.papers.result_rows import is_finished, repeats
 
 SIZE = (4.6, 3.4)  # inches of one panel
 DPI = 100
@@ -30,7 +30,7 @@ def title_of(y):
 
 
 def curves(rows, panel, line, x, ys, log=False, levels=()):
-    """Returns a figure of measured figures against a setting, averaged over seeds.
+    """Returns a figure of measured figures against a setting, averaged over seeds; unfinished rows only where there are no others.
 
     Args:
         rows: Measured rows.
@@ -48,8 +48,10 @@ def curves(rows, panel, line, x, ys, log=False, levels=()):
         for y, style in zip(ys, STYLES, strict=False):
             values = [row[y] for row in group if y in row]
             if values:
-                key = line(group[0]), y, style
-                points.setdefault(panel(group[0]), {}).setdefault(key, {})[place(group[0])] = statistics.mean(values)
+                key, at = (line(group[0]), y, style), place(group[0])
+                drawn = points.setdefault(panel(group[0]), {}).setdefault(key, {})
+                if is_finished(group[0]) or at not in drawn:
+                    drawn[at] = statistics.mean(values)
     figure, axes = panels(max(len(points), 1))
     for axis, (name, lines) in zip(axes, points.items(), strict=False):
         colors = {label: f"C{i}" for i, label in enumerate(dict.fromkeys(label for label, _, _ in lines))}

@@ -3,6 +3,7 @@
 import statistics
 
 from training.papers.figures import IMAGES
+from training.papers.result_rows import is_finished
 from training.papers.row import Row
 from training.papers.table import Headline, Table, with_pictures
 from training.papers.verdicts import what
@@ -14,13 +15,15 @@ SAMPLERS = {"standard": "N(0, I), the paper's sampler", "moments": "the aggregat
 def verdict(rows, row, beside):
     """Returns the verdict on the paper's claim: faces nearer to the real ones, and sharper, than the plain VAE's by the same sampler.
 
-    `reproduced` if both hold for each sampler, `worse` if neither holds for the paper's, else `not comparable`.
+    `reproduced` if both hold for each sampler, `worse` if neither holds for the paper's, else `not comparable`. The plain VAE is that of
+    the table's row, and where these rows are unfinished, trained for as many epochs.
     """
-    plain = [r for r in beside if r.get("row") == "vae"]
+    epochs, vae = {r["epochs"] for r in rows}, ABLATION.by_name()["vae"]
+    plain = [r for r in beside if r.get("row") == vae.name and vae.is_of(r) and (is_finished(r) or epochs == {r["epochs"]})]
     if row.name == "vae":
         return f"not comparable: what the other arms are held against; {what(rows, row)}"
     if not plain:
-        return f"not comparable: the plain VAE is not measured on these data; {what(rows, row)}"
+        return f"not comparable: the plain VAE is not measured alike on these data; {what(rows, row)}"
     wins, clauses = [], []
     for name, title in SAMPLERS.items():
         fd, sharpness = ([statistics.mean(r[f"{key}_{name}"] for r in group) for group in (rows, plain)] for key in ("fd", "sharpness"))

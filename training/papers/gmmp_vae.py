@@ -5,6 +5,7 @@ from types import MappingProxyType
 from export.shell.later import Later
 from training.papers.cp_vae import IWAE_LIKELIHOOD, OTHER_SPLIT, VAMP_LIKELIHOOD
 from training.papers.figures import BOUNDS, FURTHER, PARTS
+from training.papers.result_rows import is_finished
 from training.papers.row import Quoted, Row
 from training.papers.table import Headline, Table
 
@@ -99,7 +100,8 @@ def panel(row):
 def against_pseudo_inputs(rows):
     """Returns the paper's Figure 3: the bound against K, for each decoder, with the VAE's as a level."""
     mixtures, plain = kinds(rows)
-    first = {row["dataset"]: row for row in reversed(plain)}
+    finished_first = sorted(plain, key=is_finished, reverse=True)
+    first = {row["dataset"]: row for row in reversed(finished_first)}
     return charts.curves(mixtures, panel, variant, ("number of pseudo-inputs K", "num_pseudo_inputs"), ("elbo",), levels=first.values())
 
 

@@ -41,8 +41,10 @@ def headlines(name):
     lines = [["system", "table, row", "epochs", "seeds", "the paper's", "here", "verdict"], ["---"] * 7]
     for table in HEADLINES[name].values():
         groups = repeats(read_rows(RESULTS / f"{table.name}.json")) if table.headlines else []
-        for system, row, keys in table.headlines:
-            lines += [[system, f"`{table.name}`, `{row}`", *headline(table, group, keys)] for group in groups if group[0]["row"] == row]
+        for system, name, keys in table.headlines:
+            of_row = name, table.by_name()[name].own_dataset()
+            measured = [group for group in groups if (group[0].get("row"), group[0]["dataset"]) == of_row]
+            lines += [[system, f"`{table.name}`, `{name}`", *headline(table, group, keys)] for group in measured]
     return as_table(lines)
 
 

@@ -1,5 +1,6 @@
 """Verdicts on the figures that a paper states, computed from measured rows."""
 
+import math
 import re
 import statistics
 
@@ -10,6 +11,8 @@ from training.presets.arguments import FURTHER, as_run, filled
 
 OF_U = {"elbo": "paper_bound", "kl": "paper_bound_kl"}  # figures of the ELBO, and those of the GMMpVAE paper's own bound (eq. 23)
 
+SAMPLES = 5000  # for each log-likelihood, as in the papers
+
 
 def compared(rows, key, paper):
     """Returns the comparison of one figure: the word of a verdict, a clause of its sentence, and how far off the figure is."""
@@ -17,8 +20,12 @@ def compared(rows, key, paper):
     how = figure.comparison
     if len(values) < len(rows):
         return "not comparable", f"{how.title} not measured", ""
+    if not all(map(math.isfinite, values)):
+        return "not comparable", f"{how.title} not finite", ""
     if figure.is_of_some and any(map(is_partial, rows)):
         return "not comparable", f"{how.title} of a part of the test set", ""
+    if figure.is_of_some and (few := min(row.get("num_samples", SAMPLES) for row in rows)) < SAMPLES:
+        return "not comparable", f"{how.title} with {few:,} samples of {SAMPLES:,}", ""
     ours, spread = statistics.mean(values), statistics.stdev(values) if len(rows) > 1 else 0.0
     difference = ours - paper
     is_near = abs(difference) <= max(how.margin, 2 * spread)
@@ -32,9 +39,9 @@ def verdict(rows, row, beside=()):
     """Returns the verdict on measured rows of one experiment, given the figures stated for it: a word and a sentence.
 
     `reproduced` if each is within 0.3 nats (or another figure's own margin) or two standard deviations over seeds, whichever is larger;
-    `worse` if one of them is worse, `not comparable` if one is not measured, or on a part of the test set, else `better`. The parts of a
-    bound, RE and KL, are given but do not decide. A row trained with the GMMpVAE paper's bound is compared with its figures by that
-    bound. That an unfinished row is worse says nothing of the finished one: it is `not comparable`.
+    `worse` if one of them is worse, `not comparable` if one is not measured, not finite, or of a part of the test set or too few
+    samples, else `better`. The parts of a bound, RE and KL, are given but do not decide. A row trained with the GMMpVAE paper's bound is
+    compared with its figures by that bound.
 
     Args:
         rows: Measured rows that differ only in their seed.
@@ -50,7 +57,6 @@ def verdict(rows, row, beside=()):
         return f"{row.caveat or 'not comparable: no figure is stated'}; ours, {what(rows, row)}{clauses and ': '}{clauses}"
     words = [word for key, (word, _, _) in of_figures.items() if not FIGURES[key].comparison.is_part]
     word = next(word for word in ("worse", "not comparable", "better", "reproduced") if word in words)
-    word = "not comparable" if word == "worse" and not all(map(is_finished, rows)) else word
     return f"{word}: {what(rows, row)}: {', '.join(clause + off for _, clause, off in of_figures.values())}"
 
 
@@ -65,8 +71,19 @@ def judged(table, rows):
             elif not row.is_of(first):
                 row = row._replace(caveat="not comparable: measured with other settings than the row's")
             beside = [r for r in rows if (r["dataset"], is_finished(r)) == (first["dataset"], is_finished(first))]
-            says |= {id(r): table.verdict(group, row, beside) for r in group}
+            says |= dict.fromkeys(map(id, group), limited(table.verdict(group, row, beside), group, row))
     return [{**row, "verdict": says.get(id(row), row.get("verdict", UNNAMED))} for row in rows]
+
+
+def limited(says, rows, row):
+    """Returns the verdict of a table on measured rows, without a comparison that their row's caveat or an early end forbids.
+
+    That an unfinished row is worse says nothing of the finished one; a figure that it reaches is reached.
+    """
+    word, _, sentence = says.partition(":")
+    if row.caveat and word in ("reproduced", "better", "worse"):
+        return f"{row.caveat}; ours,{sentence}"
+    return f"not comparable:{sentence}" if word == "worse" and not all(map(is_finished, rows)) else says
 
 
 def what(rows, row):
