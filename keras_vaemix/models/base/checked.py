@@ -11,7 +11,7 @@ import numpy as np
 
 from keras_vaemix.core.blocks import as_array
 from keras_vaemix.core.hints import Array, Shape, Tensor
-from keras_vaemix.core.part import constructor_names, require, require_own_weights
+from keras_vaemix.core.part import Recorded, constructor_names, require, require_own_weights
 from keras_vaemix.core.supports import Support
 from keras_vaemix.core.weights import whole
 from keras_vaemix.core.xla import naming_refused
@@ -21,7 +21,7 @@ from keras_vaemix.models.base.parts_shown import name_after, summary_text
 from keras_vaemix.models.base.unlisted import UNLISTED
 
 
-class CheckedModel(keras.Model, abc.ABC):
+class CheckedModel(Recorded, keras.Model, abc.ABC):
     """Abstract: a model that checks what `fit`, `evaluate` and `predict` are given.
 
     They take examples x, or a dict of them with what accompanies them, `{"x": x, "mask": mask, "condition": condition}`.
