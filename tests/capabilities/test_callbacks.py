@@ -72,6 +72,30 @@ def test_early_stopping_waits_for_the_warm_up():
     assert stopped_after([2, 3, 4, 5, 6, 7], patience=2, warm_up=5, past=[1]) == 6
 
 
+def test_early_stopping_takes_no_nan_for_the_best():
+    nan = float("nan")
+    assert stopped_after([5, nan, 4, 3, 2, 1], patience=2) is None
+    assert stopped_after([nan, 5, 4, nan, 4.5], patience=2) == 5
+
+
+def test_early_stopping_starts_again_in_another_fit():
+    stopping = callbacks.EarlyStopping(patience=2, past=[3.0])
+    for _ in range(2):
+        stopping.set_model(catalogue.make())
+        stopping.on_train_begin()
+        stopping.on_epoch_end(0, {"val_loss": 4.0})
+        assert stopping.values == [3.0, 4.0]
+
+
+def test_early_stopping_leaves_out_epochs_without_validation(binary):
+    model, stopping = catalogue.make(), callbacks.EarlyStopping(patience=2)
+    model.compile("adam", run_eagerly=True)
+    model.fit(binary, epochs=4, verbose=0, validation_data=binary, validation_freq=2, callbacks=[stopping])
+    np.testing.assert_array_equal(np.isnan(stopping.values), [True, False, True, False])
+    with pytest.raises(ValueError, match="val_loss in the logs: pass validation_data to fit"):
+        model.fit(binary, verbose=0, callbacks=[stopping])
+
+
 def test_early_stopping_without_validation_says_so():
     with pytest.raises(ValueError, match=r"val_loss in the logs: pass validation_data to fit"):
         callbacks.EarlyStopping().on_epoch_end(0, {"loss": 1.0})

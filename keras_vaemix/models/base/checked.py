@@ -30,6 +30,7 @@ class CheckedModel(Recorded, keras.Model, abc.ABC):
         accompaniments: What models of this class may take beside x, by name: "mask", "condition".
         accompanied_by: What this model takes. With "mask" examples may have gaps: NaN in x, or zeros in the mask.
         condition_size: Number of attributes A in a condition; None without "condition".
+        is_validated: Whether the last `fit` was given something to validate on.
         learns_labels: Whether it can learn from the labels of some examples: it then has `label_weight`.
         label_weight: Weight of labels in the loss; None if they are not used.
     """
@@ -37,6 +38,7 @@ class CheckedModel(Recorded, keras.Model, abc.ABC):
     accompaniments: tuple[str, ...] = ()
     accompanied_by: tuple[str, ...] = ()
     condition_size = None
+    is_validated = False
     learns_labels = False
     label_weight: float | None = None
 
@@ -82,6 +84,7 @@ class CheckedModel(Recorded, keras.Model, abc.ABC):
             UserWarning: Labels are given to a model that could learn from them, but has no `label_weight`.
         """
         require(class_weight is None, "no class_weight: losses do not depend on classes; use sample_weight", class_weight=class_weight)
+        self.is_validated = validation_data is not None or validation_split > 0
         given = inputs.check_given(self, x, y, sample_weight, is_training=True)
         if isinstance(validation_data, (tuple, list)):
             inputs.check_given(self, *validation_data, name="validation_data")
