@@ -94,6 +94,7 @@ class CheckedModel(Recorded, keras.Model, abc.ABC):
         if given is not None:
             self.check_columns(given.inputs())
             self.check_batch_size(min(len(given.x), batch_size or len(given.x)))
+        self._assert_compile_called("fit")
         labels, callbacks = inputs.with_weights(x, y, sample_weight), with_bookkeeping(callbacks, self)
         further = {"validation_data": validation_data, "shuffle": shuffle, "sample_weight": sample_weight, **kwargs}
         with naming_refused():
@@ -191,6 +192,11 @@ class CheckedModel(Recorded, keras.Model, abc.ABC):
         if isinstance(value, keras.layers.Layer):
             require_own_weights(self, name, value)
             name_after(value, name)
+        replaced = vars(self).get(name)
+        if isinstance(replaced, keras.layers.Layer) and replaced is not value:
+            if isinstance(value, keras.layers.Layer) and not self._tracker.is_in_store("layers", value):
+                self._tracker.replace_tracked_value("layers", replaced, value)  # in its place: optimizers and files number weights
+            self._tracker.untrack(replaced)
         super().__setattr__(name, value)
 
     def load_weights(self, filepath: str | PathLike[str], *args: Tensor, **kwargs: Any) -> None:

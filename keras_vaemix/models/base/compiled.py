@@ -95,10 +95,14 @@ class CompiledModel(CheckedModel):
         require(is_known, expected, optimizers=optimizers)
 
     def _make_trackers(self) -> None:
-        """Makes the means of the figures and the counters of bad steps, once."""
+        """Makes the means of the figures, anew where other parts report others, and once the counters of bad steps."""
         if not hasattr(self, "_trackers"):
-            self._trackers = {name: keras.metrics.Mean(name) for name in self.metric_names()}
+            self._trackers: dict[str, keras.metrics.Mean] = {}
             self.not_finite, self.unsupported, self.evaluated = map(StepsSince, ("not_finite", "unsupported", "evaluated"))
+        names = self.metric_names()
+        if list(self._trackers) != names:
+            self._trackers.clear()
+            self._trackers.update({name: keras.metrics.Mean(name) for name in names})
 
     def scaled(self, optimizer):
         """Returns a further optimizer, which in mixed_float16 scales its loss against underflow, as Keras does for the model's own."""
