@@ -8,6 +8,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from keras_vaemix.core.blocks import as_array
 from keras_vaemix.core.hints import Array, Shape, Tensor
@@ -92,7 +93,8 @@ class CheckedModel(Recorded, keras.Model, abc.ABC):
         elif validation_data is not None:
             inputs.check_given(self, validation_data, name="validation_data")
         if given is not None:
-            self.check_columns(given.inputs())
+            if not isinstance(x, (keras.utils.PyDataset, tf.data.Dataset)):  # of these only the first batch is given
+                self.check_columns(given.inputs())
             self.check_batch_size(min(len(given.x), batch_size or len(given.x)))
         self._assert_compile_called("fit")
         labels, callbacks = inputs.with_weights(x, y, sample_weight), with_bookkeeping(callbacks, self)
