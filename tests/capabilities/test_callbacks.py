@@ -101,6 +101,20 @@ def test_early_stopping_without_validation_says_so():
         callbacks.EarlyStopping().on_epoch_end(0, {"loss": 1.0})
 
 
+@pytest.mark.parametrize(
+    ("schedule", "name", "weight"),
+    [
+        (callbacks.KLWarmUp(2), "autoencoder-fitted", "beta, which KLWarmUp sets. Received: model='Autoencoder'"),
+        (callbacks.TemperatureAnnealing(), "prior-NormalMixture", "temperature, which TemperatureAnnealing"),
+        (callbacks.HoldCategories(2), "model-CPVAE", "category_posterior.held, which HoldCategories"),
+    ],
+)
+def test_schedules_of_other_models_are_refused(schedule, name, weight):
+    schedule.set_model(catalogue.EVERY_MODEL[name]())
+    with pytest.raises(ValueError, match=f"a model with {weight}"):
+        schedule.on_train_begin()
+
+
 @pytest.mark.parametrize("logs", [{"loss": float("nan")}, {"loss": float("inf")}])
 def test_stop_on_nan(logs):
     with pytest.raises(FloatingPointError, match=r"finite loss.*from step 4 of epoch 1 on"):
@@ -151,6 +165,14 @@ def test_tensorboard_shows_parts_pictures_and_components(prior, binary, tmp_path
     }
     assert (mixture.items() <= tags["train"].items()) == (prior == "VampPrior")
     assert all(map(any, lines_of_charts(tmp_path / "train", [*tags["train"], *tags["validation"]])))
+
+
+def test_tensorboard_shows_an_evaluation_by_itself(binary, tmp_path):
+    model, board = catalogue.make(), callbacks.TensorBoard(tmp_path, binary)
+    model.compile("adam", run_eagerly=True)
+    figures = model.evaluate(binary, verbose=0, callbacks=[board], return_dict=True)
+    events = EventAccumulator(str(tmp_path / "validation"), size_guidance={"tensors": 0}).Reload()
+    assert {f"evaluation_{name}_vs_iterations" for name in figures} <= set(events.Tags()["tensors"])
 
 
 def test_tensorboard_refuses_labels_of_other_examples(binary, tmp_path):
