@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_vaemix.core.batch import number_of, rows_of
 from keras_vaemix.core.blocks import batch_size_for
 from keras_vaemix.core.hints import Array, Network
 from keras_vaemix.core.part import require
@@ -38,7 +39,7 @@ def initialize_from_gaussian_mixture(
 
     Args:
         model: A `VAE` or a `CPVAE` whose prior is a `NormalMixture`.
-        x: Examples [N, *].
+        x: Examples [N, *], or for a `VAE` a dict of them with what accompanies them, as in `fit`.
         num_starts: Number of fits of the Gaussian mixture; the one with the highest likelihood is used.
         batch_size: Number of examples at a time; if None, 200, or fewer if they are large.
         seed: Integer; the result is a function of it, and of Keras's global seed if q(c|x) is trained.
@@ -70,7 +71,7 @@ def _(model: CPVAE):
 def _(model: VAE, x, num_starts=10, batch_size=None, seed=0, embedding=None):
     check(model, x)
     batch_size = batch_size_for(batch_size, model.example_shape, 200)
-    encoded = [model.posterior_parameters(x[i : i + batch_size]) for i in range(0, len(x), batch_size)]
+    encoded = [model.posterior_parameters(rows_of(x, i, i + batch_size)) for i in range(0, number_of(x), batch_size)]
     z, stddev = (np.concatenate([one[name] for one in encoded]) for name in ("mean", "stddev"))
     points, covariance = (z, "diag") if embedding is None else (embedding(z, seed), "full")
     responsibilities = fit_mixture(points, model.num_components, covariance, num_starts, seed=seed).predict_proba(points)

@@ -11,11 +11,23 @@ class Schedule(keras.callbacks.Callback, abc.ABC):
     """Abstract: sets a weight of the model at the start of each epoch.
 
     A weight of the model counts epochs, so that a second `fit`, or a resumed one, continues where the first stopped.
+
+    Attributes:
+        weight: Name of that weight, an attribute of the model or, after a dot, of one of its parts.
     """
+
+    weight = ""
 
     @abc.abstractmethod
     def set(self, epochs_done):
         """Sets the weight for the epoch that begins after `epochs_done` epochs."""
+
+    def on_train_begin(self, logs=None):
+        part = self.model
+        for name in filter(None, self.weight.split(".")):
+            part = getattr(part, name, None)
+        expected = f"a model with {self.weight}, which {type(self).__name__} sets"
+        require(part is not None, expected, model=type(self.model).__name__)
 
     def on_epoch_begin(self, epoch, logs=None):
         self.set(epochs_done(self.model))
@@ -34,6 +46,8 @@ class KLWarmUp(Schedule):
 
     Reference: C. Sonderby et al., *Ladder Variational Autoencoders*, 2016.
     """
+
+    weight = "beta"
 
     def __init__(self, epochs: int) -> None:
         super().__init__()
@@ -55,6 +69,8 @@ class TemperatureAnnealing(Schedule):
     Reference: E. Jang, S. Gu, B. Poole, *Categorical Reparameterization with Gumbel-Softmax*, 2017, Section 2.2.
     """
 
+    weight = "temperature"
+
     def __init__(self, final: float = 0.5, epochs: int = 100) -> None:
         super().__init__()
         require(final > 0, "final > 0", final=final)
@@ -72,6 +88,8 @@ class HoldCategories(Schedule):
     Args:
         epochs: Number of epochs for which it is held; `math.inf` for ever, 0 for none.
     """
+
+    weight = "category_posterior.held"
 
     def __init__(self, epochs: float) -> None:
         super().__init__()

@@ -14,7 +14,8 @@ from keras_vaemix.models.base.inputs import check_batches
 class EarlyStopping(keras.callbacks.Callback):
     """Stops when the monitored figure has not improved for `patience` epochs, not counting those of the warm-up.
 
-    Its only state is the list of values, so a resumed run only has to pass the values of its past.
+    Its only state is the list of values, so a resumed run only has to pass the values of its past. A new call of `fit` starts from these
+    again. A value that is NaN is never better, and an epoch without validation, under `validation_freq`, counts as one without a value.
 
     Args:
         patience: Number of epochs without a better value after which training stops.
@@ -26,22 +27,26 @@ class EarlyStopping(keras.callbacks.Callback):
     def __init__(self, patience: int = 50, warm_up: int = 0, monitor: str = "val_loss", past: Sequence[float] = ()) -> None:
         super().__init__()
         check_positive(patience=patience)
-        self.patience, self.warm_up, self.monitor, self.values = patience, warm_up, monitor, list(past)
-        self.epochs_before = 0
+        self.patience, self.warm_up, self.monitor, self.past = patience, warm_up, monitor, list(past)
+        self.values, self.epochs_before = list(past), 0
 
     def on_train_begin(self, logs=None):
+        self.values = list(self.past)
         self.epochs_before = max(0, epochs_done(self.model) - len(self.values))
 
     def on_epoch_end(self, epoch, logs=None):
-        require(self.monitor in logs, f"{self.monitor} in the logs: pass validation_data to fit", logs=sorted(logs))
-        self.values.append(logs[self.monitor])
+        is_other_epoch = self.monitor.startswith("val_") and getattr(self.model, "is_validated", False)
+        is_known = self.monitor.removeprefix("val_") in logs if is_other_epoch else self.monitor in logs
+        require(is_known, f"{self.monitor} in the logs: pass validation_data to fit", logs=sorted(logs))
+        self.values.append(logs.get(self.monitor, math.nan))
         if self.is_over():
             self.model.stop_training = True
 
     def is_over(self) -> bool:
         """Returns whether the last `patience` epochs, not counting the warm-up, brought no better value."""
         is_bound = self.monitor.endswith(("elbo", "reconstruction", "log_likelihood"))
-        best = int((np.argmax if is_bound else np.argmin)(self.values)) if self.values else 0
+        losses = np.array([-value if is_bound else value for value in self.values])
+        best = int(np.argmin(np.where(np.isnan(losses), np.inf, losses))) if self.values else 0
         return len(self.values) - max(best + 1, self.warm_up - self.epochs_before) >= self.patience
 
 

@@ -47,7 +47,7 @@ class TensorBoard(keras.callbacks.TensorBoard):
         super().__init__(log_dir, write_graph=False, **kwargs)
         check_positive(picture_freq=picture_freq)
         self.x = {name: np.asarray(one) for name, one in x.items()} if isinstance(x, dict) else np.asarray(x)
-        self.picture_freq, self.labels = picture_freq, labels
+        self.picture_freq, self.labels, self._is_in_fit = picture_freq, labels, False
         if labels is not None:
             check_labels(check_indices("labels", labels), number_of(self.x))
 
@@ -70,13 +70,18 @@ class TensorBoard(keras.callbacks.TensorBoard):
                 self.scalars({scalar_tag(name): value for name, value in validation.items()})
 
     def on_test_end(self, logs=None):
-        super().on_test_end({})  # the figures of validation are written with those of the epoch
+        super().on_test_end({} if self._is_in_fit else logs)  # the figures of validation are written with those of the epoch
 
     def on_train_begin(self, logs=None):
+        self._is_in_fit = True
         super().on_train_begin(logs)
         self.model.checked(self.x, "the examples of TensorBoard")
         with self._train_writer.as_default():
             write_scalar_layout(scalar_layout(self.model, self.labels is not None))
+
+    def on_train_end(self, logs=None):
+        super().on_train_end(logs)
+        self._is_in_fit = False
 
     def on_epoch_end(self, epoch, logs=None):
         super().on_epoch_end(epoch, logs)

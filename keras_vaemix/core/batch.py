@@ -54,10 +54,11 @@ class Batch(NamedTuple):
 
     def filled(self):
         """Returns the batch with a mask of what is observed, where x is not NaN and the mask is not zero; elsewhere x becomes zero."""
-        observed = ~tf.math.is_nan(self.x)
+        x = tf.cast(self.x, tf.float32)
+        observed = ~tf.math.is_nan(x)
         if self.mask is not None:
             observed &= tf.cast(self.mask, tf.bool)
-        return self._replace(x=tf.where(observed, self.x, tf.zeros_like(self.x)), mask=observed)
+        return self._replace(x=tf.where(observed, x, tf.zeros_like(x)), mask=observed)
 
     def mean(self, values: Tensor) -> Tensor:
         r"""Returns :math:`\frac1B \sum_i w_i v_i` over the examples of this replica, for values [B]: Keras's mean of weighted losses."""

@@ -57,10 +57,15 @@ def require_own_weights(owner, name, layer):
 
 
 def constructor_names(part):
-    """Returns the names of the constructor arguments of `part`, which are those of its attributes too."""
+    """Returns the names of the constructor arguments of `part`, which are those of its attributes too.
+
+    Of the arguments that its constructor passes on as `**kwargs` they are those that it was called with.
+    """
     variadic = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
     parameters = inspect.signature(type(part).__init__).parameters.values()
-    return [p.name for p in parameters if p.name != "self" and p.kind not in variadic]
+    named = [p.name for p in parameters if p.name != "self" and p.kind not in variadic]
+    of_layer = inspect.signature(keras.layers.Layer.__init__).parameters
+    return named + [name for name in getattr(part, "_keywords", ()) if name not in named and name not in of_layer]
 
 
 def constructor_config(part):
@@ -74,11 +79,21 @@ def constructor_repr(part, but=()):
     return constructor_call(part, [name for name in constructor_names(part) if name not in left_out])
 
 
-class Part:
+class Recorded:
+    """Abstract: remembers the names of the keywords that its constructor was called with; a subclass may pass some on as `**kwargs`."""
+
+    def __new__(cls, *args, **kwargs):
+        part = super().__new__(cls)
+        object.__setattr__(part, "_keywords", tuple(kwargs))  # a layer's own way of setting attributes needs its constructor
+        return part
+
+
+class Part(Recorded):
     """Abstract: a weightless piece of a model (an objective, a cost, a divergence) that saves itself from its constructor's arguments.
 
     Each argument is an attribute of the same name, with a value that the constructor accepts: a number, a string, a part, or a tuple or
-    list of these. A tuple is saved as a list, so a constructor should convert such an argument to a tuple.
+    list of these. A tuple is saved as a list, so a constructor should convert such an argument to a tuple. What the constructor of a
+    subclass passes on as `**kwargs` is saved too, if it was called with it.
     """
 
     def get_config(self) -> dict[str, Any]:

@@ -55,7 +55,8 @@ class MixtureVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         n_iter_: Number of passes that were made.
 
     Raises:
-        ValueError: In `fit`, an argument is out of range, or there are fewer rows than components.
+        ValueError: In `fit`, an argument is out of range, or there are fewer rows than components; elsewhere, a row is so far from those of
+            the table that what is computed of it is not finite.
 
     Reference: Z. Jiang et al., *Variational Deep Embedding*, 2017, with one learned scale as in B. Dai, D. Wipf, 2019.
     """
@@ -91,7 +92,7 @@ class MixtureVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
             self.model_ = self._build(X.shape[1], seed)
         self._train(self._scaled(X), seed)
         self.n_iter_ = self.max_iter
-        self.labels_ = self.predict(X)
+        self.labels_ = np.argmax(finite(in_blocks(self._responsibilities, self._scaled(X))), axis=1)
         return self
 
     def _build(self, num_columns, seed):
@@ -171,10 +172,22 @@ class MixtureVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
 
     def _of_rows(self, function, X):
         check_is_fitted(self)
-        return in_blocks(function, self._scaled(validate_data(self, X, dtype="float64", reset=False)))
+        return finite(in_blocks(function, self._scaled(validate_data(self, X, dtype="float64", reset=False))))
+
+    @property
+    def _n_features_out(self):
+        return self.model_.prior.latent_dim
 
     def _scaled(self, X):
         return self.scaler_.transform(X).astype("float32")
+
+
+def finite(figures):
+    """Returns figures of rows, [N] or [N, *]; raises `ValueError` if those of a row are not finite."""
+    is_finite = np.isfinite(figures).reshape(len(figures), -1).all(axis=1)
+    expected = "rows near enough to those of fit for figures that are finite"
+    require(is_finite.all(), expected, first_row_without=None if is_finite.all() else int(np.argmin(is_finite)))
+    return figures
 
 
 class MixtureStart(keras.callbacks.Callback):

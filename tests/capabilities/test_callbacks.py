@@ -72,9 +72,47 @@ def test_early_stopping_waits_for_the_warm_up():
     assert stopped_after([2, 3, 4, 5, 6, 7], patience=2, warm_up=5, past=[1]) == 6
 
 
+def test_early_stopping_takes_no_nan_for_the_best():
+    nan = float("nan")
+    assert stopped_after([5, nan, 4, 3, 2, 1], patience=2) is None
+    assert stopped_after([nan, 5, 4, nan, 4.5], patience=2) == 5
+
+
+def test_early_stopping_starts_again_in_another_fit():
+    stopping = callbacks.EarlyStopping(patience=2, past=[3.0])
+    for _ in range(2):
+        stopping.set_model(catalogue.make())
+        stopping.on_train_begin()
+        stopping.on_epoch_end(0, {"val_loss": 4.0})
+        assert stopping.values == [3.0, 4.0]
+
+
+def test_early_stopping_leaves_out_epochs_without_validation(binary):
+    model, stopping = catalogue.make(), callbacks.EarlyStopping(patience=2)
+    model.compile("adam", run_eagerly=True)
+    model.fit(binary, epochs=4, verbose=0, validation_data=binary, validation_freq=2, callbacks=[stopping])
+    np.testing.assert_array_equal(np.isnan(stopping.values), [True, False, True, False])
+    with pytest.raises(ValueError, match="val_loss in the logs: pass validation_data to fit"):
+        model.fit(binary, verbose=0, callbacks=[stopping])
+
+
 def test_early_stopping_without_validation_says_so():
     with pytest.raises(ValueError, match=r"val_loss in the logs: pass validation_data to fit"):
         callbacks.EarlyStopping().on_epoch_end(0, {"loss": 1.0})
+
+
+@pytest.mark.parametrize(
+    ("schedule", "name", "weight"),
+    [
+        (callbacks.KLWarmUp(2), "autoencoder-fitted", "beta, which KLWarmUp sets. Received: model='Autoencoder'"),
+        (callbacks.TemperatureAnnealing(), "prior-NormalMixture", "temperature, which TemperatureAnnealing"),
+        (callbacks.HoldCategories(2), "model-CPVAE", "category_posterior.held, which HoldCategories"),
+    ],
+)
+def test_schedules_of_other_models_are_refused(schedule, name, weight):
+    schedule.set_model(catalogue.EVERY_MODEL[name]())
+    with pytest.raises(ValueError, match=f"a model with {weight}"):
+        schedule.on_train_begin()
 
 
 @pytest.mark.parametrize("logs", [{"loss": float("nan")}, {"loss": float("inf")}])
@@ -127,6 +165,14 @@ def test_tensorboard_shows_parts_pictures_and_components(prior, binary, tmp_path
     }
     assert (mixture.items() <= tags["train"].items()) == (prior == "VampPrior")
     assert all(map(any, lines_of_charts(tmp_path / "train", [*tags["train"], *tags["validation"]])))
+
+
+def test_tensorboard_shows_an_evaluation_by_itself(binary, tmp_path):
+    model, board = catalogue.make(), callbacks.TensorBoard(tmp_path, binary)
+    model.compile("adam", run_eagerly=True)
+    figures = model.evaluate(binary, verbose=0, callbacks=[board], return_dict=True)
+    events = EventAccumulator(str(tmp_path / "validation"), size_guidance={"tensors": 0}).Reload()
+    assert {f"evaluation_{name}_vs_iterations" for name in figures} <= set(events.Tags()["tensors"])
 
 
 def test_tensorboard_refuses_labels_of_other_examples(binary, tmp_path):

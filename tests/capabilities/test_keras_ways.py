@@ -210,3 +210,57 @@ def test_a_part_that_takes_the_place_of_another_is_used():
     other = vm.VAE(model.encoder, model.decoder, model.prior, model.likelihood)
     np.testing.assert_array_equal(model.log_likelihood(BITS, 20), other.log_likelihood(BITS, 20))
     assert np.all(model.log_likelihood(BITS, 20) != before)
+
+
+def betas_of(model, x):
+    """Returns the beta of training and that of validation."""
+    model.compile("sgd", run_eagerly=True)
+    history = model.fit(x, validation_data=(x,), verbose=0).history
+    return history["beta"] + history["val_beta"]
+
+
+def test_another_objective_trains_with_its_beta_and_reports_its_figures():
+    model = vm.VAE(vm.networks.mlp((6,), 4), vm.networks.mlp((2,), 6), vm.NormalMixture(2, 3), vm.Bernoulli())
+    assert betas_of(model, BITS) == [1.0, 1.0]
+    model.objective = vm.ELBO(beta=4.0, kl=vm.divergences.MeanBound())
+    assert betas_of(model, BITS) == [4.0, 4.0]
+    assert model.metrics_names == model.metric_names()
+    assert "kl_gap" in model.metric_names()
+    assert [one.name for one in model._metrics].count("elbo") == 1
+
+
+def test_labels_are_learnt_from_the_next_compile_on():
+    model = vm.CPVAE(vm.networks.mlp((6,), 3 + 4), vm.networks.mlp((2,), 6), vm.NormalMixture(2, 3), vm.Bernoulli())
+    model.compile("sgd", run_eagerly=True)
+    model.label_weight = 1.0
+    model.compile("sgd", run_eagerly=True)
+    assert "classification" in model.fit(BITS, np.zeros(32), verbose=0).history
+
+
+def test_a_network_that_takes_the_place_of_another_is_alone(tmp_path):
+    model = regularized()
+    order, num_trained = [layer.name for layer in model.layers], len(model.trainable_variables)
+    model.decoder = vm.networks.mlp((2,), 6)
+    assert [layer.name for layer in model.layers] == order
+    assert len(model.trainable_variables) == num_trained
+    model.compile(keras.optimizers.Adam(0.1), run_eagerly=True)
+    model.fit(BITS, verbose=0)
+    keras.models.clone_model(model).set_weights(model.get_weights())
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    for one, other in zip(model.optimizer.variables, loaded.optimizer.variables, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_a_model_is_compiled_before_it_is_trained():
+    with pytest.raises(ValueError, match=r"You must call `compile\(\)`"):
+        regularized().fit(BITS, verbose=0)
+
+
+def test_a_list_of_callbacks_counts_epochs_once():
+    model = regularized()
+    model.compile("sgd", run_eagerly=True)
+    callbacks = keras.callbacks.CallbackList([], add_history=True, model=model)
+    for epochs_done in (1, 2, 3):
+        model.fit(BITS, callbacks=callbacks, verbose=0)
+        assert int(model.epochs_done) == epochs_done

@@ -142,3 +142,13 @@ def test_whole_command_in_mixed_precision(policy, main, without_xla, tmp_path):
     assert model.decoder.layers[-2].compute_dtype == "float16"
     assert int(model.optimizer.iterations) < int(model.steps_done) == 3 * (1197 // 100)
     assert keras.config.dtype_policy().name == "float32"
+
+
+@pytest.mark.parametrize("is_scaled", [True, False])
+def test_every_optimizer_scales_its_loss_or_none_does(is_scaled, policy):
+    policy("mixed_float16")
+    model = catalogue.EVERY_MODEL["autoencoder-adversarial"]()
+    model.compile("adam", auto_scale_loss=is_scaled)
+    scaled = [isinstance(one, keras.optimizers.LossScaleOptimizer) for one in (model.optimizer, *model.optimizers.values())]
+    assert scaled == [is_scaled] * len(scaled)
+    assert len(scaled) > 1

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+import keras_vaemix as vm
 from tests import catalogue
 
 # What has no weights comes back from its configuration, which `test_catalogue` holds; here are those that have, and one of each kind.
@@ -55,3 +56,31 @@ def test_weights_alone_come_back(tmp_path, binary):
     other.load_weights(tmp_path / "model.weights.h5")
     np.testing.assert_array_equal(other.reconstruct(binary), model.reconstruct(binary))
     assert_same(model, other)
+
+
+@keras.saving.register_keras_serializable("tests")
+class FewComponents(vm.NormalMixture):
+    def __init__(self, latent_dim, **kwargs):
+        super().__init__(latent_dim, **kwargs)
+
+
+@keras.saving.register_keras_serializable("tests")
+class OfBits(vm.VAE):
+    """Fixes one argument, adds one, and passes on the others."""
+
+    def __init__(self, encoder, decoder, prior, further=1.0, **kwargs):
+        super().__init__(encoder, decoder, prior, vm.Bernoulli(), **kwargs)
+        self.further = further
+
+
+def test_what_a_subclass_passes_on_comes_back(tmp_path):
+    posterior, objective = vm.DiagonalNormal(log_variance_limits=(-2.0, 2.0)), vm.ELBO(beta=4.0)
+    networks = vm.networks.mlp((6,), 4, ()), vm.networks.mlp((2,), 6, ())
+    model = OfBits(*networks, FewComponents(2, num_components=3), further=2.0, posterior=posterior, objective=objective, seed=7)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
+    for other in (loaded, keras.models.clone_model(model)):
+        assert repr(other.prior) == repr(model.prior) == "FewComponents(latent_dim=2, num_components=3)"
+        assert (repr(other.posterior), repr(other.objective)) == (repr(posterior), repr(objective))
+        assert (other.seed, other.further, float(other.beta)) == (7, 2.0, 4.0)
+    np.testing.assert_array_equal(loaded.sample(5, seed=0), model.sample(5, seed=0))

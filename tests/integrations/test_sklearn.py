@@ -1,12 +1,15 @@
 """The scikit-learn estimator: exact densities and moments in the units of the table, and scikit-learn's own checks."""
 
 import random
+import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 import tensorflow as tf
 from scipy.special import logsumexp
 from scipy.stats import multivariate_normal
+from sklearn.pipeline import FeatureUnion
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from keras_vaemix.integrations.sklearn import MixtureVAE
@@ -99,6 +102,26 @@ def test_a_fit_is_a_function_of_its_seed_and_leaves_others_alone(table, eagerly)
         assert random.random() == expected
     for one, other in zip(*weights, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.filterwarnings("ignore:Even though the `tf.config")
+def test_latents_are_named_and_columns_keep_their_names(table, eagerly):
+    estimator = MixtureVAE(2, **TINY, max_iter=2, n_draws=5, random_state=0).set_output(transform="pandas")
+    frame = pd.DataFrame(table, columns=list("abc"))
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", ".*feature names")
+        latents = estimator.fit_transform(frame)
+        np.testing.assert_array_equal(estimator.labels_, estimator.predict(frame))
+    assert list(latents.columns) == list(estimator.get_feature_names_out()) == ["mixturevae0", "mixturevae1"]
+    assert list(FeatureUnion([("one", estimator)]).get_feature_names_out()) == ["one__mixturevae0", "one__mixturevae1"]
+
+
+def test_a_row_that_cannot_be_computed_is_named(fitted, table):
+    far = table.copy()
+    far[[3, 5]] = 1e36
+    for method in (fitted.predict, fitted.predict_proba, fitted.score_samples):
+        with pytest.raises(ValueError, match=r"finite. Received: first_row_without=3"):
+            method(far)
 
 
 @pytest.mark.parametrize(

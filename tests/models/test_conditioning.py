@@ -196,7 +196,7 @@ def test_what_does_not_fit_is_refused_by_name():
     for ask in (model.log_likelihood, model.estimate_log_likelihood, model.cluster, model.reconstruct):
         with pytest.raises(ValueError, match=r"y of shape \(3,\) or \(20, 3\), finite: .* Received: shape=\(2,\)"):
             ask(given["x"], y=np.zeros(2))
-        with pytest.raises(ValueError, match="or y=, of this VAE, which is conditioned"):
+        with pytest.raises(ValueError, match="or y= where it does not stand for labels, as in fit, of this VAE, which is conditioned"):
             ask(given["x"])
     with pytest.raises(ValueError, match="y, or a condition in x, not both"):
         model.log_likelihood(given, y=given["condition"])
@@ -218,3 +218,12 @@ def test_what_does_not_fit_is_refused_by_name():
         prior_given(D).given(None)
     with pytest.raises(ValueError, match="a network from conditions"):
         vm.ConditionalNormal(D, mlp((A,), D, ()))
+
+
+def test_a_mixture_starts_from_latents_given_y():
+    model, given = MODELS["VAE"](), examples()
+    vm.pretraining.initialize_from_gaussian_mixture(model, given, num_starts=1)
+    z = model.latent_means({name: tf.constant(one) for name, one in given.items()})
+    weights = model.responsibilities(given).mean(axis=0)
+    assert weights.max() < 1
+    assert np.abs(model.prior.components(None).mean().numpy()).max() <= np.abs(z).max() + 1e-6

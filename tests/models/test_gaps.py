@@ -304,3 +304,18 @@ def test_tables_have_gaps_in_each_column():
         columns.check(drawn)
     with pytest.raises(ValueError, match="every column of column 'share' of x"):
         model.fit(np.where(np.arange(6) == 1, np.nan, x))
+
+
+def test_a_column_may_be_missing_in_the_first_batch_of_a_data_set(linear):
+    """But not in an array, of which all is known."""
+    first = np.where([[True, True, False]], X, np.nan)
+    linear.compile("sgd", run_eagerly=True)
+    linear.fit(tf.data.Dataset.from_tensors(first).concatenate(tf.data.Dataset.from_tensors(X)), shuffle=False, verbose=0)
+    with pytest.raises(ValueError, match="column"):
+        linear.fit(first, verbose=0)
+
+
+def test_integers_are_taken_with_gaps():
+    model, x = vm.VAE(*networks(), vm.StandardNormal(2), vm.Bernoulli()), np.eye(3, dtype="int64")
+    for compute in (model, model.latent_means, lambda x: model.encode(x).mean(), lambda x: model.posterior_parameters(x)["mean"]):
+        np.testing.assert_array_equal(compute(x), compute(x.astype("float32")))

@@ -23,6 +23,17 @@ def test_noises_of_one_draw_are_different():
     assert not np.any(np.isclose(noise["eps"], noise["eps_lower"]))
 
 
+@pytest.mark.parametrize("seed", [2**31, 2**40, -(2**31) - 1, None, 1.5, True])
+def test_seeds_are_integers_of_32_bits(seed):
+    message = "seed to be an integer from"
+    with pytest.raises(ValueError, match=message):
+        catalogue.make(seed=seed)
+    if seed is not None:
+        with pytest.raises(ValueError, match=message):
+            stateless_seed(seed)
+    assert catalogue.make(seed=np.int64(2**31 - 1)).seed == 2**31 - 1
+
+
 def test_equal_seeds_equal_draws(model):
     x, given = catalogue.examples(model), catalogue.given(model)
     np.testing.assert_array_equal(model.sample(5, seed=3, **given), model.sample(5, seed=3, **given))

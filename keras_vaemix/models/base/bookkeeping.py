@@ -44,12 +44,12 @@ def check_restoring(callbacks, model):
 
 
 def with_bookkeeping(callbacks, model):
-    """Returns the callbacks of a model's `fit`, in whatever form, with a `Bookkeeping` before them."""
-    own = Bookkeeping()
+    """Returns the callbacks of a model's `fit`, in whatever form, with one `Bookkeeping` before them."""
     is_list = isinstance(callbacks, keras.callbacks.CallbackList)
     check_restoring(callbacks.callbacks if is_list else keras.tree.flatten(callbacks), model)
+    own = Bookkeeping()
     if is_list:
         own.set_model(model)
-        callbacks.callbacks.insert(0, own)
+        callbacks.callbacks[:] = [own, *(one for one in callbacks.callbacks if not isinstance(one, Bookkeeping))]
         return callbacks
     return [own, *keras.tree.flatten(callbacks)] if callbacks is not None else [own]

@@ -8,10 +8,11 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from keras_vaemix.core.blocks import as_array
 from keras_vaemix.core.hints import Array, Shape, Tensor
-from keras_vaemix.core.part import constructor_names, require, require_own_weights
+from keras_vaemix.core.part import Recorded, constructor_names, require, require_own_weights
 from keras_vaemix.core.supports import Support
 from keras_vaemix.core.weights import whole
 from keras_vaemix.core.xla import naming_refused
@@ -21,7 +22,7 @@ from keras_vaemix.models.base.parts_shown import name_after, summary_text
 from keras_vaemix.models.base.unlisted import UNLISTED
 
 
-class CheckedModel(keras.Model, abc.ABC):
+class CheckedModel(Recorded, keras.Model, abc.ABC):
     """Abstract: a model that checks what `fit`, `evaluate` and `predict` are given.
 
     They take examples x, or a dict of them with what accompanies them, `{"x": x, "mask": mask, "condition": condition}`.
@@ -30,6 +31,7 @@ class CheckedModel(keras.Model, abc.ABC):
         accompaniments: What models of this class may take beside x, by name: "mask", "condition".
         accompanied_by: What this model takes. With "mask" examples may have gaps: NaN in x, or zeros in the mask.
         condition_size: Number of attributes A in a condition; None without "condition".
+        is_validated: Whether the last `fit` was given something to validate on.
         learns_labels: Whether it can learn from the labels of some examples: it then has `label_weight`.
         label_weight: Weight of labels in the loss; None if they are not used.
     """
@@ -37,6 +39,7 @@ class CheckedModel(keras.Model, abc.ABC):
     accompaniments: tuple[str, ...] = ()
     accompanied_by: tuple[str, ...] = ()
     condition_size = None
+    is_validated = False
     learns_labels = False
     label_weight: float | None = None
 
@@ -82,6 +85,7 @@ class CheckedModel(keras.Model, abc.ABC):
             UserWarning: Labels are given to a model that could learn from them, but has no `label_weight`.
         """
         require(class_weight is None, "no class_weight: losses do not depend on classes; use sample_weight", class_weight=class_weight)
+        self.is_validated = validation_data is not None or validation_split > 0
         given = inputs.check_given(self, x, y, sample_weight, is_training=True)
         if isinstance(validation_data, (tuple, list)):
             inputs.check_given(self, *validation_data, name="validation_data")
@@ -89,8 +93,10 @@ class CheckedModel(keras.Model, abc.ABC):
         elif validation_data is not None:
             inputs.check_given(self, validation_data, name="validation_data")
         if given is not None:
-            self.check_columns(given.inputs())
+            if not isinstance(x, (keras.utils.PyDataset, tf.data.Dataset)):  # of these only the first batch is given
+                self.check_columns(given.inputs())
             self.check_batch_size(min(len(given.x), batch_size or len(given.x)))
+        self._assert_compile_called("fit")
         labels, callbacks = inputs.with_weights(x, y, sample_weight), with_bookkeeping(callbacks, self)
         further = {"validation_data": validation_data, "shuffle": shuffle, "sample_weight": sample_weight, **kwargs}
         with naming_refused():
@@ -188,6 +194,11 @@ class CheckedModel(keras.Model, abc.ABC):
         if isinstance(value, keras.layers.Layer):
             require_own_weights(self, name, value)
             name_after(value, name)
+        replaced = vars(self).get(name)
+        if isinstance(replaced, keras.layers.Layer) and replaced is not value:
+            if isinstance(value, keras.layers.Layer) and not self._tracker.is_in_store("layers", value):
+                self._tracker.replace_tracked_value("layers", replaced, value)  # in its place: optimizers and files number weights
+            self._tracker.untrack(replaced)
         super().__setattr__(name, value)
 
     def load_weights(self, filepath: str | PathLike[str], *args: Tensor, **kwargs: Any) -> None:

@@ -53,8 +53,8 @@ class CompiledModel(CheckedModel):
         saved and exported. Validation during training uses them too; what saves weights during training can, too, `with model.averaged()`.
 
         Args:
-            optimizer: Optimizer of the model.
-            optimizers: Further optimizers by name; those left out are the paper's.
+            optimizer: Optimizer of the model. Keras's `LearningRateScheduler` and `ReduceLROnPlateau` change its learning rate alone.
+            optimizers: Further optimizers by name; those left out are the paper's. Their learning rates may be `LearningRateSchedule`s.
             jit_compile: Whether to use XLA; `"auto"` uses it on one replica only, since TensorFlow on CPU fails with it on several, and
                 never with a divergence that is computed outside the graph.
             check_gradients: Whether every gradient, and not only the loss, is checked to be finite in every step.
@@ -95,15 +95,23 @@ class CompiledModel(CheckedModel):
         require(is_known, expected, optimizers=optimizers)
 
     def _make_trackers(self) -> None:
-        """Makes the means of the figures and the counters of bad steps, once."""
+        """Makes the means of the figures, anew where other parts report others, and once the counters of bad steps."""
         if not hasattr(self, "_trackers"):
-            self._trackers = {name: keras.metrics.Mean(name) for name in self.metric_names()}
+            self._trackers: dict[str, keras.metrics.Mean] = {}
             self.not_finite, self.unsupported, self.evaluated = map(StepsSince, ("not_finite", "unsupported", "evaluated"))
+        names = self.metric_names()
+        if list(self._trackers) != names:
+            self._trackers.clear()
+            self._trackers.update({name: keras.metrics.Mean(name) for name in names})
 
     def scaled(self, optimizer):
-        """Returns a further optimizer, which in mixed_float16 scales its loss against underflow, as Keras does for the model's own."""
-        is_scaled = self.dtype_policy.name != "mixed_float16" or isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
-        return optimizer if is_scaled else keras.optimizers.LossScaleOptimizer(optimizer)
+        """Returns a further optimizer, which in mixed_float16 scales its loss against underflow, as Keras does for the model's own.
+
+        It does not with `auto_scale_loss=False`.
+        """
+        is_scaled = self.dtype_policy.name == "mixed_float16" and self._compile_options.get("auto_scale_loss", True)
+        is_done = not is_scaled or isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
+        return optimizer if is_done else keras.optimizers.LossScaleOptimizer(optimizer)
 
     def all_variables(self):
         """Returns every variable that training changes: those of the model and of all its optimizers."""

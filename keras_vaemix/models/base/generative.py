@@ -16,7 +16,7 @@ from keras_vaemix.core.part import check_component, check_positive, constructor_
 from keras_vaemix.core.progress import progress
 from keras_vaemix.core.replicas import replica_id
 from keras_vaemix.core.sampler import Noise, Sampler, draw_noise
-from keras_vaemix.core.seeds import fold_in, stateless_seed
+from keras_vaemix.core.seeds import check_seed, fold_in, stateless_seed
 from keras_vaemix.models.base.inputs import condition_of, named
 from keras_vaemix.models.base.step import SteppedModel
 
@@ -27,7 +27,7 @@ class GenerativeModel(SteppedModel):
     """Abstract: a model whose samples are a function of named noise. Sampling, pictures, clustering and export use only this interface.
 
     Args:
-        seed: Every draw is a function of this integer, a counter kept as a weight, and the replica.
+        seed: Every draw is a function of this integer of 32 bits, a counter kept as a weight, and the replica.
 
     Attributes:
         has_likelihood: Whether there is a density p(x | latents), so that training maximises a bound on log p(x).
@@ -39,6 +39,7 @@ class GenerativeModel(SteppedModel):
 
     def __init__(self, seed: int = 0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        check_seed(seed)
         self.seed = seed
         self.draw_counter = self.add_weight(
             (), "zeros", name="draw_counter", trainable=False, dtype="int32", aggregation="only_first_replica"

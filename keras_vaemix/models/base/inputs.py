@@ -38,7 +38,8 @@ def named(model, x, name="x", y=None):
         is_taken = one in model.accompanied_by or getattr(batch, one) is None
         require(is_taken, f"no {one} for this {type(model).__name__}: {TAKERS[one]}", given=one)
     is_conditioned = batch.condition is not None or "condition" not in model.accompanied_by
-    expected = f"a dict {{'x': x, 'condition': y}} as {name}, or y=, of this {type(model).__name__}, which is conditioned"
+    remedy = f"a dict {{'x': x, 'condition': y}} as {name}, or y= where it does not stand for labels, as in fit"
+    expected = f"{remedy}, of this {type(model).__name__}, which is conditioned"
     require(is_conditioned, expected, given=["x"])
     return batch
 

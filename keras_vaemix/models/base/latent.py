@@ -10,7 +10,7 @@ import tensorflow as tf
 from keras_vaemix.core.batch import Batch, Terms, further_inputs
 from keras_vaemix.core.blocks import batch_size_for
 from keras_vaemix.core.hints import Array, Distribution, Tensor
-from keras_vaemix.core.part import constructor_names, require, require_kind
+from keras_vaemix.core.part import Part, constructor_names, require, require_kind
 from keras_vaemix.importance import LikelihoodEstimate, LikelihoodEstimator
 from keras_vaemix.imputation import Imputer
 from keras_vaemix.likelihoods import Likelihood
@@ -57,7 +57,9 @@ class LatentModel(GenerativeModel):
 
     def __setattr__(self, name, value):
         super().__setattr__(name, value)
-        if hasattr(self, "_imputer") and name in constructor_names(self):
+        if name == "objective" and hasattr(self, "beta"):
+            self.beta.assign(value.beta)
+        if hasattr(self, "_imputer") and (name in constructor_names(self) or isinstance(value, (Part, keras.layers.Layer))):
             self._forget_graphs()
 
     def _check_decoder(self, decoder):
