@@ -51,7 +51,7 @@ def by_xla():
 @pytest.fixture(autouse=True)
 def _estimates_without_xla(request, monkeypatch):
     """XLA takes longer to compile these than a test takes to run them, and what it refuses runs without it anyway."""
-    if "by_xla" not in request.fixturenames and request.node.get_closest_marker("slow") is None:
+    if "by_xla" not in request.fixturenames:
         monkeypatch.setattr(
             Compiled, "__init__", lambda self, function: vars(self).update(function=function, compiled=tf.function(function))
         )

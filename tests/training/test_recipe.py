@@ -87,9 +87,8 @@ def test_a_finished_run_with_averages_goes_on_from_its_weights(main, eagerly, tm
 
 @pytest.mark.slow
 @pytest.mark.parametrize("strategy", ["none", "mirrored"])
-def test_compiled_and_mirrored_steps_go_on_to_the_same_bits(main, judging_alone, monkeypatch, tmp_path, strategy):
-    flags = (*FLAGS, "--cosine-decay", 0.1, "--epochs", 4, "--strategy", strategy, "--likelihood-samples", 5)
-    assert_resumes(main, monkeypatch, tmp_path, *flags)
+def test_compiled_and_mirrored_steps_go_on_to_the_same_bits(main, training_alone, monkeypatch, tmp_path, strategy):
+    assert_resumes(main, monkeypatch, tmp_path, *FLAGS, "--cosine-decay", 0.1, "--epochs", 4, "--strategy", strategy)
 
 
 @pytest.mark.slow
