@@ -1,5 +1,6 @@
 """Two logical CPU devices, quiet logs, and fixtures that several files share."""
 
+import functools
 import gc
 import math
 import os
@@ -134,6 +135,12 @@ def judging_alone(training_alone, monkeypatch):
         evaluate(run.folder, model, data, args.split, args.likelihood_samples, args.likelihood_examples, args.features)
 
     monkeypatch.setattr("training.jobs.train.finish", finish)
+
+
+@pytest.fixture
+def eagerly(training_alone, monkeypatch):
+    """Lets runs take their few steps eagerly, and end with the trained model."""
+    monkeypatch.setattr(CompiledModel, "compile", functools.partialmethod(CompiledModel.compile, run_eagerly=True))
 
 
 def compile_by_tensorflow(monkeypatch):

@@ -1,6 +1,5 @@
 """Training otherwise than a preset says: averages of weights, falling learning rates, and an importance-weighted finish."""
 
-import functools
 import json
 from types import SimpleNamespace
 
@@ -10,7 +9,6 @@ import pytest
 
 import keras_vaemix as vm
 from export.storage.files import write_json
-from keras_vaemix.models.base.compiled import CompiledModel
 from keras_vaemix.networks import mlp
 from keras_vaemix.storage.loading import load_model
 from tests.training.test_run import assert_same_checkpoint, history
@@ -26,12 +24,6 @@ from training.runs.checkpointing import Recorder
 from training.runs.start import start_from
 
 FLAGS = ("vae_digits", "--latent-dim", 2, "--batch-size", 399, "--warm-up", 1, "--ema-momentum", 0.9)
-
-
-@pytest.fixture
-def eagerly(training_alone, monkeypatch):
-    """Lets runs take their few steps eagerly, and end with the trained model."""
-    monkeypatch.setattr(CompiledModel, "compile", functools.partialmethod(CompiledModel.compile, run_eagerly=True))
 
 
 def stop_after(epochs, monkeypatch):
