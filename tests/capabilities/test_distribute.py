@@ -36,7 +36,6 @@ def trained(strategy, prior, likelihood, posterior, weights, x):
     [
         ("VampPrior", "Bernoulli"),
         ("NormalMixture", "OptimalScaleNormal"),  # whose scale is one of the batch
-        pytest.param("RealNVP", "Bernoulli", marks=pytest.mark.slow),
     ],
 )
 def test_one_step_on_two_replicas_equals_one_step_on_one(prior, likelihood, noiseless, binary):
@@ -51,15 +50,14 @@ def test_one_step_on_two_replicas_equals_one_step_on_one(prior, likelihood, nois
         np.testing.assert_allclose(a, b, atol=1e-5, err_msg=a.path)
 
 
-@pytest.mark.parametrize("name", [pytest.param("HierarchicalVAE-vamp", marks=pytest.mark.slow), "GMVAE"])
-def test_two_levels_on_two_replicas_equal_one(name, monkeypatch, binary):
+def test_two_levels_on_two_replicas_equal_one(monkeypatch, binary):
     """Every draw of a normal is its mean here, so that both have the same draws."""
     mean = lambda q, n, seed=None: tf.repeat((q.loc + tf.zeros_like(q.scale))[None], n, axis=0)  # noqa: E731
     monkeypatch.setattr(tfp.distributions.Normal, "_sample_n", mean)
     weights, results = None, []
     for strategy in ("none", "mirrored"):
         with make_strategy(strategy).scope():
-            model = catalogue.make(model=name)
+            model = catalogue.make(model="GMVAE")
             weights = weights or model.get_weights()
             model.set_weights(weights)
             model.compile(keras.optimizers.SGD(0.01), jit_compile=False, run_eagerly=strategy == "none")
@@ -88,16 +86,6 @@ def test_categories_on_two_replicas_equal_one(binary, held):
         np.testing.assert_allclose(a, b, atol=1e-4)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("posterior", ["NormalMixturePosterior", "SampledMixturePosterior"])
-def test_mixture_posteriors_train_on_two_replicas(posterior, binary):
-    with make_strategy("mirrored").scope():
-        model = catalogue.make("VampPrior", posterior=posterior, kl="Variational")
-        model.compile(keras.optimizers.Adam(0.01))
-    losses = model.fit(binary, batch_size=10, epochs=10, verbose=0).history["loss"]
-    assert losses[-1] < losses[0]
-
-
 # Losses that couple examples, and one of each way of drawing noise. Penalties and FlexAE's image critic come with all that an autoencoder
 # and FlexAE have without.
 COUPLED = [
@@ -105,16 +93,16 @@ COUPLED = [
     *("gamix", "gamix-mean-moments", "gamix-spectral", "likelihood-OptimalScaleNormal", "model-CPVAE-aggregate"),
 ]
 DRAWN = [
-    *("vamp-dreg", "flows", "mixture-iwae", "kl-Matched", "posterior-SampledMixturePosterior", "pixel-vae"),
-    *("model-CPVAE-straight-through", "model-HierarchicalVAE-vamp", "model-GMVAE"),
+    *("vamp-dreg", "flows", "mixture-iwae", "kl-Matched", "posterior-SampledMixturePosterior"),
+    *("model-CPVAE-straight-through", "model-HierarchicalVAE-vamp"),
     *catalogue.ACCOMPANIED,
 ]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("names", "replicas"), [(COUPLED, 3), (DRAWN, 4)], ids=["coupled", "drawn"])
+@pytest.mark.parametrize(("names", "replicas"), [(COUPLED, 3), (DRAWN, 2)], ids=["coupled", "drawn"])
 def test_models_on_several_replicas_are_those_on_one(names, replicas):
-    """With their noise, on global batches that do not divide, in a process with three or four devices."""
+    """With their noise, on global batches that do not divide, in a process with as many devices."""
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
     command = [sys.executable, "-m", "tests.checks.replica_equality", *names, "--replicas", str(replicas)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment)
@@ -125,7 +113,7 @@ def test_models_on_several_replicas_are_those_on_one(names, replicas):
         assert difference[str(replicas)] < 1e-5, name
 
 
-@pytest.mark.parametrize("name", ["mask", "mmd", pytest.param("flex-smooth", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("name", ["mask", "mmd"])
 def test_figures_of_uneven_shares_are_those_of_all(name, binary):
     """Of 30 examples in batches of 28 a last one has two, of which a replica may have none; nothing is recorded as NaN."""
     with make_strategy("mirrored").scope():
@@ -135,23 +123,6 @@ def test_figures_of_uneven_shares_are_those_of_all(name, binary):
     assert all(np.isfinite(value) for value in figures.values()), figures
     cost = model.cost(binary, model.decoder_params(model.latent_means(binary)))
     assert figures["cost"] == pytest.approx(np.mean(cost), rel=1e-5)  # an example counts as one, whoever has it
-
-
-def test_mean_loss_with_noise_is_that_of_one_replica(binary):
-    """Means over 100 draws of the loss of each example, within four standard errors."""
-    weights, means, errors = None, [], []
-    for strategy in ("none", "mirrored"):
-        with make_strategy(strategy).scope():
-            model = catalogue.make()
-            weights = weights or model.get_weights()
-            model.set_weights(weights)
-            model.compile(keras.optimizers.SGD(0.0), jit_compile=False, run_eagerly=strategy == "none")
-        x = np.tile(binary, (10, 1, 1, 1))
-        losses = model.fit(x, batch_size=len(x), epochs=10, verbose=0).history["loss"]
-        means.append(np.mean(losses))
-        errors.append(np.std(losses, ddof=1) / np.sqrt(len(losses)))
-        assert errors[-1] > 0
-    assert abs(means[0] - means[1]) < 4 * np.hypot(*errors)
 
 
 def test_replicas_draw_different_noise():

@@ -26,8 +26,6 @@ INPUTS = ["array", "array and labels", "PyDataset", "tf.data"]
 COMPILED = {"model-CPVAE", "model-HierarchicalVAE-vamp"}
 # Parts of which others of their kind are fitted too.
 SLOW = {
-    *(f"likelihood-{name}" for name in catalogue.LIKELIHOODS if name not in ("Bernoulli", "OptimalScaleNormal")),
-    *(f"kl-{name}" for name in catalogue.DIVERGENCES if name != "Variational"),
     *(f"posterior-{name}" for name in ("AdditiveCoupling", "HouseholderFlow", "PlanarFlow")),
     *(
         f"prior-{name}"

@@ -13,7 +13,6 @@ from tests import catalogue
 
 QUICK = "prior-NormalMixture"
 LONG = [
-    "prior-VampPrior",
     "model-CPVAE",
     "model-HierarchicalVAE",
     "posterior-InverseAutoregressive",
@@ -67,7 +66,9 @@ def test_export_takes_what_accompanies_x(name, format, tmp_path):
     test_export_gives_what_call_computes(name, format, tmp_path)
 
 
-@pytest.mark.parametrize("name", [*MODELS, *(pytest.param(name, marks=pytest.mark.slow) for name in catalogue.ACCOMPANIED)])
+@pytest.mark.parametrize(
+    "name", [*MODELS, *(pytest.param(name, marks=pytest.mark.slow) for name in ["prior-VampPrior", *catalogue.ACCOMPANIED])]
+)
 def test_a_clone_has_weights_of_its_own(name):
     model = catalogue.EVERY_MODEL[name]()
     x, clone = catalogue.examples(model, 5), keras.models.clone_model(model)

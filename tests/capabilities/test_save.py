@@ -25,7 +25,7 @@ def test_saved_model_comes_back_whole(name, tmp_path):
     assert_same(model, loaded)
 
 
-LONG = ["VAEIOP", "mixture-iwae", "VAE-conditioned", "GMVAE-conditioned"]
+LONG = ["VAEIOP", "mixture-iwae", "VAE-conditioned", "GMVAE-conditioned", "VAE-gaps"]
 
 
 @pytest.mark.parametrize("name", ["EmpiricalBayesVAE", "CPVAE-conditioned", *(pytest.param(name, marks=pytest.mark.slow) for name in LONG)])

@@ -22,6 +22,7 @@ from pathlib import Path
 from tests.benchmarks.gpu_presets import GPU_PRESETS
 from tests.checks.card_files import names_in, pack, states
 
+MARGIN = 20  # seconds before the end, in which no more rows start
 TOGETHER = 15  # programs that compile at a time
 SHARE = Path(os.environ.get("CUDA_MPS_PIPE_DIRECTORY", "/tmp/mps"))  # of the service that lets processes share a GPU
 ENVIRONMENT = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false", "PYTHONUNBUFFERED": "1", "TORCHINDUCTOR_COMPILE_THREADS": "8"}
@@ -57,7 +58,7 @@ def train_rows(folder, out, minutes, workers, environment):
         for name in [name for name, process in running.items() if process.poll() is not None]:
             print(f"{time.strftime('%X')} {name}: ended with {running.pop(name).returncode}", flush=True)
         waiting = [name for name in names_in(folder / "rows.txt") if name not in begun and (folder / f"{name}.npz").exists()]
-        is_over = time.monotonic() > end - 20 or (out / "stop").exists()
+        is_over = time.monotonic() > end - MARGIN or (out / "stop").exists()
         if not running and (is_over or not waiting):
             break
         if waiting and not is_over and len(running) < workers:

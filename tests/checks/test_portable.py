@@ -14,10 +14,8 @@ import pytest
 
 from export.storage.files import read_json
 from tests.checks import card, card_files, card_programs, devices
-from tests.checks.kills import write_data
 from tests.checks.portable import programs, results
 from tests.checks.portable.dump import dump
-from tests.families import FAMILIES, SIZES
 
 pytest.importorskip("jax")
 timing, training = (importlib.import_module(f"tests.checks.portable.{name}") for name in ("timing", "training"))  # which import JAX
@@ -117,7 +115,8 @@ def test_early_stopping_is_that_of_training():
 
 
 @pytest.mark.slow
-def test_card_trains_times_and_packs(tmp_path):
+def test_card_trains_times_and_packs(monkeypatch, tmp_path):
+    monkeypatch.setattr(card, "MARGIN", 2)
     folder, out, packed = tmp_path / "programs", tmp_path / "out", tmp_path / "packed"
     argv = ["vae_digits", *SMALL]
     dump(folder, "over", [*argv, "--epochs", "2"])
@@ -125,7 +124,7 @@ def test_card_trains_times_and_packs(tmp_path):
     dump(folder, "timed", argv, timing=True)
     (folder / "rows.txt").write_text("over\nlong\nabsent\n")
     (folder / "timing.txt").write_text("timed\n")
-    card.main([str(folder), str(out), "--timing", "2", "--rows", "0.4", "--pack", str(packed)])
+    card.main([str(folder), str(out), "--timing", "2", "--rows", "0.2", "--pack", str(packed)])
     state = card_files.states(out)
     assert {name: row["stopped"] for name, row in state.items()} == {"over": "maximum", "long": "unfinished"}
     assert state["over"]["judged"]
@@ -160,32 +159,6 @@ def test_figures_that_differ_are_not_equal():
     assert not timing.difference({"loss": np.nan}, {"loss": 1.0}) <= timing.TOLERANCE
 
 
-def command_line(preset, **given):
-    """The arguments of `training.train` for a preset in a small size, by default on the digits."""
-    flags, sizes = {flag.name for flag in preset.flags()}, {name: size for name, size in SIZES.items() if isinstance(size, int)}
-    own = {"dataset": "digits", "batch_size": 150, "features": "none", "epochs": 1, **given}
-    own |= {name: value for name, value in sizes.items() | FURTHER.items() if name in flags}
-    return [preset.name, *(text for name, value in own.items() for text in (f"--{name.replace('_', '-')}", str(value)))]
-
-
-FURTHER = {"networks": "mlp", "pretraining": 1, "first_epochs": 1, "critic_steps": 2}
-IMAGES = {"gamix": {"dataset": "npz:faces.npz", "batch_size": 20}}  # the digits are too small for its patches
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("family", FAMILIES)
-def test_every_family_trains_elsewhere(family, monkeypatch, tmp_path):
-    monkeypatch.chdir(tmp_path)
-    write_data()
-    record = dump(tmp_path, "it", command_line(FAMILIES[family], **IMAGES.get(family, {})), timing=True)
-    timing.measure(tmp_path / "it.npz", tmp_path / "out", 0.01)
-    timed = read_json(tmp_path / "out" / "it.timing.json")
-    assert timed["milliseconds"] > 0
-    assert np.all(np.isfinite(timed["loss"]))
-    assert ("likelihood_seconds" in timed) == (record["likelihood"] is not None)
-    assert (tmp_path / "it.npz").stat().st_size < 2**22
-
-
 @pytest.mark.slow
 def test_programs_for_a_card_are_made_once_and_compared_with_the_cpu(monkeypatch, tmp_path, capsys):
     monkeypatch.setenv("VAEMIX_DATA", str(tmp_path))
@@ -216,5 +189,4 @@ def test_items_of_a_device_are_measured_once_and_those_that_fail_are_reported(tm
     found = devices.results(tmp_path, "steps")
     for family in ("autoencoder", "vae"):
         assert found[family]["difference"] < 1e-5
-        assert found[family]["xla"]["milliseconds"] > 0
     assert "KeyError" in found["nothing"]["error"]

@@ -14,7 +14,11 @@ KINDS = (
     "EmpiricalBayesVAE",
 )
 # These train models whose artifacts are those of others.
-OF_TRAINING = {"mixture-iwae", "vamp-dreg", *(f"autoencoder-{name}" for name in ("penalties", "mmd", "adversarial", "flex-smooth"))}
+OF_TRAINING = {
+    *("mixture-iwae", "vamp-dreg", "flows", "model-HierarchicalVAE", "GAMIXVAE-fitted", "FactorVAE", "VAEIOP"),
+    *(f"autoencoder-{name}" for name in ("penalties", "mmd", "adversarial", "flex-smooth")),
+    *(f"posterior-{name}" for name in ("SampledMixturePosterior", "AdditiveCoupling", "HouseholderFlow")),
+}
 
 
 def cases():

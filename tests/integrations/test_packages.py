@@ -403,19 +403,6 @@ def test_the_figures_of_a_bundled_package_are_those_of_its_weights(digits):
 
 
 @pytest.mark.slow
-def test_the_wheel_has_the_bundled_packages(tmp_path):
-    source = tmp_path / "source"
-    ignored = shutil.ignore_patterns(".git", "build", "*.egg-info", "__pycache__", "runs")
-    shutil.copytree(ROOT, source, ignore=ignored)
-    pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(tmp_path), str(source)]
-    subprocess.run(pip, check=True)
-    (wheel,) = tmp_path.glob("*.whl")
-    with zipfile.ZipFile(wheel) as archive:
-        names = {name for name in archive.namelist() if name.startswith("keras_vaemix/packages/")}
-    assert names == {f"keras_vaemix/{path.relative_to(ROOT / 'keras_vaemix')}" for path in packages.BUNDLED.glob("*/*")}
-
-
-@pytest.mark.slow
 def test_the_hub_is_found_by_the_environment(run, tmp_path):
     with local_hub.serving() as server:
         server.files["user/squares"] = {path.name: path.read_bytes() for path in (run / "squares").iterdir()}

@@ -67,10 +67,9 @@ def test_seeds_and_clusters(model, x):
     np.testing.assert_allclose(model.reconstruct(x), model.predict(x, verbose=0), atol=1e-6)
 
 
-@pytest.mark.parametrize("name", ["adversarial", pytest.param("flex-smooth", marks=pytest.mark.slow)])
-def test_trains_on_two_replicas(name, x):
+def test_trains_on_two_replicas(x):
     with make_strategy("mirrored").scope():
-        model = catalogue.AUTOENCODERS[name]()
+        model = catalogue.AUTOENCODERS["adversarial"]()
         model.compile(keras.optimizers.Adam(0.02))
     history = model.fit(x, batch_size=10, epochs=3, verbose=0).history
     assert history["cost"][-1] < history["cost"][0]

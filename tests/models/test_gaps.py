@@ -1,7 +1,5 @@
 """Gaps: bounds of log p(observed values), their imputation against exact posteriors, and every capability of models that take a mask."""
 
-import signal
-
 import keras
 import numpy as np
 import pytest
@@ -11,8 +9,6 @@ from scipy.stats import multivariate_normal
 import keras_vaemix as vm
 from keras_vaemix.verify import check_bound
 from tests import catalogue
-from tests.checks import gaps_run
-from tests.training.test_run import assert_same_checkpoint, checkpoints, start, wait_for
 from training.distributed.strategy import make_strategy
 
 SCALE = 0.7
@@ -176,20 +172,6 @@ def test_a_mask_is_split_with_x(noiseless):
         trained = model.fit(data, verbose=0, shuffle=False).history["loss"][0]
         losses.append([trained, model.evaluate(data, verbose=0, return_dict=True)["loss"]])
     np.testing.assert_allclose(*losses, rtol=1e-5)
-
-
-@pytest.mark.slow
-def test_training_that_is_killed_goes_on_to_the_same_bits(tmp_path):
-    killed, whole = tmp_path / "killed", tmp_path / "whole"
-    process = start(killed, 100_000, module="tests.checks.gaps_run")
-    wait_for(lambda: checkpoints(killed) and int(checkpoints(killed)[-1].name[6:12]) >= 3)
-    process.kill()
-    process.communicate()
-    assert process.returncode == -signal.SIGKILL
-    epochs = int(checkpoints(killed)[-1].name[6:12]) + 3
-    for folder in (killed, whole):
-        gaps_run.train(folder, epochs)
-    assert_same_checkpoint(killed, whole)
 
 
 @pytest.mark.slow

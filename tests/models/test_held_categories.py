@@ -231,8 +231,8 @@ def test_bad_input():
 
 
 @pytest.mark.slow
-def test_a_run_that_is_resumed_at_the_release_has_the_same_bits(main, training_alone, without_xla, tmp_path):
-    flags = [*QUICK, "--pretraining", 2, "--hold-categories", 2]
+def test_a_run_that_is_resumed_at_the_release_has_the_same_bits(main, eagerly, tmp_path):
+    flags = [*QUICK, "--pretraining", 2, "--hold-categories", 2, "--batch-size", 399]
     for folder, stops in ((tmp_path / "whole", [4]), (tmp_path / "resumed", [2, 4])):
         for epochs in stops:
             assert main(*flags, "--epochs", epochs, "--run-dir", folder, *(["--resume"] if folder.exists() else [])) == (0, "")

@@ -71,7 +71,7 @@ def exact_log_likelihood(model, x):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", SMALL)
-def test_every_bound_is_below_the_exact_likelihood_and_importance_sampling_meets_it(name, fitted):
+def test_every_bound_is_below_the_exact_likelihood_and_importance_sampling_meets_it(name, fitted, by_xla):
     model = fitted(shaken(SMALL[name]()), EVERY)
     exact = exact_log_likelihood(model, EVERY)
     assert logsumexp(exact) == pytest.approx(0, abs=0.01)  # p(x) sums to one over all examples
@@ -216,7 +216,7 @@ def test_convolutional_levels(tmp_path):
 
 
 @pytest.mark.slow
-def test_pixel_levels(tmp_path):
+def test_pixel_levels(by_xla, tmp_path):
     shape = (4, 4, 1)
     model = vm.PixelHierarchicalVAE(**conv_parts(shape), decoder=vm.networks.PixelCNN(5, shape, 1, filters=4, num_layers=2))
     x = catalogue.examples(model, 20)

@@ -51,7 +51,7 @@ def untaught(monkeypatch):
 
 
 @pytest.mark.slow
-def test_judged_run(main, untaught, without_xla, tmp_path):
+def test_judged_run(main, untaught, judging_alone, without_xla, tmp_path):
     flags = ["mask_aae_mnist", *DIGITS, "--critic-units", 16, "--growth-steps", 5]
     assert main(*flags, "--epochs", 3, "--run-dir", tmp_path / "run") == (0, "")
     report = json.loads((tmp_path / "run" / "evaluation.json").read_text())
@@ -77,7 +77,7 @@ def test_two_stages(main, untaught, without_xla, tmp_path):
 
 
 @pytest.mark.slow
-def test_faces_by_several_samplers(main, untaught, without_xla, tmp_path):
+def test_faces_by_several_samplers(main, untaught, judging_alone, without_xla, tmp_path):
     rng = np.random.default_rng(0)
     for split, n in {"train": 40, "validation": 10, "test": 100}.items():
         for i in range(n):

@@ -10,7 +10,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from export.storage.files import read_history, read_json
 from keras_vaemix.storage.loading import load_model
 from keras_vaemix.visualization.grids import GAP
-from tests.conftest import compile_by_tensorflow
+from tests.fixtures import compile_by_tensorflow
 from training import pictures as pictures_command
 from training import train
 from training.jobs import pictures as draw

@@ -1,6 +1,5 @@
 """Training otherwise than a preset says: averages of weights, falling learning rates, and an importance-weighted finish."""
 
-import functools
 import json
 from types import SimpleNamespace
 
@@ -11,7 +10,6 @@ import pytest
 import keras_vaemix as vm
 from export.package import evaluation_of
 from export.storage.files import write_json
-from keras_vaemix.models.base.compiled import CompiledModel
 from keras_vaemix.networks import mlp
 from keras_vaemix.storage.loading import load_model
 from tests.training.test_run import assert_same_checkpoint, history
@@ -29,12 +27,6 @@ from training.runs.run import open_run
 from training.runs.start import start_from
 
 FLAGS = ("vae_digits", "--latent-dim", 2, "--batch-size", 399, "--warm-up", 1, "--ema-momentum", 0.9)
-
-
-@pytest.fixture
-def eagerly(training_alone, monkeypatch):
-    """Lets runs take their few steps eagerly, and end with the trained model."""
-    monkeypatch.setattr(CompiledModel, "compile", functools.partialmethod(CompiledModel.compile, run_eagerly=True))
 
 
 def stop_after(epochs, monkeypatch):
@@ -109,9 +101,8 @@ def test_a_run_that_goes_on_has_not_ended_until_it_does(main, eagerly, monkeypat
 
 @pytest.mark.slow
 @pytest.mark.parametrize("strategy", ["none", "mirrored"])
-def test_compiled_and_mirrored_steps_go_on_to_the_same_bits(main, judging_alone, monkeypatch, tmp_path, strategy):
-    flags = (*FLAGS, "--cosine-decay", 0.1, "--epochs", 4, "--strategy", strategy, "--likelihood-samples", 5)
-    assert_resumes(main, monkeypatch, tmp_path, *flags)
+def test_compiled_and_mirrored_steps_go_on_to_the_same_bits(main, training_alone, monkeypatch, tmp_path, strategy):
+    assert_resumes(main, monkeypatch, tmp_path, *FLAGS, "--cosine-decay", 0.1, "--epochs", 4, "--strategy", strategy)
 
 
 @pytest.mark.slow

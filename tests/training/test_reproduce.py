@@ -17,7 +17,7 @@ from export.storage import locks
 from export.storage.files import portable, read_json, runs_root, without_paths, write_history, write_json
 from export.storage.locks import HeldError, holder, locked
 from tests.checks.fuzz import CONFIG
-from tests.training.test_run import ROOT, checkpoints, error_line, history, start, wait_for
+from tests.training.test_run import ROOT, error_line, history
 from training import evaluate as evaluate_command
 from training import record, reproduce
 from training.jobs import queue
@@ -89,33 +89,6 @@ def test_rows_run_are_skipped_and_go_on(again, unjudged, without_xla, tmp_path):
     table = (tmp_path / "out" / "tiny.md").read_text()
     assert "| `vae` | init=he | 1 to 2 | 2 | 24.00 | -" in table
     assert table == tables.markdown(TINY, rows, is_full=True) + "\n"
-
-
-@pytest.mark.slow
-def test_killed_table_goes_on_to_the_same_bits(judging_alone, tmp_path, capsys):
-    flags = ["cp_vae_toy", "--rows", "mg2", "--epochs", 3, "--likelihood-samples", 3, "--likelihood-examples", 50]
-    places = lambda name: ["--runs", tmp_path / name, "--out", tmp_path / f"{name}_out"]  # noqa: E731
-
-    def reproduced(name, *more):
-        capsys.readouterr()
-        assert reproduce.main([*map(str, (*flags, "--seeds", 3, *places(name), *more))]) == 0
-        return capsys.readouterr().out
-
-    folder = tmp_path / "killed" / "cp_vae_toy" / "mg2-seed3"
-    process = start(*flags, "--seeds", 3, *places("killed"), module="training.reproduce")
-    wait_for(lambda: checkpoints(folder))
-    assert holder(folder).startswith(f"process {process.pid} on ")
-    assert f"running mg2, seed 3 {' ' * 20}" in (out := reproduced("killed", "--status"))
-    assert f"; process {process.pid} on " in out
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
-    assert "cp_vae_toy: 0 done, 0 running, 1 begun, 0 left" in reproduced("killed", "--status")
-    for name in ("killed", "whole"):
-        assert "cp_vae_toy.md" in reproduced(name)
-    assert history(folder) == history(tmp_path / "whole" / "cp_vae_toy" / "mg2-seed3")
-    drop = ("date", "seconds", "hours")
-    one, other = (next(r for r in read_json(tmp_path / f"{n}_out" / "cp_vae_toy.json") if r["seed"] == 3) for n in ("killed", "whole"))
-    assert {k: v for k, v in one.items() if k not in drop} == {k: v for k, v in other.items() if k not in drop}
 
 
 def test_unknown_names_suggest_the_nearest(again, capsys):

@@ -11,7 +11,7 @@ import keras_vaemix as vm
 from keras_vaemix.evaluation import quadrature
 from keras_vaemix.evaluation.likelihood import bound_parts
 from tests import catalogue
-from tests.conftest import compile_by_tensorflow
+from tests.fixtures import compile_by_tensorflow
 from training.data import load, toys
 from training.findings import mog_toy, two_modes
 from training.papers import mog_vae
