@@ -92,7 +92,8 @@ def test_rows_say_how_they_were_made(path):
             assert not {"elbo", "log_likelihood"} & set(row)
         else:
             bound = "elbo" if "elbo" in row else "pseudo_elbo"
-            assert {f"{bound}_se", "num_samples"} <= set(row)
+            assert f"{bound}_se" in row
+            assert "num_samples" in row or path.stem == "cp_vae_toy"  # whose likelihoods are integrals
             of_likelihood = bound.replace("elbo", "log_likelihood")
             assert row[bound] <= row[of_likelihood] + 4 * row[f"{of_likelihood}_se"]
 
