@@ -164,10 +164,10 @@ def test_split_folders_are_the_same_from_disk(folder, streamed, capsys):
     root, exif = folder.parent / "splits", Image.Exif()
     exif[ExifTags.Base.Orientation] = 6
     for i, name in enumerate(("Training", "valid", "TEST")):
-        (root / name).mkdir(parents=True)
+        (root / name / "turned").mkdir(parents=True)
         for label in ("few", "many"):
             (root / name / label).symlink_to(folder / label)
-        Image.new("RGB", (8, 8), (i, i, i)).save(root / name / "turned.jpg", exif=exif)
+        Image.new("RGB", (8, 8), (i, i, i)).save(root / name / "turned" / "one.jpg", exif=exif)
     whole, said = data.load(f"folder:{root}", image_size=8), capsys.readouterr()
     assert [len(getattr(whole, split).x) for split in splits.SPLITS] == [101, 101, 101]
     assert said.err.count("turned 1 of 101 images") == 3
