@@ -54,7 +54,7 @@ class CompiledModel(CheckedModel):
 
         Args:
             optimizer: Optimizer of the model. Keras's `LearningRateScheduler` and `ReduceLROnPlateau` change its learning rate alone.
-            optimizers: Further optimizers by name; those left out are the paper's. Their learning rates may be `LearningRateSchedule`s.
+            optimizers: Further optimizers by name; those left out are the paper's. Their learning rates may be schedules of Keras.
             jit_compile: Whether to use XLA; `"auto"` uses it on one replica only, since TensorFlow on CPU fails with it on several, and
                 never with a divergence that is computed outside the graph.
             check_gradients: Whether every gradient, and not only the loss, is checked to be finite in every step.
