@@ -17,9 +17,9 @@ def as_grey(name, arrays):
 def ranged(name, arrays, value_range=None):
     """Returns rescaled examples by split, and a description of what was done: values from 0 to `value_range` are scaled to [0, 1].
 
-    Without it, the values decide: whole numbers from 0 to 255 of any dtype are 8-bit grey values, unless all are zeros and ones; if all
-    are below 128, or of rows with two axes, only those of an 8-bit dtype are. Others from zero on are ambiguous if they are integers or
-    if they are rows of up to 255, and everything else stays as it is. NaN, a missing value, has no part in this.
+    Without it, the values decide, NaN apart. Zeros and ones stay as they are. Whole numbers from 0 to 255 are 8-bit grey values if their
+    dtype has 8 bits, or if they are images of any dtype with a value above 127. Other integers from zero on are ambiguous, and so are
+    whole numbers of any dtype in a table [N, C] whose greatest is from 128 to 255. Everything else stays as it is.
 
     Args:
         name: Name of the set, for errors.
@@ -71,6 +71,6 @@ def range_of(name, arrays, low, high, are_whole):
         return EIGHT_BITS
     if look_grey or any(kind.kind in "iu" for kind in kinds):
         dtypes = ", ".join(sorted(kind.name for kind in kinds))
-        expected = f"--value-range for whole numbers in {name} that are no 8-bit images: 1 keeps counts as they are, 255 scales grey values"
+        expected = f"--value-range for whole numbers in {name}: 1 keeps counts as they are, 255 scales 8-bit grey values"
         require(False, expected, minimum=low, maximum=high, dtype=dtypes)
     return 1

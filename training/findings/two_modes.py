@@ -24,8 +24,11 @@ GRID = (-12.0, 12.0, 601)  # of z, where it is one latent
 NUM_SAMPLES = 500  # of more latents, for each x
 SAMPLES = 50_000
 OF_SAMPLING = (  # figures of a log-likelihood of some examples by draws, which an exact one of all does not have
-    *("num_samples", "num_likelihood_examples"),
-    *("log_likelihood_sampling_error", "effective_sample_size", "log_likelihood_histogram"),
+    "num_samples",
+    "num_likelihood_examples",
+    "log_likelihood_sampling_error",
+    "effective_sample_size",
+    "log_likelihood_histogram",
 )
 
 
