@@ -155,9 +155,10 @@ class DoublyReparameterized(ImportanceWeighted):
     r"""Importance-weighted bound with the doubly reparameterised gradient (DReG).
 
     The value is that of `ImportanceWeighted`. The encoder's gradient is
-    :math:`\sum_s \tilde w_s^2\, \partial \log w_s / \partial z_s \cdot \partial z_s / \partial \phi`, with normalised weights
-    :math:`\tilde w`; it is unbiased, and its signal-to-noise ratio does not fall with S. Everything else, including a prior that
-    shares the encoder's weights, has the ordinary gradient.
+    :math:`\sum_s \tilde w_s (1 - \beta + \beta \tilde w_s)\, \partial \log w_s / \partial z_s \cdot \partial z_s / \partial \phi`,
+    with normalised weights :math:`\tilde w`, and :math:`\tilde w_s^2` at beta = 1, the paper's case; it is unbiased, and its
+    signal-to-noise ratio does not fall with S. Everything else, including a prior that shares the encoder's weights, has the ordinary
+    gradient.
 
     Reference: G. Tucker et al., *Doubly Reparameterized Gradient Estimators for Monte Carlo Objectives*, 2019, Eq. 8.
     """
@@ -167,7 +168,7 @@ class DoublyReparameterized(ImportanceWeighted):
     def __call__(self, d, beta=1.0):
         log_w = log_importance(d, beta)
         if d.path is not None:
-            d.path.append(tf.stop_gradient(tf.nn.softmax(log_w, axis=0)))
+            d.path.append(tf.stop_gradient(1.0 - beta + beta * tf.nn.softmax(log_w, axis=0)))  # times that of the sum's own gradient
         return tf.reduce_logsumexp(log_w, axis=0)
 
 

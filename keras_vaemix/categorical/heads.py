@@ -80,9 +80,9 @@ class GatedHeads(Heads):
     def __init__(self, latent_dim: int, num_categories: int, log_variance_limits: tuple[float, float] = (-6.0, 2.0), **kwargs: Any) -> None:
         super().__init__(latent_dim, num_categories, log_variance_limits, **kwargs)
         shape = (num_categories, latent_dim)
-        self.raw_gate = self.add_weight(shape, "zeros", name="gate", dtype="float32")
-        self.shift = self.add_weight(shape, "zeros", name="shift", dtype="float32")
-        self.log_factor = self.add_weight(shape, "zeros", name="log_factor", dtype="float32")
+        self.raw_gate = self.add_weight(shape, "zeros", name="gate", dtype="float32", autocast=False)
+        self.shift = self.add_weight(shape, "zeros", name="shift", dtype="float32", autocast=False)
+        self.log_factor = self.add_weight(shape, "zeros", name="log_factor", dtype="float32", autocast=False)
 
     def coefficients(self):
         return 2 * tf.sigmoid(self.raw_gate), tf.convert_to_tensor(self.shift), tf.exp(self.log_factor)

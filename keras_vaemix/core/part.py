@@ -5,6 +5,7 @@ from typing import Any, Self
 
 import keras
 
+from keras_vaemix.core.policies import default_policy
 from keras_vaemix.core.shown import constructor_call
 
 register = keras.saving.register_keras_serializable("keras_vaemix")
@@ -63,8 +64,9 @@ def constructor_names(part):
     """
     variadic = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
     parameters = inspect.signature(type(part).__init__).parameters.values()
-    named = [p.name for p in parameters if p.name != "self" and p.kind not in variadic]
     of_layer = inspect.signature(keras.layers.Layer.__init__).parameters
+    is_own = type(part).__init__ is not keras.layers.Layer.__init__  # a layer saves those that every layer has
+    named = [p.name for p in parameters if is_own and p.name != "self" and p.kind not in variadic]
     return named + [name for name in getattr(part, "_keywords", ()) if name not in named and name not in of_layer]
 
 
@@ -111,3 +113,8 @@ class PartLayer(Part, keras.layers.Layer):
 
     def get_config(self):
         return {**keras.layers.Layer.get_config(self), **constructor_config(self)}
+
+    @classmethod
+    def from_config(cls, config):
+        with default_policy(config.get("dtype")):  # that of networks which its constructor makes
+            return super().from_config(config)

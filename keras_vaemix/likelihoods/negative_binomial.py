@@ -5,7 +5,7 @@ from typing import Any
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from keras_vaemix.core.part import check_positive, register
+from keras_vaemix.core.part import check_positive, register, require
 from keras_vaemix.likelihoods.counts import CountLikelihood, log_mean_of
 from keras_vaemix.likelihoods.factors import Factor
 from keras_vaemix.likelihoods.stirling import log_binomial
@@ -46,6 +46,8 @@ class NegativeBinomial(CountLikelihood):
         if self.num_dispersions is None:
             raw, log_theta = tf.split(params, 2, axis=-1)
         else:
+            expected = f"num_dispersions of 1 or {params.shape[-1]}, as many as values along the last axis"
+            require(self.num_dispersions in (1, params.shape[-1]), expected, num_dispersions=self.num_dispersions)
             raw, log_theta = params, tf.cast(self.log_dispersions, params.dtype)
         return log_mean_of(raw), tf.clip_by_value(log_theta, *LOG_DISPERSIONS)
 

@@ -20,7 +20,8 @@ class OptimalScaleNormal(LocationScale):
     In training the mean is over the batch of all replicas, with the weights that draws have in the loss: those of strata, such as
     :math:`q(c|x)`, and of examples. Evaluation uses its running average, a weight, so that reported figures are those of a density; so
     does training with `trainable = False`, which leaves the average as it is. At the optimum the bound is stationary in s, so no gradient
-    is taken through it.
+    is taken through it. An importance-weighted bound counts draws by their importance, of which this knows nothing: s is then too large,
+    and `LearnedScaleNormal` is the better choice.
 
     Args:
         momentum: Decay of the running average.

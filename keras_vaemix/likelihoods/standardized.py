@@ -57,6 +57,8 @@ class Standardized(Likelihood):
         check_rounding(x, self.loc, self.scale, name, True if mask is None else mask)
 
     def params_size(self, num_channels):
+        fits = {np.size(self.loc), np.size(self.scale)} <= {1, num_channels}
+        require(fits, f"loc and scale of 1 or {num_channels} numbers, one for each value of the last axis", loc=self.loc, scale=self.scale)
         return self.likelihood.params_size(num_channels)
 
     @property

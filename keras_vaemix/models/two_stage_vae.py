@@ -13,7 +13,7 @@ from keras_vaemix.core.shapes import fold, unfold
 from keras_vaemix.models.base.latent import LatentModel
 from keras_vaemix.models.base.step import Update
 from keras_vaemix.models.vae import VAE
-from keras_vaemix.objectives import Draws, Objective
+from keras_vaemix.objectives import ELBO, Draws, Objective
 
 tfd = tfp.distributions
 
@@ -32,8 +32,8 @@ class TwoStageVAE(LatentModel):
         seed: Every draw is a function of this integer and of a counter kept as a weight.
 
     Raises:
-        ValueError: The second VAE does not take the first's latents as examples, its likelihood is not normal, or the objective has a bound
-            on the divergence, which is estimated from the draws.
+        ValueError: The second VAE does not take the first's latents as examples, its likelihood is not normal, an objective has beta != 1,
+            or the objective has a bound on the divergence, which is estimated from the draws.
 
     Reference: B. Dai, D. Wipf, *Diagnosing and Enhancing VAE Models*, 2019, Section 4.
     """
@@ -53,6 +53,10 @@ class TwoStageVAE(LatentModel):
         require(self.has_unbiased_kl(), expected, kl=self.objective.kl)
         expected = "a second VAE with a normal likelihood p(z|u), which standard normal noise samples"
         require(isinstance(second.likelihood.noise(), tfd.Normal), expected, likelihood=second.likelihood)
+        expected = "objective.beta=1: beta would scale all that trains the second VAE"
+        require(self.objective.beta == 1, expected, beta=self.objective.beta)
+        is_plain = isinstance(second.objective, ELBO) and second.objective.beta == 1
+        require(is_plain, "a second VAE with ELBO(): it is trained by the objective given here, not by its own", objective=second.objective)
         strata = (first.num_strata, second.num_strata)
         require(strata == (1, 1), "posteriors of one stratum", num_strata=strata)
         self.first, self.second = first, second

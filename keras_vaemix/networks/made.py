@@ -44,6 +44,9 @@ def made(
 ) -> Network:
     r"""Returns the masked autoencoder for distribution estimation: output d is a function of :math:`z_1, ..., z_{d-1}` and the context.
 
+    A hidden layer of fewer than D - 1 units has no unit for every d: output d then depends on :math:`z_1` up to the last dimension before
+    d that a unit of every layer ends at.
+
     Args:
         size: Number of dimensions D.
         num_outputs: Number of outputs per dimension.
@@ -65,9 +68,15 @@ def made(
     degrees = np.concatenate([np.arange(1, size + 1), np.zeros(context_size, int)])  # the context comes before every dimension
     first = 0 if context else 1  # least degree of a hidden unit; a unit of degree zero sees only the context
     for units in hidden:
-        own = first + np.arange(units) % max(1, size - first)  # up to D - 1
+        own = hidden_degrees(units, first, max(first, size - 1))
         h = MaskedDense(units, own[None, :] >= degrees[:, None], activation=activation)(h)
         degrees = own
     last = np.repeat(np.arange(1, size + 1), num_outputs)
     outputs = MaskedDense(math.prod((size, num_outputs)), last[None, :] > degrees[:, None])(h)
     return keras.Model([z, *context] if context else z, keras.layers.Reshape((size, num_outputs))(outputs), name=name)
+
+
+def hidden_degrees(units, first, last):
+    """Returns the dimension up to which each hidden unit sees z, [units], from `first` to `last`: evenly if there are too few for all."""
+    each = np.arange(first, last + 1)
+    return each[np.arange(units) % len(each)] if units >= len(each) else np.linspace(first, last, units).round().astype(int)

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from keras_vaemix.core.hints import Array, Shape, Tensor
 from keras_vaemix.core.part import check_positive, constructor_config, constructor_repr, register, require
+from keras_vaemix.core.policies import default_policy
 from keras_vaemix.networks.gated_conv import check_image_shape, latent_map
 from keras_vaemix.networks.gated_mlp import GatedDense, gated
 from keras_vaemix.networks.halves import halves
@@ -124,18 +125,23 @@ class PixelCNN(keras.Model):
         self.latent_dim, self.example_shape, self.num_params = latent_dim, tuple(example_shape), num_params
         self.filters, self.num_layers, self.first_kernel_size, self.kernel_size = filters, num_layers, first_kernel_size, kernel_size
         self.hidden, self.map_channels, self.kernel_initializer = tuple(hidden), map_channels, kernel_initializer
-        given, each = {"kernel_initializer": kernel_initializer}, range(num_layers)
-        height, width, _ = self.example_shape
-        self.context = latent_map((latent_dim,), (height, width, map_channels), self.hidden, kernel_initializer)
-        self.convolutions = [MaskedConv2D(filters, first_kernel_size, False, **given)]
-        self.convolutions += [MaskedConv2D(2 * filters, kernel_size, True, halves(kernel_initializer)) for _ in each]
-        self.mixers = [keras.layers.Dense(filters, use_bias=False, **given)]
-        self.mixers += [keras.layers.Dense(2 * filters, use_bias=False, kernel_initializer=halves(kernel_initializer)) for _ in each]
-        self.norms = [keras.layers.LayerNormalization() for _ in range(num_layers)]
-        self.head = keras.Sequential(
-            [keras.layers.LayerNormalization(), GatedDense(filters, **given), keras.layers.Dense(num_params, **given)]
-        )
+        with default_policy(self.dtype_policy):
+            self._make_layers()
         self([keras.Input(shape[1:]) for shape in self.input_shape])
+
+    def _make_layers(self):
+        given, each = {"kernel_initializer": self.kernel_initializer}, range(self.num_layers)
+        half = {"kernel_initializer": halves(self.kernel_initializer)}
+        filters, map_shape = self.filters, (*self.example_shape[:2], self.map_channels)
+        self.context = latent_map((self.latent_dim,), map_shape, self.hidden, self.kernel_initializer)
+        self.convolutions = [MaskedConv2D(filters, self.first_kernel_size, False, **given)]
+        self.convolutions += [MaskedConv2D(2 * filters, self.kernel_size, True, **half) for _ in each]
+        self.mixers = [keras.layers.Dense(filters, use_bias=False, **given)]
+        self.mixers += [keras.layers.Dense(2 * filters, use_bias=False, **half) for _ in each]
+        self.norms = [keras.layers.LayerNormalization() for _ in each]
+        self.head = keras.Sequential(
+            [keras.layers.LayerNormalization(), GatedDense(filters, **given), keras.layers.Dense(self.num_params, **given)]
+        )
 
     @property
     def input_shape(self):
@@ -204,7 +210,7 @@ class PixelCNN(keras.Model):
         return self.params(None, context, convolve), caches
 
     def get_config(self) -> dict[str, Any]:
-        return {**constructor_config(self), "name": self.name}
+        return {**constructor_config(self), "name": self.name, "dtype": keras.dtype_policies.serialize(self.dtype_policy)}
 
     __repr__ = constructor_repr
 

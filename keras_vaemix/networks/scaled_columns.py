@@ -22,7 +22,7 @@ class ScaledColumns(PartLayer):
     """
 
     def __init__(self, loc, scale, are_counts, **kwargs):
-        super().__init__(**kwargs)
+        super().__init__(**{**kwargs, "dtype": "float32"})  # half precision would round x before it is scaled
         self.loc, self.scale, self.are_counts = tuple(map(float, loc)), tuple(map(float, scale)), tuple(map(bool, are_counts))
         lengths = {"loc": len(self.loc), "scale": len(self.scale), "are_counts": len(self.are_counts)}
         require(len(set(lengths.values())) == 1, "loc, scale and are_counts of one length", **lengths)

@@ -50,7 +50,7 @@ class Prior(PartLayer, abc.ABC):
             training: Where the density has two forms, True asks for the faster one and False for the more precise one.
         """
 
-    def given(self, condition):
+    def given(self, condition: Tensor | None, training: bool = False):
         """Returns p(z|y), whose `distribution` has a batch [B], for a condition y [B, A]: itself, unless it depends on y."""
         return self
 

@@ -39,14 +39,14 @@ class ConditionalNormal(Prior):
         require(fits, f"a network from conditions (None, A) to outputs {(None, 2 * latent_dim)}", shapes=shapes)
         self.condition_size = network.input_shape[-1]
 
-    def parameters(self, condition):
+    def parameters(self, condition, training=False):
         """Returns the mean and the scale of z given conditions [B, A], [B, D] each."""
-        loc, log_variance = tf.split(tf.cast(self.network(condition), tf.float32), 2, axis=-1)
+        loc, log_variance = tf.split(tf.cast(self.network(condition, training=training), tf.float32), 2, axis=-1)
         return loc, tf.exp(0.5 * tf.clip_by_value(log_variance, *self.log_variance_limits))
 
-    def given(self, condition):
+    def given(self, condition, training=False):
         require(condition is not None, "a condition, on which this prior depends", given=None)
-        return Given(*self.parameters(condition))
+        return Given(*self.parameters(condition, training))
 
     def distribution(self, encode=None, training=False):
         require(False, "given(condition), on which this prior depends, before its distribution", given=None)

@@ -120,6 +120,6 @@ def kl_from_moments(mean, variance):
 
 
 def kl_to_target(variance, target):
-    r"""Returns :math:`\frac12 \sum_j \sigma_{ij}^2 / \tau^2 - 1 - \ln(\sigma_{ij}^2 / \tau^2)` (eq. 11, with its missing half), [B]."""
+    r"""Returns :math:`\frac12 \sum_j [\sigma_{ij}^2 / \tau^2 - 1 - \ln(\sigma_{ij}^2 / \tau^2)]` (eq. 11, with its missing half), [B]."""
     ratio = variance / target
     return 0.5 * tf.reduce_sum(ratio - 1.0 - tf.math.log(ratio), axis=-1)

@@ -76,7 +76,7 @@ class DecoderGradient(Penalty):
         z = tf.identity(z)
         with tf.GradientTape() as tape:
             tape.watch(z)
-            x = model.cost.mean(model.decoder_params(z, training=True))
+            x = decoded(model, z)
             v = tf.random.stateless_normal(tf.shape(x), seed)
             projected = tf.reduce_sum(x * v)
         return self.weight * tf.reduce_mean(flat_sum(tf.square(tape.gradient(projected, z))))
@@ -110,9 +110,15 @@ class LogVolume(Penalty):
     def __call__(self, model, z, seed):
         z = tf.repeat(z, self.num_directions, axis=0)
         v = tf.math.l2_normalize(tf.random.stateless_normal(tf.shape(z), seed), axis=-1)
-        product = jacobian_vector_product(lambda z: model.cost.mean(model.decoder_params(z, training=True)), z, v)
+        product = jacobian_vector_product(lambda z: decoded(model, z), z, v)
         squared = tf.reshape(flat_sum(tf.square(product)), [-1, self.num_directions])
         return self.weight * 0.5 * z.shape[-1] * tf.reduce_mean(tf.math.log(tf.reduce_mean(squared, axis=-1) + TINY))
+
+
+def decoded(model, z):
+    """Returns what latents are decoded to in training mode, without updating the running moments, which the cost does."""
+    with keras.StatelessScope():
+        return model.cost.mean(model.decoder_params(z, training=True))
 
 
 def jacobian_vector_product(function, z, v):

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import keras_vaemix as vm
 from keras_vaemix.storage.loading import load_model
@@ -120,6 +121,36 @@ def test_copies_keep_their_policy(policy, tmp_path):
             one.compile(keras.optimizers.Adam(0.01))
             assert one.dtype_policy.name == one.encoder.layers[-1].dtype_policy.name == name
             assert isinstance(one.optimizer, keras.optimizers.LossScaleOptimizer) == (model is mixed)
+
+
+def test_heads_and_the_scaling_of_columns_stay_in_float32(policy, binary):
+    policy("mixed_bfloat16")
+    model = catalogue.make(model="CPVAE")
+    model.heads.shift.assign(tf.fill(model.heads.shift.shape, 1.005))  # the nearest of bfloat16 is 1.0078
+    with keras.src.backend.AutocastScope("bfloat16"):
+        np.testing.assert_allclose(model.heads.coefficients()[1], 1.005)
+    assert np.all(np.isfinite(model.predict(binary, verbose=0)))
+    scaling = keras.Sequential([keras.Input((1,)), vm.networks.ScaledColumns([2000.0], [10.0], [False])])
+    np.testing.assert_allclose(scaling(np.array([[2003.0], [2005.0]], "float32")), [[0.3], [0.5]], rtol=1e-6)
+
+
+def policies(model):
+    """Returns the names of the policies of all layers of a model that compute something themselves."""
+    containers = keras.layers.InputLayer, keras.src.models.functional.Functional
+    return [layer.dtype_policy.name for layer in model._flatten_layers() if not isinstance(layer, containers)]
+
+
+@pytest.mark.parametrize("name", ["PixelVAE", "prior-ResampledPrior", "posterior-InverseAutoregressive"])
+def test_networks_that_a_constructor_makes_keep_their_policy(name, policy):
+    for given, other in (("mixed_bfloat16", "float32"), ("float32", "mixed_bfloat16")):
+        policy(given)
+        model = catalogue.EVERY_MODEL[name]()
+        policy(other)
+        for one in (keras.models.clone_model(model), type(model).from_config(model.get_config())):
+            assert policies(one) == policies(model)
+    policy("float32")
+    cnn = vm.networks.PixelCNN(2, (4, 4, 1), 1, 4, 1, 3, hidden=(), dtype="mixed_bfloat16")
+    assert cnn.head.layers[-1].compute_dtype == cnn.context.layers[-1].compute_dtype == "bfloat16"
 
 
 def test_a_configuration_without_a_policy_takes_that_of_keras(policy):

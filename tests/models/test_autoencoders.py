@@ -200,6 +200,28 @@ def test_batch_normalisation_rests_in_the_moves_of_others(x):
     assert any(np.any(one != other) for one, other in zip(before, moments(), strict=True))
 
 
+def test_validation_changes_no_network(x):
+    """Not even the running moments and spectral norms of networks that a penalty or a critic uses in training mode."""
+    dense, mlp = keras.layers.Dense, vm.networks.mlp
+    normed = lambda *layers: keras.Sequential([keras.Input((D,)), dense(64), keras.layers.BatchNormalization(), *layers])  # noqa: E731
+    spectral = lambda: keras.layers.SpectralNormalization(dense(8, "relu"))  # noqa: E731
+    critic = lambda: keras.Sequential([keras.Input((D,)), spectral(), keras.layers.Dropout(0.5), dense(1)])  # noqa: E731
+    prior, cost = vm.StandardNormal(D), vm.costs.RealSquaredError()
+    penalties = [vm.penalties.DecoderGradient(), vm.penalties.LogVolume()]
+    penalised = vm.Autoencoder(mlp(SHAPE, D), normed(dense(16), keras.layers.Reshape(SHAPE)), prior, cost, penalties=penalties)
+    flex = vm.FlexAE(mlp(SHAPE, D), mlp((D,), SHAPE), critic(), normed(dense(D)), prior, cost)
+    factor = vm.FactorVAE(mlp(SHAPE, 2 * D), mlp((D,), SHAPE), critic(), prior, vm.Normal())
+    for model, networks in ((penalised, ["decoder"]), (flex, ["critic", "generator"]), (factor, ["discriminator"])):
+        model.compile(keras.optimizers.Adam(0.01), run_eagerly=True)
+        model.train_on_batch(x)
+        states = lambda: [w.numpy() for name in networks for w in getattr(model, name).non_trainable_variables]  # noqa: B023, E731
+        before, figures = states(), model.evaluate(x, verbose=0)
+        assert before
+        for one, other in zip(before, states(), strict=True):
+            np.testing.assert_array_equal(one, other)
+        assert model.evaluate(x, verbose=0) == figures
+
+
 # A density that is fitted after training.
 
 

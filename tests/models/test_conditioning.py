@@ -183,6 +183,18 @@ def test_it_is_fitted_on_data_sets_and_exported(tmp_path):
     assert np.load(tmp_path / "x.npy").shape == (2, 6)
 
 
+def test_a_network_of_the_prior_is_trained_in_training_mode():
+    network = keras.Sequential([keras.Input((A,)), keras.layers.BatchNormalization(), keras.layers.Dense(2 * D)])
+    model = vm.VAE(encoder(2 * D), decoder(D), vm.ConditionalNormal(D, network), vm.Bernoulli())
+    model.compile("adam", run_eagerly=True)
+    x = examples()
+    model.train_on_batch(x)
+    moving = network.layers[0].moving_mean.numpy()
+    np.testing.assert_allclose(moving, 0.01 * x["condition"].mean(axis=0), rtol=1e-4)
+    model.evaluate(x, verbose=0)
+    np.testing.assert_array_equal(network.layers[0].moving_mean, moving)
+
+
 def test_what_does_not_fit_is_refused_by_name():
     model, given = MODELS["VAE"](), examples()
     model.compile("adam", run_eagerly=True)

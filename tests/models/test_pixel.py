@@ -152,6 +152,13 @@ def test_saved_model_comes_back_and_goes_on_with_the_same_bits(tmp_path):
         np.testing.assert_array_equal(one, other, err_msg=one.path)
 
 
+def test_a_replaced_decoder_is_the_one_that_draws():
+    model, other = catalogue.pixel_vae(), catalogue.pixel_vae()
+    model.sample(1, seed=0)
+    model.decoder = other.decoder
+    np.testing.assert_array_equal(model.sample(20, seed=1), other.sample(20, seed=1))
+
+
 def test_wrong_decoders_are_refused():
     model = catalogue.make()
     with pytest.raises(ValueError, match="decoder with input shape"):

@@ -61,6 +61,15 @@ def test_bounds_on_the_divergence_are_refused():
         vm.TwoStageVAE(given.first, given.second, vm.ELBO(kl=vm.divergences.MeanBound()))
 
 
+def test_a_beta_that_would_do_nothing_is_refused():
+    given = catalogue.make(model="TwoStageVAE")
+    with pytest.raises(ValueError, match=r"objective\.beta=1"):
+        vm.TwoStageVAE(given.first, given.second, vm.ELBO(beta=2.0))
+    given.second.objective = vm.ELBO(beta=4.0)
+    with pytest.raises(ValueError, match=r"a second VAE with ELBO\(\)"):
+        vm.TwoStageVAE(given.first, given.second)
+
+
 def test_a_second_likelihood_estimates_its_scale():
     latents, noise = keras.random.normal((512, 1), seed=0), 0.5
     encoder = lambda: linear(1, np.array([[1.0, 0.0]], "float32"), np.array([0.0, -6.0]))  # noqa: E731

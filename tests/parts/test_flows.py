@@ -44,6 +44,13 @@ def test_made_sees_the_dimensions_before_alone(size, hidden):
     assert np.all(np.abs(by_context).max(axis=(0, 2, 3)) > 0)
 
 
+def test_few_hidden_units_see_all_dimensions():
+    network = spread(made(40, 1, (8, 8)))
+    by_z = np.abs(jacobian(lambda z: network(z)[..., 0], tf.ones([1, 40]))[0])
+    assert not np.any(np.triu(by_z))
+    assert np.all(by_z[-1, :-1] > 0)
+
+
 def test_masked_layers_come_back():
     layer = MaskedDense(2, [[1, 0], [1, 1]], activation="tanh")
     network = keras.Sequential([keras.Input((2,)), layer])

@@ -311,6 +311,8 @@ def test_weights_of_columns_are_saved(tmp_path):
         lambda: vm.LibrarySize(vm.Beta()),
         lambda: vm.StudentT(df=1.0),
         lambda: vm.Standardized(vm.Poisson()),
+        lambda: vm.Standardized(vm.Normal(), (0.0, 5.0)).params_size(1),
+        lambda: vm.NegativeBinomial(3).log_prob(np.zeros((1, 2, 1)), np.zeros((2, 1))),
         lambda: vm.Standardized(vm.Normal(), 0.0, (1.0, 0.0)),
         lambda: vm.networks.ScaledColumns([0.0], [0.0], [True]),
         lambda: vm.networks.ScaledColumns([0.0], [1.0, 1.0], [True]),

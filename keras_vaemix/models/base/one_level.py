@@ -86,6 +86,9 @@ class OneLevelModel(LatentModel):
     def penalty(self):
         return self.prior.penalty(self.encode)
 
+    def supports_xla(self):
+        return self.objective.kl is None or not self.objective.kl.needs_host(getattr(self.posterior, "num_components", 1))
+
     def _decoder_input_shape(self):
         """Returns the `input_shape` that the decoder must have."""
         z = (None, self.prior.latent_dim)
@@ -116,7 +119,7 @@ class OneLevelModel(LatentModel):
             z, path = weighted_path(z)
             log_qz = self.posterior.distribution(tf.stop_gradient(params)).log_prob(z)
         own = self.decode_params(z, batch, training)
-        q, p = self.posterior.distribution(params), self.prior.given(batch.condition).distribution(self.encode, training)
+        q, p = self.posterior.distribution(params), self.prior.given(batch.condition, training).distribution(self.encode, training)
         return Draws(
             log_weight=log_weight,
             log_px=self.log_px(own, batch, log_weight, training),

@@ -22,6 +22,10 @@ class PixelDecoding:
     def _sampler(self):
         return PixelSampler(self.decoder, self.likelihood)
 
+    def _forget_graphs(self):
+        super()._forget_graphs()
+        vars(self).pop("_sampler", None)
+
     def code(self, *latents):
         """Returns the decoder's view of the latents: all of them, concatenated."""
         return tf.concat(latents, axis=-1)

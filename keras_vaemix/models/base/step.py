@@ -91,7 +91,9 @@ class SteppedModel(CompiledModel):
             self.evaluated.watch(self._is_outside(batch))
             seed = self.evaluation_seed(tf.convert_to_tensor(self.evaluated.steps))
             for i, update in enumerate(self.updates()):
-                for terms in update.losses(update.inputs(batch), fold_in(seed, i), False).values():
+                with keras.StatelessScope():  # a critic's or a penalty's networks may be in training mode, but nothing is to change
+                    losses = update.losses(update.inputs(batch), fold_in(seed, i), False)
+                for terms in losses.values():
                     self.record(batch, terms.figures)
             self.evaluated.update_state()
         return reducible(self.get_metrics_result())
@@ -112,7 +114,7 @@ class SteppedModel(CompiledModel):
         return batch.filled() if self._takes_gaps else batch
 
     def predict_step(self, data):
-        return self(self._batch_of(data).inputs())
+        return self.call(self._batch_of(data).inputs())  # `self(...)` would round to half precision what is to stay in float32
 
     def _is_outside(self, batch: Batch) -> bool:
         """Returns whether any observed value of x is outside the support, any weight below zero, or any label that is used not a category.

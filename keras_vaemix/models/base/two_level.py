@@ -92,7 +92,7 @@ class TwoLevelModel(LatentModel):
     def draws(self, batch, objective, seed, training=False):
         batch = self.as_batch(batch)
         params = self.top_params(batch, training)
-        q2, p2 = self.posterior.distribution(params), self.prior.given(batch.condition).distribution(self.encode_top, training)
+        q2, p2 = self.posterior.distribution(params), self.prior.given(batch.condition, training).distribution(self.encode_top, training)
         z2, log_weight, _ = self.posterior.draw(params, objective.num_samples, fold_in(seed, 0))  # [S, B, D2], [S, B]
         q1, p1 = self.lower_posterior(batch, z2, training), self.lower_prior(z2, training)
         z1 = q1.sample(seed=fold_in(seed, 1))  # [S, B, D1]
