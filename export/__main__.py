@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable
 from typing import NamedTuple
 
-from export.manifest import FORMATS, PRECISIONS
+from export.manifest import FORMATS, PRECISIONS, check_formats
 from export.shell import flags
 from export.shell.command import Command
 from export.shell.later import Later
@@ -30,7 +30,7 @@ LAYOUTS = {
         lambda args: artifact.export_run(args.run, args.out, args.format.split(","), args.precision),
         {"format": ",".join(FORMATS), "precision": PRECISIONS[0]},
     ),
-    "package": Layout(lambda args: package.package_run(args.run, args.out, args.license), {"license": "apache-2.0"}),
+    "package": Layout(lambda args: package.package_run(args.run, args.out, args.license), {"license": None}),
 }
 
 
@@ -42,7 +42,7 @@ def parse(argv):
     parser.add_argument("--out", type=flags.path, help="folder to write (default: RUN/export, or RUN/package)")
     parser.add_argument("--layout", choices=LAYOUTS, default="artifact", help="what to write (default: %(default)s)")
     parser.add_argument("--format", type=flags.text, help=f"formats of an artifact, separated by commas (default: {defaults['format']})")
-    license_help = f"licence of a package's weights, as the Hugging Face Hub names it (default: {defaults['license']})"
+    license_help = "licence of a package's weights, as the Hugging Face Hub names it (default: apache-2.0, but none for images of CelebA)"
     parser.add_argument("--license", type=flags.text, help=license_help)
     precision = f"of an artifact: int8 adds a decoder of 8-bit weights, whose error the manifest states (default: {defaults['precision']})"
     parser.add_argument("--precision", choices=PRECISIONS, help=precision)
@@ -53,17 +53,8 @@ def parse(argv):
             raise ValueError(f"Expected no --{name} for --layout {args.layout}, which does not take it. Received: --{name} {given}")
     vars(args).update({name: default for name, default in own.items() if getattr(args, name) is None})
     if args.layout == "artifact":
-        check_formats(args)
+        check_formats(args.format.split(","), args.precision)
     return args
-
-
-def check_formats(args):
-    """Raises `ValueError` unless the formats of an artifact are known, and include the one that the precision needs."""
-    formats = args.format.split(",")
-    if not set(formats) <= set(FORMATS):
-        raise ValueError(f"Expected --format among {','.join(FORMATS)}. Received: {args.format}")
-    if args.precision == "int8" and "onnx" not in formats:
-        raise ValueError(f"Expected --format with onnx for --precision int8. Received: {args.format}")
 
 
 def run(args):

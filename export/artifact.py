@@ -1,6 +1,7 @@
 """An artifact folder, written next to the last good one, checked, and only then put in its place."""
 
 import hashlib
+import json
 from pathlib import Path
 
 import tensorflow as tf
@@ -8,7 +9,7 @@ import tensorflow as tf
 from export.convert import OPSET, ExportError
 from export.freeze import freeze
 from export.int8 import write_int8
-from export.manifest import FORMATS
+from export.manifest import FORMATS, check_formats
 from export.onnx import TOLERANCE, relative_error
 from export.precision import in_float32
 from export.saved_model import write_saved_model
@@ -22,6 +23,7 @@ from keras_vaemix.storage.versions import versions
 def export_run(run, out=None, formats=FORMATS, precision="float32"):
     """Exports the model of a run folder, by default to `run/export`, and returns the artifact folder."""
     out = Path(out or Path(run) / "export")
+    check_formats(formats, precision)
     check_replaceable(out)
     model = load_model(Path(run) / "model.keras")
     with locked_for(run, out):
@@ -34,15 +36,17 @@ def export_model(model, out, formats=FORMATS, precision="float32"):
     Args:
         model: A model.
         out: Artifact folder: a new or empty one, or an earlier artifact, which is replaced; a link is followed and kept.
-        formats: Formats to write, from `FORMATS`.
+        formats: List of the formats to write, from `FORMATS`.
         precision: `"int8"` adds a decoder with 8-bit weights to the ONNX graphs, and its error to the manifest.
 
     Raises:
         ExportError: A written file failed a check. The last good artifact stays as it was.
         FileExistsError: `out` holds something else, is not a folder, or contains the working folder of this process.
         FileNotFoundError: `out` is a link to nothing.
+        ValueError: There is no format, or a format or the precision is unknown.
     """
     out = Path(out)
+    check_formats(formats, precision)
     check_replaceable(out)
     with folder_atomically(out) as unfinished:
         write_artifact(model, unfinished, formats, precision)
@@ -57,8 +61,17 @@ def check_replaceable(out):
         raise FileExistsError(f"Expected an artifact folder, an empty one or none: choose another --out. Received: {out}, a file")
     if Path.cwd().is_relative_to(out.resolve()):
         raise FileExistsError(f"Expected a folder that can be replaced, not the working folder: choose another --out. Received: {out}")
-    if out.exists() and any(out.iterdir()) and not (out / "manifest.json").exists():
+    if out.exists() and any(out.iterdir()) and not is_artifact(out):
         raise FileExistsError(f"Expected an artifact folder, an empty one or none: choose another --out. Received: {out}, with other files")
+
+
+def is_artifact(folder):
+    """Returns whether a folder has a manifest of this library, and not one of another tool."""
+    try:
+        found = json.loads((folder / "manifest.json").read_text("utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(found, dict) and isinstance(found.get("versions"), dict) and "keras_vaemix" in found["versions"]
 
 
 def write_artifact(model, folder, formats, precision="float32"):

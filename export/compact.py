@@ -37,6 +37,16 @@ def narrow(graph):
     graph.node.extend(nodes)
 
 
+def widen(graph):
+    """Undoes `narrow`, in place: constants of a graph in float16 that are cast are stored as float32 again."""
+    casts = {node.input[0]: node for node in graph.node if node.op_type == "Cast" and node.name.endswith("/cast")}
+    for tensor in graph.initializer:
+        if tensor.data_type == onnx.TensorProto.FLOAT16 and tensor.name in casts:
+            cast = casts[tensor.name]
+            tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor).astype("float32"), cast.output[0]))
+            graph.node.remove(cast)
+
+
 def is_half(values):
     """Returns whether float16 holds every value of an array exactly."""
     with np.errstate(over="ignore"):

@@ -9,6 +9,7 @@ import numpy as np
 import onnx
 import tensorflow as tf
 
+from export.compact import narrow, widen
 from export.convert import ExportError
 from export.onnx import session
 from export.storage.files import first_line
@@ -47,15 +48,19 @@ def quantize(source, target):
     """Writes an ONNX graph anew with 8-bit weights in its matrix products and convolutions; activations are quantised as it runs."""
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
-    level = logging.root.level
+    level, model = logging.root.level, onnx.load(source)
+    widen(model.graph)  # it takes no weights that are cast
     logging.root.setLevel(logging.ERROR)  # it recommends a pass over the graph that the converter has made already
     try:
-        quantize_dynamic(source, target, weight_type=QuantType.QUInt8)  # convolutions take no signed weights
+        quantize_dynamic(model, target, weight_type=QuantType.QUInt8)  # convolutions take no signed weights
     except Exception as error:  # of any kind: ONNX Runtime's own, and those of its tools
         expected = f"{source.name} to be quantised: export without --precision int8"
         raise ExportError(f"Expected {expected}. Received: {first_line(error)}") from error
     finally:
         logging.root.setLevel(level)
-    if not any(tensor.data_type == onnx.TensorProto.UINT8 and len(tensor.dims) > 1 for tensor in onnx.load(target).graph.initializer):
+    quantized = onnx.load(target)
+    if not any(tensor.data_type == onnx.TensorProto.UINT8 and len(tensor.dims) > 1 for tensor in quantized.graph.initializer):
         expected = "matrix products or convolutions with constant weights"
         raise ExportError(f"Expected {expected} in {source.name}: export without --precision int8. Received: none")
+    narrow(quantized.graph)
+    onnx.save(quantized, target)

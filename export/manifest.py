@@ -12,6 +12,14 @@ MAX_SIZE = 2**24  # of a latent or an example: an ONNX file cannot hold more
 BUNDLED = Path(__file__).parents[1] / "keras_vaemix" / "packages"  # packages that come with the library; it is not imported
 
 
+def check_formats(formats, precision):
+    """Raises `ValueError` unless an artifact can have these formats, at least one, and this precision."""
+    are_known = isinstance(formats, (list, tuple)) and formats and all(name in FORMATS for name in formats)
+    check(are_known, f"a list of formats among {', '.join(FORMATS)}", formats)
+    check(precision in PRECISIONS, f"a precision among {', '.join(PRECISIONS)}", precision)
+    check(precision != "int8" or "onnx" in formats, "formats with onnx for the precision int8", formats)
+
+
 def locate(artifact):
     """Returns the folder of an artifact: this one or, if it does not exist, the bundled package of this name."""
     is_bundled = not Path(artifact).exists() and str(artifact) in bundled()
@@ -71,7 +79,7 @@ def check_manifest(manifest):
     check(isinstance(manifest, dict), "an object", manifest)
     check(isinstance(manifest["decoder"], str), "decoder, a name", manifest["decoder"])
     check(is_size(manifest["num_components"]), "num_components, an integer of at least 1", manifest["num_components"])
-    check(is_list(manifest["x_shape"], is_size), "x_shape, a list of sizes", manifest["x_shape"])
+    check(is_list(manifest["x_shape"], is_size) and manifest["x_shape"], "x_shape, a list of sizes", manifest["x_shape"])
     check_latents(manifest)
     check(isinstance(manifest["noise"], dict), "noise, an object", manifest["noise"])
     check(is_size(manifest.get("condition", 1)), "condition, a number of attributes", manifest.get("condition"))

@@ -9,17 +9,22 @@ from export.storage.files import portable, read_config, read_history, read_json,
 from export.storage.folders import folder_atomically
 from export.storage.locks import locked_for
 from keras_vaemix.integrations.hub import check_installed
-from keras_vaemix.integrations.model_card import model_card
+from keras_vaemix.integrations.model_card import license_of, model_card
 from keras_vaemix.storage.loading import load_model
 from keras_vaemix.storage.packages import check_package
 
 
-def package_run(run, out, license):
-    """Packages the model of a run folder, by default (None) in `run/package`, and returns the package's folder."""
+def package_run(run, out, license=None):
+    """Packages the model of a run folder, by default (None) in `run/package`, and returns the package's folder.
+
+    Raises:
+        ValueError: There is no licence (None), and the data set has terms that the one of other packages contradicts.
+    """
     run, out = Path(run), Path(out or Path(run) / "package")
     check_installed()
     check_replaceable(out)
-    config, evaluation, model = published(run), evaluation_of(run), load_model(run / "model.keras")
+    config, evaluation = published(run), evaluation_of(run)
+    license, model = license_of(config["dataset"], license), load_model(run / "model.keras")
     with locked_for(run, out):
         return write_package(model, config, evaluation, out, license)
 
@@ -40,7 +45,8 @@ def write_package(model, config, evaluation, out, license):
         write_json(folder / "config.json", config)
         write_json(folder / "evaluation.json", evaluation)
         manifest = read_json(folder / "manifest.json")
-        (folder / "README.md").write_text(model_card(Path(out).resolve().name, config, evaluation, manifest, license), "utf-8")
+        card = model_card(Path(out).resolve().name, config, evaluation, manifest, license, model.support)
+        (folder / "README.md").write_text(card, "utf-8")
         write_json(folder / "manifest.json", {**manifest, "sha256": hashes(folder)})
         check_package(folder)
     return out

@@ -73,10 +73,10 @@ def api(model, pool, limits):
     rows = known["limits"]["rows"]
     router = APIRouter(prefix="/v1", responses=ERRORS)
     Sample, Decode, Body = schemas.sample_query(model, rows), schemas.decode_query(), schemas.decode_body(model, rows)
-    kinds = ["image/png"] if model.is_image else []
+    names = [name for name in formats.TYPES if name != "png" or model.is_image]
     examples = {
+        **{formats.TYPES[name]: {"schema": {"type": "string", "format": "binary"}} for name in names},
         formats.TYPES["json"]: {"schema": schemas.examples_schema(model)},
-        **{kind: {"schema": {"type": "string", "format": "binary"}} for kind in (*kinds, formats.TYPES["npy"])},
     }
     answers = {200: {"description": "The examples, in the format that is asked for", "content": examples}}
 
@@ -89,14 +89,14 @@ def api(model, pool, limits):
 
     @router.get("/sample", summary="Draw samples", response_class=Response, responses=answers)
     async def get_sample(query: Annotated[Sample, Query()], accept: Annotated[str, Depends(format_of)]):
-        name = formats.chosen(query.format, accept)
+        name = formats.chosen(query.format, accept, names)
         asked = query.num, query.component, query.seed
         drawn = lambda deadline: model.sample(*asked, deadline, getattr(query, "y", None), query.draws)  # noqa: E731
         return await pool.run(lambda deadline: formats.answer(drawn(deadline), name, query.pictures, deadline))
 
     @router.post("/decode", summary="Decode latents", response_class=Response, responses=answers)
     async def post_decode(body: Body, query: Annotated[Decode, Query()], accept: Annotated[str, Depends(format_of)]):
-        name, latents = formats.chosen(query.format, accept), arrays(body.latents, model)
+        name, latents = formats.chosen(query.format, accept, names), arrays(body.latents, model)
         decoded = lambda deadline: model.decode(latents, query.seed, deadline, getattr(body, "y", None))  # noqa: E731
         return await pool.run(lambda deadline: formats.answer(decoded(deadline), name, query.pictures, deadline))
 

@@ -40,17 +40,17 @@ TYPES = {"json": "application/json", "png": "image/png", "npy": "application/x-n
 WRITERS = {"json": as_json, "png": as_png, "npy": as_npy}
 
 
-def chosen(asked, accept):
-    """Returns the name of a format: the one that the query asks for or, if None, the first that the Accept header prefers.
+def chosen(asked, accept, names=tuple(TYPES)):
+    """Returns the name of a format: the one that the query asks for or, if None, the first of `names` that the Accept header prefers.
 
     Raises:
         Problem: The header accepts none of them (406).
     """
     if asked is not None:
         return asked
-    best = max(TYPES, key=lambda name: quality(TYPES[name], accept))  # the first of equals
+    best = max(names, key=lambda name: quality(TYPES[name], accept))  # the first of equals
     if quality(TYPES[best], accept) <= 0:
-        raise Problem(406, f"Expected an Accept header with one of {', '.join(TYPES.values())}. Received: another.")
+        raise Problem(406, f"Expected an Accept header with one of {', '.join(TYPES[name] for name in names)}. Received: another.")
     return best
 
 

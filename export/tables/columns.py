@@ -62,7 +62,11 @@ class Column(abc.ABC):
 
 
 class Numeric(Column):
-    """Abstract: a column of numbers. Where their dtype is one of integers, decoded numbers are rounded, and kept within its limits."""
+    """Abstract: a column of numbers.
+
+    Where their dtype is one of integers, decoded numbers are rounded, and kept within its limits; where it is one of booleans, those above
+    0.5 are True.
+    """
 
     @classmethod
     def of(cls, values):
@@ -78,9 +82,12 @@ class Numeric(Column):
 
     def decode(self, x):
         values, dtype = x[:, 0].astype("float64"), pd.api.types.pandas_dtype(self.dtype)
+        if pd.api.types.is_bool_dtype(dtype):
+            return with_dtype(pd.Series(values > 0.5, dtype="boolean").mask(np.isnan(values)), dtype)
         if pd.api.types.is_integer_dtype(dtype):
             limits = np.iinfo(getattr(dtype, "numpy_dtype", dtype))
-            values = np.clip(np.rint(values), max(limits.min, -EXACT), min(limits.max, EXACT))
+            largest = limits.max if limits.max <= EXACT else np.nextafter(float(limits.max), 0)  # float64 rounds it up
+            values = np.clip(np.rint(values), limits.min, largest)
         return with_dtype(pd.Series(values), dtype)
 
 

@@ -2,11 +2,14 @@
 
 import math
 
+from keras_vaemix.core import supports
+from keras_vaemix.core.part import require
 from keras_vaemix.integrations.hub import check_installed
 
 COUNTS = ("num_examples", "num_samples", "num_likelihood_examples")  # of an evaluation, beside its figures
 TERMS = dict.fromkeys(("celeb_a", "celeb_a_hq"), "The data set is for non-commercial research only, and so is a model trained on it.")
-TASK = "unconditional-image-generation"
+LICENSE = "apache-2.0"  # of weights, unless another is chosen
+IMAGES, OTHER = "unconditional-image-generation", "other"  # tasks, as the Hub names them
 
 BODY = """
 # {name}
@@ -21,7 +24,7 @@ model = vm.from_package("{name}")  # the folder of this card, hf://USER/NAME, or
 x = model.sample(16, seed=0)
 ```
 
-Without TensorFlow: `python -m export.sample {name}`.
+Without TensorFlow: `python -m export.sample {name}{out}`.
 
 ## Data and training
 
@@ -49,7 +52,7 @@ Bounds, likelihoods and divergences are in nats; ± is the standard error over e
 """
 
 
-def model_card(name, config, evaluation, manifest, license):
+def model_card(name, config, evaluation, manifest, license, support):
     """Returns the text of a model card.
 
     Args:
@@ -58,6 +61,7 @@ def model_card(name, config, evaluation, manifest, license):
         evaluation: Its figures, the contents of evaluation.json.
         manifest: What its graphs are, the contents of manifest.json.
         license: Licence of the weights, as the Hub names it.
+        support: The `Support` of its examples.
 
     Raises:
         ValueError: `huggingface_hub` is not installed.
@@ -65,13 +69,13 @@ def model_card(name, config, evaluation, manifest, license):
     check_installed()
     from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
-    figures, split = figures_of(evaluation), evaluation["split"]
-    of_split = {"task_type": TASK, "dataset_type": config["dataset"], "dataset_name": config["dataset"], "dataset_split": split}
+    figures, split, task = figures_of(evaluation), evaluation["split"], IMAGES if is_image(manifest["x_shape"]) else OTHER
+    of_split = {"task_type": task, "dataset_type": config["dataset"], "dataset_name": config["dataset"], "dataset_split": split}
     data = ModelCardData(
         license=license,
         library_name="keras",
         tags=["keras_vaemix", "onnx", "vae", manifest["model"], manifest["prior"]],
-        pipeline_tag=TASK,
+        pipeline_tag=IMAGES if task == IMAGES else None,
         datasets=[config["dataset"]],
         model_name=name,
         eval_results=[EvalResult(metric_type=figure, metric_value=value, **of_split) for figure, (value, _) in figures.items()],
@@ -80,6 +84,7 @@ def model_card(name, config, evaluation, manifest, license):
     body = BODY.format(
         **{key: manifest[key] for key in ("model", "prior", "num_components", "latent_dim")},
         name=name,
+        out="" if task == IMAGES else " --out rows.npy",
         preset=config["preset"],
         dataset=config["dataset"],
         license=license,
@@ -91,9 +96,21 @@ def model_card(name, config, evaluation, manifest, license):
         num_examples=evaluation.get("num_examples", "all"),
         likelihood=likelihood_of(evaluation),
         figures="\n".join(f"| `{figure}` | {shown(*value)} |" for figure, value in figures.items()),
-        limits="\n".join(f"- {limit}" for limit in limits_of(config, evaluation, manifest)),
+        limits="\n".join(f"- {limit}" for limit in limits_of(config, evaluation, manifest, support)),
     )
     return str(ModelCard(f"---\n{data.to_yaml()}\n---\n{body}"))
+
+
+def license_of(dataset, license):
+    """Returns the licence of a package's weights: the chosen one or, if None, `LICENSE`, unless the data set has terms of its own."""
+    expected = f"--license with one that fits the terms of {dataset}, as {LICENSE} does not"
+    require(license is not None or dataset not in TERMS, expected, license=license)
+    return license or LICENSE
+
+
+def is_image(shape):
+    """Returns whether examples of a shape are images that a PNG can show."""
+    return len(shape) == 2 or (len(shape) == 3 and shape[-1] in (1, 3))
 
 
 def figures_of(evaluation):
@@ -129,9 +146,9 @@ def settings_of(config):
     }
 
 
-def limits_of(config, evaluation, manifest):
+def limits_of(config, evaluation, manifest, support):
     """Returns sentences about what the model is not good for."""
-    values = "any real values" if manifest["value_range"] is None else "values in [{:g}, {:g}]".format(*manifest["value_range"])
+    values = "any real values" if support is supports.REAL else f"values in {support.name}"
     unfinished = f"Training is unfinished: it stopped after {config['epochs_trained']} epochs, before its protocol would have ended it."
     rounded = f"Its large weights were rounded to {config.get('significant_bits')} significant bits, and it was evaluated after that."
     bound = "The log-likelihood is an estimate that is too low on average, the less so the more samples there are."

@@ -40,7 +40,7 @@ class MixtureVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         latent_dim: Number of latents D.
         hidden: Units of each hidden layer of encoder and decoder. Without any the model is a mixture of factor analysers.
         max_iter: Number of passes over the rows.
-        batch_size: Number of rows in a training step.
+        batch_size: Most rows in a training step; all steps of a pass have equally many.
         learning_rate: Learning rate of Adam.
         n_init: Number of starts of the Gaussian mixture; the one with the highest likelihood is used.
         n_draws: Number of draws of z for each row in `predict_proba` and `score_samples`.
@@ -103,11 +103,10 @@ class MixtureVAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin
         return VAE(encoder, decoder, prior, likelihood, posterior, seed=seed)
 
     def _train(self, u, seed):
-        batch_size, half = min(self.batch_size, len(u)), self.max_iter // 2
-        steps = -(-len(u) // batch_size)
+        half, steps = self.max_iter // 2, math.ceil(len(u) / self.batch_size)
         self.model_.compile(keras.optimizers.Adam(self.learning_rate), jit_compile=self.jit_compile, steps_per_execution=steps)
         self.model_.fit(
-            batches(u, batch_size, seed),
+            batches(u, math.ceil(len(u) / steps), seed),
             epochs=self.max_iter,
             steps_per_epoch=steps,
             shuffle=False,

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 import resource
 import shutil
 import subprocess
@@ -319,7 +320,24 @@ def test_export_refuses_what_it_should(exported, tmp_path, capsys):
     assert "with other files" in capsys.readouterr().err
     assert (tmp_path / "thesis.txt").exists()
     assert command.main([str(run), "--format", "tflite"]) == 1
-    assert "Received: tflite" in capsys.readouterr().err
+    assert "Received: ['tflite']" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("formats", "precision", "message"),
+    [
+        (["ONNX"], "float32", "a list of formats among onnx, saved_model. Received: ['ONNX']"),
+        ([], "float32", "a list of formats among onnx, saved_model. Received: []"),
+        ("onnx", "float32", "a list of formats among onnx, saved_model. Received: onnx"),
+        (["onnx"], "int4", "a precision among float32, int8. Received: int4"),
+        (["saved_model"], "int8", "formats with onnx for the precision int8. Received: ['saved_model']"),
+    ],
+)
+def test_formats_are_checked_before_anything_is_written(formats, precision, message, tmp_path):
+    for export_it in (export.artifact.export_model, export.artifact.export_run):
+        with pytest.raises(ValueError, match=re.escape(f"Expected {message}")):
+            export_it(tmp_path / "model", tmp_path / "out", formats, precision)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(
@@ -356,6 +374,7 @@ def test_export_through_a_link_replaces_its_target(exported, tmp_path, monkeypat
         ("loop", "or a link to one: make its target. Received: loop, a link to nothing"),
         ("model.keras", "choose another --out. Received: model.keras, a file"),
         ("other", "choose another --out. Received: other, with other files"),
+        ("page", "choose another --out. Received: page, with other files"),
     ],
 )
 def test_export_into_what_cannot_be_replaced_is_one_error(out, message, tmp_path, monkeypatch, capsys):
@@ -364,6 +383,8 @@ def test_export_into_what_cannot_be_replaced_is_one_error(out, message, tmp_path
     (tmp_path / "kept").mkdir()
     (tmp_path / "kept" / "thesis.txt").touch()
     (tmp_path / "model.keras").touch()
+    (tmp_path / "page").mkdir()
+    (tmp_path / "page" / "manifest.json").write_text('{"name": "a web page"}')
     for name, target in (("dangling", tmp_path / "nothing"), ("loop", "loop"), ("other", tmp_path / "kept")):
         (tmp_path / name).symlink_to(target)
     monkeypatch.chdir(work if out in (".", "..") else tmp_path)

@@ -5,6 +5,7 @@ import base64
 import io
 import json
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -137,6 +138,9 @@ def test_activity_is_how_much_a_latent_changes_what_is_decoded(tmp_path):
         (latent,) = client.get("/v1/model").json()["latents"]
         np.testing.assert_allclose(latent["activity"], np.array([1, 3, 0]) * latent["stddev"], rtol=1e-4)
         check_problem(client.get("/v1/sample?format=png"), 422)  # two values are not an image
+        check_problem(client.get("/v1/sample", headers={"Accept": "image/png"}), 406)
+        other = client.get("/v1/sample", headers={"Accept": "image/png, application/json;q=0.9"})
+        assert other.headers["content-type"] == "application/json"
 
 
 def test_answers_are_what_the_document_says(client):
@@ -257,6 +261,31 @@ def test_pages_need_nothing_from_elsewhere(client):
         assert client.get(f"/page/{file.name}").status_code == 200
     assert client.get("/").text == (server.PAGE / "index.html").read_text()
     assert client.get("/docs").text == (server.PAGE / "docs.html").read_text()
+
+
+ASK = """
+import { decode, load } from "./api.mjs";
+const limits = { rows: 8, body_bytes: 300 }, asked = [];
+globalThis.fetch = async (path, options) => {
+  if (options === undefined) return { ok: true, json: async () => ({ limits, latents: [{ name: "z", size: 4 }], categories: [] }) };
+  const { z } = JSON.parse(options.body).latents;
+  asked.push([options.body.length, z.length]);
+  return { ok: true, json: async () => ({ x: z.map((row) => row[0]) }) };
+};
+await load();
+const points = [...Array(20).keys()].map((i) => ({ z: [i, 1 / 3, 1 / 3, 1 / 3] }));
+console.log(JSON.stringify({ asked, x: (await decode(points)).map(({ example }) => example.values[0]) }));
+"""
+
+
+@pytest.mark.skipif(not shutil.which("node"), reason="apt install nodejs")
+def test_the_page_asks_for_no_more_at_once_than_the_limits_allow(tmp_path):
+    shutil.copy(server.PAGE / "api.js", tmp_path / "api.mjs")
+    (tmp_path / "ask.mjs").write_text(ASK)
+    found = json.loads(subprocess.run(["node", "ask.mjs"], cwd=tmp_path, capture_output=True, text=True, check=True).stdout)
+    assert found["x"] == list(range(20))
+    assert all(size <= 300 for size, _ in found["asked"])
+    assert sum(num for _, num in found["asked"]) == 20
 
 
 def test_an_artifact_without_latents_is_to_be_exported_again(artifact, tmp_path, monkeypatch):

@@ -131,8 +131,30 @@ def test_decoded_integers_stay_within_their_dtype(df, frame):
     x = frame.encode(df)
     x[:2, 2], x[:2, 4] = [-1e30, 2.6], [300, 0]
     decoded = frame.decode(x)
-    assert decoded["balance"][:2].tolist() == [-(2**53), 3]
+    assert decoded["balance"][:2].tolist() == [-(2**63), 3]
     assert decoded["children"][:2].tolist() == [255, 0]
+
+
+@pytest.mark.parametrize("dtype", ["int64", "uint64", "Int64", "UInt64"])
+def test_identifiers_beyond_the_whole_numbers_of_float64_stay_apart(dtype):
+    frame = Frame.from_data(pd.DataFrame({"id": pd.array([10**17, 5 * 10**17, 10**18], dtype=dtype)}), {"id": vm.Normal()})
+    decoded = frame.decode(np.array([[1e17], [5e17], [1e30], [-1e30]], "float32"))["id"]
+    limits = np.iinfo(dtype.lower())
+    assert decoded.dtype == dtype
+    np.testing.assert_allclose(decoded.astype("float64"), [1e17, 5e17, float(limits.max), float(limits.min)], 1e-6)
+    assert 0 < decoded[2] <= limits.max
+
+
+@pytest.mark.parametrize("dtype", ["bool", "boolean"])
+def test_booleans_that_are_numbers_are_true_above_a_half(dtype):
+    data = pd.DataFrame({"smokes": pd.array([True, False, True], dtype=dtype)})
+    frame = Frame.from_data(data, {"smokes": vm.Normal()})
+    x = np.array([[0.4], [0.6], [-1.0]], "float32")
+    assert frame.decode(x)["smokes"].tolist() == [False, True, False]
+    assert frame.decode(x)["smokes"].dtype == dtype
+    x[0] = np.nan
+    missing = frame.decode(x)["smokes"]
+    assert (missing.dtype, missing[1:].tolist(), missing.isna().tolist()) == ("boolean", [True, False], [True, False, False])
 
 
 def test_a_structured_array_is_a_table():

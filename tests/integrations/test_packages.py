@@ -22,7 +22,7 @@ import export.__main__ as command
 import export.manifest
 import export.sample
 import keras_vaemix as vm
-from export.artifact import hashes, sha256
+from export.artifact import hashes, is_artifact, sha256
 from export.compact import narrow, rounded
 from export.package import write_package
 from export.storage.files import read_json, write_json
@@ -136,7 +136,7 @@ def test_the_card_has_the_figures_of_the_evaluation(run):
         "| `active_units` | 3 |",
         "Of the test split, 30 examples; the log-likelihood of 20 of them, by 10 importance samples each.",
         "| epochs | 2, at most 5 were asked for, 9 by the protocol |",
-        "examples of shape [4, 4, 1] with values in [0, 1]",
+        "examples of shape [4, 4, 1] with values in {0, 1}",
     ):
         assert text in card.text
     assert "unfinished" not in card.text
@@ -144,6 +144,31 @@ def test_the_card_has_the_figures_of_the_evaluation(run):
 
 def test_a_card_leaves_out_what_is_not_known():
     assert model_card.figures_of({"elbo": -9.0, "elbo_se": math.nan, "log_likelihood_sampling_error": math.nan}) == {"elbo": (-9.0, None)}
+
+
+@pytest.mark.parametrize(
+    ("likelihood", "values"),
+    [(vm.Poisson(), "values in the counts {0, 1, 2, ...}"), (vm.Beta(), "values in (0, 1)"), (vm.Normal(), "any real values")],
+)
+def test_the_card_of_a_table_says_what_its_values_are_and_shows_no_pictures(likelihood, values):
+    versions = {"keras_vaemix": "0.1.0"}
+    parts = {"model": "VAE", "prior": "StandardNormal", "likelihood": type(likelihood).__name__, "num_components": 1, "latent_dim": 2}
+    manifest = {**parts, "x_shape": [7], "versions": versions}
+    config = {**CONFIG, "epochs_trained": 2}
+    card = ModelCard(model_card.model_card("visits", config, EVALUATION, manifest, "mit", likelihood.support))
+    assert f"examples of shape [7] with {values}." in card.text
+    assert "`python -m export.sample visits --out rows.npy`" in card.text
+    assert (card.data.pipeline_tag, {result.task_type for result in card.data.eval_results}) == (None, {"other"})
+
+
+def test_data_with_terms_of_their_own_need_a_chosen_licence(tmp_path, capsys):
+    write_json(tmp_path / "config.json", {**CONFIG, "dataset": "celeb_a"})
+    write_json(tmp_path / "evaluation.json", EVALUATION)
+    before = sorted(tmp_path.iterdir())
+    assert command.main([str(tmp_path), "--layout", "package"]) == 1
+    assert "Expected --license with one that fits the terms of celeb_a" in capsys.readouterr().err
+    assert sorted(tmp_path.iterdir()) == before
+    assert model_card.license_of("celeb_a", "cc-by-nc-4.0") == "cc-by-nc-4.0"
 
 
 def change(name):
@@ -367,6 +392,7 @@ def test_bundled_packages_are_whole_small_and_found_alike():
     assert sum(path.stat().st_size for path in packages.BUNDLED.rglob("*") if path.is_file()) <= 5_000_000
     for folder in folders:
         packages.check_package(folder)
+        assert is_artifact(folder)
         config, evaluation = read_json(folder / "config.json"), read_json(folder / "evaluation.json")
         card = ModelCard.load(folder / "README.md")
         assert config["dataset"] in ("digits", "mnist")

@@ -12,6 +12,7 @@ from scipy.stats import multivariate_normal
 from sklearn.pipeline import FeatureUnion
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
+from keras_vaemix.integrations.rows import batches
 from keras_vaemix.integrations.sklearn import MixtureVAE
 
 TINY = {"latent_dim": 2, "hidden": (), "batch_size": 256, "n_init": 1}
@@ -102,6 +103,14 @@ def test_a_fit_is_a_function_of_its_seed_and_leaves_others_alone(table, eagerly)
         assert random.random() == expected
     for one, other in zip(*weights, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.filterwarnings("ignore:Even though the `tf.config")
+def test_steps_of_a_pass_have_equally_many_rows_and_together_those_of_the_table(table, eagerly, monkeypatch):
+    sizes = []
+    monkeypatch.setattr("keras_vaemix.integrations.sklearn.batches", lambda u, size, seed: sizes.append(size) or batches(u, size, seed))
+    fitted = MixtureVAE(2, **{**TINY, "batch_size": 59}, max_iter=1, random_state=0).fit(table)
+    assert (sizes, int(fitted.model_.optimizer.iterations)) == ([30], 2)
 
 
 @pytest.mark.filterwarnings("ignore:Even though the `tf.config")

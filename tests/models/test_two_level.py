@@ -194,6 +194,17 @@ def test_gaussian_mixture_vae_refuses_what_does_not_fit():
         vm.GMVAE(**{**parts, "prior": vm.NormalMixture(1, 2)}, num_components=3)
 
 
+def test_categories_and_a_prior_of_w_that_selects_its_draws_have_noise_each(tmp_path):
+    model = gaussian_mixture()
+    parts = {name: getattr(model, name) for name in ("top_encoder", "encoder", "conditional", "decoder", "likelihood")}
+    prior = vm.ResampledPrior(1, 3, (4,), vm.NormalMixture(1, 2), num_samples=64)
+    model = vm.GMVAE(**parts, prior=prior, num_components=3)
+    assert model.sample(5, 2, seed=0).shape == (5, 4)
+    x, component = sample(export_model(model, tmp_path / "export", ["onnx"]), 500, seed=1)
+    assert x.shape == (500, 4)
+    assert set(component) == {0, 1, 2}
+
+
 def conv_parts(shape):
     return {
         "top_encoder": gated_conv_encoder(shape, 6, ((4, 3, 2),)),

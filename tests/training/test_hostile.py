@@ -185,6 +185,7 @@ MANIFESTS = [
     ({"num_components": 2.5}, "num_components, an integer"),
     ({"num_components": True}, "num_components, an integer"),
     ({"x_shape": [2**40]}, "x_shape, a list of sizes"),
+    ({"x_shape": []}, "x_shape, a list of sizes. Received: []"),
     ({"noise": {"eps": {"family": "Normal", "df": None, "size": 2**40}}}, "noise with a size"),
     ({"noise": {"eps": {"family": "system", "df": None, "size": 3}}}, "noise of a family among Normal"),
     ({"noise": {"eps": {"family": "StudentT", "df": -1, "size": 3}}}, "degrees of freedom"),

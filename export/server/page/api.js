@@ -54,6 +54,7 @@ export async function decode(points, seed = 0) {
   return parts.flat();
 }
 
+/** The same for at most as many points as an answer may have rows; in halves, if they are more than a body may hold. */
 async function decodeSome(points, seed) {
   const latents = {};
   let start = 0;
@@ -66,6 +67,10 @@ async function decodeSome(points, seed) {
   const query = new URLSearchParams({ pictures: asPictures(), seed, format: "json" });
   const headers = { "Content-Type": "application/json" };
   const body = JSON.stringify(model.condition ? { latents, y: given() } : { latents });
+  if (points.length > 1 && body.length > model.limits.body_bytes) {
+    const middle = points.length >> 1;
+    return [...(await decodeSome(points.slice(0, middle), seed)), ...(await decodeSome(points.slice(middle), seed))];
+  }
   const answer = await call(`/v1/decode?${query}`, { method: "POST", headers, body });
   return examples(answer).map((example, i) => ({ ...points[i], example }));
 }
