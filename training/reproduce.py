@@ -4,7 +4,7 @@
     python -m training.reproduce cp_vae_table1 --rows vae mg10 --seeds 0 1 --status
 
 Rows are trained in order, each with all of its seeds, in RUNS/TABLE/ROW-seedN, where a run that was killed or ran out of time is resumed.
-A row that starts from the run of another is trained after it.
+A row that starts from the run of another is trained after that is finished.
 A row is skipped while another process trains it, or if it is finished or measured with the requested number of epochs, and its
 log-likelihood covers the requested numbers of examples and samples.
 OUT/TABLE.json holds the measured rows, OUT/TABLE.md the table.
@@ -16,7 +16,7 @@ from export.shell.command import Command
 from export.shell.flags import Parser, at_least, path, positive, seed_number, text
 from export.shell.later import Later
 from export.storage.files import runs_root
-from training.jobs.flags import PAPERS_SAMPLES, add_data_dir
+from training.jobs.flags import PAPERS_SAMPLES, add_data_dir, features
 from training.jobs.queue import choose, queue_of, what_is_left
 from training.jobs.status import status
 from training.papers.registry import TABLES
@@ -44,6 +44,7 @@ def flags():
     parser.add_argument("--out", type=path, help="folder of TABLE.json and TABLE.md (default: the project's)")
     parser.add_argument("--likelihood-samples", type=at_least(1), default=PAPERS_SAMPLES, help="importance samples for each log-likelihood")
     parser.add_argument("--likelihood-examples", type=at_least(1), help="number of test examples, from the first, for the log-likelihood")
+    parser.add_argument("--features", type=features, metavar="NAME", help="features for evaluating samples, instead of the rows' own")
     parser.add_argument("--strategy", default="auto", choices=("auto", "none", "mirrored"), help="tf.distribute strategy on one machine")
     parser.add_argument("--list", action="store_true", help="list the rows of all tables or of one, and exit")
     return parser

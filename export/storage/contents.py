@@ -77,6 +77,7 @@ FURTHER = {
     "cosine_decay": NUMBER,
     "importance_samples": SIZE,
     "start_from": OBJECT,
+    "other_settings": OBJECT,
 }
 SETTINGS = Contents(
     "the settings of a run",

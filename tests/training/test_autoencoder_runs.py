@@ -136,6 +136,32 @@ def test_penalties_weigh_as_much_beside_the_error_as_in_the_authors_code(name, b
     assert flags["decoder_norm"] == pytest.approx(num_values * decay)
 
 
+@pytest.mark.parametrize(
+    ("name", "epochs", "steps"),
+    [
+        *((f"{system}_faces", 70, None) for system in ("ae_gmm", "rae")),
+        *(("mask_aae_mnist", 640, 500_000), ("mask_aae_cifar10", 768, 500_000), ("mask_aae_faces", 197, 500_000)),
+        *(("flex_ae_mnist", 330, 130_000), ("flex_ae_cifar10", 400, 130_000), ("flex_ae_faces", 102, 130_000)),
+    ],
+)
+def test_presets_train_as_long_as_the_authors_code(name, epochs, steps):
+    x = Split(np.zeros((2, 4), "float32"))
+    widths = {flag.name: 8 for flag in PRESETS[name].flags() if flag.name in WIDTHS}
+    made = PRESETS[name].build(Data("fake", x, x, x, supports.UNIT_INTERVAL), networks="mlp", **widths)
+    assert made.epochs == epochs
+    num_examples = {"mnist": 50_000, "cifar10": 41_667, "faces": 162_770}[name.rpartition("_")[2]]
+    assert steps is None or num_examples // made.batch_size * epochs == pytest.approx(steps, rel=0.01)
+    assert "epochs" not in {flag.name for flag in PRESETS[name].flags()}
+
+
+def test_the_critic_of_faces_is_that_of_the_wae_paper():
+    x = Split(np.zeros((2, 4), "float32"))
+    for name, units, rate in (("mnist", 512, 5e-4), ("faces", 1024, 1e-3)):
+        made = PRESETS[f"wae_gan_{name}"].build(Data("fake", x, x, x, supports.UNIT_INTERVAL), networks="mlp", hidden=8)
+        assert made.model.critic.layers[1].units == units
+        assert float(made.optimizers["critic"].learning_rate) == pytest.approx(rate)
+
+
 def test_both_stages_halve_their_learning_rates():
     x = Split(np.zeros((640, 4), "float32"))
     data = Data("fake", x, x, x, supports.REAL)

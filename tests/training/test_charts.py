@@ -16,6 +16,8 @@ from training.jobs.record import POINTS, curve
 from training.papers import charts, gmmp_vae, sweeps
 from training.papers.recording import record
 from training.papers.registry import TABLES, row_named
+from training.papers.row import Row
+from training.papers.table import Table
 from training.presets import PRESETS
 
 
@@ -74,6 +76,30 @@ def test_a_recorded_row_draws_its_charts(tmp_path):
     assert (tmp_path / "generator_sizes_distances.png").read_bytes().startswith(b"\x89PNG")
     assert read_rows(tmp_path / "generator_sizes.json")[0]["row"] == "model2"
     assert sweeps.weights(own) == 32 * 64 + 64**2 + 64 * 32
+
+
+@pytest.mark.parametrize("name", ["gmmp_weights", "latent_sizes", "generator_sizes"])
+def test_a_row_that_a_table_does_not_name_is_recorded_but_not_drawn(name, tmp_path):
+    row = measured(Row("", "gmmp_mnist" if name == "gmmp_weights" else "vae_mnist"), elbo=-90.0, fd_generation=3.0)
+    record({key: value for key, value in row.items() if key != "row"}, name, tmp_path)
+    assert [row["preset"] for row in read_rows(tmp_path / f"{name}.json") if "row" not in row] == [row["preset"]]
+
+
+def test_charts_that_fail_leave_the_results_as_they_are(tmp_path, monkeypatch):
+    def draw(rows):
+        raise KeyError("fd_generation")
+
+    monkeypatch.setitem(TABLES, "broken", Table("broken", charts={"chart": draw}))
+    with pytest.raises(KeyError):
+        record(measured(Row("", "vae_mnist")), "broken", tmp_path)
+    assert not list(tmp_path.glob("broken*"))
+
+
+def test_the_longest_of_unfinished_rows_is_drawn():
+    row = sweeps.LATENT_SIZES.by_name()["wae_mnist_m32"]
+    rows = [measured(row, epochs=n, fd_generation=float(n), stopped="unfinished") for n in (2, 5, 3)]
+    (axis,) = sweeps.LATENT_SIZES.charts["distance"](rows).axes
+    assert lines(axis) == {"WAE": [(32, 5)]}
 
 
 def test_charts_have_rows_that_are_older_than_a_flag(tmp_path):

@@ -357,6 +357,13 @@ def test_faces_of_prepared_copies(name, monkeypatch):
     assert loaded.train.x.dtype == np.uint8
 
 
+def test_arrays_in_a_file_are_not_resized(tmp_path):
+    names = ("folder:photos", "celeb_a", "celeb_a_hq", "cifar10", "npz:photos.npz")
+    assert [data.is_resized(name, tmp_path) for name in names] == [True, True, True, False, False]
+    (tmp_path / "celeb_a.npz").touch()
+    assert [data.is_resized("celeb_a", folder) for folder in (tmp_path, None)] == [False, True]
+
+
 @pytest.mark.parametrize(("name", "size"), [("celeb_a", 64), ("celeb_a_hq", 256), ("celeb_a_hq", 2000)])
 def test_faces_that_are_not_prepared(name, size, tmp_path):
     with pytest.raises(FileNotFoundError, match=rf"{name}\.npz, or a copy .*folder:PATH"):

@@ -91,6 +91,17 @@ def test_a_kill_between_any_two_steps_of_a_checkpoint_leaves_the_last_one(tmp_pa
     assert n > 12
 
 
+def test_the_time_before_the_first_epoch_is_kept_with_the_first_checkpoint(tmp_path):
+    run, model = Run(tmp_path / "run", CONFIG), Checkpointed()
+    run.start_timing = [{"seconds": 7.0}]
+    epochs_to(run, model, 1)
+    again = Run(run.folder, CONFIG, True)
+    assert (again.restore(model), again.start_timing) == (1, [{"seconds": 7.0}])
+    for checkpoint in (run.folder / "checkpoint").iterdir():
+        checkpoint.unlink()
+    assert (again.restore(model), again.start_timing) == (0, [])  # what comes before the first epoch is done again
+
+
 @pytest.mark.parametrize("resume", [True, False])
 def test_a_kill_at_the_very_beginning_leaves_a_folder_to_begin_in(resume, tmp_path):
     n, is_killed = 0, True

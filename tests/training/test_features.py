@@ -227,7 +227,10 @@ def test_features_are_checked_before_anything_else(digits, tmp_path, monkeypatch
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
     monkeypatch.setattr(inception_module, "online", lambda: False)
     monkeypatch.setattr(choice, "INCEPTION_FEATURES", 300)  # of 400 test images
-    for name, error, message in (("inception", FileNotFoundError, "no such file, and no network"), ("lenet", ValueError, "classes")):
+    for name, error, message in (
+        ("inception", FileNotFoundError, "no such file, and no network"),
+        ("lenet", ValueError, "classes or more for lenet: choose --features inception, or FILE.keras"),
+    ):
         data = digits if name == "inception" else digits._replace(train=digits.train._replace(y=None))
         with pytest.raises(error, match=message):
             choice.resolve_features(name, None, data)

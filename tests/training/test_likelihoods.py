@@ -148,6 +148,12 @@ def test_pseudo_inputs_have_the_range_of_real_values(family):
     assert TABLE.train.x.min() < initialized.min() < 0.5 * TABLE.train.x.mean()
 
 
+@pytest.mark.parametrize("family", ["vamp", "hvamp", "gmmp"])
+def test_pseudo_inputs_start_amid_grey_levels_as_on_the_frey_faces(family):
+    starts = lambda data: built(FAMILIES[family], data).prior  # noqa: E731
+    assert [(p.initial_mean, p.initial_stddev) for p in map(starts, (LEVELS, BITS))] == [(0.5, 0.02), (0.05, 0.01)]
+
+
 @pytest.mark.parametrize(
     ("family", "data", "flags", "message"),
     [

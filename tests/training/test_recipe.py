@@ -9,21 +9,24 @@ import pytest
 
 import keras_vaemix as vm
 from export.package import evaluation_of
-from export.storage.files import write_json
+from export.storage.files import write_history, write_json
 from keras_vaemix.networks import mlp
 from keras_vaemix.storage.loading import load_model
 from tests.training.test_run import assert_same_checkpoint, history
 from training import reproduce
 from training.jobs import queue
+from training.jobs.flags import parse
 from training.jobs.record import row_of
+from training.jobs.train import other_settings, prepare
 from training.papers.registry import TABLES
+from training.papers.result_rows import place
 from training.papers.row import Row
 from training.papers.table import Table
-from training.presets import recipe
+from training.presets import PRESETS, recipe
 from training.presets.arguments import identity
 from training.presets.registry import Experiment
 from training.runs.checkpointing import Recorder
-from training.runs.run import open_run
+from training.runs.run import check_same_settings, open_run, stopped
 from training.runs.start import start_from
 
 FLAGS = ("vae_digits", "--latent-dim", 2, "--batch-size", 399, "--warm-up", 1, "--ema-momentum", 0.9)
@@ -119,7 +122,7 @@ def test_a_run_starts_from_another_with_another_objective(main, eagerly, tmp_pat
     config = json.loads((second / "config.json").read_text())
     assert (config["warm_up"], config["protocol"]["warm_up"]) == (0, 0)
     source = json.loads((first / "config.json").read_text())
-    assert config["start_from"] == {name: source[name] for name in ("preset", "arguments", "dataset", "ema_momentum")}
+    assert config["start_from"] == {name: source[name] for name in ("preset", "arguments", "dataset", "ema_momentum", "other_settings")}
     assert float(history(second)[0]["beta"]) == 1
     for flags, says in (
         (("--warm-up", 3), "no --warm-up with --start-from"),
@@ -238,13 +241,61 @@ def test_rows_are_trained_after_those_that_they_start_from(in_stages, monkeypatc
 
     monkeypatch.setattr("training.jobs.reproduce.train", train)
     reproduce.main(["staged", "--rows", "second", "--runs", str(tmp_path), "--out", str(tmp_path)])
-    (first, second), capsys_out = calls, capsys.readouterr()
-    assert "left: first seed 0, second seed 0" in capsys_out.out
+    (first,), shown = calls, capsys.readouterr()
+    assert "left: first seed 0, second seed 0" in shown.out
+    again = "measure it by python -m training.reproduce staged --rows first --seeds 0, without --epochs. Received: no row"
+    assert shown.err.endswith(f"staged second, seed 0: Expected a finished row of first, seed 0, from which second starts: {again}\n")
     assert first[:3] == ["vae_digits", "--ema-momentum", "0.9"]
-    assert f"--start-from={tmp_path}/staged/first-seed0" in second
     assert not any(word.startswith("--start-from") for word in first)
     reproduce.main(["--list", "staged"])
     assert "vae_digits --importance-samples 3 --start-from first" in capsys.readouterr().out
+
+
+def test_rows_start_from_finished_runs_alone(in_stages, monkeypatch, tmp_path, capsys):
+    calls, (_, first), folder = [], in_stages, tmp_path / "staged" / "first-seed0"
+    made = {**first.made(), "dataset": "digits", "seed": 0, "epochs": 2, "command": ""}
+    row = {**made, "row": "first", "seconds": 1, "stopped": "unfinished"}
+
+    def train(argv):
+        calls.append(argv)
+        raise FloatingPointError("as if")
+
+    monkeypatch.setattr("training.jobs.reproduce.train", train)
+
+    def error():
+        write_json(tmp_path / "staged.json", [row])
+        assert reproduce.main(["staged", "--rows", "second", "--epochs", "2", "--runs", str(tmp_path), "--out", str(tmp_path)]) == 1
+        return capsys.readouterr().err
+
+    assert "starts: measure it by python -m training.reproduce staged --rows first" in error()
+    row["stopped"] = "maximum"
+    train_it = f"python -m training.train vae_digits --ema-momentum 0.9 --seed=0 --run-dir={folder} --resume. Received: none there"
+    what = f"Expected the finished run of first, seed 0, from which second starts, in {folder}"
+    assert f"{what}: copy it there, or train it by {train_it}" in error()
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "model.keras").touch()
+    write_json(folder / "config.json", {**BESIDE, **made, "warm_up": 0, "protocol": {"epochs": 2}})
+    write_history(folder / "history.csv", [{"epoch": 0, "val_loss": 1.0}])
+    assert train_it in error()  # left by a shorter run
+    assert calls == []
+    write_history(folder / "history.csv", [{"epoch": epoch, "val_loss": 1.0} for epoch in range(2)])
+    assert error() == "staged second, seed 0: as if\n"
+    assert f"--start-from={folder}" in calls[0]
+
+
+def test_another_batch_size_precision_or_image_size_is_another_experiment():
+    row = Row("vae", "vae_digits", {"latent_dim": 2})
+    plain, other = (prepare(parse([*row.command_line(), *flags])).config for flags in ([], ["--batch-size", "100"]))
+    assert (plain["protocol"]["batch_size"], plain.get("other_settings"), other["other_settings"]) == (57, None, {"batch_size": 100})
+    assert (row.is_of(plain), row.is_of(other)) == (True, False)
+    history = [{"val_loss": 1.0 / n} for n in range(1, 401)]
+    assert [stopped(config, history, config["protocol"]) for config in (plain, other)] == ["maximum", "unfinished"]
+    older = {key: plain[key] for key in ("preset", "arguments", "dataset", "seed")}
+    assert place([older], plain) == [plain]
+    assert place([older], other) == [older, other]
+    check_same_settings({key: value for key, value in other.items() if key != "other_settings"}, other)
+    args = SimpleNamespace(batch_size=57, image_size=32, precision="mixed_bfloat16")
+    assert other_settings(PRESETS["vae_digits"], args, 57) == {"other_settings": {"image_size": 32, "precision": "mixed_bfloat16"}}
 
 
 def test_rows_differ_by_their_recipe(in_stages):

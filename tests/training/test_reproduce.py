@@ -21,7 +21,7 @@ from tests.training.test_run import ROOT, error_line, history
 from training import evaluate as evaluate_command
 from training import record, reproduce
 from training.jobs import queue
-from training.jobs.reproduce import command
+from training.jobs.reproduce import PASSED_ON, command, command_line
 from training.jobs.status import status
 from training.papers import cp_vae, gamix, gmmp_vae, result_rows, tables
 from training.papers.registry import TABLES, table_named, with_paper
@@ -87,7 +87,8 @@ def test_rows_run_are_skipped_and_go_on(again, unjudged, without_xla, tmp_path):
     assert [(row["row"], row["seed"], row["epochs"]) for row in rows] == [("vae", 0, 2), ("vae", 1, 1), ("mg2", 1, 1)]
     assert {(row["stopped"], row["protocol"]["epochs"]) for row in rows} == {("unfinished", 400)}
     table = (tmp_path / "out" / "tiny.md").read_text()
-    assert "| `vae` | init=he | 1 to 2 | 2 | 24.00 | -" in table
+    assert "| `vae` | init=he | 2 | 1 | 24.00 | -" in table
+    assert "| `vae` | init=he | 1 | 1 | 24.00 | -" in table
     assert table == tables.markdown(TINY, rows, is_full=True) + "\n"
 
 
@@ -111,6 +112,14 @@ def test_patience_is_passed_on_and_recorded(again, monkeypatch):
     args = reproduce.flags().parse_args(["tiny", "--patience", "7", "--data-dir", "/here"])
     assert command(TINY, TINY.rows[0], 0, args).endswith("--rows vae --seeds 0 --patience 7 --likelihood-samples 5000")
     assert error_line(again("--patience", 0)[2]) == "error: Expected --patience of at least 1. Received: 0"
+
+
+def test_features_are_passed_on_after_the_row_s_own(tmp_path):
+    table, row = TABLES["gamix_ablation"], TABLES["gamix_ablation"].by_name()["gamix"]
+    args = reproduce.flags().parse_args(["gamix_ablation", "--features", "/my/net.keras", "--runs", str(tmp_path)])
+    words = command_line(table, row, 0, args, PASSED_ON)
+    assert words.index("--features") < words.index("--features=/my/net.keras")
+    assert command(table, row, 0, args).endswith("--likelihood-samples 5000 --features net.keras")
 
 
 def test_tables_are_of_one_machine(capsys):
@@ -182,6 +191,21 @@ def test_verdict_over_seeds():
     close = [measured(-88.49), measured(-88.51)]
     assert verdict(close, Row("vae", "vae_mnist", {}, -88.75)).startswith("reproduced: ")
     assert verdict(close, Row("vae", "vae_mnist", {}, -88.85)).startswith("better: ")
+
+
+@pytest.mark.parametrize(
+    "other", [{"epochs": 50}, {"warm_up": 20}, {"data_sha256": "1"}, {"feature_network": "lenet"}, {"other_settings": {"batch_size": 7}}]
+)
+def test_unfinished_rows_of_another_length_and_rows_of_other_data_are_no_seeds_of_one_row(other):
+    made = {"row": "vae", "dataset": "mnist", "data_sha256": "0", "warm_up": 40, "protocol": {"warm_up": 100}, "stopped": "unfinished"}
+    row, groups = measured(-80.0, seed=0, **made), lambda *rows: [len(group) for group in result_rows.repeats(rows)]
+    another = measured(-97.0, **{"seed": 1, **made, **other})
+    assert (groups(row, {**row, "seed": 1}), groups(row, another)) == ([2], [1, 1])
+    older = {key: value for key, value in row.items() if key not in ("warm_up", "protocol")}
+    assert groups(row, {**older, "command": f"{row['command']} --warm-up 40"}) == [2]
+    assert groups({**row, "stopped": "early", "warm_up": 100}, {**older, "stopped": "early", "epochs": 50}) == [2]
+    words = {one["verdict"].partition(":")[0] for one in judged(TABLES["cp_vae_table1"], [row, another])}
+    assert "reproduced" not in words  # as -88.5 on average would be
 
 
 def test_only_what_is_like_is_compared():
@@ -279,6 +303,36 @@ def test_a_distance_of_other_features_is_compared_by_ranks():
             assert row["verdict"].startswith("not comparable: features of another network; ours, ")
             ranks = f"; over 4 rows of their Table 3 Kendall's tau of the two is {tau}"
             assert row["verdict"].endswith(ranks if row["row"] in names else "FID over Inception 115")
+
+
+def of_rae_table(name, **figures):
+    """Returns the measured row of a row of the table of autoencoders."""
+    row = TABLES["rae_table_mnist"].by_name()[name]
+    made = {"row": name, "preset": row.preset, "arguments": dict(row.flags), "dataset": "mnist", "seed": 0}
+    return measured(0.0, **made, **figures)
+
+
+@pytest.mark.parametrize("names", [("mask_aae_r150",), ("mask_aae_r150", "mask_aae"), ("mask_aae", "mask_aae_r150")])
+def test_a_system_is_ranked_once(names):
+    distances = {"vae": 40.0, "flex_ae": 7.0, "mask_aae_r150": 90.0, "mask_aae": 8.0}
+    rows = [of_rae_table(name, fd_generation=distances[name], feature_network="lenet") for name in ("vae", *names, "flex_ae")]
+    tau = "1.00" if "mask_aae" in names else "0.33"
+    for row in judged(TABLES["rae_table_mnist"], rows):
+        assert row["verdict"].endswith(f"; over 3 rows of their Table 3 Kendall's tau of the two is {tau}")
+
+
+def test_rows_without_features_are_told_how_to_be_compared():
+    others = [of_rae_table(name, fd_generation=d, feature_network=f) for name, d, f in (("vae", 4, "lenet"), ("vamp", 3, "inception"))]
+    bare, *verdicts = (row["verdict"] for row in judged(TABLES["rae_table_mnist"], [of_rae_table("flex_ae"), *others]))
+    remedy = "not comparable: without a network of features there are no distances: `python -m training.evaluate RUN --features NAME`"
+    assert bare.startswith(remedy)
+    assert not any("Kendall" in says for says in verdicts)  # distances of two networks
+    without = lambda row: {key: value for key, value in row.items() if not key.startswith("fd_")}  # noqa: E731
+    arm = faces(80.0, 2.5)
+    for rows, plain in (([without(arm)], PLAIN), ([arm], [without(row) for row in PLAIN])):
+        assert gamix.verdict(rows, GAMIX, plain).startswith(remedy)
+    says = gamix.verdict([{**arm, "feature_network": "lenet"}], GAMIX, [{**row, "feature_network": "inception"} for row in PLAIN])
+    assert says.startswith("not comparable: the plain VAE is not measured alike on these data; ")
 
 
 @pytest.mark.parametrize("table", sorted(TABLES))
@@ -516,6 +570,28 @@ def test_rows_end_early_or_at_the_maximum_and_else_are_unfinished(again, short_r
     assert out.startswith("tiny: 2 done, 0 running, 0 begun, 0 left; runs in ")
     assert re.search(r"^done    to_the_end, seed 0              3 epochs, maximum, \d\.\d\d h$", out, re.MULTILINE)
     assert "time left" not in out
+
+
+def test_the_time_before_the_first_epoch_is_measured_once(again, short_rows, tmp_path, monkeypatch):
+    calls = []
+
+    def start(experiment, data, seed):
+        calls.append(seed)
+        time.sleep(1)
+
+    build = lambda data: short(data, 3, 100)._replace(start=start)  # noqa: E731
+    monkeypatch.setitem(PRESETS, "started", Preset("started", build, "digits", "none"))
+    monkeypatch.setitem(TABLES, "tiny", Table("tiny", (Row("started", "started"),)))
+    for epochs in (1, 3):
+        assert again("--epochs", epochs)[0] == 0
+        (row,) = read_json(tmp_path / "out" / "tiny.json")
+        assert (row["epochs"], row["start_seconds"], len(calls)) == (epochs, 1, 1)
+    assert row["hours"] == round((row["seconds"] + 1) / 3600, 2)
+    (cells,) = [
+        dict(zip(*(line.split(" | ") for line in (head, last)), strict=True))
+        for head, _, last in [tables.markdown(TABLES["tiny"], [{**row, "seconds": 1800, "start_seconds": 3600}], is_full=True).splitlines()]
+    ]
+    assert (cells["hours"], cells["of them before the first epoch"]) == ("1.50", "1.00")
 
 
 def test_a_queue_stops_in_time_and_goes_on(again, short_rows, tmp_path, monkeypatch):

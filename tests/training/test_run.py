@@ -282,6 +282,7 @@ def test_unknown_names_suggest_the_nearest(main, tmp_path):
         (("--patience", 0), "--patience of at least 1. Received: 0"),
         (("--epochs", -1), "--epochs of at least 1. Received: -1"),
         (("--batch-size", 5000), "at least one batch of 5000 training examples: pass a smaller --batch-size. Received: 1197"),
+        (("--image-size", 32), "not resized, as those of folder:PATH and of prepared faces are. Received: dataset='digits', image_size=32"),
         (("--dataset", "npz:absent.npz"), "an .npz file at absent.npz. Received: no such file"),
         (("--dataset", "folder:absent"), "a folder with images"),
         (("--data-dir", "nowhere", "--dataset", "frey_faces"), "nowhere/frey_faces.npz"),

@@ -53,7 +53,7 @@ def load(name, data_dir=None, image_size=64, value_range=None):
         close = [f"npz:{name}"] if name.endswith(".npz") else [f"folder:{name}"] if Path(name).is_dir() else close
         hint = f"did you mean {' or '.join(close)}?" if close else f"choose one of {', '.join([*BUNDLED, *NAMES])}."
         raise ValueError(f"Expected a known data set, npz:PATH or folder:PATH: {hint} Received: dataset={name!r}")
-    local = Path(data_dir) / f"{name}.npz" if data_dir else None
+    local = local_file(name, data_dir)
     arrays = with_split_names(local or name, read(name, local, image_size))
     try:
         data = NAMES[name](arrays)
@@ -62,6 +62,17 @@ def load(name, data_dir=None, image_size=64, value_range=None):
         raise ValueError(f"Expected an array {missing.args[0]} in {local or name}. Received: {sorted(arrays)}") from None
     except ValueError as error:
         raise ValueError(f"{error}, in {local or name}") from error
+
+
+def local_file(name, data_dir):
+    """Returns the file of a named set in a folder of prepared files, or None without such a folder."""
+    return Path(data_dir) / f"{name}.npz" if data_dir else None
+
+
+def is_resized(name, data_dir=None):
+    """Returns whether `load` resizes the images of a data set: those of a folder and prepared faces, but not those in a file of arrays."""
+    local = local_file(name, data_dir)
+    return name.startswith("folder:") or (name in FACES and not (local and local.exists()))
 
 
 def read(name, local, image_size):

@@ -13,7 +13,7 @@ from training.data.splits import in_order
 from training.features.lenet import trained_classifier
 from training.features.network import NetworkFeatures, cache_folder
 
-LABELS_EXPECTED = "a data set with labels of two classes or more: train lenet on another, or choose inception"
+LABELS_EXPECTED = "labels of two classes or more for lenet: choose --features inception, or FILE.keras, a network of your own"
 
 
 def has_classes(data):

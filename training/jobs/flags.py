@@ -179,7 +179,6 @@ def parse(argv):
     args = parser.parse_args(argv)
     if args.preset != name:
         raise ValueError(f"Expected the preset before its flags. Received: {args.preset!r} after them")
-    args.image_size = args.image_size or preset.image_size
     return Asked(preset, args, {flag.name: getattr(args, "own_" + flag.name, flag.default) for flag in preset.flags()}, argv)
 
 

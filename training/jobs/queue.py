@@ -33,14 +33,19 @@ def with_starts(rows):
     return list(dict.fromkeys(name for row in rows for name in (*(with_starts([row.start_from]) if row.start_from else ()), row.name)))
 
 
+def measured_as(rows, row, seed, args):
+    """Returns those of measured rows that are of a row with its current settings, data and seed."""
+    asked = row.name, seed, args.dataset or row.own_dataset()
+    return [r for r in rows if (r.get("row"), r["seed"], r["dataset"]) == asked and row.is_of(r)]
+
+
 def is_measured(rows, row, seed, args):
     """Returns whether a row is measured with its current settings, data and seed: finished, or with the requested number of epochs.
 
     Its log-likelihood must cover at least the requested numbers of test examples and samples.
     """
-    asked = row.name, seed, args.dataset or row.own_dataset()
-    is_same = lambda r: (r.get("row"), r["seed"], r["dataset"]) == asked and row.is_of(r)  # noqa: E731
-    same = [r for r in rows if is_same(r) and has_likelihood(r, args.likelihood_samples, args.likelihood_examples)]
+    same = measured_as(rows, row, seed, args)
+    same = [r for r in same if has_likelihood(r, args.likelihood_samples, args.likelihood_examples)]
     return any(is_finished(r) or r["epochs"] >= (args.epochs or math.inf) for r in same)
 
 

@@ -10,9 +10,10 @@ from training.papers.registry import row_named
 from training.papers.result_rows import UNNAMED
 from training.presets import PRESETS
 from training.presets.arguments import FURTHER
-from training.runs.run import best_epoch, stopped
+from training.runs.run import START_TIMING, best_epoch, stopped
 
 POINTS = 40  # of the curve of a run
+BESIDE = ("other_settings", "start_from", "route", "device")  # settings that not every run has
 
 
 def row_of(run, table):
@@ -33,12 +34,11 @@ def row_of(run, table):
         raise ValueError(
             f"Expected a run evaluated on the test set: python -m training.evaluate {run}. Received: split={evaluation['split']!r}"
         )
-    named = row_named(table, config)
-    protocol = config.get("protocol", {}) | (dict(named.settings) if named else {})
+    protocol, start = protocol_of(config, table), read_history(run / START_TIMING, "seconds")
     same = ("preset", "arguments", "dataset", "data_sha256", "seed", "versions")
     return {
         **{key: config[key] for key in same},
-        **without_paths({key: config[key] for key in ("labels_sha256", *FURTHER, "start_from", "route", "device") if key in config}),
+        **without_paths({key: config[key] for key in ("labels_sha256", *FURTHER, *BESIDE) if key in config}),
         "command": portable(config["command"]),
         "epochs": len(history),
         "max_epochs": config["epochs"],
@@ -49,9 +49,16 @@ def row_of(run, table):
         "date": datetime.date.today().isoformat(),
         "curve": curve(history, monitor or "loss"),
         "seconds": round(sum(row["seconds"] for row in read_history(run / "timing.csv", "seconds"))),
+        **({"start_seconds": round(start[0]["seconds"])} if start else {}),
         **evaluation,
         "paper": PRESETS[config["preset"]].paper,
     }
+
+
+def protocol_of(config, table):
+    """Returns the protocol of a run: its preset's, with what the row of a table that it matches has instead."""
+    named = row_named(table, config)
+    return config.get("protocol", {}) | (dict(named.settings) if named else {})
 
 
 def curve(history, figure):

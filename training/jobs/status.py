@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from export.storage.files import read_config, read_history
 from export.storage.locks import holder
-from training.papers.result_rows import has_likelihood, is_finished
+from training.papers.result_rows import has_likelihood, hours, is_finished
 
 RECENT = 20  # last epochs, whose median time is used
 
@@ -55,7 +55,7 @@ def entry_of(row, seed, folder, measured, args):
     own = [r for r in repeats if r["seed"] == seed and has_likelihood(r, args.likelihood_samples, args.likelihood_examples)]
     for r in own:
         if is_finished(r) or (args.epochs and r["epochs"] >= args.epochs):
-            return Entry(title, "done", r["epochs"], f"{r['epochs']} epochs, {r.get('stopped')}, {r['seconds'] / 3600:.2f} h", None, None)
+            return Entry(title, "done", r["epochs"], f"{r['epochs']} epochs, {r.get('stopped')}, {hours(r):.2f} h", None, None)
     config = read_config(run / "config.json") if (run / "config.json").exists() else {}
     if config and not is_on(dataset, config):
         return Entry(title, "left", 0, f"its folder has a run on {config['dataset']}: pass another --runs", None, args.epochs)

@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import shlex
+import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -64,12 +65,11 @@ def prepare(asked):
     preset, args, own, argv = asked
     keras.config.set_dtype_policy(args.precision)
     strategy = make_strategy(args.strategy)
-    data = data_module.load(args.dataset or preset.dataset, args.data_dir, args.image_size, args.value_range)
-    data = data.limited(args.train_examples)
+    data = load(preset, args).limited(args.train_examples)
     keras.utils.set_random_seed(args.seed)
     with strategy.scope():
         experiment = started(preset.build(data, **own), args)
-    protocol = {"epochs": experiment.epochs, "warm_up": experiment.warm_up, "patience": experiment.patience}
+    protocol = {name: getattr(experiment, name) for name in ("epochs", "warm_up", "patience", "batch_size")}
     if args.patience and experiment.monitor is None:
         raise ValueError(f"Expected no --patience for {preset.name}, which has no early stopping. Received: --patience {args.patience}")
     experiment = experiment._replace(
@@ -82,7 +82,7 @@ def prepare(asked):
         experiment = optimized(experiment, args, train_steps(experiment, data))
     cluster.check_batch_size(experiment.batch_size, strategy)
     check_trainable(preset.name, data, experiment, args.features, args.split)
-    config = config_of(preset, own, args, experiment, data)
+    config = config_of(preset, own, args, experiment, data) | other_settings(preset, args, protocol["batch_size"])
     config |= {"protocol": protocol, "command": "python -m training.train " + shlex.join(argv), "versions": versions()}
     return Job(preset, args, strategy, data, experiment, config)
 
@@ -109,6 +109,22 @@ def run(asked):
     return folder
 
 
+def load(preset, args):
+    """Returns the data set that the flags name, or else the preset's; raises `ValueError` for a size of images that it would not have."""
+    name = args.dataset or preset.dataset
+    data = data_module.load(name, args.data_dir, args.image_size or preset.image_size, args.value_range)
+    expected = "no --image-size for a data set whose images are not resized, as those of folder:PATH and of prepared faces are"
+    require(args.image_size is None or data_module.is_resized(name, args.data_dir), expected, dataset=name, image_size=args.image_size)
+    return data
+
+
+def other_settings(preset, args, batch_size):
+    """Returns what makes a run another experiment than its preset's: batch size, image size and precision, where they are not its own."""
+    own = {"batch_size": batch_size, "image_size": preset.image_size, "precision": "float32"}
+    others = {name: getattr(args, name) for name, value in own.items() if getattr(args, name) not in (None, value)}
+    return {"other_settings": others} if others else {}
+
+
 def config_of(preset, own, args, experiment, data):
     """Returns the settings of a run, of which its resumption may change the epochs alone, unless schedules depend on them."""
     has_schedule = experiment.paced is not None or args.cosine_decay is not None
@@ -117,7 +133,7 @@ def config_of(preset, own, args, experiment, data):
         "preset": preset.name,
         "arguments": own,
         "dataset": args.dataset or preset.dataset,
-        "image_size": args.image_size,
+        "image_size": args.image_size or preset.image_size,
         "value_range": args.value_range,
         **{name: getattr(args, name) for name in FURTHER if getattr(args, name) is not None},
         **({} if args.start_from is None else {"start_from": experiment.start.made}),
@@ -176,9 +192,11 @@ def fit(run, data, experiment, args, strategy):
     settings = {key: value for key, value in run.config.items() if key not in RESUMABLE}
     cluster.check_alike(strategy, settings=settings, epochs=experiment.epochs, checkpoint=(first, run.history))
     if first == 0 and experiment.start is not None:
+        began_at = time.monotonic()
         with strategy.scope():
             experiment.start(experiment, data, args.seed)
         cluster.copy_chief(strategy, model)
+        run.start_timing = [{"seconds": time.monotonic() - began_at}]
     recorder = Recorder(run, args.checkpoint_seconds)
     acting = callbacks_of(run, data, experiment, recorder)
     is_over = any(callback.is_over() for callback in acting if isinstance(callback, EarlyStopping))

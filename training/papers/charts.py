@@ -30,7 +30,9 @@ def title_of(y):
 
 
 def curves(rows, panel, line, x, ys, log=False, levels=()):
-    """Returns a figure of measured figures against a setting, averaged over seeds; unfinished rows only where there are no others.
+    """Returns a figure of measured figures against a setting, averaged over seeds.
+
+    Unfinished rows are drawn only where there are no others, and of those the ones that were trained longest.
 
     Args:
         rows: Measured rows.
@@ -42,16 +44,17 @@ def curves(rows, panel, line, x, ys, log=False, levels=()):
     """
     named = lambda label, y: label if len(ys) == 1 else f"{label}, {FIGURES[y].column}"  # noqa: E731
     place = x[1] if callable(x[1]) else lambda row: row["arguments"][x[1]]
-    points, datasets = {}, {}
+    points, datasets, longest = {}, {}, {}
     for group in repeats(rows):
+        trained = is_finished(group[0]), group[0]["epochs"]
         datasets.setdefault(panel(group[0]), group[0]["dataset"])
         for y, style in zip(ys, STYLES, strict=False):
             values = [row[y] for row in group if y in row]
             if values:
                 key, at = (line(group[0]), y, style), place(group[0])
                 drawn = points.setdefault(panel(group[0]), {}).setdefault(key, {})
-                if is_finished(group[0]) or at not in drawn:
-                    drawn[at] = statistics.mean(values)
+                if at not in drawn or trained >= longest[panel(group[0]), key, at]:
+                    drawn[at], longest[panel(group[0]), key, at] = statistics.mean(values), trained
     figure, axes = panels(max(len(points), 1))
     for axis, (name, lines) in zip(axes, points.items(), strict=False):
         colors = {label: f"C{i}" for i, label in enumerate(dict.fromkeys(label for label, _, _ in lines))}

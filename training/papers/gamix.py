@@ -6,7 +6,7 @@ from training.papers.figures import IMAGES
 from training.papers.result_rows import is_finished
 from training.papers.row import Row
 from training.papers.table import Headline, Table, with_pictures
-from training.papers.verdicts import what
+from training.papers.verdicts import what, without_features
 
 ARMS = {"vae": "faces_vae", "vae_gan": "faces_vae_gan", "gamix_no_gan": "faces_no_gan", "gamix": "faces", "gamix_paper": "faces_paper"}
 SAMPLERS = {"standard": "N(0, I), the paper's sampler", "moments": "the aggregate posterior's moments"}
@@ -22,6 +22,9 @@ def verdict(rows, row, beside):
     plain = [r for r in beside if r.get("row") == vae.name and vae.is_of(r) and (is_finished(r) or epochs == {r["epochs"]})]
     if row.name == "vae":
         return f"not comparable: what the other arms are held against; {what(rows, row)}"
+    if not all("fd_standard" in r for r in (*rows, *plain)):
+        return without_features(rows, row)
+    plain = [r for r in plain if r.get("feature_network") == rows[0].get("feature_network")]
     if not plain:
         return f"not comparable: the plain VAE is not measured alike on these data; {what(rows, row)}"
     wins, clauses = [], []

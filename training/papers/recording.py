@@ -15,13 +15,15 @@ charts = Later("training.papers.charts")
 def record(row, name, out=None):
     """Adds a row to a table, or replaces an earlier one of the same experiment.
 
-    Writes NAME.json, NAME.md with verdicts, and NAME_CHART.png for each of the table's charts.
+    Writes NAME.json, NAME.md with verdicts, and NAME_CHART.png for each of the table's charts, which are of the rows that it names.
     """
     out, table = writable(out), table_named(name)
     with locked(out, waits=True):
         rows = judged(table, place(known_rows(name, out), with_paper(row, name)))
+        named = [one for one in rows if one.get("row") in table.by_name()]
+        whole = [{**one, "arguments": as_run(one["preset"], one["arguments"])} for one in named]  # also those older than a flag
+        figures = {title: draw(whole) for title, draw in table.charts.items()}  # before anything is written
         write_json(out / f"{name}.json", rows)
         write_full(table, rows, out / f"{name}.md")
-        whole = [{**one, "arguments": as_run(one["preset"], one["arguments"])} for one in rows]  # also those older than a flag
-        for title, draw in table.charts.items():
-            charts.write(draw(whole), out / f"{name}_{title}.png")
+        for title, figure in figures.items():
+            charts.write(figure, out / f"{name}_{title}.png")

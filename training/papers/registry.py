@@ -1,6 +1,7 @@
 """The papers' tables by name, and the rows that measured ones reproduce."""
 
 from training.papers import cp_vae, few_labels, further, gamix, gmmp_vae, mog_vae, regularized, sweeps
+from training.papers.result_rows import hours
 from training.papers.table import Table
 
 TABLES = {
@@ -38,4 +39,4 @@ def with_paper(measured, table):
     figures = {f"paper_{name}": value for name, value in row.stated.items()} if row else {}
     named = {"row": row.name, "paper_elbo": row.paper_elbo, **figures} if row else {}
     own = {key: value for key, value in measured.items() if key != "paper" or "paper" in table_named(table).columns}
-    return {**own, **named, "hours": round(measured["seconds"] / 3600, 2)}
+    return {**own, **named, "hours": round(hours(measured), 2)}

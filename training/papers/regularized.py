@@ -5,7 +5,7 @@ import statistics
 from training.papers.figures import IMAGES
 from training.papers.row import Row
 from training.papers.table import Headline, Table, with_pictures
-from training.papers.verdicts import what
+from training.papers.verdicts import what, without_features
 
 NARROW = {"hidden": 256}  # networks a quarter as wide as the papers', for two cores
 SIXTEEN = {"networks": "info_gan", "latent_dim": 16, **NARROW}
@@ -57,16 +57,21 @@ def verdict_on_generation(rows, row, beside):
     """
     from scipy.stats import kendalltau
 
-    is_of_table3 = lambda one: "fd_reconstruction" in one.stated  # noqa: E731, which Table 1 has none of
-    stated = {one.name: one.stated["fd_generation"] for one in RAE_ROWS if is_of_table3(one) == is_of_table3(row)}
-    measured = {name: [r["fd_generation"] for r in beside if r.get("row") == name] for name in stated}
-    ours = {name: statistics.mean(values) for name, values in measured.items() if values}
+    if not all("fd_generation" in r for r in rows):
+        return without_features(rows, row)
+    network, ours = rows[0].get("feature_network"), {}
+    alike = [r for r in beside if "fd_generation" in r and r.get("feature_network") == network]
+    for one in RAE_ROWS:  # of rows with the same FIDs, which are of one system, the first that is measured
+        values = [r["fd_generation"] for r in alike if r.get("row") == one.name]
+        if values and "fd_reconstruction" in one.stated:  # which Table 1 has none of
+            ours.setdefault((one.stated["fd_reconstruction"], one.stated["fd_generation"]), statistics.mean(values))
     ranks = ""
-    if is_of_table3(row) and len(ours) > 1:
-        tau = kendalltau(list(ours.values()), [stated[name] for name in ours]).statistic
+    if "fd_reconstruction" in row.stated and len(ours) > 1:
+        tau = kendalltau(list(ours.values()), [fid for _, fid in ours]).statistic
         ranks = f"; over {len(ours)} rows of their Table 3 Kendall's tau of the two is {tau:.2f}"
     caveat = row.caveat or "not comparable: features of another network"
-    fds = f"FD-{rows[0]['feature_network']} of samples {ours[row.name]:.2f}, FID over Inception {row.stated['fd_generation']:g}"
+    own = statistics.mean(r["fd_generation"] for r in rows)
+    fds = f"FD-{network} of samples {own:.2f}, FID over Inception {row.stated['fd_generation']:g}"
     return f"{caveat}; ours, {what(rows, row)}: {fds}{ranks}"
 
 

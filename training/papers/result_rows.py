@@ -1,6 +1,7 @@
 """The measured rows of a table: which of them belong to one experiment, and where they are kept."""
 
 import functools
+import re
 from pathlib import Path
 
 from export.storage.files import read_rows
@@ -23,11 +24,25 @@ def is_finished(row):
 
 
 def repeats(rows):
-    """Returns lists of rows that differ only in their seed, with finished and unfinished ones apart."""
+    """Returns lists of rows that differ only in their seed: on the same data, by the same features, and finished or trained as long."""
     groups = {}
     for row in rows:
-        groups.setdefault((str(experiment(row)), is_finished(row)), []).append(row)
+        length = None if is_finished(row) else (row["epochs"], own_warm_up(row))
+        key = experiment(row), row.get("data_sha256"), row.get("feature_network"), length
+        groups.setdefault(str(key), []).append(row)
     return list(groups.values())
+
+
+def own_warm_up(row):
+    """Returns the warm-up of a measured row if it is not that of its protocol, else None; older rows have it in their command alone."""
+    asked = re.search(r"--warm-up[ =](\d+)", row["command"])
+    warm_up = row.get("warm_up", int(asked[1]) if asked else None)
+    return None if warm_up == row.get("protocol", {}).get("warm_up") else warm_up
+
+
+def hours(row):
+    """Returns the hours for which a measured row was trained, with those before its first epoch, which older rows do not have."""
+    return (row["seconds"] + row.get("start_seconds", 0)) / 3600
 
 
 def place(rows, row):

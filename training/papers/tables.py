@@ -7,7 +7,7 @@ from export.storage.contents import BENCHMARK, CHECK
 from export.storage.files import atomically, portable, read_json, read_rows, write_json
 from training.papers.figures import BOUNDS, FIGURES, FURTHER
 from training.papers.registry import TABLES, table_named
-from training.papers.result_rows import RESULTS, is_finished, is_partial, repeats
+from training.papers.result_rows import RESULTS, hours, is_finished, is_partial, repeats
 from training.papers.verdicts import epochs_of, judged
 
 SETTINGS = ("num_components", "num_samples", "category_prior", "pretraining", "init")  # flags that all tables show
@@ -102,7 +102,7 @@ def cells(table, group, rows, is_full):
     row, has = group[0], lambda key: any(other.get(key) is not None for other in rows)
     given = row["arguments"]
     shown = [key for key in given if key in SETTINGS + table.settings and not has_no_effect(key, given)]
-    settings = [f"{key}={given[key]}" for key in shown]
+    settings = [f"{key}={value}" for key, value in ({key: given[key] for key in shown} | row.get("other_settings", {})).items()]
     ours = lambda keys: {FIGURES[key].column: figure(table, group, key) for key in keys if has(key)}  # noqa: E731
     own = [key for key in table.columns if key in FIGURES]
     further = [[key for key in keys if is_full and key not in own] for keys in (BOUNDS, FURTHER)]
@@ -119,7 +119,8 @@ def cells(table, group, rows, is_full):
         **ours(further[1]),
         "the paper's row": row["paper"] if "paper" in table.columns and not is_full else None,
         "verdict": row["verdict"],
-        "hours": f"{sum(r['seconds'] for r in group) / 3600:.2f}" if is_full else None,
+        "hours": f"{sum(map(hours, group)):.2f}" if is_full else None,
+        "of them before the first epoch": before_epochs(group) if is_full and has("start_seconds") else None,
         "command": f"`{command(group)}`" if is_full else None,
     }
 
@@ -128,6 +129,12 @@ def command(group):
     """Returns the command that measures repeated rows."""
     seeds = " ".join(str(row["seed"]) for row in group)
     return re.sub(r"--(seeds?) \d+", rf"--\1 {seeds}", group[0]["command"])
+
+
+def before_epochs(group):
+    """Returns the hours of pretraining or of a first stage of repeated rows, or a dash if they were not measured."""
+    is_known = all("start_seconds" in row for row in group)
+    return f"{sum(row['start_seconds'] for row in group) / 3600:.2f}" if is_known else "-"
 
 
 def paper_s(key):

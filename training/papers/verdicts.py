@@ -70,9 +70,14 @@ def judged(table, rows):
                 row = row._replace(caveat=f"not comparable: the figures are of {row.own_dataset()}")
             elif not row.is_of(first):
                 row = row._replace(caveat="not comparable: measured with other settings than the row's")
-            beside = [r for r in rows if (r["dataset"], is_finished(r)) == (first["dataset"], is_finished(first))]
+            beside = [r for r in rows if data_and_end(r) == data_and_end(first)]
             says |= dict.fromkeys(map(id, group), limited(table.verdict(group, row, beside), group, row))
     return [{**row, "verdict": says.get(id(row), row.get("verdict", UNNAMED))} for row in rows]
+
+
+def data_and_end(measured):
+    """Returns the data that a measured row is on, and whether it is finished: what rows that are held against each other share."""
+    return measured["dataset"], measured.get("data_sha256"), is_finished(measured)
 
 
 def limited(says, rows, row):
@@ -84,6 +89,12 @@ def limited(says, rows, row):
     if row.caveat and word in ("reproduced", "better", "worse"):
         return f"{row.caveat}; ours,{sentence}"
     return f"not comparable:{sentence}" if word == "worse" and not all(map(is_finished, rows)) else says
+
+
+def without_features(rows, row):
+    """Returns the verdict on measured rows of which some were evaluated without the features that their distances need."""
+    remedy = "`python -m training.evaluate RUN --features NAME`, and record it again"
+    return f"not comparable: without a network of features there are no distances: {remedy}; ours, {what(rows, row)}"
 
 
 def what(rows, row):

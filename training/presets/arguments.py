@@ -26,11 +26,12 @@ def identity(made):
 
     Args:
         made: How a run or a measured row was made: `preset` and `arguments`, and where it is not the preset's way the `FURTHER` flags
-            and `start_from`, the same of the run that it started from.
+            and `start_from`, the same of the run that it started from, and `other_settings`: batch size, image size and precision.
     """
     start = made.get("start_from")
     arguments = sorted(as_run(made["preset"], made["arguments"]).items())
-    return made["preset"], arguments, [made.get(flag) for flag in FURTHER], start and identity(start)
+    others = sorted(made.get("other_settings", {}).items())
+    return made["preset"], arguments, [made.get(flag) for flag in FURTHER], others, start and identity(start)
 
 
 def learns_scale(likelihood):

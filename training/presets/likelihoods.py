@@ -101,7 +101,12 @@ def params_shape(data, likelihood):
 
 
 def pseudo_inputs(data):
-    """Returns the arguments of a `VampPrior` that give pseudo-inputs the range of real data, none for data in [0, 1]."""
+    """Returns the arguments of a `VampPrior` for pseudo-inputs that start amid the values of the data, and have the range of real ones.
+
+    Those of 8-bit images that are not binarised start as the VampPrior code's of the Frey faces; others in [0, 1] as those of MNIST.
+    """
+    if data.support is supports.LEVELS and not data.is_intensity:
+        return {"initial_mean": 0.5, "initial_stddev": 0.02}
     if data.support is not supports.REAL:
         return {}
     low, high, _ = values.extent([data.train.x])

@@ -15,9 +15,10 @@ from keras_vaemix.storage.loading import load_model
 from training import data as data_module
 from training.presets.arguments import as_run
 
+START_TIMING = "start_timing.csv"  # the seconds before the first epoch, of pretraining or of a first stage
 ROUTE = {"route", "device", "jax"}  # where a run was trained, if not here
 RESUMABLE = {"epochs", "protocol", "command", "versions", *ROUTE}  # may differ between a run and its resumption
-ADDED = {"patience", "labels_sha256"}  # settings that older runs lack
+ADDED = {"patience", "labels_sha256", "other_settings"}  # settings that older runs lack
 
 
 def open_run(folder, data_dir):
@@ -75,6 +76,7 @@ class Run:
             write_json(old, config)
         self.history = read_history(self.folder / "history.csv", "epoch", *([] if monitor is None else [monitor]))
         self.timing = read_history(self.folder / "timing.csv", "epoch", "seconds")
+        self.start_timing = read_history(self.folder / START_TIMING, "seconds")
         self.best = None
 
     def restore(self, model):
@@ -86,7 +88,7 @@ class Run:
                 raise ValueError(
                     f"Expected a run with a checkpoint: {remedy}. Received: {self.folder}, trained elsewhere, without its state"
                 )
-            self.history, self.timing = [], []
+            self.history, self.timing, self.start_timing = [], [], []
             return 0
         read_checkpoint(saved[-1], model.load_weights)
         epochs = int(saved[-1].name.removeprefix("epoch-").partition(".")[0])  # not by the optimizer's steps, some of which float16 skips
@@ -127,6 +129,8 @@ class Run:
     def write_history(self):
         write_history(self.folder / "history.csv", self.history)
         write_history(self.folder / "timing.csv", self.timing)
+        if self.start_timing:
+            write_history(self.folder / START_TIMING, self.start_timing)
 
     def remove_all_but(self, *files):
         """Removes older checkpoints, and what a killed process left unfinished."""
@@ -158,10 +162,12 @@ def stopped(config, history, protocol):
     Args:
         config: Its settings.
         history: Its history.
-        protocol: `epochs`, `warm_up` and `patience` of its protocol: a run with less patience, or another warm-up, does not count.
+        protocol: `epochs`, `warm_up`, `patience` and `batch_size` of its protocol: a run with less patience, or another warm-up or
+            batch size, does not count.
     """
     monitor, patience, warm_up = config.get("monitor"), config.get("patience", math.inf), config["warm_up"]
-    if warm_up != protocol.get("warm_up", warm_up) or patience < protocol.get("patience", patience):
+    is_other = any(name in protocol and config.get(name) != protocol[name] for name in ("warm_up", "batch_size"))
+    if is_other or patience < protocol.get("patience", patience):
         return "unfinished"
     past = [row[monitor] for row in history] if monitor is not None else []
     if past and "patience" in config and EarlyStopping(patience, warm_up, monitor, past).is_over():  # older runs lack it

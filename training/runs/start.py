@@ -35,7 +35,7 @@ def start_from(folder, model):
     expected = "--start-from a run of the same model, with the same networks, numbers of latents and components, and parts"
     different = {name: f"{its[name]}, not {own[name]}" for name in own if name != "shapes" and its[name] != own[name]}
     require(own == its, expected, run=str(folder), preset=config["preset"], arguments=config["arguments"], **different)
-    names = ("preset", "arguments", "dataset", *FURTHER, "start_from")
+    names = ("preset", "arguments", "dataset", *FURTHER, "other_settings", "start_from")
     return Start(other.get_weights(), {name: config[name] for name in names if name in config})
 
 
