@@ -73,6 +73,7 @@ TABLE1 = Table(
         Headline("VAE, MNIST", "vae", ("elbo",)),
         Headline("VAE with a mixture prior, K = 10, MNIST", "mg10", ("elbo",)),
         Headline("VampPrior, K = 500, MNIST", "vp500", ("elbo", "log_likelihood")),
+        Headline("HVAE, two levels, MNIST", "hvae", ("elbo",)),
         Headline("CP-VAE, K = 10, the paper's p(c), MNIST", "cp10", ("elbo", "cluster_accuracy")),
         Headline("CP-VAE, K = 10, held categories, MNIST", "cp_held10", ("elbo", "cluster_accuracy")),
     ),
