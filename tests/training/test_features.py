@@ -82,7 +82,7 @@ def test_lenet_of_any_shape(shape, size):
 
 def test_data_without_classes_are_refused(digits, cache):
     for y in (None, np.zeros(1197, int)):
-        with pytest.raises(ValueError, match=r"labels of two classes or more: .*choose inception\. Received: dataset='digits'"):
+        with pytest.raises(ValueError, match=r"labels of two classes or more for lenet: .*inception, .*\. Received: dataset='digits'"):
             feature_network(digits._replace(train=digits.train._replace(y=y)), cache)
     flat = Data("flat", *[Split(np.zeros((9, 4)), np.arange(9) % 2)] * 3, UNIT_INTERVAL)
     with pytest.raises(ValueError, match=r"a data set of images \[N, H, W, C\]\. Received: dataset='flat', shape=\(4,\)"):
