@@ -86,7 +86,7 @@ def sampler_inputs(manifest, rng):
     by_family = sorted(manifest["noise"].items(), key=lambda item: item[1]["family"])  # normals first
     noise = {name: (uniforms if one["family"] == "Uniform" else normals)(one["size"], rng) for name, one in by_family}
     condition = {} if "condition" not in manifest else {"condition": normals(manifest["condition"], rng)}
-    return {**noise, **condition, "component": np.arange(len(noise["eps"])) % (manifest["num_components"] + 1) - 1}
+    return {**noise, **condition, "component": np.arange(len(next(iter(noise.values())))) % (manifest["num_components"] + 1) - 1}
 
 
 def unpruned(model, z):
