@@ -74,7 +74,7 @@ def test_a_recorded_row_draws_its_charts(tmp_path):
     assert row_named("generator_sizes", {**own, "train_examples": 6000}) is None
     record(own, "generator_sizes", tmp_path)
     assert (tmp_path / "generator_sizes_distances.png").read_bytes().startswith(b"\x89PNG")
-    assert [3.0] == [one["fd_generation"] for one in read_rows(tmp_path / "generator_sizes.json") if one["row"] == "model2"]
+    assert [one["fd_generation"] for one in read_rows(tmp_path / "generator_sizes.json") if one["row"] == "model2"] == [3.0]
     assert sweeps.weights(own) == 32 * 64 + 64**2 + 64 * 32
 
 
