@@ -44,6 +44,7 @@ def few(tmp_path, monkeypatch):
     for module, name, value in ((lenet, "NUM_STEPS", 2), (two_modes, "NUM_SAMPLES", 4), (two_modes, "SAMPLES", 400)):
         monkeypatch.setattr(module, name, value)
     monkeypatch.setenv("VAEMIX_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("training.papers.result_rows.RESULTS", tmp_path)  # where no row is measured yet
 
 
 @pytest.fixture
