@@ -24,12 +24,13 @@ def package_run(run, out, license=None):
     check_installed()
     check_replaceable(out)
     config, evaluation = published(run), evaluation_of(run)
-    license, model = license_of(config["dataset"], license), load_model(run / "model.keras")
+    license_of(config["dataset"], license)  # before the model is read
+    model = load_model(run / "model.keras")
     with locked_for(run, out):
         return write_package(model, config, evaluation, out, license)
 
 
-def write_package(model, config, evaluation, out, license):
+def write_package(model, config, evaluation, out, license=None):
     """Writes a package and returns its folder.
 
     Args:
@@ -37,8 +38,9 @@ def write_package(model, config, evaluation, out, license):
         config: Settings of its run, as `published` returns them.
         evaluation: Figures of these very weights.
         out: Folder: a new or empty one, or an earlier package, which is replaced.
-        license: Licence of the weights, as the Hugging Face Hub names it.
+        license: Licence of the weights, as the Hugging Face Hub names it; by default (None) that of packages, as `license_of` gives it.
     """
+    license = license_of(config["dataset"], license)
     with folder_atomically(out) as folder:
         write_artifact(model, folder, ("onnx",))
         save_compact(model, folder / "model.keras")

@@ -3,17 +3,16 @@
 import abc
 from typing import Any
 
-import keras
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from keras_vaemix.core.part import check_positive, constructor_repr, register
+from keras_vaemix.core.part import PartLayer, check_positive, register
 from keras_vaemix.posteriors.base import check_limits
 
 tfd = tfp.distributions
 
 
-class Heads(keras.layers.Layer, abc.ABC):
+class Heads(PartLayer, abc.ABC):
     r"""Abstract: :math:`q(z|x, c_k) = N(g_k \odot \mu(x) + v_k,\ \mathrm{diag}\,(r_k \odot \sigma(x))^2)`.
 
     Subclasses implement `coefficients`. Because a category changes the encoder's output by an affine map, all K divergences of eq. 8
@@ -30,8 +29,6 @@ class Heads(keras.layers.Layer, abc.ABC):
         check_positive(latent_dim=latent_dim, num_categories=num_categories)
         self.latent_dim, self.num_categories = latent_dim, num_categories
         self.log_variance_limits = check_limits(log_variance_limits)
-
-    __repr__ = constructor_repr
 
     @abc.abstractmethod
     def coefficients(self):
@@ -80,9 +77,9 @@ class GatedHeads(Heads):
     def __init__(self, latent_dim: int, num_categories: int, log_variance_limits: tuple[float, float] = (-6.0, 2.0), **kwargs: Any) -> None:
         super().__init__(latent_dim, num_categories, log_variance_limits, **kwargs)
         shape = (num_categories, latent_dim)
-        self.raw_gate = self.add_weight(shape, "zeros", name="gate", dtype="float32", autocast=False)
-        self.shift = self.add_weight(shape, "zeros", name="shift", dtype="float32", autocast=False)
-        self.log_factor = self.add_weight(shape, "zeros", name="log_factor", dtype="float32", autocast=False)
+        self.raw_gate = self.add_weight(shape, "zeros", name="gate", dtype="float32")
+        self.shift = self.add_weight(shape, "zeros", name="shift", dtype="float32")
+        self.log_factor = self.add_weight(shape, "zeros", name="log_factor", dtype="float32")
 
     def coefficients(self):
         return 2 * tf.sigmoid(self.raw_gate), tf.convert_to_tensor(self.shift), tf.exp(self.log_factor)

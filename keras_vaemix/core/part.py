@@ -109,7 +109,13 @@ class Part(Recorded):
 
 
 class PartLayer(Part, keras.layers.Layer):
-    """Abstract: a `Part` with weights (a prior, a posterior, a likelihood), which are saved with the model."""
+    """Abstract: a `Part` with weights (a prior, a posterior, a likelihood), which are saved with the model.
+
+    Its own weights stay in float32 under mixed precision; networks that it has follow their policy.
+    """
+
+    def add_weight(self, *args, autocast=False, **kwargs):
+        return super().add_weight(*args, autocast=autocast, **kwargs)
 
     def get_config(self):
         return {**keras.layers.Layer.get_config(self), **constructor_config(self)}

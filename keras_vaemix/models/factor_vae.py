@@ -10,8 +10,8 @@ from keras_vaemix.core.hints import Network, Tensor
 from keras_vaemix.core.part import register, require, require_networks
 from keras_vaemix.core.replicas import shuffled_columns
 from keras_vaemix.core.seeds import fold_in
+from keras_vaemix.core.stateless import without_state_updates
 from keras_vaemix.likelihoods import Likelihood
-from keras_vaemix.models.base.autoencoding import without_state_updates
 from keras_vaemix.models.base.one_level import OneLevelModel
 from keras_vaemix.models.base.step import Update
 from keras_vaemix.objectives import Objective

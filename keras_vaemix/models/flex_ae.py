@@ -11,7 +11,7 @@ from keras_vaemix.core.part import register, require, require_networks
 from keras_vaemix.core.replicas import reversed_rows
 from keras_vaemix.core.sampler import draw
 from keras_vaemix.core.seeds import fold_in
-from keras_vaemix.models.base.autoencoding import without_state_updates
+from keras_vaemix.core.stateless import without_state_updates
 from keras_vaemix.models.base.critic_autoencoder import CriticAutoencoder
 from keras_vaemix.models.base.step import Update
 from keras_vaemix.priors import Prior

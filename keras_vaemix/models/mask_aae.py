@@ -11,8 +11,8 @@ from keras_vaemix.core.batch import Batch, Terms
 from keras_vaemix.core.hints import Network, Tensor
 from keras_vaemix.core.part import register, require
 from keras_vaemix.core.replicas import global_mean
+from keras_vaemix.core.stateless import without_state_updates
 from keras_vaemix.models.autoencoder import Autoencoder
-from keras_vaemix.models.base.autoencoding import without_state_updates
 from keras_vaemix.models.base.critic_autoencoder import CriticAutoencoder
 from keras_vaemix.models.base.step import Update
 from keras_vaemix.priors import Prior, StandardNormal

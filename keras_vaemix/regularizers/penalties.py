@@ -8,6 +8,7 @@ import tensorflow as tf
 from keras_vaemix.core.hints import Tensor
 from keras_vaemix.core.part import Part, check_positive, register, require
 from keras_vaemix.core.shapes import flat_sum
+from keras_vaemix.core.stateless import without_state_updates
 
 TINY = 1e-12  # keeps the logarithm finite where a decoder does not depend on its input
 
@@ -116,9 +117,8 @@ class LogVolume(Penalty):
 
 
 def decoded(model, z):
-    """Returns what latents are decoded to in training mode, without updating the running moments, which the cost does."""
-    with keras.StatelessScope():
-        return model.cost.mean(model.decoder_params(z, training=True))
+    """Returns what latents are decoded to in training mode; it is the decoder's call for the cost that updates running moments."""
+    return model.cost.mean(without_state_updates(model.decoder, z))
 
 
 def jacobian_vector_product(function, z, v):

@@ -8,8 +8,8 @@ import tensorflow as tf
 import keras_vaemix as vm
 from keras_vaemix import models
 from keras_vaemix.core.seeds import stateless_seed
+from keras_vaemix.core.stateless import without_state_updates
 from keras_vaemix.mixtures import gaussian_mixture
-from keras_vaemix.models.base.autoencoding import without_state_updates
 from tests import catalogue
 from tests.catalogue import linear
 from training.distributed.strategy import make_strategy

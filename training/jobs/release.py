@@ -11,7 +11,6 @@ from training.runs.run import open_run, stopped
 
 DATA = ("digits", "mnist")  # whose terms let everyone have what was learnt from them
 MAX_BYTES = 5_000_000  # of all packages together
-LICENSE = "apache-2.0"
 
 
 def run(args):
@@ -34,7 +33,7 @@ def package(run, args):
     round_weights(model, args.bits)
     with tempfile.TemporaryDirectory() as folder:
         evaluation = evaluate(folder, model, data, "test", args.num_samples, args.likelihood_examples)
-    return write_package(model, config, evaluation, args.out / config["preset"], LICENSE)
+    return write_package(model, config, evaluation, args.out / config["preset"])
 
 
 def size_of(folder):

@@ -85,9 +85,9 @@ LATENT_SPACES = Table(
     "latent_spaces",
     tuple(
         Row(
-            name,
-            f"{name}_synthetic",
+            *(name, f"{name}_synthetic"),
             {"first_epochs": 100} if name == "two_stage" else {},  # after a dozen its codes still say nothing of their examples
+            features="values",
             settings={"epochs": EPOCHS["manifold8"]},
         )
         for name in ("ae_gmm", "rae", "wae_mmd", "wae_gan", "mask_aae", "two_stage", "flex_ae")

@@ -3,7 +3,6 @@
 import abc
 from typing import Any
 
-import keras
 import tensorflow as tf
 
 from keras_vaemix.core.batch import Batch, Terms
@@ -134,9 +133,3 @@ class AutoencodingModel(GenerativeModel):
     def batch_responsibilities(self, x, num_samples, seed):
         """Returns p(k|z) at z = E(x), [B, K]."""
         return self.prior.responsibilities(self.latent_means(x))
-
-
-def without_state_updates(network, inputs):
-    """Returns a network's output in training mode, in float32, without updating its running moments."""
-    with keras.StatelessScope():
-        return tf.cast(network(inputs, training=True), tf.float32)

@@ -8,7 +8,8 @@ from keras_vaemix.core.batch import Batch, Terms
 from keras_vaemix.core.hints import Array, Network, Tensor
 from keras_vaemix.core.part import check_positive, require, require_kind, require_networks
 from keras_vaemix.core.seeds import fold_in
-from keras_vaemix.models.base.autoencoding import AutoencodingModel, without_state_updates
+from keras_vaemix.core.stateless import without_state_updates
+from keras_vaemix.models.base.autoencoding import AutoencodingModel
 from keras_vaemix.models.base.step import Update
 from keras_vaemix.priors import Prior
 from keras_vaemix.regularizers.adversarial import AdversarialLoss

@@ -157,9 +157,6 @@ class LatentModel(GenerativeModel):
     def penalty(self) -> Tensor | None:
         """Returns what training adds to the loss, never to the bound: the prior's `penalty`, a scalar, or None without one."""
 
-    def supports_xla(self):
-        return self.objective.kl is None or not self.objective.kl.needs_host(self.num_strata)
-
     def losses(self, batch: Batch, seed: Tensor, training: bool) -> dict[str, Terms]:
         """Returns the negative objective, plus what training adds, and the parts of the ELBO.
 
