@@ -164,6 +164,7 @@ MODELS = {
     "CPVAE-paper": lambda *a: cp_vae(*a, sample_aggregate=True),
     "HierarchicalVAE": lambda *a: hierarchical_vae(*a, "StandardNormal"),
     "HierarchicalVAE-vamp": lambda *a: hierarchical_vae(*a, "VampPrior"),
+    "HierarchicalVAE-lars": lambda *a: hierarchical_vae(*a, "ResampledPrior"),
     "GMVAE": gm_vae,
     "TwoStageVAE": two_stage_vae,
 }

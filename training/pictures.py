@@ -10,6 +10,7 @@ from training.jobs.flags import SPLITS, add_data_dir
 pictures = Later("training.jobs.pictures")
 KINDS = (
     "samples",
+    "draws",
     "reconstructions",
     "neighbors",
     "categories",
@@ -20,7 +21,7 @@ KINDS = (
     "transitions",
     "attribute",
 )  # those of `jobs.pictures.PICTURES`
-WITHOUT_EXAMPLES = ("samples", "neighbors", "mask")
+WITHOUT_EXAMPLES = ("samples", "draws", "neighbors", "mask")
 
 
 def parse(argv):

@@ -19,6 +19,7 @@ from export.storage.files import runs_root
 from training.jobs.flags import PAPERS_SAMPLES, add_data_dir, features
 from training.jobs.queue import choose, queue_of, what_is_left
 from training.jobs.status import status
+from training.papers.figures import FIGURES
 from training.papers.registry import TABLES
 from training.papers.result_rows import writable, written_rows
 
@@ -55,7 +56,9 @@ def show(tables):
     for table in tables:
         print(table)
         for row in TABLES[table].rows:
-            paper = "" if row.paper_elbo is None else f"paper: -ELBO {-row.paper_elbo:.2f}"
+            stated = [f"-ELBO {-row.paper_elbo:.2f}"] if row.paper_elbo is not None else []
+            stated += [f"{FIGURES[key].column} {FIGURES[key].text(value)}" for key, value in row.stated.items()]
+            paper = f"paper: {', '.join(stated)}" if stated else ""
             start = f" --start-from {row.start_from.name}" if row.start_from else ""
             print(f"  {row.name:24} {' '.join(row.command_line()) + start:96} {paper}{'  ' + row.caveat if row.caveat else ''}".rstrip())
         for one in TABLES[table].quoted:

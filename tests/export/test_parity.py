@@ -17,7 +17,7 @@ KINDS = (
 OF_TRAINING = {
     *("mixture-iwae", "vamp-dreg", "flows", "model-HierarchicalVAE", "GAMIXVAE-fitted", "FactorVAE", "VAEIOP"),
     *(f"autoencoder-{name}" for name in ("penalties", "mmd", "adversarial", "flex-smooth")),
-    *(f"posterior-{name}" for name in ("SampledMixturePosterior", "AdditiveCoupling", "HouseholderFlow")),
+    "posterior-SampledMixturePosterior",
 }
 
 

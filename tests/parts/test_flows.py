@@ -93,6 +93,18 @@ def test_density_of_draws_of_a_flow(name):
 
 
 @pytest.mark.parametrize("name", POSTERIORS)
+def test_a_flow_as_posterior_has_an_inverse(name):
+    """Newton's method finds z_0 from z_T."""
+    posterior = spread(POSTERIORS[name](D), 0.3)
+    start, context = np.random.default_rng(2).standard_normal((4, D)), drawn_params(posterior, 4)[:, 2 * D :]
+    pushed = lambda z: posterior.flow(tf.cast(z, tf.float32), context)[0]  # noqa: E731
+    z_0, z_t = np.zeros_like(start), pushed(start).numpy()
+    for _ in range(7):
+        z_0 -= np.linalg.solve(jacobian(pushed, z_0.astype("float32")), (pushed(z_0).numpy() - z_t)[..., None])[..., 0]
+    np.testing.assert_allclose(z_0, start, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", POSTERIORS)
 def test_density_of_a_flow_as_posterior_integrates_to_one(name):
     """Over the cells to which it maps those of a grid of z_0, whose areas are of their corners alone; none is turned over."""
     posterior = spread(POSTERIORS[name](2), 0.3)

@@ -41,8 +41,9 @@ def measured(row, seed=0, **figures):
 
 
 def lines(axis):
-    """The points of each line of a panel, by its label."""
-    return {line.get_label(): list(zip(*map(list, line.get_data()), strict=True)) for line in axis.lines}
+    """The points of each line of a panel, by its label; without the markers that are drawn over them."""
+    named = [line for line in axis.lines if not line.get_label().startswith("_")]
+    return {line.get_label(): list(zip(*map(list, line.get_data()), strict=True)) for line in named}
 
 
 def test_distances_against_the_number_of_latents(tmp_path):
@@ -62,9 +63,10 @@ def test_distances_against_the_number_of_latents(tmp_path):
 def test_an_unfinished_row_is_drawn_only_where_there_is_no_other(order):
     row = sweeps.LATENT_SIZES.by_name()["wae_mnist_m32"]
     rows = [measured(row, fd_generation=7.0), measured(row, 1, fd_generation=90.0, stopped="unfinished")]
-    for some, distance in ((rows[::order], 7), (rows[1:], 90)):
+    for some, distance, hollow in ((rows[::order], 7, []), (rows[1:], 90, [90])):
         (axis,) = sweeps.LATENT_SIZES.charts["distance"](some).axes
         assert lines(axis) == {"WAE": [(32, distance)]}
+        assert [y for line in axis.lines if line.get_markerfacecolor() == "white" for y in line.get_ydata()] == hollow
 
 
 def test_a_recorded_row_draws_its_charts(tmp_path):
@@ -125,20 +127,32 @@ def test_bounds_against_pseudo_inputs_have_the_vae_as_a_level():
     names = ("vae", "mlp_m1_k100_mc", "mlp_m1_k500_mc", "omniglot_mlp_m2_k500", "omniglot_vae")
     rows = [measured(named[name], elbo=-float(i)) for i, name in enumerate(names)]
     axes = gmmp_vae.CHARTS["pseudo_inputs"](rows).axes
-    assert [(axis.get_title(), axis.get_ylabel()) for axis in axes] == [(f"{s}, mlp", "test ELBO in nats") for s in ("mnist", "omniglot")]
+    assert [axis.get_title() for axis in axes] == ["mnist, mlp", "omniglot, mlp"]
     mlp, omniglot = map(lines, axes)
-    assert {y for _, y in omniglot["VAE"]} == {-4}
-    assert mlp["M = 1, Monte Carlo"] == [(100, -1), (500, -2)]
-    assert {y for _, y in mlp["VAE"]} == {0}
+    assert {y for _, y in omniglot["VAE, test ELBO"]} == {-4}
+    assert mlp["M = 1, Monte Carlo, test ELBO"] == [(100, -1), (500, -2)]
+    assert {y for _, y in mlp["VAE, test ELBO"]} == {0}
 
 
-def test_histograms_are_shares_of_examples():
+def test_bounds_against_pseudo_inputs_have_the_papers_bound_too_and_say_what_is_unfinished():
+    named = gmmp_vae.TABLE1.by_name()
+    rows = [measured(named["mlp_m1_k100"], elbo=-2.0, paper_bound=-5.0), measured(named["vae"], elbo=-3.0, stopped="unfinished")]
+    (axis,) = gmmp_vae.CHARTS["pseudo_inputs"](rows).axes
+    drawn = lines(axis)
+    assert drawn["M = 1, paper, test ELBO"] == [(100, -2)]
+    assert drawn["M = 1, paper, test bound with U (eq. 23)"] == [(100, -5)]
+    assert {y for _, y in drawn["VAE, test ELBO, unfinished"]} == {-3}
+
+
+def test_histograms_are_densities_on_one_scale():
     named, counts = gmmp_vae.TABLE1.by_name(), {"counts": [1, 3]}
-    given = {"vae": [-3, -2, -1], "mlp_m3_k500": [-5, -4, -3], "omniglot_mlp_m3_k500": [-9, -8, -7]}
+    given = {"vae": [-3, -2, -1], "mlp_m3_k500": [-5, -3, -1], "omniglot_mlp_m3_k500": [-9, -8, -7]}
     rows = [measured(named[name], log_likelihood_histogram={"edges": edges, **counts}) for name, edges in given.items()]
     axes = gmmp_vae.CHARTS["log_likelihoods"](rows).axes
     assert {axis.get_title(): axis.get_xlim() for axis in axes} == dict(zip(given, [(-5, -1), (-5, -1), (-9, -7)], strict=True))
-    np.testing.assert_allclose(axes[0].patches[0].get_data().values, [0.25, 0.75])
+    for axis, density in zip(axes, ([0.25, 0.75], [0.125, 0.375], [0.25, 0.75]), strict=True):  # of bins that are 1, 2 and 1 nat wide
+        np.testing.assert_allclose(axis.patches[0].get_data().values, density)
+        assert axis.get_ylim() == (0, pytest.approx(1.05 * 0.75))
 
 
 @pytest.mark.parametrize("name", [name for name, table in TABLES.items() if table.charts])

@@ -67,7 +67,7 @@ def test_command_knows_every_picture():
 @pytest.mark.parametrize(
     ("run", "expected"),
     [
-        ("autoencoder", {"samples", "reconstructions", "neighbors", "categories", "covariance"}),
+        ("autoencoder", {"samples", "draws", "reconstructions", "neighbors", "categories", "covariance"}),
         ("masked", {"samples", "reconstructions", "neighbors", "covariance", "mask"}),
         ("gamix", {"samples", "reconstructions", "neighbors", "effects", "variants", "transitions"}),
         ("vae", {"samples", "reconstructions", "neighbors"}),

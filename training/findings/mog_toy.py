@@ -169,11 +169,10 @@ def draw_truth(data, path):
     density.hist(data.train.x[:, 0], 60, density=True, color="0.85", label="training data")
     density.plot(y, np.exp(toys.true_log_likelihood(y)), "k:", label="true")
     density.set(title="density of y", xlabel="y", ylabel="density")
-    grid = quadrature.points()
-    inside = np.abs(grid) < 3.5
+    grid = quadrature.points()  # of a standard normal z, and so of a uniform one
     for value in INSIDE:
-        posteriors.plot(grid[inside], toys.true_posterior(np.array([value]), grid)[0, inside], label=f"y = {value:g}")
-    posteriors.set(title="p(z | y)", xlabel="z, standard normal", ylabel="density")
+        posteriors.plot(norm.cdf(grid), toys.true_posterior(np.array([value]), grid)[0] / norm.pdf(grid), label=f"y = {value:g}")
+    posteriors.set(title="p(z | y)", xlabel="z, uniform", ylabel="density")
     for axis in (process, density, posteriors):
         axis.legend(fontsize=8)
     figure.savefig(path, dpi=100)

@@ -55,6 +55,11 @@ def samples(subject):
     return plots.component_samples(subject.model)
 
 
+def draws(subject):
+    """Returns samples from the whole prior, each of a component that is drawn by its weight."""
+    return plots.images_in_order(np.asarray(subject.model.sample(100, seed=0)), "Samples: decoded draws from the whole prior")
+
+
 def reconstructions(subject):
     """Returns examples above their reconstructions."""
     x = subject.examples()[:40]
@@ -139,6 +144,7 @@ def suits_model(kind):
 
 PICTURES = {
     "samples": Picture("samples, one row per component", samples),
+    "draws": Picture("samples from the whole prior", draws, lambda s: s.model.num_components > 1),
     "reconstructions": Picture("reconstructions", reconstructions),
     "neighbors": Picture("samples and their nearest training images", neighbors),
     "categories": Picture("categories against labels", categories, lambda s: s.model.num_components > 1 and s.labels() is not None, False),

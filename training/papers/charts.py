@@ -2,6 +2,7 @@
 
 import statistics
 
+import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullFormatter
 
@@ -32,7 +33,7 @@ def title_of(y):
 def curves(rows, panel, line, x, ys, log=False, levels=()):
     """Returns a figure of measured figures against a setting, averaged over seeds.
 
-    Unfinished rows are drawn only where there are no others, and of those the ones that were trained longest.
+    Unfinished rows are drawn only where there are no others, with hollow markers, and of those the ones that were trained longest.
 
     Args:
         rows: Measured rows.
@@ -60,9 +61,13 @@ def curves(rows, panel, line, x, ys, log=False, levels=()):
         colors = {label: f"C{i}" for i, label in enumerate(dict.fromkeys(label for label, _, _ in lines))}
         for (label, y, style), values in lines.items():
             axis.plot(*zip(*sorted(values.items()), strict=True), style, color=colors[label], label=named(label, y))
+            hollow = [at for at in values if not longest[name, (label, y, style), at][0]]
+            if hollow:
+                axis.plot(hollow, [values[at] for at in hollow], style[0], color=colors[label], markerfacecolor="white")
         beside = [row for row in levels if row["dataset"] == datasets[name]]
         for i, row in enumerate(beside):
-            axis.axhline(row[ys[0]], color=f"{0.6 * i / len(beside)}", linestyle=":", label=named(line(row), ys[0]))
+            label = named(line(row), ys[0]) + ("" if is_finished(row) else ", unfinished")
+            axis.axhline(row[ys[0]], color=f"{0.6 * i / len(beside)}", linestyle=":", label=label)
         axis.set(title=name, xlabel=x[0], ylabel="\n".join(map(title_of, ys)))
         places = {x for values in lines.values() for x in values}
         if log:
@@ -105,17 +110,21 @@ def histories(groups, line):
 
 
 def histograms(rows, line):
-    """Returns a figure of the log-likelihoods of test examples, a panel for each measured row, on one scale for each data set."""
+    """Returns a figure of the log-likelihoods of test examples, a panel for each measured row, on the same scales for each data set."""
     shown = [row for row in rows if "log_likelihood_histogram" in row]
     figure, axes = panels(max(len(shown), 1))
-    edges_of = {}
+    edges_of, highest = {}, {}
     for row in shown:
         edges_of.setdefault(row["dataset"], []).extend(row["log_likelihood_histogram"]["edges"])
     for axis, row in zip(axes, shown, strict=False):
         ends = edges_of[row["dataset"]]
         counts, edges = (row["log_likelihood_histogram"][name] for name in ("counts", "edges"))
-        axis.stairs([count / sum(counts) for count in counts], edges, fill=True)
-        axis.set(title=line(row), xlabel="log p(x) in nats", ylabel="fraction of test examples", xlim=(min(ends), max(ends)))
+        density = np.asarray(counts) / (np.sum(counts) * np.diff(edges))
+        axis.stairs(density, edges, fill=True)
+        axis.set(title=line(row), xlabel="log p(x) in nats", ylabel="density of test examples, per nat", xlim=(min(ends), max(ends)))
+        highest[row["dataset"]] = max(highest.get(row["dataset"], 0.0), 1.05 * float(density.max()))
+    for axis, row in zip(axes, shown, strict=False):
+        axis.set_ylim(0, highest[row["dataset"]])
     return figure
 
 

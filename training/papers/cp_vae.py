@@ -66,7 +66,7 @@ TABLE1 = Table(
         *by_components("omniglot_cp", "cp_vae_omniglot", CP_OMNIGLOT, OTHER_SPLIT, category_prior="paper"),
         *by_components("omniglot_cp_uniform", "cp_vae_omniglot", CP_OMNIGLOT, OTHER_SPLIT, category_prior="uniform"),
     ),
-    with_pictures("samples", "reconstructions"),  # Figures 5, 6, 8 and 9
+    with_pictures("samples", "draws", "reconstructions"),  # Figures 5, 6, 8 and 9
     settings=("start", "hold_categories"),
     columns=(*BOUNDS, *PARTS, *FURTHER),
     headlines=(
@@ -90,6 +90,9 @@ CLUSTERING = Table(
         Row("vade", "vade_mnist", stated={"cluster_accuracy": 0.9446}),
         Row("gmvae", "gmvae_mnist", stated={"cluster_accuracy_merged": 0.8231}),  # clusters labelled by the example most certainly in them
         Row("vmm", "vmm_mnist"),
+        Row(
+            "mog_dp", "mog_prior_mnist", {"num_components": 50, "learn_weights": True, "concentration": 1.0}
+        ),  # K need only be large enough
     ),
     columns=("elbo", "log_likelihood", "cluster_accuracy", "cluster_accuracy_merged", "clusters_by_assignment"),
 )

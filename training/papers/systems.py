@@ -23,7 +23,7 @@ SYSTEMS = {  # tables with the names of their rows
     ],
     "iop": [(RAE_TABLE, ("iop",))],
     "inj_flow": [(RAE_TABLE, ("inj_flow", "inj_flow_gmm"))],
-    "info_vae": [(FURTHER_SYSTEMS, ("info_vae",))],
+    "info_vae": [(FURTHER_SYSTEMS, ("vae_mlp", "info_vae10", "info_vae"))],
     "factor_vae": [(FURTHER_SYSTEMS, ("factor_vae",))],
     "gmvae": [(cp_vae.CLUSTERING, ("gmvae",))],
     "vade": [(cp_vae.CLUSTERING, ("vade",))],
