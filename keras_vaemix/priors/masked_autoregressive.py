@@ -26,7 +26,8 @@ class MaskedAutoregressive(FlowPrior):
         \log \left|\det \frac{\partial u}{\partial v}\right| = -\sum_i \alpha_i.
 
     A draw takes D passes through each, in a loop. The components are those of the base: if it is a mixture, f maps each of its components.
-    The paper's batch normalisation between steps is left out: it would make the density depend on the batch.
+    The paper's batch normalisation between steps is left out: it would make the density depend on the batch. :math:`\alpha` is kept in
+    (-2, 2) by a hyperbolic tangent.
 
     Args:
         base: A `Prior` :math:`p_0` over D latents that needs no encoder.

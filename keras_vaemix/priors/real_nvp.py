@@ -20,7 +20,8 @@ class RealNVP(FlowPrior):
     .. math:: \log p(z) = \log p_0(f^{-1}(z)) + \log \left|\det \frac{\partial f^{-1}}{\partial z}\right| \quad (\text{eq. 3}).
 
     f is a chain of couplings :math:`v_{1:d} = u_{1:d},\; v_{d+1:D} = u_{d+1:D} \odot e^{s(u_{1:d})} + t(u_{1:d})` (eq. 4 and 5), each after
-    a reversal of the dimensions. The components are those of the base: if it is a mixture, f maps each of its components.
+    a reversal of the dimensions; s is kept in (-2, 2) by a hyperbolic tangent. The components are those of the base: if it is a mixture,
+    f maps each of its components.
 
     Args:
         base: A `Prior` :math:`p_0` over D latents that needs no encoder.

@@ -172,7 +172,7 @@ def draw_truth(data, path):
     grid = quadrature.points()  # of a standard normal z, and so of a uniform one
     for value in INSIDE:
         posteriors.plot(norm.cdf(grid), toys.true_posterior(np.array([value]), grid)[0] / norm.pdf(grid), label=f"y = {value:g}")
-    posteriors.set(title="p(z | y)", xlabel="z, uniform", ylabel="density")
+    posteriors.set(title="p(z | y)", xlabel="z, uniform", ylabel="density", ylim=(0, 4))
     for axis in (process, density, posteriors):
         axis.legend(fontsize=8)
     figure.savefig(path, dpi=100)

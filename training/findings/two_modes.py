@@ -110,7 +110,7 @@ def draw(name, model, path):
         axis.plot(TWO_MODES, np.exp(two_modes_log_density(TWO_MODES)), "k:", label="true")
         axis.plot(TWO_MODES, np.exp(log_p), "C1", label=learned)
         title = f"{name}: density of x" if law == "prior" else f"{name}: density of x, c from its {law} distribution"
-        axis.set(xlabel="x", ylabel="density", xlim=(-0.5, 1.6), ylim=(0, 2.7))
+        axis.set(xlabel="x", ylabel="density", xlim=(-0.5, 1.6), ylim=(0, max(2.7, 1.25 * float(np.exp(log_p).max()))))
         axis.set_title(title, fontsize="medium")
         axis.legend(fontsize=8, loc="upper center", ncols=3)
     figure.savefig(path, dpi=100)

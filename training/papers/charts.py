@@ -30,7 +30,7 @@ def title_of(y):
     return f"{figure.column} in {unit}" if unit else figure.column
 
 
-def curves(rows, panel, line, x, ys, log=False, levels=()):
+def curves(rows, panel, line, x, ys, log=False, levels=(), are_apart=False):
     """Returns a figure of measured figures against a setting, averaged over seeds.
 
     Unfinished rows are drawn only where there are no others, with hollow markers, and of those the ones that were trained longest.
@@ -42,33 +42,35 @@ def curves(rows, panel, line, x, ys, log=False, levels=()):
         ys: Names of the figures that are drawn, each with its own style.
         log: Whether the axis is logarithmic.
         levels: Measured rows without such a setting, whose figures are levels in the panels of their data set.
+        are_apart: Whether each figure has panels of its own.
     """
-    named = lambda label, y: label if len(ys) == 1 else f"{label}, {FIGURES[y].column}"  # noqa: E731
+    named = lambda label, y: label if len(ys) == 1 or are_apart else f"{label}, {FIGURES[y].column}"  # noqa: E731
     place = x[1] if callable(x[1]) else lambda row: row["arguments"][x[1]]
     points, datasets, longest = {}, {}, {}
-    for group in repeats(rows):
-        trained = is_finished(group[0]), group[0]["epochs"]
-        datasets.setdefault(panel(group[0]), group[0]["dataset"])
-        for y, style in zip(ys, STYLES, strict=False):
+    for y, style in zip(ys, STYLES, strict=False):
+        for group in repeats(rows):
             values = [row[y] for row in group if y in row]
             if values:
-                key, at = (line(group[0]), y, style), place(group[0])
-                drawn = points.setdefault(panel(group[0]), {}).setdefault(key, {})
-                if at not in drawn or trained >= longest[panel(group[0]), key, at]:
-                    drawn[at], longest[panel(group[0]), key, at] = statistics.mean(values), trained
+                of_figure, trained = y if are_apart else None, (is_finished(group[0]), group[0]["epochs"])
+                key, at = (panel(group[0]), of_figure), place(group[0])
+                datasets.setdefault(key, group[0]["dataset"])
+                drawn = points.setdefault(key, {}).setdefault((line(group[0]), y, style), {})
+                if at not in drawn or trained >= longest[key, line(group[0]), y, at]:
+                    drawn[at], longest[key, line(group[0]), y, at] = statistics.mean(values), trained
     figure, axes = panels(max(len(points), 1))
-    for axis, (name, lines) in zip(axes, points.items(), strict=False):
-        colors = {label: f"C{i}" for i, label in enumerate(dict.fromkeys(label for label, _, _ in lines))}
+    for axis, (key, lines) in zip(axes, points.items(), strict=False):
+        shown = ys if key[1] is None else (key[1],)
+        colors = {label: f"C{i}" for i, label in enumerate(dict.fromkeys(line(row) for row in rows if panel(row) == key[0]))}
         for (label, y, style), values in lines.items():
             axis.plot(*zip(*sorted(values.items()), strict=True), style, color=colors[label], label=named(label, y))
-            hollow = [at for at in values if not longest[name, (label, y, style), at][0]]
+            hollow = [at for at in values if not longest[key, label, y, at][0]]
             if hollow:
                 axis.plot(hollow, [values[at] for at in hollow], style[0], color=colors[label], markerfacecolor="white")
-        beside = [row for row in levels if row["dataset"] == datasets[name]]
+        beside = [row for row in levels if row["dataset"] == datasets[key] and shown[0] in row]
         for i, row in enumerate(beside):
-            label = named(line(row), ys[0]) + ("" if is_finished(row) else ", unfinished")
-            axis.axhline(row[ys[0]], color=f"{0.6 * i / len(beside)}", linestyle=":", label=label)
-        axis.set(title=name, xlabel=x[0], ylabel="\n".join(map(title_of, ys)))
+            label = named(line(row), shown[0]) + ("" if is_finished(row) else ", unfinished")
+            axis.axhline(row[shown[0]], color=f"{0.6 * i / len(beside)}", linestyle=":", label=label)
+        axis.set(title=key[0], xlabel=x[0], ylabel="\n".join(map(title_of, shown)))
         places = {x for values in lines.values() for x in values}
         if log:
             axis.set_xscale("log")

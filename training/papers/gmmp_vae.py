@@ -7,7 +7,7 @@ from training.papers.cp_vae import IWAE_LIKELIHOOD, OTHER_SPLIT, VAMP_LIKELIHOOD
 from training.papers.figures import BOUNDS, FURTHER, PARTS
 from training.papers.result_rows import is_finished
 from training.papers.row import Quoted, Row
-from training.papers.table import Headline, Table
+from training.papers.table import Headline, Table, with_pictures
 
 charts = Later("training.papers.charts")
 
@@ -105,7 +105,13 @@ def against_pseudo_inputs(rows):
     finished_first = sorted(plain, key=is_finished, reverse=True)
     first = {row["dataset"]: row for row in reversed(finished_first)}
     return charts.curves(
-        mixtures, panel, variant, ("number of pseudo-inputs K", "num_pseudo_inputs"), ("elbo", "paper_bound"), levels=first.values()
+        mixtures,
+        panel,
+        variant,
+        ("number of pseudo-inputs K", "num_pseudo_inputs"),
+        ("elbo", "paper_bound"),
+        levels=first.values(),
+        are_apart=True,
     )
 
 
@@ -167,6 +173,7 @@ SETTINGS = ("num_posterior_components", "num_pseudo_inputs", "kl", "decoder")
 TABLE1 = Table(
     "gmmp_table1",
     table1_rows(),
+    with_pictures("reconstructions"),  # Figures 7 and 8
     settings=SETTINGS,
     columns=(*BOUNDS, *PARTS, *FURTHER),
     headlines=tuple(Headline(f"GMMpVAE, M = {m}, MNIST", f"mlp_m{m}_k100_mc", ("elbo",)) for m in (1, 3)),
@@ -189,4 +196,6 @@ WEIGHTS = Table(
         )
     },
 )
-FREY_FACES = Table("gmmp_frey_faces", frey_faces_rows(), settings=SETTINGS, columns=(*BOUNDS, *PARTS, *FURTHER))
+FREY_FACES = Table(
+    "gmmp_frey_faces", frey_faces_rows(), with_pictures("reconstructions"), settings=SETTINGS, columns=(*BOUNDS, *PARTS, *FURTHER)
+)
