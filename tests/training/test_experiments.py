@@ -16,10 +16,14 @@ pytestmark = pytest.mark.slow
 ATTRIBUTES = ["Male", "Smiling", "Young"]
 FACES, CLASSES = ["--dataset", "faces"], ["--dataset", "classes"]
 SMALL = {  # a row of each table, the flags that make it small, and figures and pictures that it has
-    "cp_vae_table1": ("cp1", CLASSES, "elbo", ("cp1_samples", "cp1_reconstructions")),
+    "cp_vae_table1": ("cp10", CLASSES, "elbo", ("cp10_samples", "cp10_draws", "cp10_reconstructions")),
     "cp_vae_toy": ("cp2_d40", [], "expected_log_likelihood", ("cp2_d40",)),
     "gmmp_table1": ("mlp_m2_k100", CLASSES, "paper_bound", ("histories", "pseudo_inputs", "log_likelihoods")),
     "gmmp_weights": ("w_1_9", CLASSES, "elbo", ("bounds",)),
+    "gmmp_frey_faces": ("vae", CLASSES, "log_likelihood", ("vae_reconstructions",)),
+    "further_systems": ("lars", CLASSES, "log_likelihood", ()),
+    "clustering": ("mog_dp", CLASSES, "clusters_by_assignment", ()),
+    "rae_table_mnist": ("inj_flow_gmm", CLASSES, "fd_generation", ("inj_flow_gmm_reconstructions",)),
     "gamix_ablation": ("gamix_paper", FACES, "fd_standard", ("gamix_paper_variants", "gamix_paper_transitions")),
     "mask_aae_synthetic": ("wae_gp8", [], "nac", ()),
     "latent_sizes": ("mask_manifold8_m8", [], "fd_generation", ("distance", "in_use")),
@@ -66,7 +70,7 @@ def drawing_too(judging_alone, monkeypatch):
 @pytest.mark.parametrize("name", SMALL)
 def test_experiments_in_a_small_form(name, tmp_path, request):
     row, flags, figure, pictures = SMALL[name]
-    request.getfixturevalue("drawing_too" if name in ("cp_vae_table1", "gamix_ablation") else "judging_alone")
+    request.getfixturevalue("drawing_too" if row in ("cp10", "vae", "inj_flow_gmm", "gamix_paper") else "judging_alone")
     given = [f"npz:{tmp_path / f'{flag}.npz'}" if flag in ("faces", "classes") else flag for flag in flags]
     counts = ["--epochs", "1", "--likelihood-samples", "4", "--likelihood-examples", "8"]
     assert reproduce.main([name, "--rows", row, *given, *counts, "--out", str(tmp_path), "--runs", str(tmp_path / "runs")]) == 0

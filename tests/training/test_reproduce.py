@@ -21,6 +21,7 @@ from tests.training.test_run import ROOT, error_line, history
 from training import evaluate as evaluate_command
 from training import record, reproduce
 from training.jobs import queue
+from training.jobs.flags import parse
 from training.jobs.reproduce import PASSED_ON, command, command_line
 from training.jobs.status import status
 from training.papers import cp_vae, gamix, gmmp_vae, result_rows, tables
@@ -144,6 +145,8 @@ def test_rows_stand_for_presets_with_their_flags(table):
         flags = {flag.name for flag in PRESETS[row.preset].flags()} | ({"decoder"} if row.name.endswith("_true_decoder") else set())
         assert set(row.flags) <= flags
         assert row.caveat is None or row.caveat.partition(":")[0] in VERDICTS
+        if not row.name.endswith("_true_decoder"):
+            assert parse(row.command_line()).own == row.arguments()
 
 
 @pytest.mark.parametrize("table", sorted(TABLES))

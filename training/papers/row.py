@@ -58,12 +58,14 @@ class Row(NamedTuple):
         """Returns the arguments of `training.train` for this row, but for the run that it starts from."""
         asked = {"--dataset": self.dataset, "--features": None if self.features == "auto" else self.features}
         asked |= {"--" + key.replace("_", "-"): value for key, value in {**self.further, **self.settings, **self.flags}.items()}
-        return [self.preset, *(text for flag, value in asked.items() if value is not None for text in (flag, *texts(value)))]
+        return [self.preset, *(word for name, value in asked.items() if value is not None for word in words(name, value))]
 
 
-def texts(value):
-    """Returns the value of a flag as it stands on a command line: several texts for a list."""
-    return [str(one) for one in (value if isinstance(value, list | tuple) else (value,))]
+def words(flag, value):
+    """Returns a flag `--name` with its value as they stand on a command line: several words for a list, and a switch without any."""
+    if isinstance(value, bool):
+        return [flag if value else f"--no-{flag.removeprefix('--')}"]
+    return [flag, *(str(one) for one in (value if isinstance(value, list | tuple) else (value,)))]
 
 
 class Quoted(NamedTuple):

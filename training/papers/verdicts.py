@@ -1,12 +1,13 @@
 """Verdicts on the figures that a paper states, computed from measured rows."""
 
+import itertools
 import math
 import re
 import statistics
 
 from training.papers.figures import FIGURES
 from training.papers.result_rows import UNNAMED, is_finished, is_partial, repeats
-from training.papers.row import texts
+from training.papers.row import words
 from training.presets.arguments import FURTHER, as_run, filled
 
 OF_U = {"elbo": "paper_bound", "kl": "paper_bound_kl"}  # figures of the ELBO, and those of the GMMpVAE paper's own bound (eq. 23)
@@ -111,13 +112,8 @@ def variant(measured, row):
     protocol = re.findall(r"--(?:warm-up|patience|batch-size) \S+", measured["command"].replace("=", " "))
     given |= {name: measured[name] for name in FURTHER if name in measured}
     given |= {"start_from": measured["start_from"]["preset"]} if "start_from" in measured else {}
-    return " ".join([measured["preset"], *(flag(name, value) for name, value in given.items()), *protocol])
-
-
-def flag(name, value):
-    """Returns a flag of the command line."""
-    name = name.replace("_", "-")
-    return f"--{'' if value else 'no-'}{name}" if isinstance(value, bool) else f"--{name} {' '.join(texts(value))}"
+    flags = (words("--" + name.replace("_", "-"), value) for name, value in given.items())
+    return " ".join([measured["preset"], *itertools.chain(*flags), *protocol])
 
 
 def epochs_of(rows):
