@@ -10,7 +10,7 @@ from export.convert import OPSET, ExportError
 from export.freeze import freeze
 from export.int8 import write_int8
 from export.manifest import FORMATS, check_formats
-from export.onnx import TOLERANCE, relative_error
+from export.onnx import TOLERANCE, described, relative_error
 from export.precision import in_float32
 from export.saved_model import write_saved_model
 from export.storage.files import write_json
@@ -81,7 +81,9 @@ def write_artifact(model, folder, formats, precision="float32"):
         write_saved_model(frozen, folder / "saved_model")
         check_saved_model(frozen, folder / "saved_model")
     int8 = {"int8": write_int8(frozen, folder)} if precision == "int8" else {}
-    write_json(folder / "manifest.json", {**manifest(frozen), "onnx_errors": errors, **int8, "sha256": hashes(folder)})
+    graphs = {path.name: described(path) for path in sorted(folder.glob("*.onnx"))}
+    found = {**manifest(frozen), "graphs": graphs, "onnx_errors": errors, **int8, "sha256": hashes(folder)}
+    write_json(folder / "manifest.json", found)
 
 
 def check_saved_model(frozen, path):

@@ -54,6 +54,19 @@ def write(graph, path, facts=None):
     onnx.save(model, str(path))
 
 
+def described(path):
+    """Returns the inputs and outputs of an ONNX file, each by name with dtype and shape, in which the batch is null."""
+    graph = onnx.load(path).graph
+    sides = {"inputs": graph.input, "outputs": graph.output}
+    return {side: {value.name: described_value(value) for value in values} for side, values in sides.items()}
+
+
+def described_value(value):
+    kind = value.type.tensor_type
+    dtype = onnx.helper.tensor_dtype_to_np_dtype(kind.elem_type).name
+    return {"dtype": dtype, "shape": [dim.dim_value if dim.HasField("dim_value") else None for dim in kind.shape.dim]}
+
+
 def session(graph):
     """Returns an ONNX Runtime session on the CPU for a file or its bytes."""
     return onnxruntime.InferenceSession(graph if isinstance(graph, bytes) else str(graph), providers=["CPUExecutionProvider"])

@@ -159,6 +159,18 @@ def test_manifest_tells_what_the_artifact_is(exported):
         assert export.artifact.sha256(folder / name) == digest
 
 
+def test_manifest_names_every_input_and_output(exported):
+    folder, _ = exported
+    graphs = json.loads((folder / "manifest.json").read_text())["graphs"]
+    floats = lambda *shape: {"dtype": "float32", "shape": [None, *shape]}  # noqa: E731
+    integers = {"dtype": "int64", "shape": [None]}
+    assert graphs["decoder.onnx"] == {"inputs": {"z": floats(3)}, "outputs": {"x": floats(4, 4, 1)}}
+    assert graphs["sampler.onnx"]["inputs"] == {"u": floats(), "eps": floats(3), "component": integers}
+    assert graphs["sampler.onnx"]["outputs"] == {"x": floats(4, 4, 1), "component_drawn": integers, "z_drawn": floats(3)}
+    session = onnxruntime.InferenceSession(str(folder / "sampler.onnx"))
+    assert set(graphs["sampler.onnx"]["inputs"]) == {one.name for one in session.get_inputs()}
+
+
 def test_failed_export_leaves_the_last_good_one(exported, tmp_path, monkeypatch, capsys):
     run = shutil.copytree(exported[0].parent, tmp_path / "run")
     contents = lambda: {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}  # noqa: E731
