@@ -40,7 +40,7 @@ def to_onnx(graph, name):
         ExportError: The graph has an operation that ONNX does not have, or the conversion fails.
     """
     traced = tf.function(graph.named, autograph=False)
-    traced.get_concrete_function(*graph.inputs)  # errors here are the function's own
+    outputs = traced.get_concrete_function(*graph.inputs).structured_outputs  # errors here are the function's own
     logging.getLogger("tf2onnx").setLevel(logging.CRITICAL)
     try:
         model, _ = tf2onnx.convert.from_function(traced, graph.inputs, opset=OPSET, custom_op_handlers=handlers())
@@ -49,6 +49,7 @@ def to_onnx(graph, name):
         narrow(model.graph)
         name_batch(model.graph)
         onnx.checker.check_model(model, full_check=True)
+        set_sizes(model.graph, outputs)
     except ExportError:
         raise
     except Exception as error:  # of any kind: tf2onnx's handlers and ONNX's checker raise many
@@ -85,6 +86,15 @@ def nodes_of(graph):
     """Returns all nodes of a graph, including those of loops and branches."""
     inner = [attribute.g for node in graph.node for attribute in node.attribute if attribute.type == onnx.AttributeProto.GRAPH]
     return [*graph.node, *(node for part in inner for node in nodes_of(part))]
+
+
+def set_sizes(graph, outputs):
+    """Gives outputs, in place, the sizes that TensorFlow's `outputs` have by name: a conversion forgets those that a loop returns."""
+    for value in graph.output:
+        dimensions, shape = value.type.tensor_type.shape.dim, outputs[value.name].shape
+        for dimension, size in zip(dimensions, shape if shape.rank == len(dimensions) else (), strict=False):
+            if size is not None:
+                dimension.dim_value = size
 
 
 def name_batch(graph):

@@ -77,6 +77,16 @@ def test_a_decoder_of_rewritten_operations_exports(activation, tmp_path):
     assert x.shape == (20, *catalogue.SHAPE)
 
 
+def test_graphs_know_the_sizes_of_what_a_loop_returns(tmp_path):
+    lstm = keras.layers.LSTM(8, return_sequences=True)
+    decoder = keras.Sequential([keras.Input((3,)), keras.layers.RepeatVector(5), lstm, keras.layers.Dense(2)])
+    model = vm.VAE(vm.networks.mlp((5, 2), 6, (8,)), decoder, vm.StandardNormal(3), vm.Normal(scale=0.1))
+    export_model(model, tmp_path / "artifact", ["onnx"])
+    for name in ("decoder.onnx", "sampler.onnx"):
+        (x,) = (one for one in session(tmp_path / "artifact" / name).get_outputs() if one.name == "x")
+        assert x.shape == ["batch", 5, 2]
+
+
 @pytest.mark.parametrize("function", Elementwise.functions)
 @pytest.mark.parametrize("check", [check_exportable, lambda model: export_model(model, "artifact")])
 def test_operations_that_onnx_lacks_are_named(function, check, tmp_path, monkeypatch):
