@@ -1,4 +1,4 @@
-"""Export a run folder to ONNX graphs, a SavedModel and a manifest, or to a package with the model and its card; all is checked."""
+"""Export a model to ONNX graphs, a SavedModel and a manifest, or to a package with the model and its card; all is checked."""
 
 import sys
 from collections.abc import Callable
@@ -38,7 +38,7 @@ def parse(argv):
     """Returns the flags, those of the layout with its defaults."""
     defaults = {name: value for layout in LAYOUTS.values() for name, value in layout.flags.items()}
     parser = flags.Parser(prog="python -m export", description=__doc__)
-    parser.add_argument("run", type=flags.path, help="run folder")
+    parser.add_argument("run", type=flags.path, help="run folder, any folder with model.keras, or, with --out, a file .keras")
     parser.add_argument("--out", type=flags.path, help="folder to write (default: RUN/export, or RUN/package)")
     parser.add_argument("--layout", choices=LAYOUTS, default="artifact", help="what to write (default: %(default)s)")
     parser.add_argument("--format", type=flags.text, help=f"formats of an artifact, separated by commas (default: {defaults['format']})")

@@ -16,18 +16,41 @@ from export.saved_model import write_saved_model
 from export.storage.files import write_json
 from export.storage.folders import folder_atomically
 from export.storage.locks import locked_for
+from keras_vaemix.core.part import require
 from keras_vaemix.storage.loading import load_model
 from keras_vaemix.storage.versions import versions
 
 
 def export_run(run, out=None, formats=FORMATS, precision="float32"):
-    """Exports the model of a run folder, by default to `run/export`, and returns the artifact folder."""
-    out = Path(out or Path(run) / "export")
+    """Exports the model of a run folder, by default to `run/export`, or that of a file `.keras`, and returns the artifact folder.
+
+    Raises:
+        FileNotFoundError: There is no such model.
+        ValueError: `run` is a file, and there is no `out` (None); or a format or the precision is unknown.
+    """
     check_formats(formats, precision)
+    path = model_file(run)
+    require(out or path.parent == Path(run), f"--out FOLDER to export the file {run} to", out=out)
+    out = Path(out or Path(run) / "export")
     check_replaceable(out)
-    model = load_model(Path(run) / "model.keras")
-    with locked_for(run, out):
+    model = load_model(path)
+    with locked_for(path.parent, out):
         return export_model(model, out, formats, precision)
+
+
+def model_file(run):
+    """Returns the path of the model of a run folder; a file `.keras` is itself one."""
+    run = Path(run)
+    path = run if run.is_file() and run.suffix == ".keras" else run / "model.keras"
+    if not path.is_file():
+        expected = "a run folder, any other folder with a trained model in model.keras, or a file that ends in .keras"
+        raise FileNotFoundError(f"Expected {expected}. Received: {run}{received_instead(run)}")
+    return path
+
+
+def received_instead(run):
+    """Says what is wrong with a path that is no model."""
+    return ", a folder without model.keras" if run.is_dir() else ", another file" if run.exists() else ", which does not exist"
 
 
 def export_model(model, out, formats=FORMATS, precision="float32"):

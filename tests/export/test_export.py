@@ -323,9 +323,26 @@ def test_files_that_are_not_those_of_the_manifest_are_refused(exported, tmp_path
     assert "Expected an artifact folder" in capsys.readouterr().err
 
 
+def test_a_model_file_is_exported_to_a_folder_of_its_own(exported, tmp_path, capsys):
+    file = shutil.copy(exported[0].parent / "model.keras", tmp_path / "other.keras")
+    assert command.main([str(file)]) == 1
+    assert capsys.readouterr().err == f"error: Expected --out FOLDER to export the file {file} to. Received: out=None\n"
+    assert command.main([str(file), "--out", str(tmp_path / "artifact"), "--format", "onnx"]) == 0
+    assert export.sample.sample(tmp_path / "artifact", 2)[0].shape == (2, 4, 4, 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "received"),
+    [("", "a folder without model.keras"), ("model.h5", "another file"), ("gone.keras", "which does not exist")],
+)
+def test_a_path_without_a_model_is_one_error(name, received, tmp_path, capsys):
+    (tmp_path / "model.h5").touch()
+    assert command.main([str(tmp_path / name)]) == 1
+    expected = "a run folder, any other folder with a trained model in model.keras, or a file that ends in .keras"
+    assert capsys.readouterr().err == f"error: Expected {expected}. Received: {tmp_path / name}, {received}\n"
+
+
 def test_export_refuses_what_it_should(exported, tmp_path, capsys):
-    assert command.main([str(tmp_path)]) == 1
-    assert "Expected a trained model" in capsys.readouterr().err
     run = exported[0].parent
     (tmp_path / "thesis.txt").write_text("a year of work")
     assert command.main([str(run), "--out", str(tmp_path)]) == 1
