@@ -1,11 +1,14 @@
 """The templates for other servers have the form that these servers read, and name what an artifact has."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 import yaml
 from google.protobuf import text_format
+
+from export.serve import parse
 
 FOLDER = Path(__file__).parents[2] / "docs" / "deploy"
 KSERVE = json.loads((Path(__file__).parent / "schemas" / "kserve_v1beta1.json").read_text())
@@ -30,6 +33,16 @@ def test_tensorflow_serving_reads_its_configuration():
     server = pytest.importorskip("tensorflow_serving.config.model_server_config_pb2", reason="pip install -r requirements-deploy.txt")
     (config,) = parsed("tensorflow_serving/models.config", server.ModelServerConfig()).model_config_list.config
     assert (config.name, config.base_path, list(config.model_version_policy.specific.versions)) == ("vae", "/models/vae", [1])
+
+
+def test_the_container_starts_the_server():
+    text = (FOLDER / "container" / "Containerfile").read_text()
+    program, *argv = json.loads(re.search("^ENTRYPOINT (.*)", text, re.MULTILINE)[1])
+    assert program == "vaemix-serve"
+    args = parse([*argv, "--allow-host", "digits.example"])
+    assert (str(args.artifact), args.host, args.port) == ("/artifact", "0.0.0.0", 8000)
+    assert f"EXPOSE {args.port}\n" in text
+    assert f"http://localhost:{args.port}/healthz" in text
 
 
 def check_fields(value, kind):
