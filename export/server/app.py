@@ -117,6 +117,7 @@ def pages(metrics):
     """Returns the routes of the page, of that of the API, of health and of metrics."""
     router = APIRouter()
 
+    @router.head("/healthz", include_in_schema=False)
     @router.get("/healthz", summary="Whether the server answers", response_model=schemas.Health)
     async def get_health():
         return schemas.Health()

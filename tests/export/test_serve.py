@@ -5,12 +5,14 @@ import base64
 import io
 import json
 import random
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import threading
 import time
+import urllib.parse
 import urllib.request
 from pathlib import Path
 
@@ -19,6 +21,8 @@ import keras
 import numpy as np
 import pytest
 from PIL import Image
+from starlette.applications import Starlette
+from starlette.routing import Mount
 from starlette.testclient import TestClient
 
 import export.sample
@@ -261,6 +265,27 @@ def test_pages_need_nothing_from_elsewhere(client):
         assert client.get(f"/page/{file.name}").status_code == 200
     assert client.get("/").text == (server.PAGE / "index.html").read_text()
     assert client.get("/docs").text == (server.PAGE / "docs.html").read_text()
+
+
+@pytest.mark.parametrize("name", sorted(file.name for file in server.PAGE.iterdir()))
+def test_pages_have_only_relative_addresses(name):
+    """So that a proxy can have them below any path."""
+    text = (server.PAGE / name).read_text().replace('.split("/")', "")
+    assert re.findall(r"""["'`(]/[^/*>].*""", text) == []
+
+
+@pytest.mark.parametrize("page", ["", "docs"])
+def test_pages_work_below_a_path(page, artifact):
+    with TestClient(Starlette(routes=[Mount("/models/digits", server.make_app(artifact))]), base_url="http://localhost") as client:
+        address = f"http://localhost/models/digits/{page}"
+        linked = re.findall(r"""(?:href|src)="([^#"]+)""", client.get(address).text)
+        assert len(linked) >= 4
+        assert {client.get(urllib.parse.urljoin(address, one)).status_code for one in (*linked, "v1/model", "openapi.json")} == {200}
+
+
+def test_health_is_asked_for_without_a_body(client):
+    answer = client.head("/healthz")
+    assert (answer.status_code, client.get("/healthz").status_code) == (200, 200)
 
 
 ASK = """

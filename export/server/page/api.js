@@ -16,7 +16,7 @@ async function call(path, options) {
 
 /** Asks what the model is; has to be called first. */
 export async function load() {
-  model = await call("/v1/model");
+  model = await call("v1/model");
   return model;
 }
 
@@ -38,7 +38,7 @@ export async function sample(num, component, seed) {
   const query = new URLSearchParams({ num, seed, pictures: asPictures(), format: "json" });
   if (component !== null) query.set("component", component);
   for (const value of given() ?? []) query.append("y", value);
-  const answer = await call(`/v1/sample?${query}`);
+  const answer = await call(`v1/sample?${query}`);
   return examples(answer).map((example, i) => ({
     z: model.latents.flatMap(({ name }) => answer.latents[name][i]),
     component: answer.component[i],
@@ -71,6 +71,6 @@ async function decodeSome(points, seed) {
     const middle = points.length >> 1;
     return [...(await decodeSome(points.slice(0, middle), seed)), ...(await decodeSome(points.slice(middle), seed))];
   }
-  const answer = await call(`/v1/decode?${query}`, { method: "POST", headers, body });
+  const answer = await call(`v1/decode?${query}`, { method: "POST", headers, body });
   return examples(answer).map((example, i) => ({ ...points[i], example }));
 }

@@ -44,7 +44,7 @@ function operation(path, method, { summary, parameters = [], requestBody, respon
 
 async function start() {
   try {
-    const answer = await fetch("/openapi.json");
+    const answer = await fetch("openapi.json");
     const { info, paths, components } = await answer.json();
     schemas = components.schemas;
     byId("title").textContent = info.title;
