@@ -55,6 +55,7 @@ CODE = {name: {line for block in blocks(page) for line in block.splitlines()} fo
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.*np.object:FutureWarning")  # of Keras's exporter
 @pytest.mark.parametrize("name", [name for name, lines in CODE.items() if not any(lines < others for others in CODE.values())])
 def test_code_runs(name, without_xla, tmp_path, monkeypatch):
     """Where another page has every line of it, it runs there."""
