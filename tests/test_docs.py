@@ -51,6 +51,11 @@ def test_code_is_on_the_pages_that_show_it():
     assert {"README.md", "docs/guides/first_model.md", "docs/guides/export.md", "docs/guides/add_a_prior.md"} <= with_code
 
 
+def test_every_model_is_made_in_the_code_of_a_page():
+    code = "".join(block for page in PAGES.values() for block in blocks(page))
+    assert {name for name in models.__all__ if name in vm.__all__ and f"vm.{name}(" not in code} == set()
+
+
 CODE = {name: {line for block in blocks(page) for line in block.splitlines()} for name, page in PAGES.items() if blocks(page)}
 
 
