@@ -9,7 +9,6 @@ where there are no codes.
 import numpy as np
 
 from keras_vaemix.evaluation import posterior_means
-from keras_vaemix.models import LatentModel
 from keras_vaemix.storage.loading import load_model
 from training.data import load
 
@@ -25,7 +24,7 @@ def embedded(x, seed=0):
 
 def codes_and_draws(model, x):
     """Returns codes of examples, draws of the posterior if there is one, and as many draws of the prior that is sampled, each [N, D]."""
-    codes = model.encode(x).sample(seed=model.seed_for(1)) if isinstance(model, LatentModel) else posterior_means(model, x)
+    codes = model.encode(x).sample(seed=model.seed_for(1)) if model.has_likelihood else posterior_means(model, x)
     return np.asarray(codes), np.asarray(model.sample_latents(len(x), None, model.seed_for(0))[0])
 
 
