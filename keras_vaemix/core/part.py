@@ -41,6 +41,9 @@ def require_kind(name, value, kind):
 def require_networks(**networks):
     """Raises `ValueError` unless each argument, by its name, is a network that knows the shapes of its inputs and outputs."""
     for name, network in networks.items():
+        kind = type(network)
+        expected = f"{name} made by keras, not tf_keras or another library, whose weights nothing here would train: import keras"
+        require(isinstance(network, keras.layers.Layer), expected, **{name: f"{kind.__module__}.{kind.__qualname__}"})
         is_known = hasattr(network, "input_shape") and hasattr(network, "output_shape")
         expected = f"{name} to be a functional or Sequential keras.Model with known inputs: keras.Model(inputs, outputs) makes one"
         require(is_known, expected, **{name: type(network).__name__})

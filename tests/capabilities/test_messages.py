@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 import scipy.sparse
+import tf_keras
 
 import keras_vaemix as vm
 from keras_vaemix.core.part import constructor_names
@@ -60,7 +61,13 @@ def linear():
     return vm.VAE(vm.networks.mlp((6,), 2 * D, ()), vm.networks.mlp((D,), 6, ()), vm.StandardNormal(D), vm.Bernoulli())
 
 
+def of_tf_keras():
+    layers = tf_keras.layers.InputLayer(SHAPE), tf_keras.layers.Flatten(), tf_keras.layers.Dense(2 * D)
+    return vm.VAE(tf_keras.Sequential(layers), networks()[1], vm.StandardNormal(D), vm.Bernoulli())
+
+
 CASES = {
+    "tf_keras": (of_tf_keras, "encoder made by keras, not tf_keras or another library, whose weights nothing here would train"),
     "swapped": (lambda: vae(vm.Bernoulli(), vm.StandardNormal(D)), "prior to be a Prior. Received: prior='Bernoulli'"),
     "likelihood": (lambda: vae(likelihood=vm.StandardNormal(D)), "likelihood to be a Likelihood. Received: likelihood='StandardNormal'"),
     "class": (lambda: vae(likelihood=vm.Normal), "likelihood to be a Likelihood. Received: likelihood='the class Normal'"),
