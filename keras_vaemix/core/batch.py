@@ -86,9 +86,10 @@ def inputs_of_decoder(network, latents, condition=None, num_samples=1):
     Raises:
         ValueError: The decoder takes a condition, and there is none.
     """
+    latents = [tf.cast(one, tf.float32) for one in latents]
     if "condition" not in further_inputs(network):
         return latents if len(latents) > 1 else latents[0]
-    expected = "the condition of what is decoded: {'x': x, 'condition': condition}, or sample(n, y=...)"
+    expected = "the condition of what is decoded: decode(z, condition), sample(n, y=...), or {'x': x, 'condition': condition} as x"
     require(condition is not None, expected, given=None)
     return [*latents, tf.tile(tf.cast(condition, tf.float32), [num_samples, 1])]
 

@@ -276,6 +276,7 @@ class CPVAE(LatentModel):
     # Plain tensors, which export.
 
     def decoder_params(self, *inputs):
+        require(len(inputs) == len(self.decode_sizes), f"decode({', '.join(self.decode_sizes)})", number_of_arguments=len(inputs))
         given = dict(zip(self.decode_sizes, inputs, strict=True))
         latents = [given["z"], *([tf.one_hot(given["component"], self.num_components)] if self.takes_component else [])]
         return tf.cast(self.decoder(inputs_of_decoder(self.decoder, latents, given.get("condition")), training=False), tf.float32)

@@ -141,6 +141,23 @@ def test_exact_and_annealed_likelihoods_are_those_given_y(name):
         assert np.max(estimate.standard_error) < 0.2
 
 
+@pytest.mark.parametrize("name", MODELS)
+def test_arrays_are_decoded_as_tensors_are(name):
+    model, y = MODELS[name](), examples(4)["condition"]
+    category = [np.arange(4)] * (name == "CPVAE")
+    z = np.random.default_rng(0).standard_normal((4, D))
+    expected = model.decode(tf.constant(z, tf.float32), *map(tf.constant, category), tf.constant(y))
+    np.testing.assert_array_equal(model.decode(z, *category, y.astype("float64")), expected)
+    with pytest.raises(ValueError, match=r"decode\(z, (component, )?condition\)"):
+        model.decode(z, *category)
+
+
+def test_arrays_are_decoded_by_category_without_a_condition():
+    networks = gated_mlp((6,), K + 2 * D, (8,)), joint_gated_mlp([(D,), (K,)], 6, (8,), (8,))
+    model, z = vm.CPVAE(*networks, vm.NormalMixture(D, K), vm.Bernoulli()), np.zeros((2, D))
+    np.testing.assert_array_equal(model.decode(z, [0, 1]), model.decode(tf.constant(z, tf.float32), tf.constant([0, 1])))
+
+
 def test_bounds_of_a_conditioned_model_are_checked():
     model, given = MODELS["VAE-given"](), examples(5)
     x, y = given["x"], given["condition"]
