@@ -293,7 +293,7 @@ class CPVAE(LatentModel):
         q = self.heads.select(loc, scale, tf.one_hot(tf.argmax(log_q, axis=-1), self.num_components))
         return {"probabilities": tf.exp(log_q), "mean": q.mean(), "stddev": q.stddev()}
 
-    def latent_means(self, x):
+    def batch_latent_means(self, x):
         r"""Returns :math:`\sum_k q(c_k|x)\,E[z|x, c_k]`, [B, D]."""
         log_q, loc, scale = self.infer(x)
         every = tf.eye(self.num_components)[:, None, :]  # [K, 1, K]

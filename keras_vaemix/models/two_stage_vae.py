@@ -121,8 +121,8 @@ class TwoStageVAE(LatentModel):
     def posterior_parameters(self, x):
         return self.first.posterior_parameters(x)
 
-    def latent_means(self, x):
-        return self.first.latent_means(x)
+    def batch_latent_means(self, x):
+        return self.first.batch_latent_means(x)
 
     def decoder_params(self, z):
         return self.first.decoder_params(z)
@@ -146,4 +146,4 @@ class TwoStageVAE(LatentModel):
 
     def batch_responsibilities(self, x, num_samples, seed):
         r"""Returns :math:`E_{q(u|z)}\, p(k|u)` at the mean z of q(z|x), [B, K]."""
-        return self.second.batch_responsibilities(self.latent_means(x), num_samples, seed)
+        return self.second.batch_responsibilities(self.batch_latent_means(x), num_samples, seed)

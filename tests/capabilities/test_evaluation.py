@@ -9,6 +9,7 @@ import tensorflow as tf
 from scipy.special import softmax
 
 import keras_vaemix as vm
+from keras_vaemix.core.batch import number_of
 from keras_vaemix.visualization import pictures, plots
 from keras_vaemix.visualization.grids import tiled
 from tests import catalogue
@@ -25,6 +26,23 @@ def test_report_adds_up(binary):
     estimates = model.log_likelihood(binary[:20], 300)
     assert report["log_likelihood"] == pytest.approx(estimates.mean())
     assert report["log_likelihood_se"] == pytest.approx(estimates.std(ddof=1) / math.sqrt(20))
+
+
+@pytest.mark.parametrize("name", ["model-CPVAE", "VAE-conditioned", "model-HierarchicalVAE", "model-TwoStageVAE", "autoencoder-mask"])
+def test_latent_means_are_computed_a_few_rows_at_a_time(name, monkeypatch):
+    model, seen = catalogue.EVERY_MODEL[name](), []
+    x = catalogue.examples(model)
+    expected, whole = model.latent_means(x), model.batch_latent_means
+    n = len(expected)
+
+    def batch_latent_means(rows):
+        seen.append(number_of(rows))
+        return whole(rows)
+
+    monkeypatch.setattr(model, "batch_latent_means", batch_latent_means)
+    monkeypatch.setattr("keras_vaemix.models.base.generative.batch_size_for", lambda *_: n // 2)
+    np.testing.assert_allclose(model.latent_means(x), expected, atol=1e-5)
+    assert seen == [n // 2] * 2 + [1] * (n % 2)
 
 
 def test_bits_per_dimension_of_8_bit_data():

@@ -99,6 +99,7 @@ CASES = {
         "x as a dense array: x.toarray(). Received: x='csr_matrix'",
     ),
     "sparse of a density": (lambda: linear().log_likelihood(scipy.sparse.csr_matrix(np.eye(6))), "x as a dense array: x.toarray()"),
+    "sparse of latents": (lambda: linear().latent_means(scipy.sparse.csr_matrix(np.eye(6))), "x as a dense array: x.toarray()"),
     "pseudo-inputs of two levels": (lambda: two_level(other_shape()), "example_shape=(4, 4, 1), as the encoder takes"),
 }
 

@@ -111,6 +111,7 @@ def test_given_one_condition_it_is_the_model_whose_networks_hold_it(name):
     for field in ("log_weight", "log_px", "log_pz", "log_qz"):
         np.testing.assert_allclose(getattr(received, field), getattr(expected, field), rtol=1e-4, atol=1e-3, err_msg=field)
     np.testing.assert_allclose(model.reconstruct(given["x"], y), other.reconstruct(given["x"]), rtol=1e-5)
+    np.testing.assert_allclose(model.latent_means(given["x"], y), other.latent_means(given["x"]), atol=1e-5)
     np.testing.assert_allclose(model.responsibilities(given["x"], y=y), other.responsibilities(given["x"]), atol=1e-5)
     assert np.asarray(model.sample(3, seed=1, y=y)).shape == (3, 6)
     assert np.any(np.asarray(model.sample(3, seed=1, y=y)) != np.asarray(model.sample(3, seed=1, y=-y)))
@@ -222,7 +223,7 @@ def test_what_does_not_fit_is_refused_by_name():
     for y in (None, np.zeros(2), np.zeros((4, A))):
         with pytest.raises(ValueError, match=r"y of shape \(3,\) or \(5, 3\), finite"):
             model.sample(5, y=y)
-    for ask in (model.log_likelihood, model.estimate_log_likelihood, model.cluster, model.reconstruct):
+    for ask in (model.log_likelihood, model.estimate_log_likelihood, model.cluster, model.reconstruct, model.latent_means):
         with pytest.raises(ValueError, match=r"y of shape \(3,\) or \(20, 3\), finite: .* Received: shape=\(2,\)"):
             ask(given["x"], y=np.zeros(2))
         with pytest.raises(ValueError, match="or y= where it does not stand for labels, as in fit, of this VAE, which is conditioned"):

@@ -113,11 +113,11 @@ class AutoencodingModel(GenerativeModel):
     def check(self, x, name="x"):
         self.cost.check(x, self.example_shape, name)
 
-    def latent_means(self, x):
+    def batch_latent_means(self, x):
         return self.latents(x)
 
     def posterior_parameters(self, x):
-        return {"z": self.latent_means(x)}
+        return {"z": self.latents(x)}
 
     def decode(self, z):
         """Returns the examples [B, *] decoded from latents z [B, D]."""
@@ -125,11 +125,11 @@ class AutoencodingModel(GenerativeModel):
 
     def call(self, x: Array) -> Tensor:
         """Returns the reconstruction of x."""
-        return self.decode(self.latent_means(x))
+        return self.decode(self.latents(x))
 
     def sampler(self):
         return self.prior.sampler()
 
     def batch_responsibilities(self, x, num_samples, seed):
         """Returns p(k|z) at z = E(x), [B, K]."""
-        return self.prior.responsibilities(self.latent_means(x))
+        return self.prior.responsibilities(self.latents(x))

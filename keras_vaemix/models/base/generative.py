@@ -67,8 +67,8 @@ class GenerativeModel(SteppedModel):
         """Returns the parameters of the posterior as a dict of tensors, by operations that export."""
 
     @abc.abstractmethod
-    def latent_means(self, x: Array) -> Tensor:
-        """Returns the means of the continuous latents given x, [B, D]."""
+    def batch_latent_means(self, x: Array) -> Tensor:
+        """Returns the means of the continuous latents for a batch x [B, *], [B, D]; see `latent_means`."""
 
     @abc.abstractmethod
     def decode(self, *latents: Tensor) -> Tensor:
@@ -153,7 +153,15 @@ class GenerativeModel(SteppedModel):
 
     def reconstruct(self, x: Array, y: Array | None = None) -> Tensor:
         """Returns `predict(x)` for a batch, as a tensor; y as in `responsibilities`."""
-        return self.map_batches(self, named(self, x, y=y).map(lambda one: tf.cast(one, tf.float32)).inputs())
+        return self.map_batches(self, self._float_inputs(x, y))
+
+    def latent_means(self, x: Array, y: Array | None = None) -> Tensor:
+        """Returns the means of the continuous latents given x [N, *], [N, D]; y as in `responsibilities`."""
+        return self.map_batches(self.batch_latent_means, self._float_inputs(x, y))
+
+    def _float_inputs(self, x, y):
+        """Returns examples given y, or a dict of them with what accompanies them, as tensors in float32."""
+        return named(self, x, y=y).map(lambda one: tf.cast(one, tf.float32)).inputs()
 
     def sample(self, n: int, component: int | None = None, seed: int | None = None, y: Array | None = None) -> Tensor:
         """Returns the decoded means [n, *] of n draws from the model's prior.

@@ -166,7 +166,7 @@ class OneLevelModel(LatentModel):
     def posterior_parameters(self, x):
         return self.posterior.summary(self._posterior_params(x))
 
-    def latent_means(self, x):
+    def batch_latent_means(self, x):
         return self.posterior.mean(self._posterior_params(x))
 
     def log_joint(self, x, z):

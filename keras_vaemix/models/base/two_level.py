@@ -130,6 +130,6 @@ class TwoLevelModel(LatentModel):
         z2 = self.posterior.mean(self.top_params(x))
         return self.lower_posterior(x, z2[None]).mean()[0], z2
 
-    def latent_means(self, x):
+    def batch_latent_means(self, x):
         """Returns the means of z1 and z2 given x, [B, D1 + D2]."""
         return tf.concat(self.centers(x), axis=-1)

@@ -1,8 +1,8 @@
 """What `dir(model)` leaves out: what only subclasses, training and export use. `dir` of the class has all of it."""
 
 OF_SUBCLASSES = """
-accompaniments batch_responsibilities check check_batch_size check_columns couples_examples decoded_batch_size decoder_params
-default_optimizers draws export_model histograms learns_labels metric_names num_strata penalty supports_xla terms updates
+accompaniments batch_latent_means batch_responsibilities check check_batch_size check_columns couples_examples decoded_batch_size
+decoder_params default_optimizers draws export_model histograms learns_labels metric_names num_strata penalty supports_xla terms updates
 """
 OF_TRAINING = """
 after_averaging all_variables averaging check_gradients draw_counter epochs_done estimates evaluated evaluation_seed figure_name
