@@ -10,7 +10,7 @@ import tensorflow as tf
 from keras_vaemix.core.batch import Batch, number_of, rows_of
 from keras_vaemix.core.hints import Array
 from keras_vaemix.core.part import check_positive
-from keras_vaemix.core.supports import observed
+from keras_vaemix.core.supports import observed, require_dense
 from keras_vaemix.evaluation import category_table, cluster_report, has_kl_ladder, kl_ladder
 from keras_vaemix.evaluation.clustering import check_indices, check_labels
 from keras_vaemix.visualization import plots
@@ -40,12 +40,13 @@ class TensorBoard(keras.callbacks.TensorBoard):
         **kwargs: Keras's own.
 
     Raises:
-        ValueError: The number of labels is not that of examples, or the model does not take these examples.
+        ValueError: The number of labels is not that of examples, x is a data set of batches, or the model does not take these examples.
     """
 
     def __init__(self, log_dir: str | PathLike[str], x: Any, picture_freq: int = 10, labels: Array | None = None, **kwargs: Any) -> None:
         super().__init__(log_dir, write_graph=False, **kwargs)
         check_positive(picture_freq=picture_freq)
+        require_dense(Batch.of(x).x, "the examples of TensorBoard")
         self.x = {name: np.asarray(one) for name, one in x.items()} if isinstance(x, dict) else np.asarray(x)
         self.picture_freq, self.labels, self._is_in_fit = picture_freq, labels, False
         if labels is not None:

@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from keras_vaemix.core.hints import Tensor
 from keras_vaemix.core.part import require
+from keras_vaemix.core.supports import require_dense
 
 ACCOMPANYING = ("mask", "condition")  # what models and networks may take beside x, by name
 
@@ -66,8 +67,10 @@ class Batch(NamedTuple):
 
 
 def number_of(x):
-    """Returns the number of examples x [N, *], or in a dict of them with what accompanies them."""
-    return len(Batch.of(x).x)
+    """Returns the number of examples x [N, *], or in a dict of them with what accompanies them; raises `ValueError` for a data set."""
+    examples = Batch.of(x).x
+    require_dense(examples)
+    return len(examples)
 
 
 def rows_of(x, start, stop):

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from keras_vaemix.core.blocks import as_array, blocks
 from keras_vaemix.core.part import require
@@ -51,6 +52,7 @@ def check_array(x, support, shape=None, name="x", mask=None, filler=0.0):
 
     With a mask [N, *shape], or True, NaN in x and values whose mask is zero are missing: `filler` takes their place.
     """
+    require_dense(x, name)
     x = as_array(x)
     check_kind(x, shape, name)
     for start, block in blocks(x):
@@ -69,7 +71,9 @@ def check_kind(x, shape=None, name="x"):
 
 
 def require_dense(x, name="x"):
-    """Raises `ValueError` for a sparse matrix of SciPy."""
+    """Raises `ValueError` for a sparse matrix of SciPy, and for a data set of batches."""
+    expected = f"{name} as arrays: loop over the batches, np.concatenate([model.log_likelihood(x) for x in ds])"
+    require(not isinstance(x, (tf.data.Dataset, keras.utils.PyDataset)), expected, **{name: type(x).__name__})
     require(not hasattr(x, "toarray"), f"{name} as a dense array: {name}.toarray()", **{name: type(x).__name__})
 
 

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_vaemix.core.batch import Batch
+from keras_vaemix.core.batch import Batch, number_of
 from keras_vaemix.core.blocks import batch_size_for
 from keras_vaemix.core.hints import Array
 from keras_vaemix.core.part import check_positive, require
@@ -30,7 +30,7 @@ def latent_effects(model: keras.Model, x: Array, reach: float = 1.0, num_example
         ValueError: There are fewer than two examples.
     """
     given = Batch.of(x)
-    require(len(given.x) >= 2, "at least two examples, so that latents vary", examples=len(given.x))
+    require(number_of(given) >= 2, "at least two examples, so that latents vary", examples=len(given.x))
     require(reach > 0, "reach > 0", reach=reach)
     batch_size = batch_size_for(batch_size, np.shape(given.x)[1:], 500)
     check_positive(num_examples=num_examples, batch_size=batch_size)

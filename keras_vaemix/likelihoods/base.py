@@ -96,6 +96,7 @@ class Likelihood(PartLayer, abc.ABC):
 
         With a mask [N, *shape], or True, NaN in x and values whose mask is zero are missing.
         """
+        supports.require_dense(x, name)
         x = as_array(x)
         filler = 0.0 if mask is None else self.fillers(x.shape[-1])
         supports.check_array(x, self.support, shape, name, mask, filler)

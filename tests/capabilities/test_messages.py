@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 import scipy.sparse
+import tensorflow as tf
 import tf_keras
 
 import keras_vaemix as vm
@@ -102,6 +103,39 @@ CASES = {
     "sparse of latents": (lambda: linear().latent_means(scipy.sparse.csr_matrix(np.eye(6))), "x as a dense array: x.toarray()"),
     "pseudo-inputs of two levels": (lambda: two_level(other_shape()), "example_shape=(4, 4, 1), as the encoder takes"),
 }
+
+
+class Batches(keras.utils.PyDataset):
+    """Two batches of examples."""
+
+    def __len__(self):
+        return 2
+
+    def __getitem__(self, index):
+        return np.zeros((5, 6), "float32")
+
+
+OF_ARRAYS = {
+    "log_likelihood": lambda ds: linear().log_likelihood(ds),
+    "estimate_log_likelihood": lambda ds: linear().estimate_log_likelihood(ds),
+    "cluster": lambda ds: linear().cluster(ds),
+    "reconstruct": lambda ds: linear().reconstruct(ds),
+    "latent_means": lambda ds: linear().latent_means(ds),
+    "fit_prior": lambda ds: autoencoder(prior=vm.FittedMixture(D, 2)).fit_prior(ds),
+    "check_bound": lambda ds: vm.verify.check_bound(linear(), ds),
+    "report": lambda ds: vm.evaluation.report(linear(), ds),
+    "active_units": lambda ds: vm.evaluation.active_units(linear(), ds),
+    "latent_effects": lambda ds: vm.evaluation.latent_effects(linear(), ds),
+    "divergence_split": lambda ds: vm.evaluation.divergence_split(linear(), ds),
+    "TensorBoard": lambda ds: vm.callbacks.TensorBoard("logs", ds),
+}
+
+
+@pytest.mark.parametrize("name", OF_ARRAYS)
+def test_what_takes_arrays_tells_how_to_loop_over_a_data_set(name):
+    for ds in (tf.data.Dataset.from_tensor_slices(np.zeros((10, 6), "float32")).batch(5), Batches()):
+        with pytest.raises(ValueError, match=r"arrays: loop over the batches, np.concatenate\(\[model.log_likelihood\(x\) for x in ds\]\)"):
+            OF_ARRAYS[name](ds)
 
 
 @pytest.mark.parametrize("name", CASES)
