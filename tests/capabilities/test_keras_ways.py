@@ -5,6 +5,7 @@ import re
 import keras
 import numpy as np
 import onnxruntime
+import pandas as pd
 import pytest
 import tensorflow as tf
 
@@ -112,6 +113,35 @@ def test_an_epoch_is_one_line(capsys):
     callback.on_epoch_end(1, {"elbo": -23.1434, "loss": 23.14, "beta": 0.0, "val_loss": 1234.5678, "val_kl": 0.00012345})
     line = re.sub(r"\d+\.\d s", "1.2 s", capsys.readouterr().out)
     assert line == "Pretraining epoch 2/20  1.2 s  loss 23.14  beta 0.00  elbo -23.14  | validation: loss 1234.57  kl 0.00012\n"
+
+
+def table_vae():
+    model = vm.VAE(vm.networks.mlp((3,), 4, ()), vm.networks.mlp((2,), 3, ()), vm.StandardNormal(2), vm.Bernoulli())
+    model.compile("adam", run_eagerly=True)
+    return model
+
+
+WAYS = {
+    "fit": lambda model, x: model.fit(x, verbose=0).history["loss"],
+    "validation": lambda model, x: model.fit(np.zeros((4, 3)), validation_data=(x,), verbose=0).history["val_loss"],
+    "evaluate": lambda model, x: model.evaluate(x, verbose=0),
+    "predict": lambda model, x: model.predict(x, verbose=0),
+    "train_on_batch": lambda model, x: model.train_on_batch(x),
+    "test_on_batch": lambda model, x: model.test_on_batch(x),
+    "predict_on_batch": lambda model, x: model.predict_on_batch(x),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_data_frame_is_an_array(way):
+    x = np.eye(3)[[0, 1, 2, 1]]
+    expected = WAYS[way](table_vae(), x)
+    keras.utils.set_random_seed(0)
+    np.testing.assert_allclose(WAYS[way](table_vae(), pd.DataFrame(x, columns=list("abc"))), expected)
+    with pytest.raises(ValueError, match=r"x in \{0, 1\}|validation_data in \{0, 1\}"):
+        WAYS[way](table_vae(), pd.DataFrame(x + 3))
+    with pytest.raises(ValueError, match="to be an array of real numbers"):
+        WAYS[way](table_vae(), pd.DataFrame(x.astype(str)))
 
 
 @pytest.mark.slow

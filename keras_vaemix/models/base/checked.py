@@ -86,8 +86,10 @@ class CheckedModel(Recorded, keras.Model, abc.ABC):
         """
         require(class_weight is None, "no class_weight: losses do not depend on classes; use sample_weight", class_weight=class_weight)
         self.is_validated = validation_data is not None or validation_split > 0
+        x, y, sample_weight = map(inputs.as_arrays, (x, y, sample_weight))
         given = inputs.check_given(self, x, y, sample_weight, is_training=True)
         if isinstance(validation_data, (tuple, list)):
+            validation_data = tuple(map(inputs.as_arrays, validation_data))
             inputs.check_given(self, *validation_data, name="validation_data")
             validation_data = (validation_data[0], inputs.with_weights(*validation_data), *validation_data[2:])
         elif validation_data is not None:
@@ -136,6 +138,7 @@ class CheckedModel(Recorded, keras.Model, abc.ABC):
         **kwargs: Any,
     ) -> Any:
         """Evaluates as `keras.Model.evaluate` does: means over examples, with the same draws each time and every batch checked."""
+        x, y, sample_weight = map(inputs.as_arrays, (x, y, sample_weight))
         is_in_fit = kwargs.get("_use_cached_eval_dataset", False)
         if not is_in_fit:  # `fit` has checked it
             inputs.check_given(self, x, y, sample_weight)
@@ -154,23 +157,27 @@ class CheckedModel(Recorded, keras.Model, abc.ABC):
     ) -> Any:
         """Takes one train step as `keras.Model.train_on_batch` does, with the checks of `fit`."""
         require(class_weight is None, "no class_weight: losses do not depend on classes; use sample_weight", class_weight=class_weight)
+        x, y, sample_weight = map(inputs.as_arrays, (x, y, sample_weight))
         inputs.check_given(self, x, y, sample_weight, is_training=True)
         with naming_refused():
             return super().train_on_batch(x, inputs.with_weights(x, y, sample_weight), sample_weight, return_dict=return_dict)
 
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Array | None = None, return_dict: bool = False) -> Any:
         """Evaluates a batch as `keras.Model.test_on_batch` does, with the checks of `evaluate`."""
+        x, y, sample_weight = map(inputs.as_arrays, (x, y, sample_weight))
         inputs.check_given(self, x, y, sample_weight)
         with naming_refused():
             return super().test_on_batch(x, inputs.with_weights(x, y, sample_weight), sample_weight, return_dict)
 
     def predict_on_batch(self, x: Any) -> Any:
         """Predicts a batch as `keras.Model.predict_on_batch` does, with the checks of `predict`."""
+        x = inputs.as_arrays(x)
         inputs.check_given(self, x)
         with naming_refused():
             return super().predict_on_batch(x)
 
     def predict(self, x: Any, *args: Tensor, **kwargs: Any) -> np.ndarray:
+        x = inputs.as_arrays(x)
         inputs.check_given(self, x)
         with naming_refused():
             return super().predict(x, *args, **kwargs)

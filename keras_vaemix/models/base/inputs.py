@@ -101,6 +101,13 @@ def length(x):
     return None if shape is None or not getattr(shape, "rank", len(shape)) else shape[0]
 
 
+def as_arrays(x):
+    """Returns what converts itself to an array, such as a data frame, as one, also in a dict; anything else as it is."""
+    if isinstance(x, dict):
+        return {name: as_arrays(one) for name, one in x.items()}
+    return np.asarray(x) if hasattr(x, "__array__") and not isinstance(x, (np.ndarray, tf.Tensor)) else x
+
+
 def check_given(model, x, y=None, sample_weight=None, name="x", is_training=False):
     """Checks whole arrays and the first batch of data sets; returns the `Batch` checked, or None for what a check would use up."""
     if isinstance(x, keras.utils.PyDataset):
@@ -109,6 +116,7 @@ def check_given(model, x, y=None, sample_weight=None, name="x", is_training=Fals
         batch = next(iter(x.take(1)), None)
         require(batch is not None, f"{name} to hold at least one batch", batch=batch)
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(batch)
+    x = as_arrays(x)
     if not isinstance(named(model, x, name).x, (np.ndarray, tf.Tensor)):
         return None
     given = model.checked(x, name)
