@@ -24,6 +24,8 @@ class Likelihood(PartLayer, abc.ABC):
         filler: A value in the support, which takes the place of what is missing and is not counted; see `fillers`.
         num_levels: 256 for a distribution over 8-bit values, for which bits per dimension are defined; else None.
         has_raw_scale: Whether its parameters are real values in the units of x, so that x should be about one in size.
+        has_unbounded_params: Whether its parameters are any real values, such as logits, which a decoder's sigmoid would bound; not those
+            that are means of x.
         schema: JSON text that says what the columns of a table stand for, which exports pass on; None for other data.
     """
 
@@ -32,6 +34,7 @@ class Likelihood(PartLayer, abc.ABC):
     filler = 0.0
     num_levels: int | None = None
     has_raw_scale = False
+    has_unbounded_params = True
     schema: str | None = None
 
     def params_size(self, num_channels: int) -> int:

@@ -76,6 +76,10 @@ class Columns(Likelihood):
         return all(likelihood.is_density for likelihood in self.block_likelihoods)
 
     @property
+    def has_unbounded_params(self):
+        return any(likelihood.has_unbounded_params for likelihood in self.block_likelihoods)
+
+    @property
     def are_counts(self):
         """Whether each column of x holds counts, W truth values: what `networks.ScaledColumns.from_data` takes."""
         each = zip(self.block_likelihoods, self.widths, strict=True)

@@ -15,6 +15,7 @@ class LocationScale(Likelihood):
     """Abstract: the decoder gives the mean of each value; the scale belongs to the likelihood."""
 
     has_raw_scale = True
+    has_unbounded_params = False
 
     def mean(self, params):
         return params

@@ -228,6 +228,60 @@ def test_samples_before_the_density_is_fitted_are_told_what_fits_it():
         model.sample(2)
 
 
+def ending_with(*last):
+    """Returns a decoder that ends with the given layers."""
+    return keras.Sequential([keras.Input((D,)), keras.layers.Dense(16, "tanh"), *last])
+
+
+def nested_decoder():
+    z = keras.Input((D,))
+    return keras.Model(z, ending_with(keras.layers.Dense(16, "sigmoid"), keras.layers.Reshape(SHAPE))(z))
+
+
+def gated_decoder():
+    z = keras.Input((D,))
+    h = keras.layers.Dense(16)(z) * keras.layers.Dense(16, "sigmoid")(z)
+    return keras.Model(z, keras.layers.Reshape(SHAPE)(h))
+
+
+def by_operation():
+    z = keras.Input((D,))
+    return keras.Model(z, keras.layers.Reshape(SHAPE)(keras.ops.sigmoid(keras.layers.Dense(16)(z))))
+
+
+BOUNDED = {
+    "dense": (lambda: ending_with(keras.layers.Dense(16, "sigmoid"), keras.layers.Reshape(SHAPE)), "sigmoid"),
+    "layer": (lambda: ending_with(keras.layers.Dense(16), keras.layers.Activation("tanh"), keras.layers.Reshape(SHAPE)), "tanh"),
+    "softmax": (lambda: ending_with(keras.layers.Dense(16), keras.layers.Softmax(), keras.layers.Reshape(SHAPE)), "softmax"),
+    "nested": (nested_decoder, "sigmoid"),
+    "operation": (by_operation, "sigmoid"),
+    "relu": (lambda: ending_with(keras.layers.Dense(16, "relu"), keras.layers.Reshape(SHAPE)), None),
+    "hidden": (lambda: ending_with(keras.layers.Dense(16), keras.layers.Reshape(SHAPE)), None),
+    "gated": (gated_decoder, None),
+}
+
+
+@pytest.mark.parametrize("name", BOUNDED)
+def test_a_decoder_that_bounds_logits_is_met_with_a_warning(name):
+    make, activation = BOUNDED[name]
+    parts = networks()[0], make(), vm.StandardNormal(D)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        vm.VAE(*parts, vm.Normal(0.1))
+        assert not caught
+        vm.VAE(*parts, vm.Bernoulli())
+    expected = f"log-scales of Bernoulli: activation=None. Received: activation={activation!r}"
+    assert [expected in str(one.message) for one in caught] == [True] * (activation is not None)
+
+
+def test_a_table_of_means_may_be_bounded():
+    decoder = keras.Sequential([keras.Input((D,)), keras.layers.Dense(2, "sigmoid")])
+    parts = vm.networks.mlp((2,), 2 * D, ()), decoder, vm.StandardNormal(D)
+    vm.VAE(*parts, vm.Columns([("a", vm.Normal(0.1)), ("b", vm.Laplace(0.1))]))
+    with pytest.warns(UserWarning, match="log-scales of Columns"):
+        vm.VAE(*parts, vm.Columns([("a", vm.Normal(0.1)), ("b", vm.Poisson())]))
+
+
 def test_warnings_point_at_the_line_that_called_the_library():
     model = vm.CPVAE(vm.networks.mlp((6,), 3 + 2 * 2), vm.networks.mlp((2,), 6), vm.NormalMixture(2, 3), vm.Normal(0.01))
     x = np.random.default_rng(0).normal(0, 1, (8, 6)).astype("float32")

@@ -15,6 +15,7 @@ from keras_vaemix.importance import LikelihoodEstimate, LikelihoodEstimator
 from keras_vaemix.imputation import Imputer
 from keras_vaemix.likelihoods import Likelihood
 from keras_vaemix.models.base.generative import GenerativeModel
+from keras_vaemix.models.base.squashed import warn_of_bounded_outputs
 from keras_vaemix.models.base.step import Update
 from keras_vaemix.objectives import ELBO, Draws, Objective
 
@@ -63,11 +64,15 @@ class LatentModel(GenerativeModel):
             self._forget_graphs()
 
     def _check_decoder(self, decoder):
-        """Raises `ValueError` unless the decoder's outputs are the likelihood's parameters for examples of this shape."""
+        """Raises `ValueError` unless the decoder's outputs are the likelihood's parameters for examples of this shape.
+
+        Warns if an activation bounds them, although they are logits, log-means or log-scales.
+        """
         *axes, channels = self.example_shape
         shape = (None, *axes, self.likelihood.params_size(channels))
         expected = f"decoder with output shape {shape}: the last axis is that of likelihood.params_size({channels})"
         require(decoder.output_shape == shape, expected, shape=decoder.output_shape)
+        warn_of_bounded_outputs(decoder, self.likelihood)
 
     def _check_conditioning(self, decoder):
         """Raises `ValueError` unless encoder, decoder and prior fit together in what they are conditioned on."""
