@@ -10,6 +10,7 @@ from keras_vaemix.core.hints import Distribution, Encode, Shape, Tensor
 from keras_vaemix.core.part import PartLayer, check_component, check_positive
 from keras_vaemix.core.sampler import Noise, Sampler, draw
 from keras_vaemix.core.seeds import stateless_seed
+from keras_vaemix.core.supports import Support
 from keras_vaemix.mixtures.location_scale import LocationScaleMixture
 
 tfd = tfp.distributions
@@ -56,6 +57,9 @@ class Prior(PartLayer, abc.ABC):
 
     def check_example_shape(self, shape: Shape) -> None:
         """Raises `ValueError` unless the prior fits examples of this shape, as it does unless it holds pseudo-inputs."""
+
+    def check_support(self, support: Support) -> None:
+        """Warns if the prior does not fit examples with values in a support, as it does unless it holds pseudo-inputs."""
 
     def penalty(self, encode: Encode | None = None) -> Tensor | None:
         """Returns what training adds to its loss, never to the bound: minus the scaled log-density of the prior's weights, or None."""

@@ -11,7 +11,8 @@ import tensorflow as tf
 from keras_vaemix.core.blocks import as_array
 from keras_vaemix.core.hints import Array, Distribution, Encode, Tensor
 from keras_vaemix.core.part import check_positive, require
-from keras_vaemix.core.supports import check_kind
+from keras_vaemix.core.supports import REAL, UNIT, check_kind
+from keras_vaemix.core.warned import warn_caller
 from keras_vaemix.priors.mixture import MixturePrior
 
 
@@ -26,7 +27,7 @@ class PseudoInputPrior(MixturePrior):
         num_components: Number of pseudo-inputs K.
         example_shape: Shape of one example.
         learn_weights: Whether the weights :math:`\pi_k` are learned; if not, they are uniform.
-        value_range: Range (a, b) of the data.
+        value_range: Range (a, b) of the data. For a likelihood of real values it should be given: a model warns of the default.
         initial_mean, initial_stddev: The pseudo-inputs start as normal noise with these moments, as fractions of the range; see
             `initialize_from_examples` to start from data.
     """
@@ -69,7 +70,7 @@ class PseudoInputPrior(MixturePrior):
         incomplete = int(np.isnan(examples).any(axis=tuple(range(1, examples.ndim))).sum())
         require(not incomplete, "examples without missing values (NaN): leave out the others", incomplete=incomplete)
         least, most = float(examples.min()), float(examples.max())
-        expected = f"examples inside value_range={self.value_range}: scale them, for example x / 255"
+        expected = f"examples inside value_range={self.value_range}: pass value_range=(least, most) of the data, or scale them, for example x / 255"
         require(low <= least <= most <= high, expected, least=least, most=most)
         unit = margin + (1 - 2 * margin) * (examples - low) / (high - low)
         self.raw_pseudo_inputs.assign(np.log(unit / (1 - unit)))
@@ -77,6 +78,12 @@ class PseudoInputPrior(MixturePrior):
     def check_example_shape(self, shape):
         expected = f"a {type(self).__name__} with example_shape={tuple(shape)}, as the encoder takes"
         require(self.example_shape == tuple(shape), expected, example_shape=self.example_shape)
+
+    def check_support(self, support):
+        is_chosen = "value_range" in self._keywords or self.value_range != UNIT
+        if not is_chosen and support is REAL:
+            expected = f"value_range=(least, most) of the data for a {type(self).__name__} of real values, which bounds its pseudo-inputs"
+            warn_caller(f"Expected {expected}. Received: value_range={self.value_range} by default")
 
     def pseudo_inputs(self) -> Tensor:
         """Returns the pseudo-inputs u, [K, *example_shape], inside the range."""

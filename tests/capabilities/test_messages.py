@@ -211,8 +211,20 @@ def test_examples_of_another_shape_are_told_how_to_get_it(shape, way):
 
 def test_pseudo_inputs_are_told_how_to_scale_examples():
     prior = vm.VampPrior(D, 5, SHAPE)
-    with pytest.raises(ValueError, match=r"scale them, for example x / 255.* Received: least=0\.0, most=255"):
+    with pytest.raises(ValueError, match=r"pass value_range=\(least, most\) of the data, or scale them, for example x / 255.* Received: least=0\.0, most=255"):
         prior.initialize_from_examples(images(0, 255))
+
+
+@pytest.mark.parametrize("make", [vae, two_level])
+def test_pseudo_inputs_of_real_values_need_a_range(make):
+    with pytest.warns(UserWarning, match=r"value_range=\(least, most\) of the data for a VampPrior of real values"):
+        make(vm.VampPrior(D, 5, SHAPE), vm.Normal())
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        make(vm.VampPrior(D, 5, SHAPE), vm.Bernoulli())
+        make(vm.VampPrior(D, 5, SHAPE, value_range=(-3, 3)), vm.Normal())
+        model = make(vm.VampPrior(D, 5, SHAPE, value_range=(0.0, 1.0)), vm.Normal())
+        type(model).from_config(model.get_config())
 
 
 def test_pseudo_inputs_are_told_how_to_shape_examples():

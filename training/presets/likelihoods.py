@@ -106,8 +106,8 @@ def pseudo_inputs(data):
     Those of 8-bit images that are not binarised start as the VampPrior code's of the Frey faces; others in [0, 1] as those of MNIST.
     """
     if data.support is supports.LEVELS and not data.is_intensity:
-        return {"initial_mean": 0.5, "initial_stddev": 0.02}
+        return {"value_range": supports.UNIT, "initial_mean": 0.5, "initial_stddev": 0.02}
     if data.support is not supports.REAL:
-        return {}
+        return {"value_range": supports.UNIT}
     low, high, _ = values.extent([data.train.x])
     return {"value_range": (low, high if high > low else low + 1.0), "initial_mean": 0.5, "initial_stddev": 0.1}

@@ -41,6 +41,7 @@ class OneLevelModel(LatentModel):
         self.posterior = DiagonalNormal() if posterior is None else posterior
         require_kind("posterior", self.posterior, Posterior)
         prior.check_example_shape(self.example_shape)
+        prior.check_support(self.support)
         self._take_inputs_of(encoder)
         for what, received, expected in (
             ("encoder with output", encoder.output_shape, (None, self.posterior.params_size(prior.latent_dim))),

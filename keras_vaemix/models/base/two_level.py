@@ -46,6 +46,7 @@ class TwoLevelModel(LatentModel):
         self.top_encoder, self.prior = top_encoder, prior
         self._take_inputs_of(top_encoder)
         prior.check_example_shape(self.example_shape)
+        prior.check_support(self.support)
         self.posterior = DiagonalNormal() if posterior is None else posterior
         require(isinstance(self.posterior, DiagonalNormal), "posterior to be a DiagonalNormal", posterior=self.posterior)
         self._check_shape("top_encoder with output", top_encoder.output_shape, self.posterior.params_size(prior.latent_dim))
