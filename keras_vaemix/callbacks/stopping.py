@@ -22,16 +22,26 @@ class EarlyStopping(keras.callbacks.Callback):
         warm_up: Number of epochs at the start of the model's training that do not count.
         monitor: Name of the monitored figure; higher is better for a bound or a reconstruction term, lower for everything else.
         past: Values of earlier epochs; earlier epochs without a value are ignored.
+        restore_best_weights: Whether training ends, early or not, with the weights of the best epoch, as in Keras. Epochs of the warm-up
+            may be the best. If `past` has the best value, the weights are those of the first epoch of this `fit`.
     """
 
-    def __init__(self, patience: int = 50, warm_up: int = 0, monitor: str = "val_loss", past: Sequence[float] = ()) -> None:
+    def __init__(
+        self,
+        patience: int = 50,
+        warm_up: int = 0,
+        monitor: str = "val_loss",
+        past: Sequence[float] = (),
+        restore_best_weights: bool = False,
+    ) -> None:
         super().__init__()
         check_positive(patience=patience)
         self.patience, self.warm_up, self.monitor, self.past = patience, warm_up, monitor, list(past)
+        self.restore_best_weights, self.best_weights = restore_best_weights, None
         self.values, self.epochs_before = list(past), 0
 
     def on_train_begin(self, logs=None):
-        self.values = list(self.past)
+        self.values, self.best_weights = list(self.past), None
         self.epochs_before = max(0, epochs_done(self.model) - len(self.values))
 
     def on_epoch_end(self, epoch, logs=None):
@@ -39,15 +49,24 @@ class EarlyStopping(keras.callbacks.Callback):
         is_known = self.monitor.removeprefix("val_") in logs if is_other_epoch else self.monitor in logs
         require(is_known, f"{self.monitor} in the logs: pass validation_data to fit", logs=sorted(logs))
         self.values.append(logs.get(self.monitor, math.nan))
+        if self.restore_best_weights and (self.best_weights is None or self.best() == len(self.values) - 1):
+            self.best_weights = self.model.get_weights()
         if self.is_over():
             self.model.stop_training = True
 
-    def is_over(self) -> bool:
-        """Returns whether the last `patience` epochs, not counting the warm-up, brought no better value."""
+    def on_train_end(self, logs=None):
+        if self.best_weights is not None:
+            self.model.set_weights(self.best_weights)
+
+    def best(self) -> int:
+        """Returns the index of the best value, 0 if there is none."""
         is_bound = self.monitor.endswith(("elbo", "reconstruction", "log_likelihood"))
         losses = np.array([-value if is_bound else value for value in self.values])
-        best = int(np.argmin(np.where(np.isnan(losses), np.inf, losses))) if self.values else 0
-        return len(self.values) - max(best + 1, self.warm_up - self.epochs_before) >= self.patience
+        return int(np.argmin(np.where(np.isnan(losses), np.inf, losses))) if self.values else 0
+
+    def is_over(self) -> bool:
+        """Returns whether the last `patience` epochs, not counting the warm-up, brought no better value."""
+        return len(self.values) - max(self.best() + 1, self.warm_up - self.epochs_before) >= self.patience
 
 
 class NotFiniteError(FloatingPointError):

@@ -87,6 +87,38 @@ def test_early_stopping_starts_again_in_another_fit():
         assert stopping.values == [3.0, 4.0]
 
 
+class Kept(keras.callbacks.Callback):
+    """The decoder's output and the validation loss after each epoch."""
+
+    def on_train_begin(self, logs=None):
+        self.outputs, self.losses = [], []
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.outputs.append(self.model.decode(np.ones((2, catalogue.LATENT_DIM))).numpy())
+        self.losses.append(logs["val_loss"])
+
+
+@pytest.mark.parametrize("patience", [2, 50])
+def test_early_stopping_restores_the_best_weights(binary, patience):
+    """Whether training stops or not: on other data the bound gets worse from some epoch on."""
+    model, kept = catalogue.make(), Kept()
+    model.compile(keras.optimizers.Adam(0.1), run_eagerly=True)
+    stopping = callbacks.EarlyStopping(patience, restore_best_weights=True)
+    model.fit(binary, epochs=6, batch_size=10, verbose=0, validation_data=1 - binary, callbacks=[kept, stopping])
+    best = int(np.argmin(kept.losses))
+    assert best == stopping.best() < len(kept.losses) - 1
+    assert len(kept.losses) == min(6, best + 1 + patience)
+    np.testing.assert_allclose(model.decode(np.ones((2, catalogue.LATENT_DIM))), kept.outputs[best], rtol=1e-5)
+    assert np.abs(kept.outputs[best] - kept.outputs[-1]).max() > 1e-3
+
+
+def test_early_stopping_keeps_the_last_weights_unless_it_is_told(binary):
+    model, kept = catalogue.make(), Kept()
+    model.compile(keras.optimizers.Adam(0.1), run_eagerly=True)
+    model.fit(binary, epochs=3, verbose=0, validation_data=1 - binary, callbacks=[kept, callbacks.EarlyStopping(1)])
+    np.testing.assert_array_equal(model.decode(np.ones((2, catalogue.LATENT_DIM))), kept.outputs[-1])
+
+
 def test_early_stopping_leaves_out_epochs_without_validation(binary):
     model, stopping = catalogue.make(), callbacks.EarlyStopping(patience=2)
     model.compile("adam", run_eagerly=True)
