@@ -47,6 +47,8 @@ def require_networks(**networks):
         is_known = hasattr(network, "input_shape") and hasattr(network, "output_shape")
         expected = f"{name} to be a functional or Sequential keras.Model with known inputs: keras.Model(inputs, outputs) makes one"
         require(is_known, expected, **{name: type(network).__name__})
+        expected = f"{name} with one output; if an encoder has two, concatenate them: means, then log-variances"
+        require(len(getattr(network, "outputs", [name])) == 1, expected, shapes=network.output_shape)
 
 
 def require_own_weights(owner, name, layer):

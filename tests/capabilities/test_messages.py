@@ -62,12 +62,20 @@ def linear():
     return vm.VAE(vm.networks.mlp((6,), 2 * D, ()), vm.networks.mlp((D,), 6, ()), vm.StandardNormal(D), vm.Bernoulli())
 
 
+def two_headed():
+    x = keras.Input((6,))
+    encoder = keras.Model(x, [keras.layers.Dense(D)(x), keras.layers.Dense(D)(x)])
+    return vm.VAE(encoder, vm.networks.mlp((D,), 6, ()), vm.StandardNormal(D), vm.Bernoulli())
+
+
 def of_tf_keras():
     layers = tf_keras.layers.InputLayer(SHAPE), tf_keras.layers.Flatten(), tf_keras.layers.Dense(2 * D)
     return vm.VAE(tf_keras.Sequential(layers), networks()[1], vm.StandardNormal(D), vm.Bernoulli())
 
 
 CASES = {
+    "two heads": (two_headed, "encoder with one output; if an encoder has two, concatenate them: means, then log-variances"),
+    "HDF5": (lambda: linear().save("model.h5"), "a file name that ends with .keras, such as model.keras. Received: filepath='model.h5'"),
     "tf_keras": (of_tf_keras, "encoder made by keras, not tf_keras or another library, whose weights nothing here would train"),
     "swapped": (lambda: vae(vm.Bernoulli(), vm.StandardNormal(D)), "prior to be a Prior. Received: prior='Bernoulli'"),
     "likelihood": (lambda: vae(likelihood=vm.StandardNormal(D)), "likelihood to be a Likelihood. Received: likelihood='StandardNormal'"),

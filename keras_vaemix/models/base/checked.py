@@ -208,6 +208,12 @@ class CheckedModel(Recorded, keras.Model, abc.ABC):
             self._tracker.untrack(replaced)
         super().__setattr__(name, value)
 
+    def save(self, filepath: str | PathLike[str], *args: Any, **kwargs: Any) -> None:
+        """Saves the model as `keras.Model.save` does, in a `.keras` file, since HDF5 files of whole models cannot be loaded."""
+        is_whole = not str(filepath).endswith((".h5", ".hdf5"))
+        require(is_whole, "a file name that ends with .keras, such as model.keras", filepath=str(filepath))
+        super().save(filepath, *args, **kwargs)
+
     def load_weights(self, filepath: str | PathLike[str], *args: Tensor, **kwargs: Any) -> None:
         with whole(self, filepath):
             super().load_weights(filepath, *args, **kwargs)
