@@ -37,14 +37,14 @@ class TensorBoard(keras.callbacks.TensorBoard):
             model that is conditioned is sampled given the first ten of their conditions.
         picture_freq: Number of epochs between pictures.
         labels: Labels of these examples, integer [N] from zero, or None.
-        **kwargs: Keras's own.
+        **kwargs: Keras's own; `write_graph` is False by default.
 
     Raises:
         ValueError: The number of labels is not that of examples, x is a data set of batches, or the model does not take these examples.
     """
 
     def __init__(self, log_dir: str | PathLike[str], x: Any, picture_freq: int = 10, labels: Array | None = None, **kwargs: Any) -> None:
-        super().__init__(log_dir, write_graph=False, **kwargs)
+        super().__init__(log_dir, **{"write_graph": False, **kwargs})
         check_positive(picture_freq=picture_freq)
         require_dense(Batch.of(x).x, "the examples of TensorBoard")
         self.x = {name: np.asarray(one) for name, one in x.items()} if isinstance(x, dict) else np.asarray(x)

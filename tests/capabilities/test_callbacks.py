@@ -147,6 +147,11 @@ def test_schedules_of_other_models_are_refused(schedule, name, weight):
         schedule.on_train_begin()
 
 
+def test_tensorboard_takes_the_arguments_of_keras(binary, tmp_path):
+    assert not callbacks.TensorBoard(tmp_path, binary).write_graph
+    assert not callbacks.TensorBoard(tmp_path, binary, write_graph=False).write_graph
+
+
 @pytest.mark.parametrize("logs", [{"loss": float("nan")}, {"loss": float("inf")}])
 def test_stop_on_nan(logs):
     with pytest.raises(FloatingPointError, match=r"finite loss.*from step 4 of epoch 1 on"):
