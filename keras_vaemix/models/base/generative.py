@@ -145,7 +145,7 @@ class GenerativeModel(SteppedModel):
     def evaluation_seed(self, batch):
         return fold_in(fold_in([self.seed, EVALUATION], batch), replica_id())
 
-    def seed_for(self, seed: int | None) -> Tensor:
+    def seed_for(self, seed: int | Tensor | None) -> Tensor:
         """Returns the stateless seed for a user's `seed`; for None, the model's next."""
         return self.next_seed() if seed is None else stateless_seed(seed)
 
@@ -175,7 +175,7 @@ class GenerativeModel(SteppedModel):
         Raises:
             ValueError: n is less than one, there is no such component, or y does not fit the model.
         """
-        return self.map_batches(self.decode, *self.sample_latents(n, component, self.seed_for(seed), y))
+        return self.map_batches(self.decode, *self.sample_latents(n, component, seed, y))
 
     def map_batches(self, function: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
         """Returns `function(*inputs)` of tensors [N, *] or dicts of them, computed a few rows at a time if examples are large."""
@@ -186,8 +186,11 @@ class GenerativeModel(SteppedModel):
         rows = [tf.nest.map_structure(lambda x, i=i: x[i : i + size], inputs) for i in range(0, n, size)]
         return tf.concat([function(*some) for some in rows], axis=0)
 
-    def sample_latents(self, n: int, component: int | None, seed: Tensor, y: Array | None = None) -> tuple[Tensor, ...]:
-        """Returns n draws from the prior of all inputs of `decode`, for a stateless seed [2]; see `sample`."""
+    def sample_latents(
+        self, n: int, component: int | None = None, seed: int | Tensor | None = None, y: Array | None = None
+    ) -> tuple[Tensor, ...]:
+        """Returns n draws from the prior of all inputs of `decode`; arguments as in `sample`, with a stateless seed [2] as another seed."""
+        seed = self.seed_for(seed)
         check_positive(n=n)
         check_component(component, self.num_components)
         return self.draw(self.sampler(), n, -1 if component is None else component, seed, condition_of(self, n, y))[0]
