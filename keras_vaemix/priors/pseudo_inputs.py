@@ -70,7 +70,8 @@ class PseudoInputPrior(MixturePrior):
         incomplete = int(np.isnan(examples).any(axis=tuple(range(1, examples.ndim))).sum())
         require(not incomplete, "examples without missing values (NaN): leave out the others", incomplete=incomplete)
         least, most = float(examples.min()), float(examples.max())
-        expected = f"examples inside value_range={self.value_range}: pass value_range=(least, most) of the data, or scale them, for example x / 255"
+        remedy = "pass value_range=(least, most) of the data, or scale them, for example x / 255"
+        expected = f"examples inside value_range={self.value_range}: {remedy}"
         require(low <= least <= most <= high, expected, least=least, most=most)
         unit = margin + (1 - 2 * margin) * (examples - low) / (high - low)
         self.raw_pseudo_inputs.assign(np.log(unit / (1 - unit)))

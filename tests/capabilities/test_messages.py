@@ -219,7 +219,8 @@ def test_examples_of_another_shape_are_told_how_to_get_it(shape, way):
 
 def test_pseudo_inputs_are_told_how_to_scale_examples():
     prior = vm.VampPrior(D, 5, SHAPE)
-    with pytest.raises(ValueError, match=r"pass value_range=\(least, most\) of the data, or scale them, for example x / 255.* Received: least=0\.0, most=255"):
+    message = r"pass value_range=\(least, most\) of the data, or scale them, for example x / 255.* Received: least=0\.0, most=255"
+    with pytest.raises(ValueError, match=message):
         prior.initialize_from_examples(images(0, 255))
 
 
