@@ -37,14 +37,15 @@ def quoted(table):
 
 
 def headlines(name):
-    """Returns the headlines of tables whose rows were measured as a Markdown table, with the papers' figures."""
+    """Returns the headlines of tables as a Markdown table, with the papers' figures: of each measured row its longest training."""
     lines = [["system", "table, row", "epochs", "seeds", "the paper's", "here", "verdict"], ["---"] * 7]
     for table in HEADLINES[name].values():
         groups = repeats(read_rows(RESULTS / f"{table.name}.json")) if table.headlines else []
         for system, name, keys in table.headlines:
             of_row = name, table.by_name()[name].own_dataset()
             measured = [group for group in groups if (group[0].get("row"), group[0]["dataset"]) == of_row]
-            lines += [[system, f"`{table.name}`, `{name}`", *headline(table, group, keys)] for group in measured]
+            longest = sorted(measured, key=lambda group: (is_finished(group[0]), group[0]["epochs"]))[-1:]
+            lines += [[system, f"`{table.name}`, `{name}`", *headline(table, group, keys)] for group in longest]
     return as_table(lines)
 
 
