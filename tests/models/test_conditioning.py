@@ -201,6 +201,16 @@ def test_it_is_fitted_on_data_sets_and_exported(tmp_path):
     assert np.load(tmp_path / "x.npy").shape == (2, 6)
 
 
+def test_a_condition_that_is_not_finite_is_found_in_any_batch():
+    model, given = MODELS["VAE"](), examples()
+    given["condition"][15, 1] = np.nan
+    batches = tf.data.Dataset.from_tensor_slices((given,)).batch(5)
+    model.compile("adam", run_eagerly=True)
+    for ask in (lambda: model.evaluate(batches, verbose=0), lambda: model.fit(batches, shuffle=False, verbose=0)):
+        with pytest.raises(ValueError, match=r"finite values in every condition.* Received: batch='number 4 of"):
+            ask()
+
+
 def test_a_network_of_the_prior_is_trained_in_training_mode():
     network = keras.Sequential([keras.Input((A,)), keras.layers.BatchNormalization(), keras.layers.Dense(2 * D)])
     model = vm.VAE(encoder(2 * D), decoder(D), vm.ConditionalNormal(D, network), vm.Bernoulli())

@@ -164,5 +164,6 @@ def check_batches(counter, model, where):
     first, support = counter.first(), model.support
     labels = "" if model.label_weight is None else f", and labels from -1 to {model.num_components - 1}"
     weights = "" if model.couples_examples else ", and a sample_weight, if any, that is finite and at least 0"
-    expected = f"finite values in {support.name} in every batch: {support.remedy}{weights}{labels}"
+    conditions = "" if model.condition_size is None else ", and finite values in every condition"
+    expected = f"finite values in {support.name} in every batch: {support.remedy}{conditions}{weights}{labels}"
     require(first is None, expected, batch=f"number {first} {where}")

@@ -122,6 +122,8 @@ class SteppedModel(CompiledModel):
         What is not finite is outside too.
         """
         outside = ~tf.reduce_all(tf.math.is_finite(batch.x) & self.support.inside(batch.x))
+        if batch.condition is not None:
+            outside |= ~tf.reduce_all(tf.math.is_finite(batch.condition))
         if batch.weight is not None:
             outside |= ~tf.reduce_all(tf.math.is_finite(batch.weight) & (batch.weight >= 0))
         if self.label_weight is None or batch.labels is None:
