@@ -243,6 +243,36 @@ def test_a_part_that_takes_the_place_of_another_is_used():
     assert np.all(model.log_likelihood(BITS, 20) != before)
 
 
+def test_steps_that_were_traced_use_a_new_part():
+    model = regularized()
+    model.compile(keras.optimizers.SGD(0.1), jit_compile=False)
+    for ask in (model.predict, model.evaluate, model.fit):
+        ask(BITS, verbose=0)
+    model.decoder = vm.networks.mlp((2,), 6, (5,))
+    np.testing.assert_allclose(model.predict(BITS, verbose=0), model.reconstruct(BITS), atol=1e-6)
+    other = vm.VAE(model.encoder, model.decoder, model.prior, model.likelihood)
+    other.compile("sgd", jit_compile=False)
+    assert model.evaluate(BITS, verbose=0) == pytest.approx(other.evaluate(BITS, verbose=0))
+    for train in (lambda: model.fit(BITS, verbose=0), lambda: model.train_on_batch(BITS)):
+        with pytest.raises(ValueError, match=r"compiled again after a part was replaced: call compile\(\).* Received: unknown_weights=\['"):
+            train()
+    model.compile(keras.optimizers.SGD(0.1), run_eagerly=True)
+    before = model.decoder.get_weights()
+    model.fit(BITS, verbose=0)
+    assert all(np.any(one != other) for one, other in zip(model.decoder.get_weights(), before, strict=True))
+
+
+def test_steps_that_were_traced_use_a_new_objective():
+    model = vm.VAE(vm.networks.mlp((6,), 4), vm.networks.mlp((2,), 6), vm.NormalMixture(2, 3), vm.Bernoulli())
+    model.compile("sgd", jit_compile=False)
+    model.fit(BITS, verbose=0)
+    model.evaluate(BITS, verbose=0)
+    model.objective = vm.ELBO(beta=4.0, kl=vm.divergences.MeanBound())
+    figures = model.evaluate(BITS, verbose=0, return_dict=True)
+    assert figures["loss"] == pytest.approx(4 * (figures["kl"] + figures["kl_gap"]) - figures["reconstruction"], rel=1e-4)
+    assert {"kl_gap", "loss"} <= set(model.fit(BITS, verbose=0).history)
+
+
 def betas_of(model, x):
     """Returns the beta of training and that of validation."""
     model.compile("sgd", run_eagerly=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 
-from keras_vaemix.core.part import require
+from keras_vaemix.core.part import Part, constructor_names, require
 from keras_vaemix.core.replicas import is_multiworker
 from keras_vaemix.models.base.checked import CheckedModel
 from keras_vaemix.models.base.counters import StepsSince
@@ -86,6 +86,40 @@ class CompiledModel(CheckedModel):
                 require(replicas == 1 or not accumulates(one), expected, optimizer=name, replicas=replicas)
                 one.build(own)
                 finalize_own(one, own)
+
+    def __setattr__(self, name, value):
+        super().__setattr__(name, value)
+        if vars(self).get("built") and (isinstance(value, (Part, keras.layers.Layer)) or name in constructor_names(self)):
+            self._forget_graphs()
+
+    def _forget_graphs(self):
+        """Makes Keras trace its steps anew: their graphs hold the parts that the model had when they were traced."""
+        self.train_function = self.test_function = self.predict_function = None
+
+    def make_train_function(self, force=False):
+        if self.train_function is None:
+            self._check_compiled()
+        return super().make_train_function(force)
+
+    def make_test_function(self, force=False):
+        if self.test_function is None:
+            self._take_new_figures()
+        return super().make_test_function(force)
+
+    def _check_compiled(self):
+        """Raises `ValueError` unless each optimizer was built for the weights that it updates, which other parts have replaced."""
+        for name, own in self.variables_of().items():
+            known = {"model": self.optimizer, **self.optimizers}.get(name)
+            built = set() if known is None else set(map(id, inner(known)._trainable_variables))
+            new = [variable.path for variable in own if id(variable) not in built]
+            expected = f"a {type(self).__name__} that is compiled again after a part was replaced: call compile(), which makes new optimizers"
+            require(not new, expected, unknown_weights=new[:3])
+        self._take_new_figures()
+
+    def _take_new_figures(self):
+        """Makes the means of the figures that parts report which were assigned after compiling."""
+        with self.distribute_strategy.scope():
+            self._make_trackers()
 
     def _check_optimizers(self, optimizers: dict[str, Any] | None) -> None:
         """Raises `ValueError` unless the model knows the names of all `optimizers`."""

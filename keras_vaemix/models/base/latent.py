@@ -10,7 +10,7 @@ import tensorflow as tf
 from keras_vaemix.core.batch import Batch, Terms, further_inputs
 from keras_vaemix.core.blocks import batch_size_for
 from keras_vaemix.core.hints import Array, Distribution, Tensor
-from keras_vaemix.core.part import Part, constructor_names, require, require_kind
+from keras_vaemix.core.part import require, require_kind
 from keras_vaemix.importance import LikelihoodEstimate, LikelihoodEstimator
 from keras_vaemix.imputation import Imputer
 from keras_vaemix.likelihoods import Likelihood
@@ -53,15 +53,14 @@ class LatentModel(GenerativeModel):
         self._forget_graphs()
 
     def _forget_graphs(self):
-        """Makes the estimator and the imputer anew: their graphs hold the parts that the model had when they were traced."""
+        """Makes the estimator and the imputer anew too."""
+        super()._forget_graphs()
         self._estimator, self._imputer = LikelihoodEstimator(self), Imputer(self)
 
     def __setattr__(self, name, value):
         super().__setattr__(name, value)
         if name == "objective" and hasattr(self, "beta"):
             self.beta.assign(value.beta)
-        if hasattr(self, "_imputer") and (name in constructor_names(self) or isinstance(value, (Part, keras.layers.Layer))):
-            self._forget_graphs()
 
     def _check_decoder(self, decoder):
         """Raises `ValueError` unless the decoder's outputs are the likelihood's parameters for examples of this shape.
