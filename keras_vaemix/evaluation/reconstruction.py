@@ -36,7 +36,7 @@ def autoencoder_report(model: keras.Model, x: Array, batch_size: int | None = No
     batches = [tf.cast(x[i : i + batch_size], tf.float32) for i in range(0, len(x), batch_size)]
     shown = progress(batches, verbose, f"reconstructions of {len(x)} examples")
     costs = np.concatenate([model.cost(batch, model.decoder_params(model.latent_means(batch))) for batch in shown])
-    errors = np.concatenate([np.mean(np.square(batch - model(batch)), axis=tuple(range(1, x.ndim))) for batch in batches])
+    errors = np.concatenate([np.mean(np.square(batch - model.call(batch)), axis=tuple(range(1, x.ndim))) for batch in batches])
     report = {
         "cost": float(costs.mean()),
         "cost_se": standard_error(costs),

@@ -129,7 +129,7 @@ class TwoStageVAE(LatentModel):
 
     def call(self, x: Array) -> Tensor:
         """Returns the reconstruction of x: the mean of p(x|z) at the centre of q(z|x)."""
-        return self.first(x)
+        return self.first.call(x)
 
     def log_joint(self, x, z, u):
         """Returns log p(x, z, u), [B] in nats."""

@@ -183,3 +183,23 @@ def test_every_optimizer_scales_its_loss_or_none_does(is_scaled, policy):
     scaled = [isinstance(one, keras.optimizers.LossScaleOptimizer) for one in (model.optimizer, *model.optimizers.values())]
     assert scaled == [is_scaled] * len(scaled)
     assert len(scaled) > 1
+
+
+def test_examples_are_reconstructed_in_float32(policy):
+    """A standardising layer in float32 sees differences of one at 100,000, which is more than float16 holds."""
+    policy("mixed_float16")
+    given, z = keras.Input((3,), dtype="float32"), keras.Input((2,))
+    standard = keras.layers.Normalization(mean=1e5, variance=1.0, dtype="float32")(given)
+    encoder, decoder = keras.Model(given, keras.layers.Dense(4)(standard)), keras.Model(z, keras.layers.Dense(3)(z))
+    second = vm.VAE(vm.networks.mlp((2,), 4, ()), vm.networks.mlp((2,), 2, ()), vm.StandardNormal(2), vm.Normal(1.0))
+    likelihood = vm.Standardized(vm.Normal(1.0), 1e5, 1.0)
+    first = vm.VAE(encoder, decoder, vm.StandardNormal(2), likelihood)
+    codes = keras.Model(given, keras.layers.Dense(2)(standard))
+    autoencoder = vm.Autoencoder(codes, decoder, vm.StandardNormal(2), vm.costs.RealSquaredError())
+    x = 1e5 + np.random.default_rng(0).standard_normal((8, 3)).astype("float32")
+    for model in (first, vm.TwoStageVAE(first, second), autoencoder):
+        reconstructed = model.reconstruct(x)
+        assert np.all(np.isfinite(reconstructed))
+        np.testing.assert_allclose(reconstructed, model.predict(x, verbose=0), rtol=1e-6)
+    report = vm.evaluation.autoencoder_report(autoencoder, x)
+    assert report["mean_squared_error"] == pytest.approx(np.mean(np.square(x - autoencoder.predict(x, verbose=0))), rel=1e-4)

@@ -153,7 +153,7 @@ class GenerativeModel(SteppedModel):
 
     def reconstruct(self, x: Array, y: Array | None = None) -> Tensor:
         """Returns `predict(x)` for a batch, as a tensor; y as in `responsibilities`."""
-        return self.map_batches(self, self._float_inputs(x, y))
+        return self.map_batches(self.call, self._float_inputs(x, y))  # `self(...)` would round x to half precision
 
     def latent_means(self, x: Array, y: Array | None = None) -> Tensor:
         """Returns the means of the continuous latents given x [N, *], [N, D]; y as in `responsibilities`."""
