@@ -44,6 +44,9 @@ class KLWarmUp(Schedule):
     Args:
         epochs: Length W of the warm-up; 0 for none.
 
+    Raises:
+        ValueError: When `fit` begins: beta would scale all of the model's loss, so that lowering it warms up nothing.
+
     Reference: C. Sonderby et al., *Ladder Variational Autoencoders*, 2016.
     """
 
@@ -54,9 +57,18 @@ class KLWarmUp(Schedule):
         require(epochs >= 0, "epochs >= 0", epochs=epochs)
         self.epochs = epochs
 
+    def on_train_begin(self, logs=None):
+        super().on_train_begin(logs)
+        is_held = self.share(epochs_done(self.model)) == 1
+        expected = f"no KLWarmUp for a {type(self.model).__name__}, all of whose loss beta scales: leave it out, or use KLWarmUp(0)"
+        require(is_held or self.model.can_warm_up, expected, epochs=self.epochs)
+
+    def share(self, epochs_done):
+        """Returns beta in the epoch that begins after `epochs_done` epochs, as a share of its value."""
+        return min(1.0, (epochs_done + 1) / self.epochs) if self.epochs else 1.0
+
     def set(self, epochs_done):
-        share = min(1.0, (epochs_done + 1) / self.epochs) if self.epochs else 1.0
-        self.model.beta.assign(self.model.objective.beta * share)
+        self.model.beta.assign(self.model.objective.beta * self.share(epochs_done))
 
 
 class TemperatureAnnealing(Schedule):

@@ -38,6 +38,8 @@ class TwoStageVAE(LatentModel):
     Reference: B. Dai, D. Wipf, *Diagnosing and Enhancing VAE Models*, 2019, Section 4.
     """
 
+    can_warm_up = False
+
     def __init__(self, first: VAE, second: VAE, objective: Objective | None = None, seed: int = 0, **kwargs: Any) -> None:
         require_kind("first", first, VAE)
         require_kind("second", second, VAE)

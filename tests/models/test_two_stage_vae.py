@@ -55,6 +55,17 @@ def test_other_likelihoods_of_latents_are_refused(likelihood):
         vm.TwoStageVAE(first, second)
 
 
+def test_a_warm_up_is_refused_unless_it_holds_beta():
+    """Beta scales all that trains the second VAE."""
+    model = catalogue.make(model="TwoStageVAE")
+    model.compile("sgd", run_eagerly=True)
+    x = catalogue.examples(model)
+    with pytest.raises(ValueError, match=r"no KLWarmUp for a TwoStageVAE.* Received: epochs=2"):
+        model.fit(x, callbacks=[vm.callbacks.KLWarmUp(2)], verbose=0)
+    for epochs in (0, 1):
+        assert model.fit(x, callbacks=[vm.callbacks.KLWarmUp(epochs)], verbose=0).history["beta"] == [1.0]
+
+
 def test_bounds_on_the_divergence_are_refused():
     given = catalogue.make(model="TwoStageVAE")
     with pytest.raises(ValueError, match="the divergence is estimated from the draws"):

@@ -226,6 +226,7 @@ def is_spectral(network):
         (["wae_mmd_mnist", *DIGITS, "--kernel", "imp"], "Expected --kernel: did you mean imq?"),
         (["flex_ae_mnist", *DIGITS, "--critic-steps", 0], "critic_steps"),
         (["two_stage_mnist", *DIGITS, "--first-epochs", 0], "first_epochs"),
+        (["two_stage_mnist", *DIGITS, "--warm-up", 5], "Expected no --warm-up for two_stage_mnist"),
         (["wae_mmd_synthetic", "--features", "lenet"], "images for --features lenet"),
         (["wae_mmd_mnist", *DIGITS, "--features", "inception"], "more test examples than the 2048 features of inception"),
     ],

@@ -35,6 +35,7 @@ class LatentModel(GenerativeModel):
         num_strata: Number M of strata (enumerated components or categories), each of which is drawn T times if an objective asks for T
             samples. The S = T * M rows of `draws` are in the order s = t * M + m, and independent for different t.
         has_posterior_density: Whether `encode` gives the density of the posterior at any latents.
+        can_warm_up: Whether a lower beta changes what is trained, rather than the scale of the whole loss.
         label_weight: Weight of `Draws.classification` in the training loss; None where labels are not used.
     """
 
@@ -42,6 +43,7 @@ class LatentModel(GenerativeModel):
     decoded_batch_size = 1000
     num_strata = 1
     has_posterior_density = True
+    can_warm_up = True
 
     def __init__(self, likelihood: Likelihood, objective: Objective | None = None, seed: int = 0, **kwargs: Any) -> None:
         super().__init__(seed, **kwargs)
