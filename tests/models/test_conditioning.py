@@ -211,6 +211,22 @@ def test_a_condition_that_is_not_finite_is_found_in_any_batch():
             ask()
 
 
+def test_generators_yield_conditions():
+    model, given = MODELS["VAE"](), examples()
+    model.compile("adam", jit_compile=False)
+
+    def batches(names=("x", "condition")):
+        while True:
+            for i in (0, 10):
+                yield ({name: given[name][i : i + 10] for name in names},)
+
+    assert np.isfinite(model.fit(batches(), steps_per_epoch=2, shuffle=False, verbose=0).history["loss"][0])
+    assert np.isfinite(model.evaluate(batches(), steps=2, verbose=0)[0])
+    np.testing.assert_allclose(model.predict(batches(), steps=2, verbose=0), model.reconstruct(given), atol=1e-5)
+    with pytest.raises(ValueError, match="which is conditioned"):
+        MODELS["VAE"]().predict(batches(["x"]), steps=2, verbose=0)
+
+
 def test_a_network_of_the_prior_is_trained_in_training_mode():
     network = keras.Sequential([keras.Input((A,)), keras.layers.BatchNormalization(), keras.layers.Dense(2 * D)])
     model = vm.VAE(encoder(2 * D), decoder(D), vm.ConditionalNormal(D, network), vm.Bernoulli())
