@@ -241,6 +241,3 @@ class GAMIXVAE(OneLevelModel):
         """Returns a GAMIX-VAE with the same encoder and decoder, another prior, and no discriminator."""
         names = ("encoder", "decoder", "likelihood", "posterior", "moments", "moment_weight", "variance_weight", "seed")
         return GAMIXVAE(prior=prior, **{name: getattr(self, name) for name in names})
-
-    def can_sample(self):
-        return self.prior.can_sample()

@@ -139,6 +139,9 @@ class TwoStageVAE(LatentModel):
         log_pu = self.second.prior.distribution(self.second.encode).log_prob(u)
         return log_px + self.lower_prior(u[None]).log_prob(z)[0] + log_pu
 
+    def _upper_draws(self, x, seed):
+        return self.second._upper_draws(self.first._upper_draws(x, fold_in(seed, 0)), fold_in(seed, 1))
+
     def sampler(self):
         return self.second.sampler()
 

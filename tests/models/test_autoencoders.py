@@ -1,5 +1,7 @@
 """Deterministic autoencoders: every optimizer's move, every term against its formula, and all that a model of this library can do."""
 
+import inspect
+
 import keras
 import numpy as np
 import pytest
@@ -186,6 +188,14 @@ def test_adversaries_bring_codes_to_the_prior():
         model.fit(np.tile(x, (125, 1)), batch_size=128, epochs=2, verbose=0, shuffle=False)
         codes = model.latent_means(x).numpy()
         assert abs(codes.mean()) < 1
+
+
+@pytest.mark.parametrize("name", ["adversarial", "flex"])
+def test_a_critic_needs_its_prior_in_training(name):
+    given = catalogue.AUTOENCODERS[name]()
+    config = {key: getattr(given, key) for key in inspect.signature(type(given)).parameters if hasattr(given, key)}
+    with pytest.raises(ValueError, match=r"a prior that is known before training, since the critic .* Received: prior='FittedMixture'"):
+        type(given)(**{**config, "prior": vm.FittedMixture(given.prior.latent_dim, 2)})
 
 
 def test_batch_normalisation_rests_in_the_moves_of_others(x):

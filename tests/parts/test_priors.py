@@ -426,3 +426,38 @@ def test_mixture_with_one_component_is_the_learned_normal():
     z = np.random.default_rng(0).standard_normal((9, 3)).astype("float32")
     for training in (False, True):
         np.testing.assert_allclose(mixture.distribution(None, training).log_prob(z), normal.distribution().log_prob(z), rtol=1e-5)
+
+
+LATENT_MODELS = {
+    "flow": lambda: catalogue.make(posterior="PlanarFlow"),
+    "mixture": lambda: catalogue.make(posterior="NormalMixturePosterior", prior="VampPrior"),
+    "two stages": lambda: catalogue.make(model="TwoStageVAE"),
+    "two levels": lambda: catalogue.make(model="GMVAE"),
+}
+
+
+@pytest.mark.parametrize("name", LATENT_MODELS)
+def test_a_model_fits_a_density_to_draws_from_its_posteriors(name):
+    model = LATENT_MODELS[name]()
+    x, part = catalogue.examples(model), getattr(model, "second", model)
+    part.prior = vm.FittedMixture(part.prior.latent_dim, 2)
+    assert not model.can_sample()
+    with pytest.raises(ValueError, match="a fitted density"):
+        model.sample(2)
+    model.fit_prior(x)
+    assert model.can_sample()
+    loc = model.prior.loc.numpy()
+    assert np.any(loc != 0)
+    assert np.all(np.isfinite(model.sample(2, seed=0)))
+    model.fit_prior(x)
+    np.testing.assert_array_equal(model.prior.loc, loc)
+
+
+def test_the_density_of_a_linear_model_is_that_of_its_posteriors():
+    """x ~ N(0, 1) and q(z|x) = N(x / 2, 3 / 4): the draws are N(0, 1)."""
+    encoder = catalogue.linear(1, np.array([[0.5, 0.0]], "float32"), np.array([0.0, np.log(0.75)]))
+    model = vm.VAE(encoder, catalogue.linear(1, np.ones((1, 1), "float32")), vm.StandardNormal(1), vm.Normal(1.0))
+    model.prior = vm.FittedMixture(1, 1)
+    model.fit_prior(np.random.default_rng(0).standard_normal((4000, 1)).astype("float32"))
+    assert float(model.prior.loc[0, 0]) == pytest.approx(0.0, abs=0.06)
+    assert float(model.prior.scale_tril[0, 0, 0]) == pytest.approx(1.0, abs=0.05)

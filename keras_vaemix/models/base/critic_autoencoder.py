@@ -23,7 +23,7 @@ class CriticAutoencoder(AutoencodingModel):
         encoder: Network E from examples [B, *] to latents [B, D].
         decoder: Network D from latents [B, D] to the input of the cost.
         critic: Network H from latents [B, D] to a score [B, 1], without batch normalisation.
-        prior: A `Prior` without trainable weights.
+        prior: A `Prior` without trainable weights, known before training.
         cost: A `Cost` c.
         adversarial_loss: An `AdversarialLoss`.
         critic_steps: Number of critic steps in a train step.
@@ -49,6 +49,8 @@ class CriticAutoencoder(AutoencodingModel):
 
     def _check_networks(self):
         check_positive(critic_steps=self.critic_steps)
+        is_known = not self.prior.is_fitted_after_training
+        require(is_known, "a prior that is known before training, since the critic compares codes with it", prior=type(self.prior).__name__)
         require(not self.prior.trainable_variables, "a prior without trainable weights", prior=type(self.prior).__name__)
         expected = (None, self.latent_dim()), (None, 1)
         received = self.critic.input_shape, self.critic.output_shape

@@ -7,10 +7,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_vaemix.core.batch import Batch, Terms, further_inputs
+from keras_vaemix.core.batch import Batch, Terms, further_inputs, rows_of
 from keras_vaemix.core.blocks import batch_size_for
 from keras_vaemix.core.hints import Array, Distribution, Tensor
 from keras_vaemix.core.part import require, require_kind
+from keras_vaemix.core.progress import progress
+from keras_vaemix.core.seeds import fold_in
 from keras_vaemix.importance import LikelihoodEstimate, LikelihoodEstimator
 from keras_vaemix.imputation import Imputer
 from keras_vaemix.likelihoods import Likelihood
@@ -18,6 +20,8 @@ from keras_vaemix.models.base.generative import GenerativeModel
 from keras_vaemix.models.base.squashed import warn_of_bounded_outputs
 from keras_vaemix.models.base.step import Update
 from keras_vaemix.objectives import ELBO, Draws, Objective
+
+FITTING = 2  # second half of the seeds with which a prior is fitted
 
 
 class LatentModel(GenerativeModel):
@@ -113,8 +117,28 @@ class LatentModel(GenerativeModel):
         return self.likelihood.support
 
     def fit_prior(self, x, verbose=0):
-        """Completes the prior, which gradients have trained; see `Prior.finish`."""
-        self.prior.finish()
+        """Completes the prior, which gradients have trained; see `Prior.finish`.
+
+        A prior such as `FittedMixture`, which is fitted after training, is fitted to a draw from each example's posterior.
+
+        Raises:
+            ValueError: The fit fails, or the model's prior cannot be fitted; the model is not changed.
+        """
+        if not self.prior.is_fitted_after_training:
+            self.prior.finish()
+            return
+        given, size = self.checked(x), batch_size_for(None, self.example_shape, 500)
+        starts = progress(range(0, len(given.x), size), verbose, f"posteriors of {len(given.x)} examples")
+        draws = [self._upper_draws(rows_of(given, i, i + size), fold_in([self.seed, FITTING], i)) for i in starts]
+        self.prior.fit(np.concatenate(draws), seed=self.seed)
+
+    def can_sample(self):
+        return self.prior.can_sample()
+
+    def _upper_draws(self, x: Array, seed: Tensor) -> Tensor:
+        """Returns a draw of the prior's latents from the posterior of each example x [B, *], [B, D]."""
+        expected = f"a prior that gradients train for a {type(self).__name__}, such as NormalMixture"
+        require(False, expected, prior=type(self.prior).__name__)
 
     def estimates(self):
         return self.prior.estimates()
@@ -277,6 +301,12 @@ class LatentModel(GenerativeModel):
         expected = f"a {type(self).__name__} whose encoder takes a mask, see networks.named_inputs, to impute what is missing"
         require(self._takes_gaps, expected, accompanied_by=self.accompanied_by)
         return self._imputer(self.checked(x, y=y), num_samples, num_draws, batch_size, seed, verbose)
+
+
+def one_of_each(z, log_weight, seed):
+    """Returns one of the draws z [S, B, D] of each example, chosen by their log-weights [S, B], [B, D]."""
+    chosen = tf.random.stateless_categorical(tf.transpose(log_weight), 1, seed)  # [B, 1]
+    return tf.gather(tf.transpose(z, [1, 0, 2]), chosen[:, 0], axis=1, batch_dims=1)
 
 
 def observable(batch):

@@ -10,7 +10,7 @@ from keras_vaemix.core.part import require, require_kind, require_networks
 from keras_vaemix.core.seeds import fold_in
 from keras_vaemix.core.shapes import fold, unfold
 from keras_vaemix.likelihoods import Likelihood
-from keras_vaemix.models.base.latent import LatentModel
+from keras_vaemix.models.base.latent import LatentModel, one_of_each
 from keras_vaemix.objectives import Draws, Objective, weighted_path
 from keras_vaemix.posteriors import DiagonalNormal, Posterior
 from keras_vaemix.priors import Prior
@@ -174,6 +174,10 @@ class OneLevelModel(LatentModel):
         batch = self.as_batch(x)
         log_px = self.likelihood.log_prob(self.decode_params(z[None], batch), batch.x, mask=batch.mask)[0]
         return log_px + self.prior.given(batch.condition).distribution(self.encode).log_prob(z)
+
+    def _upper_draws(self, x, seed):
+        z, log_weight, _ = self.posterior.draw(self._posterior_params(x), 1, fold_in(seed, 0))
+        return one_of_each(z, log_weight, fold_in(seed, 1))
 
     # Components.
 

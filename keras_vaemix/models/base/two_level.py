@@ -124,6 +124,9 @@ class TwoLevelModel(LatentModel):
         log_pz = self.prior.given(batch.condition).distribution(self.encode_top).log_prob(z2) + self.lower_prior(z2).log_prob(z1)
         return (log_px + log_pz)[0]
 
+    def _upper_draws(self, x, seed):
+        return self.posterior.draw(self.top_params(x), 1, seed)[0][0]
+
     # Centres of the posteriors, from which examples are reconstructed.
 
     def centers(self, x):
