@@ -54,6 +54,17 @@ def test_large_means_of_small_counts_are_exact():
     np.testing.assert_allclose(tape.gradient(log_p, params)[0, :, 0], theta * (x - mean) / (theta + mean), rtol=1e-4)
 
 
+@pytest.mark.parametrize("mean", [9e4, 1.1e5, 1e6, 1e8, 4e8])
+def test_poisson_draws_of_large_means_are_the_exact_quantiles(mean):
+    log_mean = np.log(np.float64(mean)).astype("float32")
+    noise = ((np.arange(2000) + 0.5) / 2000).astype("float32")
+    noise[:2] = 1e-6, 1e-4
+    x = np.asarray(vm.Poisson().draw(np.full((2000, 1), log_mean), noise[:, None]), "float64")[:, 0]
+    rate = np.exp(np.float64(log_mean))
+    np.testing.assert_allclose(x, scipy.stats.poisson.ppf(noise, rate), rtol=2e-7, atol=1 + 1e-4 * np.sqrt(mean))  # of float32, and of the formula
+    assert x.std() == pytest.approx(np.sqrt(mean), rel=0.01)
+
+
 @pytest.mark.parametrize(("name", "params"), [("Poisson", (2.0,)), ("NegativeBinomial", (2.0, 1.0)), ("ZeroInflated", (2.0, 1.0, 0.5))])
 def test_counts_sum_to_one_and_have_their_mean(name, params):
     x = np.arange(500, dtype="float32")
