@@ -11,6 +11,7 @@ from keras_vaemix.core.blocks import batch_size_for
 from keras_vaemix.core.hints import Array, Network
 from keras_vaemix.core.part import require
 from keras_vaemix.core.replicas import reducible
+from keras_vaemix.core.seeds import fold_in, stateless_seed
 from keras_vaemix.mixtures.gaussian_mixture import fit_mixture
 from keras_vaemix.models import CPVAE, VAE
 from keras_vaemix.posteriors import DiagonalNormal
@@ -33,9 +34,10 @@ def initialize_from_gaussian_mixture(
 ) -> None:
     """Initialises a model's mixture from a Gaussian mixture fitted to the latents of examples, without training the latents.
 
-    The prior takes the moments of its components. For a `VAE` the fit has diagonal covariances. For a `CPVAE` they are full, which fit
-    clusters of any orientation, and q(c|x) is trained to give their responsibilities, while the latents stay as they are. With an embedding
-    the mixture is fitted to its points, with full covariances; the prior takes the moments of the latents under its responsibilities.
+    The prior takes the moments of its components. For a `VAE` the fit has diagonal covariances, and is to draws if the posterior is a flow.
+    For a `CPVAE` they are full, which fit clusters of any orientation, and q(c|x) is trained to give their responsibilities, while the
+    latents stay as they are. With an embedding the mixture is fitted to its points, with full covariances; the prior takes the moments of
+    the latents under its responsibilities.
 
     Args:
         model: A `VAE` or a `CPVAE` whose prior is a `NormalMixture`.
@@ -71,11 +73,20 @@ def _(model: CPVAE):
 def _(model: VAE, x, num_starts=10, batch_size=None, seed=0, embedding=None):
     check(model, x)
     batch_size = batch_size_for(batch_size, model.example_shape, 200)
-    encoded = [model.posterior_parameters(rows_of(x, i, i + batch_size)) for i in range(0, number_of(x), batch_size)]
-    z, stddev = (np.concatenate([one[name] for one in encoded]) for name in ("mean", "stddev"))
+    z, variance = latents_of(model, x, batch_size, seed)
     points, covariance = (z, "diag") if embedding is None else (embedding(z, seed), "full")
     responsibilities = fit_mixture(points, model.num_components, covariance, num_starts, seed=seed).predict_proba(points)
-    model.prior.initialize_from_latents(z, responsibilities, np.mean(stddev**2, axis=0))
+    model.prior.initialize_from_latents(z, responsibilities, variance)
+
+
+def latents_of(model, x, batch_size, seed):
+    """Returns the means [N, D] of the posteriors of a `VAE`, and their mean variance [D]: of a flow, a draw from each and zero."""
+    batches = [(i, rows_of(x, i, i + batch_size)) for i in range(0, number_of(x), batch_size)]
+    encoded = [model.posterior_parameters(batch) for _, batch in batches]
+    if "stddev" not in encoded[0]:
+        return np.concatenate([model._upper_draws(batch, fold_in(stateless_seed(seed), i)) for i, batch in batches]), 0.0
+    z, stddev = (np.concatenate([one[name] for one in encoded]) for name in ("mean", "stddev"))
+    return z, np.mean(stddev**2, axis=0)
 
 
 @initialize_from_gaussian_mixture.register

@@ -251,6 +251,16 @@ def test_vade_starts_from_the_moments_of_its_clusters():
         vm.pretraining.initialize_from_gaussian_mixture(catalogue.make("VampPrior"), x)
 
 
+def test_a_mixture_starts_from_draws_of_a_flow():
+    vae = catalogue.make("NormalMixture", posterior="PlanarFlow")
+    x = catalogue.examples(vae)
+    vm.pretraining.initialize_from_gaussian_mixture(vae, x, num_starts=1, seed=3)
+    z = vm.pretraining.latents_of(vae, x, 200, 3)[0]
+    mean = tf.reduce_sum(tf.exp(vae.prior.log_weights())[:, None] * vae.prior.loc, axis=0)
+    np.testing.assert_allclose(mean, np.mean(z, axis=0), atol=1e-3)
+    assert np.all(np.abs(np.std(z - vae.latent_means(x), axis=0)) > 0.1)
+
+
 def test_temperature_falls_with_the_saved_step(binary):
     model = catalogue.make(model="CPVAE-straight-through")
     model.compile("adam", run_eagerly=True)
