@@ -161,7 +161,7 @@ class Columns(Likelihood):
         supports.check_kind(x, (*x.shape[1:-1], self.num_columns) if shape is None else shape, name)
         for column, likelihood, block, observed in self.masked(x, mask):
             likelihood.check(block, None, f"column {column!r} of {name}", observed)
-        self.warn_of_scales(x)
+        self.warn_of_scales(x, mask)
 
     def check_columns(self, x, mask, name="x"):
         for column, likelihood, block, observed in self.masked(x, mask):
@@ -172,9 +172,14 @@ class Columns(Likelihood):
         masks = [mask] * len(self.columns) if mask is None or mask is True else self.blocks(mask)
         return zip(self.names, self.block_likelihoods, self.blocks(x), masks, strict=True)
 
-    def warn_of_scales(self, x):
-        """Warns if real columns that are not standardised have standard deviations that are far apart in the first rows of x."""
+    def warn_of_scales(self, x, mask=None):
+        """Warns if real columns that are not standardised have standard deviations that are far apart in the first rows of x.
+
+        What a mask says is missing does not count.
+        """
         (_, first), *_ = blocks(x)
+        if mask is not None and mask is not True:
+            first = np.where(np.asarray(mask)[: len(first)] != 0, first, np.nan)
         each = zip(self.names, self.block_likelihoods, self.blocks(first), strict=True)
         raw = {name: block for name, likelihood, block in each if likelihood.has_raw_scale}
         warn_of_unlike_scales(raw, "choose Standardized.from_data(likelihood, column) for each")

@@ -294,6 +294,14 @@ def test_raw_columns_of_unlike_scales_are_met_with_a_warning():
         vm.Columns([("a", vm.Normal()), ("b", vm.Normal())]).check(x)
 
 
+@pytest.mark.filterwarnings("error")
+def test_what_stands_in_a_gap_has_no_scale():
+    x, mask = np.random.default_rng(0).normal(size=(20, 2)), np.ones((20, 2))
+    x[3, 1], mask[3, 1] = 1e6, 0
+    vm.Columns([("a", vm.Normal()), ("b", vm.Normal())]).check(x, mask=mask)
+    vm.Columns([("a", vm.Normal()), ("b", vm.Normal())]).check(np.where(mask, x, np.nan), mask=True)
+
+
 def test_weights_of_columns_are_saved(tmp_path):
     model = catalogue.table_vae()
     model.compile("adam", run_eagerly=True)
