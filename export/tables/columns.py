@@ -8,7 +8,7 @@ import numpy as np
 
 from export.manifest import check
 from export.tables import pandas as pd
-from export.tables.dtypes import settled, with_dtype
+from export.tables.dtypes import dense, settled, with_dtype
 
 EXACT = 2**53  # whole numbers up to this one are exact in float64
 
@@ -137,6 +137,7 @@ class Labelled(Column):
         return cls(values.name, str(dtype), tuple(labels.tolist()), ordered)
 
     def encode(self, values):
+        values = dense(values)
         found = values.astype(object).map({value: code for code, value in enumerate(self.values)}).astype("float64")
         unseen = values[found.isna() & values.notna()]
         check(unseen.empty, f"values of column {self.name!r} among {list(self.values)}, those seen before", list(unseen[:1]))

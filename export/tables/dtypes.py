@@ -8,9 +8,15 @@ OF_OBJECTS = {"boolean": "boolean", "integer": "Int64", "floating": "Float64", "
 
 
 def settled(values):
-    """Returns a `pandas.Series` of objects in the dtype of what they are, if they are all numbers or all booleans."""
+    """Returns a dense `pandas.Series`; one of objects in the dtype of what they are, if they are all numbers or all booleans."""
+    values = dense(values)
     inferred = pd.api.types.infer_dtype(values, skipna=True) if values.dtype == object else None
     return values.astype(OF_OBJECTS.get(inferred, values.dtype))
+
+
+def dense(values):
+    """Returns a `pandas.Series` in a dense dtype, in which all of pandas' ways work."""
+    return values.sparse.to_dense() if isinstance(values.dtype, pd.SparseDtype) else values
 
 
 def with_dtype(values, dtype):

@@ -317,3 +317,17 @@ def test_without_pandas_the_error_names_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "pandas", None)
     with pytest.raises(ModuleNotFoundError, match=r"pip install \"\.\[tables\]\" in a clone"):
         runpy.run_path(str(ROOT / "export" / "tables" / "__init__.py"))
+
+
+def test_sparse_columns_are_read_as_dense_ones():
+    """As what `pandas.get_dummies(..., sparse=True)` makes."""
+    rng = np.random.default_rng(0)
+    values = {"flag": rng.integers(0, 2, N).astype(bool), "visits": rng.poisson(2, N), "zone": rng.integers(10, 13, N)}
+    full = pd.DataFrame({**values, "share": np.where(rng.random(N) < 0.7, np.nan, rng.normal(size=N))})
+    fills = {"flag": False, "visits": 0, "zone": 10, "share": np.nan}
+    sparse = full.assign(**{name: pd.arrays.SparseArray(full[name], fill_value=fill) for name, fill in fills.items()})
+    given, expected = (Frame.from_data(one, {"zone": vm.Categorical()}) for one in (sparse, full))
+    assert given.likelihood.schema == expected.likelihood.schema
+    for one in (sparse, full):
+        np.testing.assert_array_equal(given.encode(one), expected.encode(full))
+    pd.testing.assert_frame_equal(given.decode(given.encode(sparse)), expected.decode(expected.encode(full)))
