@@ -23,8 +23,9 @@ VALUES = 2_000_000  # number of densities computed at a time
 def log_densities(model, x, grid=None, batch_size=None, y=None):
     r"""Yields the densities at the points of a grid, batch by batch.
 
-    They are :math:`\log p(x|z)` [B, G], :math:`\log p(z)` [G], :math:`\log q(z|x)` [B, G], and the weights of the trapezoidal rule with
-    all points and with every second one, [2, G], from which `log_integral` tells whether the grid is fine enough.
+    They are :math:`\log p(x|z)` [B, G], :math:`\log p(z)` [G], a function that returns :math:`\log q(z|x)` [B, G], which not every posterior
+    has, and the weights of the trapezoidal rule with all points and with every second one, [2, G], from which `log_integral` tells whether
+    the grid is fine enough.
 
     Args:
         model: A `VAE` with one latent dimension and any prior, posterior and likelihood; or such a `CPVAE`, for which the G points are
@@ -53,8 +54,13 @@ def log_densities(model, x, grid=None, batch_size=None, y=None):
         check_positive(batch_size=size)
         for i in range(start, stop, size):
             batch = model.as_batch(rows_of(given, i, min(i + size, stop)))
-            log_px, log_qz = model.likelihood.log_prob(nodes.params, batch.x, mask=batch.mask), nodes.log_qz(batch)  # [G, B]
-            yield np.asarray(log_px, "float64").T, log_pz, np.asarray(log_qz, "float64").T, of_nodes
+            log_px = model.likelihood.log_prob(nodes.params, batch.x, mask=batch.mask)  # [G, B]
+            yield as_rows(log_px), log_pz, lambda nodes=nodes, batch=batch: as_rows(nodes.log_qz(batch)), of_nodes
+
+
+def as_rows(log_density):
+    """Returns log-densities at G points of B examples, a tensor [G, B], as an array [B, G] in double precision."""
+    return np.asarray(log_density, "float64").T
 
 
 def trapezoidal(grid):
@@ -160,7 +166,7 @@ def exact_posterior(model: keras.Model, x: Array, grid: Any | None = None, y: Ar
 
 def learned_posterior(model, x, grid=None, y=None):
     """Returns the density q(z|x) at the points of the grid, [N, G]. Args and Raises as in `log_densities`."""
-    return np.concatenate([np.exp(log_qz) for _, _, log_qz, _ in log_densities(model, x, grid, y=y)])
+    return np.concatenate([np.exp(log_qz()) for _, _, log_qz, _ in log_densities(model, x, grid, y=y)])
 
 
 def exact_parts(model: keras.Model, x: Array, grid: Any | None = None, y: Array | None = None) -> dict[str, Any]:
@@ -170,7 +176,8 @@ def exact_parts(model: keras.Model, x: Array, grid: Any | None = None, y: Array 
     Args and Raises as in `log_densities`; it also raises `ValueError` if the grid does not cover q(z|x) or is too coarse for it.
     """
     rows = []
-    for log_px, log_pz, log_qz, weights in log_densities(model, x, grid, y=y):
+    for log_px, log_pz, of_posterior, weights in log_densities(model, x, grid, y=y):
+        log_qz = of_posterior()
         q = posterior_weights(log_qz, weights)
         rows.append((np.sum(q * log_px, axis=1), np.sum(q * (log_qz - log_pz), axis=1)))
     reconstruction, kl = (np.concatenate(part) for part in zip(*rows, strict=True))
@@ -183,7 +190,8 @@ def posterior_kl(model: keras.Model, x: Array, grid: Any | None = None, y: Array
     Args and Raises as in `exact_log_likelihood` and `exact_parts`.
     """
     rows = []
-    for log_px, log_pz, log_qz, weights in log_densities(model, x, grid, y=y):
+    for log_px, log_pz, of_posterior, weights in log_densities(model, x, grid, y=y):
+        log_qz = of_posterior()
         log_posterior = log_px + log_pz - log_integral(log_px + log_pz, weights)[:, None]
         rows.append(np.sum(posterior_weights(log_qz, weights) * (log_qz - log_posterior), axis=1))
     return np.concatenate(rows)

@@ -231,3 +231,15 @@ def test_which_models_have_the_gmmpvae_paper_s_bound(binary):
     assert not has(catalogue.make(model="CPVAE"))
     assert not has(catalogue.AUTOENCODERS["mmd"]())
     assert "paper_bound" not in vm.evaluation.likelihood_report(catalogue.make("VampPrior"), binary, num_samples=3)
+
+
+def test_exact_likelihoods_need_no_density_of_the_posterior():
+    encoder, decoder = vm.networks.mlp((3,), 2, ()), vm.networks.mlp((1,), 3, ())
+    flow = vm.PlanarFlow(1, 2)
+    model = vm.VAE(vm.networks.mlp((3,), flow.params_size(1), ()), decoder, vm.StandardNormal(1), vm.Bernoulli(), flow)
+    plain = vm.VAE(encoder, decoder, model.prior, vm.Bernoulli())
+    x = np.eye(3, dtype="float32")
+    for exact in (vm.evaluation.exact_log_likelihood, vm.evaluation.exact_posterior):
+        np.testing.assert_array_equal(exact(model, x), exact(plain, x))
+    with pytest.raises(ValueError, match="a posterior with a density at any point"):
+        vm.evaluation.exact_parts(model, x)
