@@ -61,7 +61,7 @@ class KLWarmUp(Schedule):
         super().on_train_begin(logs)
         is_held = self.share(epochs_done(self.model)) == 1
         expected = f"no KLWarmUp for a {type(self.model).__name__}, all of whose loss beta scales: leave it out, or use KLWarmUp(0)"
-        require(is_held or self.model.can_warm_up, expected, epochs=self.epochs)
+        require(is_held or getattr(self.model, "can_warm_up", True), expected, epochs=self.epochs)
 
     def share(self, epochs_done):
         """Returns beta in the epoch that begins after `epochs_done` epochs, as a share of its value."""

@@ -23,9 +23,9 @@ VALUES = 2_000_000  # number of densities computed at a time
 def log_densities(model, x, grid=None, batch_size=None, y=None):
     r"""Yields the densities at the points of a grid, batch by batch.
 
-    They are :math:`\log p(x|z)` [B, G], :math:`\log p(z)` [G], a function that returns :math:`\log q(z|x)` [B, G], which not every posterior
-    has, and the weights of the trapezoidal rule with all points and with every second one, [2, G], from which `log_integral` tells whether
-    the grid is fine enough.
+    They are :math:`\log p(x|z)` [B, G], :math:`\log p(z)` [G], a function that returns :math:`\log q(z|x)` [B, G], which not every
+    posterior has, and the weights of the trapezoidal rule with all points and with every second one, [2, G], from which `log_integral`
+    tells whether the grid is fine enough.
 
     Args:
         model: A `VAE` with one latent dimension and any prior, posterior and likelihood; or such a `CPVAE`, for which the G points are

@@ -112,7 +112,7 @@ class CompiledModel(CheckedModel):
             known = {"model": self.optimizer, **self.optimizers}.get(name)
             built = set() if known is None else set(map(id, inner(known)._trainable_variables))
             new = [variable.path for variable in own if id(variable) not in built]
-            expected = f"a {type(self).__name__} that is compiled again after a part was replaced: call compile()"
+            expected = f"a {type(self).__name__} that is compiled again after a part was replaced or made trainable: call compile()"
             require(not new, expected, unknown_weights=new[:3])
         self._take_new_figures()
 
