@@ -70,6 +70,7 @@ def test_every_command_that_writes_names_who_is_at_work(command, other, monkeypa
     for job in ("evaluate", "pictures"):
         monkeypatch.setattr(f"training.jobs.{job}.open_run", lambda *arguments: (None, None))
     monkeypatch.setattr("export.artifact.load_model", lambda path: None)
+    monkeypatch.setattr("export.artifact.model_file", lambda run: run / "model.keras")
     commands = {
         "train": lambda: train_command.main(["vae_digits", "--latent-dim", "2", "--resume", "--run-dir", str(folder)]),
         "evaluate": lambda: evaluate.main([str(folder)]),
