@@ -174,7 +174,7 @@ def test_errors_are_one_line(picture, run, flags, message):
 @pytest.mark.parametrize("what", pictures_command.WITHOUT_EXAMPLES)
 def test_pictures_without_examples_take_no_split(what, capsys):
     assert pictures_command.main(["absent", "--what", what, "--split", "test"]) == 1
-    expected = "--split only with a picture of examples, not with samples, neighbors, mask"
+    expected = "--split only with a picture of examples, not with samples, draws, neighbors, mask"
     assert capsys.readouterr().err == f"error: Expected {expected}. Received: --what {what}\n"
 
 
