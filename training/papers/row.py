@@ -56,16 +56,17 @@ class Row(NamedTuple):
 
     def command_line(self):
         """Returns the arguments of `training.train` for this row, but for the run that it starts from."""
-        asked = {"--dataset": self.dataset, "--features": None if self.features == "auto" else self.features}
-        asked |= {"--" + key.replace("_", "-"): value for key, value in {**self.further, **self.settings, **self.flags}.items()}
+        asked = {"dataset": self.dataset, "features": None if self.features == "auto" else self.features}
+        asked |= {**self.further, **self.settings, **self.flags}
         return [self.preset, *(word for name, value in asked.items() if value is not None for word in words(name, value))]
 
 
-def words(flag, value):
-    """Returns a flag `--name` with its value as they stand on a command line: several words for a list, and a switch without any."""
+def words(name, value):
+    """Returns a flag by its name with its value as they stand on a command line: several words for a list, one alone for a switch."""
+    name = name.replace("_", "-")
     if isinstance(value, bool):
-        return [flag if value else f"--no-{flag.removeprefix('--')}"]
-    return [flag, *(str(one) for one in (value if isinstance(value, list | tuple) else (value,)))]
+        return [f"--{name}" if value else f"--no-{name}"]
+    return [f"--{name}", *(str(one) for one in (value if isinstance(value, list | tuple) else (value,)))]
 
 
 class Quoted(NamedTuple):

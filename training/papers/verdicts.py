@@ -112,7 +112,7 @@ def variant(measured, row):
     protocol = re.findall(r"--(?:warm-up|patience|batch-size) \S+", measured["command"].replace("=", " "))
     given |= {name: measured[name] for name in FURTHER if name in measured}
     given |= {"start_from": measured["start_from"]["preset"]} if "start_from" in measured else {}
-    flags = (words("--" + name.replace("_", "-"), value) for name, value in given.items())
+    flags = (words(name, value) for name, value in given.items())
     return " ".join([measured["preset"], *itertools.chain(*flags), *protocol])
 
 
