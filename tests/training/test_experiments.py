@@ -20,6 +20,7 @@ SMALL = {  # a row of each table, the flags that make it small, and figures and 
     "cp_vae_toy": ("cp2_d40", [], "expected_log_likelihood", ("cp2_d40",)),
     "gmmp_table1": ("mlp_m2_k100", CLASSES, "paper_bound", ("histories", "pseudo_inputs", "log_likelihoods")),
     "gmmp_weights": ("w_1_9", CLASSES, "elbo", ("bounds",)),
+    "gmmp_two_latents": ("mnist_m4", CLASSES, "elbo", ("mnist_m4_reconstructions", "bounds")),
     "gmmp_frey_faces": ("vae", CLASSES, "log_likelihood", ("vae_reconstructions",)),
     "further_systems": ("lars", CLASSES, "log_likelihood", ()),
     "clustering": ("mog_dp", CLASSES, "clusters_by_assignment", ()),
@@ -70,7 +71,7 @@ def drawing_too(judging_alone, monkeypatch):
 @pytest.mark.parametrize("name", SMALL)
 def test_experiments_in_a_small_form(name, tmp_path, request):
     row, flags, figure, pictures = SMALL[name]
-    request.getfixturevalue("drawing_too" if row in ("cp10", "vae", "inj_flow_gmm", "gamix_paper") else "judging_alone")
+    request.getfixturevalue("drawing_too" if row in ("cp10", "vae", "mnist_m4", "inj_flow_gmm", "gamix_paper") else "judging_alone")
     given = [f"npz:{tmp_path / f'{flag}.npz'}" if flag in ("faces", "classes") else flag for flag in flags]
     counts = ["--epochs", "1", "--likelihood-samples", "4", "--likelihood-examples", "8"]
     assert reproduce.main([name, "--rows", row, *given, *counts, "--out", str(tmp_path), "--runs", str(tmp_path / "runs")]) == 0

@@ -132,6 +132,17 @@ def weight_rows():
     return tuple(Row(f"w_{name}", "gmmp_mnist", {**flags(weights), "num_pseudo_inputs": 100}) for name, weights in named.items())
 
 
+def two_latent_rows():
+    """Returns a VAE and GMMpVAEs with two latents, whose reconstructions are Figures 5 and 6 (section V-D)."""
+    rows = []
+    for data in ("mnist", "omniglot"):
+        rows.append(Row(f"{data}_vae", f"vae_{data}", {"init": "he", "latent_dim": 2}, settings=PROTOCOL))
+        for m in (1, 2, 3, 4):
+            flags = {"latent_dim": 2, "num_posterior_components": m, "num_pseudo_inputs": 100}
+            rows.append(Row(f"{data}_m{m}", f"gmmp_{data}", flags))
+    return tuple(rows)
+
+
 def frey_faces_rows():
     """Returns the rows of Table 4, with its baselines, and further GMMpVAEs of the Frey faces.
 
@@ -193,6 +204,25 @@ WEIGHTS = Table(
             lambda row: "fixed weights",
             ("largest weight", lambda row: max(map(float, row["arguments"]["posterior_weights"].split(",")))),
             ("elbo", "log_likelihood"),
+        )
+    },
+)
+# Figures 5 and 6. The four numbers of components of the figures are not stated, nor are those of pseudo-inputs: both are ours.
+TWO_LATENTS = Table(
+    "gmmp_two_latents",
+    two_latent_rows(),
+    with_pictures("reconstructions"),
+    settings=("num_posterior_components",),
+    columns=(*BOUNDS, *PARTS),
+    charts={
+        "bounds": lambda rows: charts.curves(
+            kinds(rows)[0],
+            lambda row: row["dataset"],
+            lambda row: "VAE" if row["preset"] in PLAIN else "GMMpVAE",
+            ("number of posterior components M", "num_posterior_components"),
+            ("elbo", "reconstruction"),
+            levels=kinds(rows)[1],
+            are_apart=True,
         )
     },
 )

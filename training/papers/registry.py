@@ -10,7 +10,7 @@ TABLES = {
         *(cp_vae.TABLE1, cp_vae.CLUSTERING, cp_vae.TOY),
         few_labels.FEW_LABELS,
         mog_vae.TOY,
-        *(gmmp_vae.TABLE1, gmmp_vae.WEIGHTS, gmmp_vae.FREY_FACES),
+        *(gmmp_vae.TABLE1, gmmp_vae.WEIGHTS, gmmp_vae.TWO_LATENTS, gmmp_vae.FREY_FACES),
         *(regularized.RAE_TABLE, regularized.MASK_TABLE),
         *(sweeps.LATENT_SIZES, sweeps.LATENT_SPACES, sweeps.GENERATOR_SIZES, sweeps.ATTRIBUTE_LINES),
         gamix.ABLATION,
