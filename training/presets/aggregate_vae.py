@@ -16,7 +16,7 @@ def info_vae(
     *,
     latent_dim: int = 16,
     alpha: float = 0.0,
-    scale: float = 1000.0,
+    scale: float = 10.0,
     kernel: str = "imq",
     likelihood: str = AUTO,
     networks: str = "info_gan",
