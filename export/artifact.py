@@ -31,6 +31,7 @@ def export_run(run, out=None, formats=FORMATS, precision="float32"):
     check_formats(formats, precision)
     path = model_file(run)
     require(out or path.parent == Path(run), f"--out FOLDER to export the file {run} to", out=out)
+    require(out or not is_artifact(path.parent), f"--out FOLDER to export the package {run} to, which holds its own files alone", out=out)
     out = Path(out or Path(run) / "export")
     check_replaceable(out)
     model = load_model(path)
@@ -64,7 +65,7 @@ def export_model(model, out, formats=FORMATS, precision="float32"):
 
     Raises:
         ExportError: A written file failed a check. The last good artifact stays as it was.
-        FileExistsError: `out` holds something else, is not a folder, or contains the working folder of this process.
+        FileExistsError: `out` holds a model or something else, is not a folder, or contains the working folder of this process.
         FileNotFoundError: `out` is a link to nothing.
         ValueError: There is no format, or a format or the precision is unknown.
     """
@@ -76,14 +77,16 @@ def export_model(model, out, formats=FORMATS, precision="float32"):
     return out
 
 
-def check_replaceable(out):
-    """Raises an `OSError` unless an artifact can replace `out`."""
+def check_replaceable(out, has_model=False):
+    """Raises an `OSError` unless an artifact can replace `out`, or with `has_model` a package, which holds the model too."""
     if out.is_symlink() and not out.exists():
         raise FileNotFoundError(f"Expected an artifact folder or a link to one: make its target. Received: {out}, a link to nothing")
     if out.exists() and not out.is_dir():
         raise FileExistsError(f"Expected an artifact folder, an empty one or none: choose another --out. Received: {out}, a file")
     if Path.cwd().is_relative_to(out.resolve()):
         raise FileExistsError(f"Expected a folder that can be replaced, not the working folder: choose another --out. Received: {out}")
+    if (out / "model.keras").exists() and not has_model:
+        raise FileExistsError(f"Expected a folder without a model, which would be lost: choose another --out. Received: {out}")
     if out.exists() and any(out.iterdir()) and not is_artifact(out):
         raise FileExistsError(f"Expected an artifact folder, an empty one or none: choose another --out. Received: {out}, with other files")
 

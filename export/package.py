@@ -22,7 +22,7 @@ def package_run(run, out, license=None):
     """
     run, out = Path(run), Path(out or Path(run) / "package")
     check_installed()
-    check_replaceable(out)
+    check_replaceable(out, has_model=True)
     config, evaluation = published(run), evaluation_of(run)
     license_of(config["dataset"], license)  # before the model is read
     model = load_model(run / "model.keras")

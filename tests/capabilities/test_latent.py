@@ -53,7 +53,8 @@ def test_mmd_is_the_sum_over_pairs():
     same = sum(kernel(side[i], side[j]) for side in (x, y) for i in range(6) for j in range(6) if i != j) / 30
     cross = np.mean([kernel(one, other) for one in x for other in y])
     assert evaluation.mmd(x, y) == pytest.approx(same - 2 * cross)
-    blocks = [evaluation.mmd(x[i : i + 2], y[i : i + 2]) for i in (0, 2, 4)]
+    mixed, others = (one[np.random.default_rng(seed).permutation(6)] for seed, one in enumerate((x, y)))
+    blocks = [evaluation.mmd(mixed[i : i + 2], others[i : i + 2]) for i in (0, 2, 4)]
     assert evaluation.mmd(x, y, block_size=2) == pytest.approx(np.mean(blocks))
     assert np.isfinite(evaluation.mmd(x[:3], y[:3], block_size=1))
 
@@ -72,6 +73,14 @@ def test_mmd_is_unbiased():
     assert abs(values.mean()) < 4 * values.std() / 20
     assert np.mean(values < 0) > 0.3
     assert evaluation.mmd(rng.normal(size=(20, 2)), rng.normal(size=(20, 2)) + 2) > values.max()
+
+
+def test_mmd_of_sets_that_are_sorted_by_class():
+    rng, centers = np.random.default_rng(0), np.repeat(3 * np.eye(5), 80, axis=0)
+    x, y = centers + rng.normal(size=(400, 5)), rng.permutation(centers) + rng.normal(size=(400, 5))
+    whole, in_blocks = evaluation.mmd(x, y), evaluation.mmd(x, y, block_size=80)
+    assert abs(whole) < 0.01
+    assert abs(in_blocks) < 0.02  # consecutive blocks, each of one class, would give 2
 
 
 def test_mmd_refuses_sets_of_different_sizes():

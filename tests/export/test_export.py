@@ -27,6 +27,7 @@ import export.sample
 import keras_vaemix as vm
 from export.convert import Graph
 from keras_vaemix.core.seeds import stateless_seed
+from keras_vaemix.storage import packages
 from tests import catalogue
 
 ROOT = Path(__file__).parents[2]
@@ -404,6 +405,7 @@ def test_export_through_a_link_replaces_its_target(exported, tmp_path, monkeypat
         ("model.keras", "choose another --out. Received: model.keras, a file"),
         ("other", "choose another --out. Received: other, with other files"),
         ("page", "choose another --out. Received: page, with other files"),
+        ("package", "a folder without a model, which would be lost: choose another --out. Received: package"),
     ],
 )
 def test_export_into_what_cannot_be_replaced_is_one_error(out, message, tmp_path, monkeypatch, capsys):
@@ -413,6 +415,7 @@ def test_export_into_what_cannot_be_replaced_is_one_error(out, message, tmp_path
     (tmp_path / "kept" / "thesis.txt").touch()
     (tmp_path / "model.keras").touch()
     (tmp_path / "page").mkdir()
+    shutil.copytree(packages.BUNDLED / "cp_vae_digits", tmp_path / "package")
     (tmp_path / "page" / "manifest.json").write_text('{"name": "a web page"}')
     for name, target in (("dangling", tmp_path / "nothing"), ("loop", "loop"), ("other", tmp_path / "kept")):
         (tmp_path / name).symlink_to(target)

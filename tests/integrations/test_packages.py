@@ -22,7 +22,7 @@ import export.__main__ as command
 import export.manifest
 import export.sample
 import keras_vaemix as vm
-from export.artifact import hashes, is_artifact, sha256
+from export.artifact import export_run, hashes, is_artifact, sha256
 from export.compact import narrow, rounded
 from export.package import write_package
 from export.storage.files import read_json, write_json
@@ -382,6 +382,13 @@ def test_a_package_of_the_hub_that_cannot_be_had(run, hub, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(ValueError, match="Expected huggingface_hub to be installed"):
         vm.from_package("hf://user/changed")
+
+
+def test_a_package_is_exported_to_another_folder(tmp_path):
+    shutil.copytree(packages.BUNDLED / "cp_vae_digits", tmp_path / "package")
+    with pytest.raises(ValueError, match=r"--out FOLDER to export the package .*package to, which holds its own files alone"):
+        export_run(tmp_path / "package")
+    packages.check_package(tmp_path / "package")
 
 
 def test_bundled_packages_are_whole_small_and_found_alike():

@@ -227,6 +227,7 @@ def is_spectral(network):
         (["flex_ae_mnist", *DIGITS, "--critic-steps", 0], "critic_steps"),
         (["two_stage_mnist", *DIGITS, "--first-epochs", 0], "first_epochs"),
         (["two_stage_mnist", *DIGITS, "--warm-up", 5], "Expected no --warm-up for two_stage_mnist"),
+        (["ae_gmm_mnist", *DIGITS, "--warm-up", 5], "Expected no --warm-up for ae_gmm_mnist, which has no divergence that beta scales"),
         (["wae_mmd_synthetic", "--features", "lenet"], "images for --features lenet"),
         (["wae_mmd_mnist", *DIGITS, "--features", "inception"], "more test examples than the 2048 features of inception"),
     ],

@@ -69,6 +69,23 @@ def test_an_unfinished_row_is_drawn_only_where_there_is_no_other(order):
         assert [y for line in axis.lines if line.get_markerfacecolor() == "white" for y in line.get_ydata()] == hollow
 
 
+def test_log_likelihoods_of_parts_of_the_test_set_are_drawn_apart():
+    row = gmmp_vae.WEIGHTS.by_name()["w_1_9"]
+    some = lambda seed, likelihood, n: measured(  # noqa: E731
+        *(row, seed), elbo=-99.0, log_likelihood=likelihood, num_likelihood_examples=n, num_examples=100
+    )
+    (axis,) = gmmp_vae.WEIGHTS.charts["bounds"]([some(0, -90.0, 10), some(1, -95.0, 100)]).axes
+    assert set(lines(axis)) == {"fixed weights, test ELBO"}  # of seeds that are not alike there is no mean
+    other = measured(gmmp_vae.WEIGHTS.by_name()["w_5_5"], elbo=-99.0, log_likelihood=-80.0, num_likelihood_examples=100, num_examples=100)
+    (axis,) = gmmp_vae.WEIGHTS.charts["bounds"]([some(0, -90.0, 10), other]).axes
+    title = "fixed weights, test log-likelihood"
+    assert lines(axis) == {
+        "fixed weights, test ELBO": [(0.5, -99.0), (0.9, -99.0)],
+        f"{title} (10 examples)": [(0.9, -90.0)],
+        title: [(0.5, -80.0)],
+    }
+
+
 def test_a_recorded_row_draws_its_charts(tmp_path):
     row = sweeps.GENERATOR_SIZES.by_name()["model2"]
     own = measured(row, fd_generation=3.0, fd_reconstruction=2.0, feature_network="lenet")
@@ -85,6 +102,17 @@ def test_a_row_that_a_table_does_not_name_is_recorded_but_not_drawn(name, tmp_pa
     row = measured(Row("", "gmmp_mnist" if name == "gmmp_weights" else "vae_mnist"), elbo=-90.0, fd_generation=3.0)
     record({key: value for key, value in row.items() if key != "row"}, name, tmp_path)
     assert [row["preset"] for row in read_rows(tmp_path / f"{name}.json") if "row" not in row] == [row["preset"]]
+
+
+def test_a_shorter_row_replaces_none(tmp_path):
+    row = gmmp_vae.WEIGHTS.by_name()["w_1_9"]
+    own = measured(row, elbo=-90.0, data_sha256="0")
+    record(own, "gmmp_weights", tmp_path)
+    with pytest.raises(ValueError, match=r"at least the 3 epochs of the measured row .* another --out\. Received: 2 epochs"):
+        record({**own, "epochs": 2, "stopped": "unfinished"}, "gmmp_weights", tmp_path)
+    for other in ({**own, "epochs": 2, "stopped": "early", "elbo": -91.0}, {**own, "epochs": 4, "stopped": "unfinished", "elbo": -92.0}):
+        record(other, "gmmp_weights", tmp_path)
+        assert [one["elbo"] for one in read_rows(tmp_path / "gmmp_weights.json") if one["row"] == "w_1_9"] == [other["elbo"]]
 
 
 def test_charts_that_fail_leave_the_results_as_they_are(tmp_path, monkeypatch):

@@ -679,6 +679,13 @@ def test_scale_that_is_not_clear(x, value_range, message, tmp_path):
         data.load(f"npz:{tmp_path / 'mine.npz'}", value_range=value_range)
 
 
+@pytest.mark.parametrize("value_range", [None, 255])
+def test_splits_of_different_scales(value_range, tmp_path):
+    np.savez(tmp_path / "mine.npz", x_train=GREY.astype("uint8"), x_test=(GREY / 255).astype("float32"))
+    with pytest.raises(ValueError, match=r"one scale in all splits of .*in_8_bits=\['x_train'\], fractions=\['x_test'\]"):
+        data.load(f"npz:{tmp_path / 'mine.npz'}", value_range=value_range)
+
+
 def test_sets_with_a_range_of_their_own_take_no_other():
     with pytest.raises(ValueError, match=r"--value-range above 0, for npz:PATH alone: .*dataset='digits'"):
         data.load("digits", value_range=16)
@@ -815,6 +822,7 @@ def test_some_of_the_training_examples(digits):
     assert few.sha256() != digits.sha256()
     assert few.sha256() == digits.limited(100).sha256()
     assert len(np.unique(few.train.y)) == 10
+    assert digits.limited(8).labels("test").max() == 9  # more classes than training examples
     places = [np.flatnonzero((digits.train.x == x).all(axis=(1, 2, 3))) for x in few.train.x]
     assert all(y in digits.train.y[place] for y, place in zip(few.train.y, places, strict=True))
     with pytest.raises(ValueError, match=r"at most the 1197 training examples of digits\. Received: train_examples=1198"):

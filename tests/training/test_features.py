@@ -1,5 +1,7 @@
 """Networks that judge images: trained once, kept, and refused where they cannot be had."""
 
+import re
+
 import keras
 import numpy as np
 import pytest
@@ -124,12 +126,12 @@ def test_a_network_of_the_user_s_own(digits, tmp_path):
     network = keras.Sequential([keras.Input((8, 8, 1)), layers.Flatten(), layers.Dense(5, kernel_initializer="ones")])
     network.save(tmp_path / "sums.keras")
     own = load_features(str(tmp_path / "sums.keras"), digits)
-    assert own.name == "sums"
+    assert re.fullmatch("sums-[0-9a-f]{16}", own.name)
     np.testing.assert_allclose(own(digits.test.x[:3]), np.repeat(digits.test.x[:3].sum(axis=(1, 2)), 5, axis=1), rtol=1e-5)
     model = catalogue.AUTOENCODERS["mmd"]()
     assert choice.resolve_features(str(tmp_path / "sums.keras"), model, digits) == str(tmp_path / "sums.keras")
     flat = Data("flat", *[Split(np.zeros((9, 4)))] * 3, UNIT_INTERVAL)
-    with pytest.raises(ValueError, match=r"examples \[N, 8, 8, 1\] for sums\. Received: shape=\(4,\)"):
+    with pytest.raises(ValueError, match=r"examples \[N, 8, 8, 1\] for sums-\w+\. Received: shape=\(4,\)"):
         choice.resolve_features(str(tmp_path / "sums.keras"), model, flat)
     with pytest.raises(FileNotFoundError, match=r"a Keras model, FILE\.keras, for --features\. Received: .*absent\.keras"):
         load_features(str(tmp_path / "absent.keras"), digits)

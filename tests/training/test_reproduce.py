@@ -308,6 +308,14 @@ def test_a_distance_of_other_features_is_compared_by_ranks():
             assert row["verdict"].endswith(ranks if row["row"] in names else "FID over Inception 115")
 
 
+def test_rows_of_another_length_do_not_move_the_ranks():
+    rows = [of_rae_table(name, fd_generation=d, feature_network="lenet") for name, d in (("vae", 40.0), ("ae_gmm", 9.0), ("flex_ae", 7.0))]
+    rows.append({**of_rae_table("flex_ae", fd_generation=500.0, feature_network="lenet"), "seed": 1, "epochs": 2, "stopped": "unfinished"})
+    rows = [{**row, "stopped": "unfinished"} for row in rows]
+    says = {row["verdict"].rpartition("Kendall's tau of the two is ")[2] for row in judged(TABLES["rae_table_mnist"], rows)}
+    assert says == {"1.00"}
+
+
 def of_rae_table(name, **figures):
     """Returns the measured row of a row of the table of autoencoders."""
     row = TABLES["rae_table_mnist"].by_name()[name]
@@ -473,6 +481,26 @@ def test_an_unfinished_run_may_reach_a_figure_but_is_not_worse():
 def asked(*flags):
     """Returns what a command line asks for."""
     return reproduce.flags().parse_args(["tiny", *map(str, flags)])
+
+
+@pytest.mark.parametrize("flags", [("--warm-up", 0), ("--patience", 3), ("--features", "lenet"), ("--minutes", 5)])
+def test_flags_without_effect_on_a_table_are_refused(flags, capsys):
+    assert reproduce.main(["mog_toy", *map(str, flags)]) == 1
+    assert f"error: Expected no {flags[0]} for mog_toy, which it does not change." in capsys.readouterr().err
+
+
+def test_a_warm_up_and_features_count_too():
+    row = TINY.rows[0]
+    made = {"preset": row.preset, "arguments": {"latent_dim": 3}, "dataset": "digits", "command": "python -m training.reproduce"}
+    rows = [{"row": "vae", "seed": 0, "epochs": 30, "stopped": "early", "warm_up": 15, "feature_network": "lenet", **made}]
+    is_measured = lambda *flags: queue.is_measured(rows, row, 0, asked(*flags))  # noqa: E731
+    assert is_measured("--warm-up", 15)
+    assert not is_measured("--warm-up", 0)
+    assert is_measured("--features", "lenet")
+    assert not is_measured("--features", "inception")
+    assert not is_measured("--features", "mine.keras")
+    rows[0]["feature_network"] = "mine-0123456789abcdef"
+    assert is_measured("--features", "nets/mine.keras")
 
 
 def test_what_counts_as_measured():

@@ -131,7 +131,7 @@ class Data(NamedTuple):
         """Returns the labels of a split as integers [N] from zero, or None if there are none or they are not classes."""
         y = getattr(self, split).y
         are_classes = y is not None and np.ndim(y) == 1 and np.issubdtype(y.dtype, np.integer)
-        return y.astype(int) if are_classes and np.min(y) >= 0 and np.max(y) < len(self.train.x) else None
+        return y.astype(int) if are_classes and np.min(y) >= 0 and np.max(y) < len((self.whole or self).train.x) else None
 
     def few_labels(self, num, seed):
         """Returns labels for `num` training examples, as many of each class as of others, chosen by the seed, and -1 for the rest, [N].

@@ -27,13 +27,17 @@ def ranged(name, arrays, value_range=None):
         value_range: Number, 1 for values that stay as they are; or None.
 
     Raises:
-        ValueError: The range is ambiguous, or a value lies outside the given one.
+        ValueError: The range is ambiguous, a value lies outside the given one, or one split has 8-bit values and another fractions.
     """
     for key, x in arrays.items():
         is_real = x.dtype == bool or (np.issubdtype(x.dtype, np.number) and not np.issubdtype(x.dtype, np.complexfloating))
         require(is_real, f"arrays of real numbers in {name}", **{key: x.dtype.name})
     low, high, are_whole = extent(arrays.values())
     found = f"values from {low:.6g} to {high:.6g}"
+    if value_range != 1 and not are_whole:
+        grey = [key for key, x in arrays.items() if x.dtype == np.uint8 and x.size and x.max() > 1]
+        expected = f"values on one scale in all splits of {name}, as fractions or as 8-bit whole numbers"
+        require(not grey, expected, in_8_bits=grey, fractions=[key for key in arrays if key not in grey])
     if value_range is None:
         value_range = range_of(name, arrays, low, high, are_whole)
     elif value_range != 1:

@@ -21,7 +21,7 @@ class Values:
 
 
 def own_network(path):
-    """Returns the features of the Keras model in a file, which maps examples to vectors; they are called by the file's name.
+    """Returns the features of the Keras model in a file, which maps examples to vectors; they are called by the file's name and a hash.
 
     Raises:
         FileNotFoundError: There is no such file.
@@ -37,4 +37,6 @@ def own_network(path):
     shape = getattr(network, "output_shape", None)
     is_one_vector = isinstance(shape, tuple) and len(shape) == 2 and shape[1] is not None
     require(is_one_vector, f"a network for --features from examples to vectors in {path}", output_shape=shape)
-    return NetworkFeatures(path.stem, network, {"num_features": shape[1]})
+    features = NetworkFeatures(path.stem, network, {"num_features": shape[1]})
+    features.name = features.key  # files of one name may hold different networks, and one may be called lenet
+    return features

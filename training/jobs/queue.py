@@ -5,7 +5,7 @@ import math
 
 from export.storage.files import read_history, runs_root
 from training.papers.registry import TABLES
-from training.papers.result_rows import has_likelihood, is_finished, known_rows
+from training.papers.result_rows import is_as_asked, is_finished, known_rows
 
 
 def choose(kind, names, received):
@@ -23,6 +23,9 @@ def queue_of(args):
     (name,) = choose("a table", list(TABLES), [args.table or ""])
     table, by_name = TABLES[name], TABLES[name].by_name()
     names = with_starts([by_name[row] for row in choose(f"a row of {name}", list(by_name), args.rows or list(by_name))])
+    for flag in table.without:
+        if (given := getattr(args, flag)) is not None:
+            raise ValueError(f"Expected no --{flag.replace('_', '-')} for {name}, which it does not change. Received: {given}")
     if args.dataset and table.is_of_one_dataset:
         raise ValueError(f"Expected no --dataset for {name}, whose figures are of one data set. Received: --dataset {args.dataset}")
     return table, [(by_name[name], seed) for name in names for seed in args.seeds]
@@ -42,10 +45,10 @@ def measured_as(rows, row, seed, args):
 def is_measured(rows, row, seed, args):
     """Returns whether a row is measured with its current settings, data and seed: finished, or with the requested number of epochs.
 
-    Its log-likelihood must cover at least the requested numbers of test examples and samples.
+    Its log-likelihood must cover at least the requested numbers of test examples and samples, and its warm-up and its features be those
+    that are asked for, if any are.
     """
-    same = measured_as(rows, row, seed, args)
-    same = [r for r in same if has_likelihood(r, args.likelihood_samples, args.likelihood_examples)]
+    same = [r for r in measured_as(rows, row, seed, args) if is_as_asked(r, args)]
     return any(is_finished(r) or r["epochs"] >= (args.epochs or math.inf) for r in same)
 
 

@@ -6,13 +6,14 @@ import numpy as np
 
 from keras_vaemix.core import supports
 from keras_vaemix.evaluation import cluster_report, divergence_split, generation_report, has_divergence_split, sharpness_report
+from keras_vaemix.evaluation.generation import sample_of
 from keras_vaemix.models import GAMIXVAE
 from keras_vaemix.priors import FittedMixture, StandardNormal
 from training.data.splits import in_order
 from training.features.choice import load_features
 
 MATCHED_ON = 10_000  # training examples on which categories are matched with labels
-SPLIT_ON = 1000  # examples of the divergence split, which compares all pairs
+SPLIT_ON = 1000  # examples of the divergence split, which compares all pairs, chosen at random
 
 
 def image_report(model, data, split, x, features, verbose=0):
@@ -92,5 +93,5 @@ def component_report(model, data, split, verbose=0):
     if model.label_weight is not None and labels is not None:
         report["accuracy"] = float(np.mean(np.argmax(responsibilities[:, :num_classes], axis=1) == labels))
     if has_divergence_split(model):
-        report["divergence_split"] = divergence_split(model, x[:SPLIT_ON])
+        report["divergence_split"] = divergence_split(model, x[sample_of(len(x), SPLIT_ON)])
     return report

@@ -12,7 +12,7 @@ from training.jobs.queue import is_measured, measured_as, run_folder, what_is_le
 from training.jobs.record import protocol_of, row_of
 from training.jobs.train import train
 from training.papers.recording import record
-from training.papers.result_rows import is_finished, known_rows
+from training.papers.result_rows import check_not_shorter, is_finished, known_rows, rows_in
 from training.runs.run import stopped
 
 OF_DATA = ("dataset", "data_dir")
@@ -81,6 +81,8 @@ def reproduce(args, table, queue):
                 if is_measured(known_rows(table.name, args.out), row, seed, args):
                     print(f"{title}: already measured", flush=True)
                 else:
+                    if args.epochs is not None:  # before hours of training
+                        check_not_shorter(args.epochs, measured_as(rows_in(args.out, table.name), row, seed, args))
                     print(title, flush=True)
                     record(measure(table, row, seed, args), table.name, args.out)
         except HeldError as error:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from export.storage.files import read_config, read_history
 from export.storage.locks import holder
-from training.papers.result_rows import has_likelihood, hours, is_finished
+from training.papers.result_rows import hours, is_as_asked, is_finished
 
 RECENT = 20  # last epochs, whose median time is used
 
@@ -38,7 +38,7 @@ def status(table, queue, folder, measured, args):
         queue: The rows with their seeds, in order.
         folder: Folder of the table's runs.
         measured: Measured rows of the table.
-        args: The flags `epochs`, `dataset`, `likelihood_samples` and `likelihood_examples`.
+        args: The flags.
     """
     measured = [r for r in measured if args.dataset in (None, r["dataset"])]
     entries = [entry_of(row, seed, folder, measured, args) for row, seed in queue]
@@ -52,7 +52,7 @@ def entry_of(row, seed, folder, measured, args):
     """Returns the entry of a row and a seed."""
     title, run, dataset = f"{row.name}, seed {seed}", folder / f"{row.name}-seed{seed}", args.dataset or row.dataset
     repeats = [r for r in measured if r.get("row") == row.name and row.is_of(r) and is_on(dataset, r)]
-    own = [r for r in repeats if r["seed"] == seed and has_likelihood(r, args.likelihood_samples, args.likelihood_examples)]
+    own = [r for r in repeats if r["seed"] == seed and is_as_asked(r, args)]
     for r in own:
         if is_finished(r) or (args.epochs and r["epochs"] >= args.epochs):
             return Entry(title, "done", r["epochs"], f"{r['epochs']} epochs, {r.get('stopped')}, {hours(r):.2f} h", None, None)

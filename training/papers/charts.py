@@ -8,7 +8,7 @@ from matplotlib.ticker import MaxNLocator, NullFormatter
 
 from export.storage.files import atomically
 from training.papers.figures import FIGURES
-from training.papers.result_rows import is_finished, repeats
+from training.papers.result_rows import is_finished, is_partial, repeats
 
 SIZE = (4.6, 3.4)  # inches of one panel
 DPI = 100
@@ -50,20 +50,22 @@ def curves(rows, panel, line, x, ys, log=False, levels=(), are_apart=False):
     for y, style in zip(ys, STYLES, strict=False):
         for group in repeats(rows):
             values = [row[y] for row in group if y in row]
-            if values:
+            if values and are_alike(group, y):
                 of_figure, trained = y if are_apart else None, (is_finished(group[0]), group[0]["epochs"])
                 key, at = (panel(group[0]), of_figure), place(group[0])
                 datasets.setdefault(key, group[0]["dataset"])
-                drawn = points.setdefault(key, {}).setdefault((line(group[0]), y, style), {})
-                if at not in drawn or trained >= longest[key, line(group[0]), y, at]:
-                    drawn[at], longest[key, line(group[0]), y, at] = statistics.mean(values), trained
+                own = line(group[0]), y, style, examples_of(group[0], y)
+                drawn = points.setdefault(key, {}).setdefault(own, {})
+                if at not in drawn or trained >= longest[key, own, at]:
+                    drawn[at], longest[key, own, at] = statistics.mean(values), trained
     figure, axes = panels(max(len(points), 1))
     for axis, (key, lines) in zip(axes, points.items(), strict=False):
         shown = ys if key[1] is None else (key[1],)
         colors = {label: f"C{i}" for i, label in enumerate(dict.fromkeys(line(row) for row in rows if panel(row) == key[0]))}
-        for (label, y, style), values in lines.items():
-            axis.plot(*zip(*sorted(values.items()), strict=True), style, color=colors[label], label=named(label, y))
-            hollow = [at for at in values if not longest[key, label, y, at][0]]
+        for own, values in lines.items():
+            label, y, style, examples = own
+            axis.plot(*zip(*sorted(values.items()), strict=True), style, color=colors[label], label=named(label, y) + examples)
+            hollow = [at for at in values if not longest[key, own, at][0]]
             if hollow:
                 axis.plot(hollow, [values[at] for at in hollow], style[0], color=colors[label], markerfacecolor="white")
         beside = [row for row in levels if row["dataset"] == datasets[key] and shown[0] in row]
@@ -81,6 +83,16 @@ def curves(rows, panel, line, x, ys, log=False, levels=(), are_apart=False):
             axis.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10], integer=all(isinstance(x, int) for x in places)))
         with_legend(axis)
     return figure
+
+
+def examples_of(row, y):
+    """Returns of how many of the first test examples a figure of a measured row is, as text; none if it is of all."""
+    return f" ({row['num_likelihood_examples']:,} examples)" if FIGURES[y].is_of_some and is_partial(row) else ""
+
+
+def are_alike(group, y):
+    """Returns whether a figure of repeated rows is of as many test examples in each of them, so that it can be averaged."""
+    return not FIGURES[y].is_of_some or len({row.get("num_likelihood_examples") for row in group}) == 1
 
 
 def with_legend(axis):

@@ -3,6 +3,7 @@
 import statistics
 
 from training.papers.figures import IMAGES
+from training.papers.result_rows import repeats
 from training.papers.row import Row
 from training.papers.table import Headline, Table, with_pictures
 from training.papers.verdicts import what, without_features
@@ -62,9 +63,11 @@ def verdict_on_generation(rows, row, beside):
     network, ours = rows[0].get("feature_network"), {}
     alike = [r for r in beside if "fd_generation" in r and r.get("feature_network") == network]
     for one in RAE_ROWS:  # of rows with the same FIDs, which are of one system, the first that is measured
-        values = [r["fd_generation"] for r in alike if r.get("row") == one.name]
-        if values and "fd_reconstruction" in one.stated:  # which Table 1 has none of
-            ours.setdefault((one.stated["fd_reconstruction"], one.stated["fd_generation"]), statistics.mean(values))
+        groups = repeats(r for r in alike if r.get("row") == one.name and one.is_of(r))
+        if groups and "fd_reconstruction" in one.stated:  # which Table 1 has none of
+            longest = max(groups, key=lambda group: group[0]["epochs"])
+            own = statistics.mean(r["fd_generation"] for r in longest)
+            ours.setdefault((one.stated["fd_reconstruction"], one.stated["fd_generation"]), own)
     ranks = ""
     if "fd_reconstruction" in row.stated and len(ours) > 1:
         tau = kendalltau(list(ours.values()), [fid for _, fid in ours]).statistic

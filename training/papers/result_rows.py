@@ -34,10 +34,15 @@ def repeats(rows):
 
 
 def own_warm_up(row):
-    """Returns the warm-up of a measured row if it is not that of its protocol, else None; older rows have it in their command alone."""
-    asked = re.search(r"--warm-up[ =](\d+)", row["command"])
-    warm_up = row.get("warm_up", int(asked[1]) if asked else None)
+    """Returns the warm-up of a measured row if it is not that of its protocol, else None."""
+    warm_up = warm_up_of(row)
     return None if warm_up == row.get("protocol", {}).get("warm_up") else warm_up
+
+
+def warm_up_of(row):
+    """Returns the warm-up of a measured row; older ones have it in their command alone, and None if it was that of their protocol."""
+    asked = re.search(r"--warm-up[ =](\d+)", row["command"])
+    return row.get("warm_up", int(asked[1]) if asked else row.get("protocol", {}).get("warm_up"))
 
 
 def hours(row):
@@ -45,17 +50,34 @@ def hours(row):
     return (row["seconds"] + row.get("start_seconds", 0)) / 3600
 
 
+def is_repeat(row, old):
+    """Returns whether a measured row is of the experiment and the seed of an earlier one."""
+    return (experiment(row), row["seed"]) == (experiment(old), old["seed"])
+
+
 def place(rows, row):
     """Returns rows with one added, or put in place of an earlier one of the same experiment and seed."""
-    same = [i for i, old in enumerate(rows) if (experiment(old), old["seed"]) == (experiment(row), row["seed"])]
-    at = same[0] if same else len(rows)
+    at = next((i for i, old in enumerate(rows) if is_repeat(row, old)), len(rows))
     return [*rows[:at], row, *rows[at + 1 :]]
+
+
+def check_not_shorter(epochs, rows):
+    """Raises `ValueError` if one of the valid measured rows that a row of so many epochs would replace has more."""
+    longest = max((row["epochs"] for row in rows if "invalid" not in row), default=0)
+    if longest > epochs:
+        expected = f"at least the {longest} epochs of the measured row that this one would replace, or another --out"
+        raise ValueError(f"Expected {expected}. Received: {epochs} epochs")
 
 
 def written_rows(table, out=None):
     """Returns the rows in the files of a table: those of the project, then those of `out`."""
-    paths = dict.fromkeys(folder / f"{table}.json" for folder in (RESULTS, out or RESULTS))
-    return [row for path in paths if path.exists() for row in read_rows(path)]
+    return [row for folder in dict.fromkeys((RESULTS, out or RESULTS)) for row in rows_in(folder, table)]
+
+
+def rows_in(folder, table):
+    """Returns the rows in the file of a table in a folder, none if there is no such file."""
+    path = folder / f"{table}.json"
+    return read_rows(path) if path.exists() else []
 
 
 def known_rows(table, out=None):
@@ -81,3 +103,14 @@ def has_likelihood(row, samples, examples):
         return True
     wanted = min(examples or row["num_examples"], row["num_examples"])
     return row["num_likelihood_examples"] >= wanted and row["num_samples"] >= samples
+
+
+def is_as_asked(row, args):
+    """Returns whether a measured row has the log-likelihood, the warm-up and the features that the flags of `training.reproduce` ask for.
+
+    The features of a file are named by it and by a hash of its weights, which is not looked at here.
+    """
+    features, own = args.features, row.get("feature_network", "none")
+    has_features = features in (None, "auto", own) or (features.endswith(".keras") and own.startswith(f"{Path(features).stem}-"))
+    has_warm_up = args.warm_up is None or args.warm_up == warm_up_of(row)
+    return has_features and has_warm_up and has_likelihood(row, args.likelihood_samples, args.likelihood_examples)

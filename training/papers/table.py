@@ -57,6 +57,7 @@ class Table(NamedTuple):
             description of the paper's row. A figure that no row has gets no column. A full table has all bounds too.
         digits: Number of decimals of figures without their own.
         is_of_one_dataset: Whether its figures are for one data set alone.
+        without: Flags of `training.reproduce` that have no effect on it.
         headlines: Its lines in the README.
         quoted: Systems that the paper quotes beside its rows.
         charts: The paper's figures that it draws: a function from its measured rows on one data set to a Matplotlib figure, by name.
@@ -70,6 +71,7 @@ class Table(NamedTuple):
     columns: tuple[str, ...] = COLUMNS
     digits: int = DIGITS
     is_of_one_dataset: bool = False
+    without: tuple[str, ...] = ()
     headlines: tuple[Headline, ...] = ()
     quoted: tuple[Quoted, ...] = ()
     charts: Mapping[str, Callable] = MappingProxyType({})
