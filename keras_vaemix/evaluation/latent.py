@@ -26,7 +26,7 @@ def posterior_means(model: keras.Model, x: Array, batch_size: int | None = None)
 
 
 def active_units(model: keras.Model, x: Array, threshold: float = 0.01, batch_size: int | None = None) -> int:
-    r"""Returns the number of latents j with :math:`\mathrm{Var}_x(E_{q(z|x)}[z_j]) > 0.01`.
+    r"""Returns the number of latents j with :math:`\mathrm{Var}_x(E_{q(z|x)}[z_j]) > 0.01`, the means being `latent_means` of the model.
 
     Raises:
         ValueError: There are fewer than two examples.

@@ -8,7 +8,7 @@ import tensorflow as tf
 from keras_vaemix.core.batch import Batch, Terms
 from keras_vaemix.core.hints import Network, Tensor
 from keras_vaemix.core.part import register, require, require_networks
-from keras_vaemix.core.replicas import shuffled_columns
+from keras_vaemix.core.replicas import global_sum, shuffled_columns
 from keras_vaemix.core.seeds import fold_in
 from keras_vaemix.core.stateless import without_state_updates
 from keras_vaemix.likelihoods import Likelihood
@@ -101,11 +101,15 @@ class FactorVAE(OneLevelModel):
         return {"model": Terms(bound.total + penalty, figures)}
 
     def _discriminator_losses(self, batch: Batch, seed: Tensor, training: bool) -> dict[str, Terms]:
-        """Returns half the discriminator's cross-entropy, as in Algorithm 2: its score is high for codes, low for permuted ones."""
+        """Returns half the discriminator's cross-entropy, as in Algorithm 2: its score is high for codes, low for permuted ones.
+
+        It is zero for a single code, which may be left over in a last batch: permuted, it is a code all the same.
+        """
         params = without_state_updates(self.encoder, batch.inputs_of(self.encoder))
         z, others = tf.unstack(tf.stop_gradient(self.posterior.draw(params, 2, fold_in(seed, 0))[0]))  # [B, D] each
         permuted = shuffled_columns(others, fold_in(seed, 1))
-        loss = 0.5 * NonSaturating().critic_loss(self.score, z, permuted, fold_in(seed, 2))
+        can_permute = global_sum(tf.cast(tf.shape(z)[0], z.dtype)) >= 2.0
+        loss = 0.5 * tf.where(can_permute, NonSaturating().critic_loss(self.score, z, permuted, fold_in(seed, 2)), 0.0)
         return {"discriminator": Terms(loss, {"discriminator_loss": loss})}
 
     def score(self, z: Tensor, training: bool = False) -> Tensor:

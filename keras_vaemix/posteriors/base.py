@@ -59,7 +59,7 @@ class Posterior(PartLayer, abc.ABC):
         return None
 
     def summary(self, params: Tensor) -> dict[str, Tensor]:
-        """Returns a summary of q(z|x) as plain tensors that export, a dict of [B, D]."""
+        """Returns a summary of q(z|x) as plain tensors that export, a dict of [B, D]; the "mean" of a flow is its center."""
         q = self.distribution(params)
         return {"mean": self.center(params)} if q is None else {"mean": q.mean(), "stddev": q.stddev()}
 

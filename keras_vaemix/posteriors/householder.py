@@ -40,5 +40,6 @@ class HouseholderFlow(FlowPosterior):
 
 def reflect(v, z):
     """Returns the reflection of z [N, D] along v [N, D], and its log-determinant; z itself where v is zero."""
-    v = tf.math.l2_normalize(v, axis=-1)
+    largest = tf.stop_gradient(tf.reduce_max(tf.abs(v), axis=-1, keepdims=True))  # the direction of a short v counts too
+    v = tf.math.l2_normalize(tf.math.divide_no_nan(v, largest), axis=-1)
     return z - 2.0 * v * tf.reduce_sum(v * z, axis=-1, keepdims=True), 0.0

@@ -10,6 +10,7 @@ from keras_vaemix.core.part import check_positive, register
 from keras_vaemix.posteriors.flow import FlowPosterior
 
 SHIFT = math.log(math.e - 1)  # where the softplus is one
+SLOPE = 1 - math.exp(-1)  # of the softplus there
 START = 0.1  # scale of u
 TINY = 1e-12  # squared norm below which w is not divided by it
 
@@ -27,9 +28,9 @@ class PlanarFlow(FlowPosterior):
 
     has :math:`w^\top \hat u = m(w^\top u) > -1`. Its determinant is :math:`1 + (1 - \tanh^2) w^\top \hat u` (eq. 11 and 12).
 
-    The paper's :math:`m(a) = -1 + \log(1 + e^a)` is shifted here to :math:`m(a) = -1 + \log(1 + (e - 1) e^a)`, so that m(0) = 0. Then
-    :math:`\hat u` is bounded where w is small, and a step with u = 0 is the identity; with the paper's, :math:`\hat u` is
-    infinite at w = 0, which is what a new encoder returns for an empty image.
+    The paper's :math:`m(a) = -1 + \log(1 + e^a)` is shifted and scaled here to :math:`m(a) = -1 + \log(1 + (e - 1) e^{a / s})` with
+    :math:`s = 1 - 1/e`, so that m(0) = 0 and m'(0) = 1. Then :math:`\hat u` is u at w = 0, with a bounded gradient, and a step with
+    u = 0 is the identity; with the paper's, :math:`\hat u` is infinite at w = 0, which is what a new encoder returns for an empty image.
 
     Args:
         latent_dim: Number of latent dimensions D.
@@ -48,8 +49,10 @@ class PlanarFlow(FlowPosterior):
         u, w, b = tf.split(tf.reshape(context, [-1, self.num_flows, 2 * d + 1]), [d, d, 1], axis=-1)  # [N, T, D], [N, T, D], [N, T, 1]
         u *= START
         product = tf.reduce_sum(w * u, axis=-1, keepdims=True)
-        above = tf.nn.softplus(product + SHIFT)  # 1 + m
-        u += (above - 1.0 - product) * w / tf.maximum(tf.reduce_sum(tf.square(w), axis=-1, keepdims=True), TINY)
+        above = tf.nn.softplus(product / SLOPE + SHIFT)  # 1 + m
+        near_zero = tf.math.log1p(SLOPE * tf.math.expm1(tf.minimum(product, 1.0) / SLOPE))  # m, to the precision of a small product
+        m = tf.where(product < 1.0, near_zero, above - 1.0)
+        u += (m - product) * w / tf.maximum(tf.reduce_sum(tf.square(w), axis=-1, keepdims=True), TINY)
         return [functools.partial(planar, *own) for own in zip(*(tf.unstack(one, axis=1) for one in (u, w, b, above)), strict=True)]
 
 

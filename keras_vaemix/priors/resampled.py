@@ -15,6 +15,7 @@ from keras_vaemix.priors import Prior
 from keras_vaemix.priors.reweighted import ReweightedPrior
 
 ALMOST_ONE = -1e-6  # largest log Z: all draws are accepted
+LOG_HALF = -math.log(2.0)
 ALMOST_NEVER = -1e-30  # largest log-probability that every try is rejected, for T = 1
 
 
@@ -83,5 +84,6 @@ class ResampledPrior(ReweightedPrior):
 
 
 def log1mexp(x):
-    r"""Returns :math:`\log(1 - e^x)` for x < 0."""
-    return tf.math.log(-tf.math.expm1(x))
+    r"""Returns :math:`\log(1 - e^x)` for x < 0, to the precision of the result, with finite gradients."""
+    near_zero, far = tf.maximum(x, LOG_HALF), tf.minimum(x, LOG_HALF)
+    return tf.where(x > LOG_HALF, tf.math.log(-tf.math.expm1(near_zero)), tf.math.log1p(-tf.exp(far)))

@@ -10,6 +10,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.plugins.custom_scalar import layout_pb2
 from tensorboard.plugins.custom_scalar.metadata import CONFIG_SUMMARY_TAG
 
+import keras_vaemix as vm
 from keras_vaemix import callbacks
 from keras_vaemix.visualization.grids import MISSING
 from keras_vaemix.visualization.plots import component_samples
@@ -33,8 +34,6 @@ def test_warm_up_goes_on_in_a_second_fit(binary):
 
 
 def test_beta_of_a_warm_up_is_that_of_the_objective(binary):
-    import keras_vaemix as vm
-
     model, seen = catalogue.make(), Seen()
     model.objective = vm.ELBO(beta=4.0)
     model.compile("adam", run_eagerly=True)
@@ -250,8 +249,6 @@ def test_pictures_leave_training_alone(binary, tmp_path):
 
 
 def test_data_that_are_no_images_have_no_pictures(tmp_path):
-    import keras_vaemix as vm
-
     model = vm.VAE(vm.networks.gated_mlp((6,), 4, (5,)), vm.networks.gated_mlp((2,), (6,), (5,)), vm.NormalMixture(2, 3), vm.Normal())
     model.compile("adam", run_eagerly=True)
     x = tf.random.stateless_normal((40, 6), [0, 0]).numpy()
@@ -295,3 +292,18 @@ def test_callbacks_of_keras_work_and_backup_and_restore_resumes_to_the_same_bits
         weights.append(model.get_weights())
     for one, other in zip(*weights, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def test_a_beta_that_is_not_the_objective_s_is_warned_of(tmp_path):
+    """As loaded weights, or a warm-up that was interrupted, leave it."""
+    first, model = catalogue.make(), catalogue.make()
+    first.objective = vm.ELBO(beta=4.0)
+    first.save_weights(tmp_path / "first.weights.h5")
+    model.load_weights(tmp_path / "first.weights.h5")
+    model.compile("sgd", jit_compile=False)
+    x = catalogue.examples(model)
+    with pytest.warns(UserWarning, match=r"beta=4, .* not with 1, its objective's: pass callbacks\.KLWarmUp, or call model\.beta\.assign"):
+        model.fit(x, verbose=0)
+    model.fit(x, verbose=0, callbacks=[vm.callbacks.KLWarmUp(0)])
+    model.fit(x, verbose=0)
+    assert float(model.beta) == 1

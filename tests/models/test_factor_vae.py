@@ -113,3 +113,13 @@ def test_training_goes_on_in_a_saved_model_with_the_same_bits(tmp_path):
 def test_what_it_does_not_fit_is_refused(make, message):
     with pytest.raises(ValueError, match=f"{message}.*Received: "):
         make()
+
+
+def test_the_discriminator_learns_nothing_from_a_single_code():
+    model = catalogue.factor_vae()
+    x, (_, discriminator) = catalogue.examples(model), model.updates()
+    for n, is_zero in ((1, True), (2, False)):
+        with tf.GradientTape() as tape:
+            loss = discriminator.losses(vm.Batch(tf.constant(x[:n])), SEED, True)["discriminator"].total
+        gradients = tape.gradient(loss, model.discriminator.trainable_variables)
+        assert (float(loss) == 0, not any(np.any(one) for one in gradients)) == (is_zero, is_zero)

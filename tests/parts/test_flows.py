@@ -8,6 +8,7 @@ from scipy.stats import norm
 
 import keras_vaemix as vm
 from keras_vaemix.networks import MaskedDense, made
+from keras_vaemix.posteriors.householder import reflect
 from tests import catalogue
 
 D = 3
@@ -134,6 +135,24 @@ def test_planar_steps_turn_no_side_over():
     determinant = np.linalg.det(jacobian(pushed, z).astype("float64"))
     assert np.sum(context[:, :D] * context[:, D : 2 * D], axis=1).min() < -50
     np.testing.assert_allclose(tf.exp(posterior.flow(z, context)[1]), determinant, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("size", [0.0, 1e-6, 1e-4, 1e-2])
+def test_a_planar_step_is_smooth_where_w_is_small(size):
+    """It tends to z + u tanh(b), whatever the direction of w, and its gradients stay bounded."""
+    posterior, (u, w, b), z = vm.PlanarFlow(3, 1), ((3.0, 2.0, 1.0), (size, 0.0, 0.0), (1.0,)), tf.constant([[0.3, -0.2, 0.5]])
+    context = tf.Variable([[10 * one for one in u] + [*w, *b]])  # u is a tenth of its own output
+    with tf.GradientTape() as tape:
+        y, log_det = posterior.flow(z, context)
+        loss = tf.reduce_sum(y) + log_det[0]
+    np.testing.assert_allclose(y, z + np.array(u) * np.tanh(1), atol=20 * size + 1e-6)
+    assert np.abs(tape.gradient(loss, context)[0, 3:6]).max() < 10
+
+
+@pytest.mark.parametrize("size", [1e-30, 1e-7, 1.0])
+def test_reflections_along_short_vectors_are_reflections(size):
+    v, z = tf.constant([[3.0, 4.0, 0.0]]) * size, tf.constant([[1.0, 0.0, 2.0]])
+    np.testing.assert_allclose(reflect(v, z)[0], [[1 - 2 * 9 / 25, -2 * 12 / 25, 2]], rtol=1e-5)
 
 
 @pytest.mark.parametrize("name", ["HouseholderFlow", "PlanarFlow"])

@@ -6,6 +6,7 @@ import tensorflow as tf
 from scipy.stats import chisquare
 
 import keras_vaemix as vm
+from keras_vaemix.priors.resampled import log1mexp
 
 
 def spread(prior, size=1.0, seed=0):
@@ -135,3 +136,20 @@ def test_gradients_are_finite_where_nothing_or_everything_is_accepted():
 def test_resampled_prior_refuses(arguments, message):
     with pytest.raises(ValueError, match=message):
         vm.ResampledPrior(2, **arguments)
+
+
+@pytest.mark.parametrize("log_z", [-1.0, -12.0, -18.0, -40.0])
+def test_density_where_almost_every_try_is_rejected(log_z):
+    """With a(z) = 1 it is T times the base's, as long as T Z is small."""
+    prior = vm.ResampledPrior(2, 100)
+    prior.acceptance.layers[-1].set_weights([np.zeros((100, 1)), np.full(1, 40.0)])
+    z = tf.zeros((1, 2))
+    above = float(prior.log_ratio(z, tf.constant(log_z))[0])
+    rejected = np.exp(99 * np.log1p(-np.exp(log_z)))
+    tried = -np.expm1(99 * np.log1p(-np.exp(log_z))) / np.exp(log_z)
+    assert above == pytest.approx(np.log(tried + rejected), rel=1e-5)
+    x = tf.Variable([log_z, -1e-6])
+    with tf.GradientTape() as tape:
+        y = log1mexp(x)
+    np.testing.assert_allclose(y, np.log1p(-np.exp(x.numpy().astype("float64"))), rtol=1e-6)
+    np.testing.assert_allclose(tape.gradient(y, x), 1 / -np.expm1(-x.numpy().astype("float64")), rtol=1e-5)

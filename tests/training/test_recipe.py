@@ -32,6 +32,17 @@ from training.runs.start import start_from
 FLAGS = ("vae_digits", "--latent-dim", 2, "--batch-size", 399, "--warm-up", 1, "--ema-momentum", 0.9)
 
 
+@pytest.mark.parametrize(("flags", "epochs"), [((), 300), (("--batch-size", 128), 300), (("--batch-size", 32), 300)])
+def test_learning_rates_are_halved_after_epochs_whatever_the_batch_size(flags, epochs, monkeypatch):
+    given = ("two_stage_mnist", "--dataset", "digits", "--networks", "mlp", "--hidden", "8", "--second-units", "8", *map(str, flags))
+    experiment, seen = prepare(parse(given)).experiment, []
+    steps = 1197 // experiment.batch_size
+    assert experiment.optimizer.get_config()["learning_rate"]["config"]["decay_steps"] == epochs * steps
+    monkeypatch.setattr("training.presets.parts.train_first", lambda *given: seen.append(given[-1]))
+    experiment.start(experiment, SimpleNamespace(train=SimpleNamespace(x=np.zeros(1197))), 0)
+    assert seen[0].get_config()["learning_rate"]["config"]["decay_steps"] == 150 * steps
+
+
 def stop_after(epochs, monkeypatch):
     """Interrupts training after some epochs, at whose end no checkpoint is due."""
     on_epoch_end = Recorder.on_epoch_end
@@ -203,7 +214,10 @@ def adversarial(rate):
 
 def test_another_objective_has_the_same_weights_and_needs_a_bound():
     made = tiny()
+    made.beta.assign(0.3)
     other = recipe.importance_weighted(Experiment(made, None), 3).model
+    assert float(other.beta) == 1
+    made.beta.assign(1.0)
     assert other.objective.get_config() == vm.ImportanceWeighted(3).get_config()
     for one, copy in zip(made.get_weights(), other.get_weights(), strict=True):
         np.testing.assert_array_equal(one, copy)

@@ -35,6 +35,7 @@ from training.jobs import dashboards, evaluate, pictures
 from training.jobs.asked import optimized, started
 from training.jobs.flags import PAPERS_SAMPLES, parse
 from training.presets.arguments import FURTHER
+from training.presets.recipe import in_epochs
 from training.runs.checkpointing import Recorder
 from training.runs.rescue import save_on_exit
 from training.runs.run import RESUMABLE, Run
@@ -79,7 +80,8 @@ def prepare(asked):
         patience=args.patience or experiment.patience,
     )
     with strategy.scope():
-        experiment = optimized(experiment, args, train_steps(experiment, data))
+        own_steps, num_steps = (max(1, len(data.train.x) // size) for size in (protocol["batch_size"], experiment.batch_size))
+        experiment = optimized(in_epochs(experiment, own_steps, num_steps), args, train_steps(experiment, data))
     cluster.check_batch_size(experiment.batch_size, strategy)
     check_trainable(preset.name, data, experiment, args.features, args.split)
     config = config_of(preset, own, args, experiment, data) | other_settings(preset, args, protocol["batch_size"])

@@ -159,7 +159,7 @@ class FirstStage(NamedTuple):
 
     Attributes:
         epochs: Number of its epochs.
-        optimizer: Function of the data that returns its optimizer.
+        optimizer: Function of the data and the batch size that returns its optimizer.
     """
 
     epochs: int
@@ -169,4 +169,4 @@ class FirstStage(NamedTuple):
         """Trains the networks of the first VAE in a separate VAE, whose optimizer is discarded afterwards."""
         first = experiment.model.first
         trained = vm.VAE(first.encoder, first.decoder, first.prior, first.likelihood, first.posterior, first.objective, first.seed)
-        train_first(trained, experiment, data, seed, self.epochs, 0, self.optimizer(data))
+        train_first(trained, experiment, data, seed, self.epochs, 0, self.optimizer(data, experiment.batch_size))

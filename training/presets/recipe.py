@@ -12,6 +12,7 @@ def importance_weighted(experiment, num_samples):
     part.require("objective" in config, "a model with a bound for --importance-samples", model=type(model).__name__)
     made = type(model).from_config({**config, "objective": keras.saving.serialize_keras_object(objective)})
     made.set_weights(model.get_weights())
+    made.beta.assign(made.objective.beta)  # a weight too
     return experiment._replace(model=made)
 
 
@@ -38,6 +39,19 @@ def decayed(experiment, alpha, num_steps):
         return {"learning_rate": keras.optimizers.schedules.CosineDecay(rate, max(1, num_steps * own_steps[name]), alpha)}
 
     return with_optimizers(experiment, with_cosine)
+
+
+def in_epochs(experiment, own_steps, num_steps):
+    """Returns an experiment whose learning rates, halved after epochs of `own_steps` steps, are halved after as many of `num_steps`."""
+
+    def with_steps(name, optimizer):
+        rate = optimizer.get_config()["learning_rate"]
+        if isinstance(rate, float):
+            return {}
+        epochs = rate["config"]["decay_steps"] // own_steps
+        return {"learning_rate": {**rate, "config": {**rate["config"], "decay_steps": epochs * num_steps}}}
+
+    return experiment if own_steps == num_steps else with_optimizers(experiment, with_steps)
 
 
 def averaging(experiment, momentum):

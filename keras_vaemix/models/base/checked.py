@@ -99,6 +99,7 @@ class CheckedModel(Recorded, keras.Model, abc.ABC):
                 self.check_columns(given.inputs())
             self.check_batch_size(min(len(given.x), batch_size or len(given.x)))
         self._assert_compile_called("fit")
+        self._check_schedules(callbacks)
         labels, callbacks = inputs.with_weights(x, y, sample_weight), with_bookkeeping(callbacks, self)
         further = {"validation_data": validation_data, "shuffle": shuffle, "sample_weight": sample_weight, **kwargs}
         with naming_refused():
@@ -113,6 +114,9 @@ class CheckedModel(Recorded, keras.Model, abc.ABC):
         """Takes from now on what the further inputs of an encoder are named after; raises `ValueError` if the model does not."""
         self.accompanied_by = inputs.further_inputs_of(self, encoder)
         self.condition_size = next((one.shape[-1] for one in encoder.inputs if one.name == "condition"), None)
+
+    def _check_schedules(self, callbacks):
+        """Warns of a weight that a schedule has left at another value than the model's own, if none of the callbacks sets it."""
 
     def check_columns(self, x, name="x"):
         """Raises `ValueError` if a value is missing in all training examples, an array or a dict of it and its mask."""

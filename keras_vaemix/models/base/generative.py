@@ -156,7 +156,10 @@ class GenerativeModel(SteppedModel):
         return self.map_batches(self.call, self._float_inputs(x, y))  # `self(...)` would round x to half precision
 
     def latent_means(self, x: Array, y: Array | None = None) -> Tensor:
-        """Returns the means of the continuous latents given x [N, *], [N, D]; y as in `responsibilities`."""
+        """Returns the means of the continuous latents given x [N, *], [N, D]; y as in `responsibilities`.
+
+        The mean of a flow posterior has no closed form: in its place stands its `center`, to which the flow maps the mean of z_0.
+        """
         return self.map_batches(self.batch_latent_means, self._float_inputs(x, y))
 
     def _float_inputs(self, x, y):

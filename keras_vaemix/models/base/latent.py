@@ -13,6 +13,7 @@ from keras_vaemix.core.hints import Array, Distribution, Tensor
 from keras_vaemix.core.part import require, require_kind
 from keras_vaemix.core.progress import progress
 from keras_vaemix.core.seeds import fold_in
+from keras_vaemix.core.warned import warn_caller
 from keras_vaemix.importance import LikelihoodEstimate, LikelihoodEstimator
 from keras_vaemix.imputation import Imputer
 from keras_vaemix.likelihoods import Likelihood
@@ -183,6 +184,16 @@ class LatentModel(GenerativeModel):
             self.objective.discrepancy.check_batch_size(batch_size)
 
     # Training.
+
+    def _check_schedules(self, callbacks):
+        callbacks = getattr(callbacks, "callbacks", callbacks)
+        is_scheduled = any(getattr(one, "weight", None) == "beta" for one in keras.tree.flatten(callbacks) if one is not None)
+        beta, own = np.float32(self.beta), np.float32(self.objective.beta)
+        if beta != own and not is_scheduled:
+            says = (
+                f"Training goes on with beta={beta:g}, a weight of the model that a warm-up or loaded weights left, not with {own:g}, its"
+            )
+            warn_caller(f"{says} objective's: pass callbacks.KLWarmUp, or call model.beta.assign({own:g})")
 
     def penalty(self) -> Tensor | None:
         """Returns what training adds to the loss, never to the bound: the prior's `penalty`, a scalar, or None without one."""
