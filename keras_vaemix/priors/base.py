@@ -72,7 +72,7 @@ class Prior(PartLayer, abc.ABC):
         """Returns whether there is a density to sample from yet."""
         return True
 
-    def finish(self) -> None:
+    def finish(self, num_samples: int = 2**20) -> None:
         """Completes a prior that gradients have trained: a normaliser without a closed form is estimated once more, from many draws."""
 
     def estimates(self) -> list[Any]:

@@ -57,8 +57,8 @@ class FlowPrior(Prior):
     def penalty(self, encode=None):
         return self.base.penalty()
 
-    def finish(self):
-        self.base.finish()
+    def finish(self, num_samples=2**20):
+        self.base.finish(num_samples)
 
     def estimates(self):
         return self.base.estimates()

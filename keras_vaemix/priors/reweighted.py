@@ -43,8 +43,8 @@ class ReweightedPrior(Prior):
     r"""Abstract: a base :math:`\pi` with a learned weight w, whose normaliser :math:`Z = E_{\pi(z)} w(z)` is estimated.
 
     So **log p(z) is an estimate**, and every figure made of it. In training, Z is a moving average of estimates from fresh draws of the
-    base, with the gradient of the last one; after training, `finish` replaces it by an estimate from many draws, and `report` gives its
-    error. A subclass implements `log_weight`, `log_ratio` and `sampler`.
+    base, with the gradient of the last one, which lags behind; for validation it is estimated anew, and after training, `finish`
+    replaces it by an estimate from many draws, whose error `report` gives. A subclass implements `log_weight`, `log_ratio` and `sampler`.
 
     Args:
         latent_dim: Number of latent dimensions D.
@@ -115,9 +115,9 @@ class ReweightedPrior(Prior):
         error = w.std(ddof=1) / w.mean() / math.sqrt(num_samples) if num_samples > 1 else math.nan
         return float(log_w.max() + math.log(w.mean())), float(error)
 
-    def finish(self):
-        """Sets Z to an estimate from a million draws of the base."""
-        self.log_z.assign(self.log_normalizer(2**20, seed=self.seed)[0])
+    def finish(self, num_samples=2**20):
+        """Sets Z to an estimate from draws of the base, by default a million."""
+        self.log_z.assign(self.log_normalizer(num_samples, seed=self.seed)[0])
 
     def estimates(self):
         return [self.log_z]

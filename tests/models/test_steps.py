@@ -355,6 +355,22 @@ def test_a_normaliser_is_that_of_the_averages():
     np.testing.assert_allclose([*errors, off()], 0, atol=0.01)
 
 
+def test_validation_has_the_normaliser_of_the_weights_and_training_its_own():
+    """Whether averages take their place or not."""
+    model = catalogue.make("ResampledPrior")
+    model.compile("sgd", run_eagerly=True)
+    model.prior.log_z.assign(3.0)
+    exact, error = model.prior.log_normalizer()
+    with model.averaged():
+        assert float(model.prior.log_z) == pytest.approx(exact, abs=5 * error + 0.01)
+    assert float(model.prior.log_z) == 3.0
+    given = {"x": catalogue.examples(model), "verbose": 0}
+    validated = model.fit(**given, validation_data=given["x"]).history["val_elbo"][0]
+    assert abs(validated - model.evaluate(**given, return_dict=True)["elbo"]) > 0.3  # the moving average has not come far
+    with model.averaged():
+        assert validated == pytest.approx(model.evaluate(**given, return_dict=True)["elbo"], rel=1e-4)
+
+
 def test_averages_give_way_to_the_same_bits():
     model, seen = vae(), []
     model.compile(averaged(), run_eagerly=True)

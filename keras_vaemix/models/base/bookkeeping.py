@@ -31,7 +31,8 @@ class Bookkeeping(keras.callbacks.Callback):
         for name, variables in self.model.variables_of().items():
             if name != "model":  # Keras's `fit` has done that one
                 self.model.optimizer_of(name).finalize_variable_values(variables)
-        self.model.after_averaging()
+        if self.model.averaging():
+            self.model.estimate_anew()
 
 
 def check_restoring(callbacks, model):

@@ -172,15 +172,15 @@ class CompiledModel(CheckedModel):
     def averaged(self) -> Iterator[None]:
         """Replaces weights by their averages, where an optimizer keeps them (`use_ema`), and restores them afterwards, bit for bit.
 
-        What is estimated from weights, such as the normaliser of a prior, is estimated for the averages.
+        What is estimated from weights, such as the normaliser of a prior, is estimated anew: training only follows it.
         """
         averaging = self.averaging()
-        replaced = [*(variable for own in averaging.values() for variable in own), *(self.estimates() if averaging else ())]
+        replaced = [*(variable for own in averaging.values() for variable in own), *self.estimates()]
         weights = [keras.ops.convert_to_numpy(variable) for variable in replaced]
         try:
             for name, own in averaging.items():
                 self.optimizer_of(name).finalize_variable_values(own)
-            self.after_averaging()
+            self.estimate_anew()
             yield
         finally:
             for variable, value in zip(replaced, weights, strict=True):
@@ -194,8 +194,8 @@ class CompiledModel(CheckedModel):
         """Returns the variables that are estimated from the weights that gradients train."""
         return []
 
-    def after_averaging(self):
-        """Estimates them anew if averages have taken the place of weights."""
+    def estimate_anew(self):
+        """Estimates them for the weights as they are."""
 
     def variables_of(self):
         """Returns the variables that each optimizer updates, by its name."""

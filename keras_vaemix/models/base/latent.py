@@ -22,6 +22,7 @@ from keras_vaemix.models.base.squashed import warn_of_bounded_outputs
 from keras_vaemix.models.base.step import Update
 from keras_vaemix.objectives import ELBO, Draws, Objective
 
+ESTIMATING = 2**17  # draws for what validation needs of a prior
 FITTING = 2  # second half of the seeds with which a prior is fitted
 
 
@@ -144,9 +145,9 @@ class LatentModel(GenerativeModel):
     def estimates(self):
         return self.prior.estimates()
 
-    def after_averaging(self):
-        if self.averaging():
-            self.prior.finish()
+    def estimate_anew(self):
+        if self.estimates():
+            self.prior.finish(ESTIMATING)
 
     def with_sampling_prior(self) -> Self:
         """Returns the model whose bound uses the prior that `sample` draws from: this one, unless a paper uses two priors."""

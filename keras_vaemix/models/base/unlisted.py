@@ -5,7 +5,7 @@ accompaniments batch_latent_means batch_responsibilities check check_batch_size 
 decoder_params default_optimizers draws export_model histograms learns_labels metric_names num_strata penalty supports_xla terms updates
 """
 OF_TRAINING = """
-after_averaging all_variables averaging can_warm_up check_gradients draw_counter epochs_done estimates evaluated evaluation_seed
+all_variables averaging can_warm_up check_gradients draw_counter epochs_done estimate_anew estimates evaluated evaluation_seed
 figure_name is_validated has_posterior_density has_unbiased_kl minimize next_seed not_finite optimizer_of parts record scaled seed_for
 steps_done track unsupported values_of_example variables_of
 """
