@@ -5,7 +5,7 @@ Weights are initialised by Glorot, as in the paper; Tomczak & Welling's code, an
 
 from training.presets.library import vm
 from training.presets.likelihoods import AUTO, Limits, pseudo_inputs
-from training.presets.parts import SMALL, VAMP_PROTOCOL, filled_examples, gated_vae
+from training.presets.parts import SMALL, VAMP_PROTOCOL, filled_examples, gated_vae, weight_density
 from training.presets.registry import family
 
 
@@ -56,8 +56,7 @@ def mog_prior(
 
     With `--concentration` above 0 learned weights have the density of a Dirichlet process, so that K need only be large enough.
     """
-    density = vm.DirichletWeights(concentration, len(data.train.x)) if concentration else None
-    prior = vm.NormalMixture(latent_dim, num_components, learn_weights, weight_density=density)
+    prior = vm.NormalMixture(latent_dim, num_components, learn_weights, weight_density=weight_density(data, concentration))
     model = gated_vae(data, prior, protocol.hidden, init, likelihood=likelihood, limits=log_variance_limits)
     return protocol.experiment(model, learning_rate)
 

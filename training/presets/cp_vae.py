@@ -5,7 +5,7 @@ import math
 
 from training.presets.library import embeddings, part, vm
 from training.presets.likelihoods import AUTO, Limits, chosen, params_shape
-from training.presets.parts import DIGITS, SMALL, VAMP_PROTOCOL, MixtureStart, choose, gated_vae, start_of
+from training.presets.parts import DIGITS, SMALL, VAMP_PROTOCOL, MixtureStart, choose, gated_vae, start_of, weight_density
 from training.presets.registry import family
 
 HEADS = {"gated": lambda *sizes: vm.GatedHeads(*sizes), "amortized": lambda *sizes: vm.SharedHeads(*sizes)}
@@ -95,6 +95,7 @@ def vade(
     latent_dim: int = 10,
     pretraining: int = 50,
     start: str = "mixture",
+    concentration: float = 0.0,
     learning_rate: float = 5e-4,
     init: str = "he",
     likelihood: str = AUTO,
@@ -102,10 +103,10 @@ def vade(
 ):
     """VaDE: a VAE with a learned Gaussian mixture, initialised from one fitted to the latents of a trained VAE.
 
-    The category is summed out under the exact q(c|x) = p(c|z).
+    The category is summed out under the exact q(c|x) = p(c|z). `--concentration` is as for `mog_prior_*`.
     """
     embedding = choose("start", EMBEDDINGS, start)()
-    prior = vm.NormalMixture(latent_dim, num_components, learn_weights=True)
+    prior = vm.NormalMixture(latent_dim, num_components, learn_weights=True, weight_density=weight_density(data, concentration))
     model = gated_vae(data, prior, protocol.hidden, init, likelihood=likelihood, limits=log_variance_limits)
     return protocol.experiment(model, learning_rate, warm_up=0, start=MixtureStart(pretraining, embedding))
 

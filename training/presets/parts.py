@@ -107,6 +107,11 @@ SMALL = {"protocol": DIGITS, "latent_dim": 16, "learning_rate": 1e-3, "init": "h
 STARTS = {"he": "he_normal", "glorot": "glorot_uniform"}  # initializers of kernels, by their names in `--init`
 
 
+def weight_density(data, concentration):
+    """Returns the density of a mixture's weights that `--concentration` asks for, or None for 0."""
+    return vm.DirichletWeights(concentration, len(data.train.x)) if concentration else None
+
+
 def numbers(flag, received):
     """Returns the numbers between the commas of a flag, or None if there are none; raises `ValueError` for anything else."""
     try:
