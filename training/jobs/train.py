@@ -73,6 +73,9 @@ def prepare(asked):
     protocol = {name: getattr(experiment, name) for name in ("epochs", "warm_up", "patience", "batch_size")}
     if args.patience and experiment.monitor is None:
         raise ValueError(f"Expected no --patience for {preset.name}, which has no early stopping. Received: --patience {args.patience}")
+    if args.warm_up and not experiment.model.has_likelihood:
+        why = f"{preset.name}, which has no divergence that beta scales"
+        raise ValueError(f"Expected no --warm-up for {why}. Received: --warm-up {args.warm_up}")
     experiment = experiment._replace(
         epochs=args.epochs or experiment.epochs,
         batch_size=args.batch_size or experiment.batch_size,
@@ -166,9 +169,8 @@ def check_trainable(preset, data, experiment, features, evaluated_on="test"):
     if data.has_gaps() and "mask" not in experiment.model.accompanied_by:
         expected = "a preset that takes missing values (NaN), such as vae_mnist, mog_prior_mnist or iwae_mnist"
         raise ValueError(f"Expected {expected}, or data without gaps. Received: {preset}, whose encoder has no mask, for {data.name}")
-    if experiment.warm_up > 1 and not (experiment.model.has_likelihood and experiment.model.can_warm_up):
-        why = "all of whose loss beta scales" if experiment.model.has_likelihood else "which has no divergence that beta scales"
-        raise ValueError(f"Expected no --warm-up for {preset}, {why}. Received: --warm-up {experiment.warm_up}")
+    if experiment.warm_up > 1 and not getattr(experiment.model, "can_warm_up", True):
+        raise ValueError(f"Expected no --warm-up for {preset}, all of whose loss beta scales. Received: --warm-up {experiment.warm_up}")
     experiment.model.check_batch_size(experiment.batch_size)
     resolve_features(features, experiment.model, data, evaluated_on)
     labels = data.few_labels(experiment.num_labels, 0)
