@@ -43,6 +43,13 @@ def test_learning_rates_are_halved_after_epochs_whatever_the_batch_size(flags, e
     assert seen[0].get_config()["learning_rate"]["config"]["decay_steps"] == 150 * steps
 
 
+def test_schedules_that_follow_steps_stay_as_they_are_with_another_batch_size():
+    given = ("mask_aae_mnist", "--dataset", "digits", "--networks", "mlp", "--hidden", "8", "--critic-units", "8", "--batch-size", "50")
+    clocks = ("--growth-steps", "75", "--decay-steps", "375")
+    rates = [prepare(parse([*given[:-2], *size, *clocks])).experiment.optimizer.get_config()["learning_rate"] for size in ((), given[-2:])]
+    assert rates[0] == rates[1]
+
+
 def stop_after(epochs, monkeypatch):
     """Interrupts training after some epochs, at whose end no checkpoint is due."""
     on_epoch_end = Recorder.on_epoch_end

@@ -46,7 +46,7 @@ def in_epochs(experiment, own_steps, num_steps):
 
     def with_steps(name, optimizer):
         rate = optimizer.get_config()["learning_rate"]
-        if isinstance(rate, float):
+        if isinstance(rate, float) or rate["class_name"] != "ExponentialDecay":  # others follow the steps of the run
             return {}
         epochs = rate["config"]["decay_steps"] // own_steps
         return {"learning_rate": {**rate, "config": {**rate["config"], "decay_steps": epochs * num_steps}}}
