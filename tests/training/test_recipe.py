@@ -32,22 +32,22 @@ from training.runs.start import start_from
 FLAGS = ("vae_digits", "--latent-dim", 2, "--batch-size", 399, "--warm-up", 1, "--ema-momentum", 0.9)
 
 
-@pytest.mark.parametrize(("flags", "epochs"), [((), 300), (("--batch-size", 128), 300), (("--batch-size", 32), 300)])
-def test_learning_rates_are_halved_after_epochs_whatever_the_batch_size(flags, epochs, monkeypatch):
-    given = ("two_stage_mnist", "--dataset", "digits", "--networks", "mlp", "--hidden", "8", "--second-units", "8", *map(str, flags))
+@pytest.mark.parametrize("size", ["64", "128", "32"])
+def test_learning_rates_are_halved_after_epochs_whatever_the_batch_size(size, monkeypatch):
+    given = ("two_stage_mnist", "--dataset", "digits", "--networks", "mlp", "--hidden", "8", "--second-units", "8", "--batch-size", size)
     experiment, seen = prepare(parse(given)).experiment, []
     steps = 1197 // experiment.batch_size
-    assert experiment.optimizer.get_config()["learning_rate"]["config"]["decay_steps"] == epochs * steps
+    assert experiment.optimizer.get_config()["learning_rate"]["config"]["decay_steps"] == 300 * steps
     monkeypatch.setattr("training.presets.parts.train_first", lambda *given: seen.append(given[-1]))
     experiment.start(experiment, SimpleNamespace(train=SimpleNamespace(x=np.zeros(1197))), 0)
     assert seen[0].get_config()["learning_rate"]["config"]["decay_steps"] == 150 * steps
 
 
 def test_schedules_that_follow_steps_stay_as_they_are_with_another_batch_size():
-    given = ("mask_aae_mnist", "--dataset", "digits", "--networks", "mlp", "--hidden", "8", "--critic-units", "8", "--batch-size", "50")
-    clocks = ("--growth-steps", "75", "--decay-steps", "375")
-    rates = [prepare(parse([*given[:-2], *size, *clocks])).experiment.optimizer.get_config()["learning_rate"] for size in ((), given[-2:])]
-    assert rates[0] == rates[1]
+    given = ("mask_aae_mnist", "--dataset", "digits", "--networks", "mlp", "--hidden", "8", "--critic-units", "8")
+    clocks = ("--growth-steps", "75", "--decay-steps", "375", "--batch-size")
+    one, other = (prepare(parse([*given, *clocks, size])).experiment.optimizer.get_config()["learning_rate"] for size in ("64", "50"))
+    assert one == other
 
 
 def stop_after(epochs, monkeypatch):

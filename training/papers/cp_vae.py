@@ -90,7 +90,7 @@ CLUSTERING = Table(
         Row("vade", "vade_mnist", stated={"cluster_accuracy": 0.9446}),
         Row("gmvae", "gmvae_mnist", stated={"cluster_accuracy_merged": 0.8231}),  # clusters labelled by the example most certainly in them
         Row("vmm", "vmm_mnist"),
-        # K need only be large enough: from means at random, and from a mixture fitted to latents.
+        # More components than digits: from means at random, and from a mixture fitted to latents.
         Row("mog_dp", "mog_prior_mnist", {"num_components": 50, "learn_weights": True, "concentration": 1.0}),
         Row("vade_dp", "vade_mnist", {"num_components": 50, "concentration": 1.0}),
     ),

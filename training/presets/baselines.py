@@ -54,7 +54,7 @@ def mog_prior(
 ):
     """VAE with a learned mixture of diagonal normals as prior.
 
-    With `--concentration` above 0 learned weights have the density of a Dirichlet process, so that K need only be large enough.
+    With `--concentration` above 0 learned weights have the density of a Dirichlet process, which weakens components of few examples.
     """
     prior = vm.NormalMixture(latent_dim, num_components, learn_weights, weight_density=weight_density(data, concentration))
     model = gated_vae(data, prior, protocol.hidden, init, likelihood=likelihood, limits=log_variance_limits)
