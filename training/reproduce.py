@@ -6,7 +6,8 @@
 Rows are trained in order, each with all of its seeds, in RUNS/TABLE/ROW-seedN, where a run that was killed or ran out of time is resumed.
 A row that starts from the run of another is trained after that is finished.
 A row is skipped while another process trains it, or if it is finished or measured with the requested number of epochs, and its
-log-likelihood covers the requested numbers of examples and samples, by the requested warm-up and features. Unfinished, it replaces none of more epochs.
+log-likelihood covers the requested numbers of examples and samples, by the requested warm-up and features.
+An unfinished row replaces none of more epochs.
 OUT/TABLE.json holds the measured rows, OUT/TABLE.md the table.
 """
 
