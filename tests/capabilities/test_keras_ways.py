@@ -265,6 +265,21 @@ def test_steps_that_were_traced_use_a_new_part():
     assert all(np.any(one != other) for one, other in zip(model.decoder.get_weights(), before, strict=True))
 
 
+def test_steps_that_were_traced_use_a_new_part_of_a_part():
+    """The two-stage VAE holds the first VAE, which holds the decoder."""
+    model = catalogue.EVERY_MODEL["model-TwoStageVAE"]()
+    x = catalogue.examples(model)
+    model.compile("sgd", jit_compile=False)
+    for ask in (model.predict, model.evaluate, model.fit):
+        ask(x, verbose=0)
+    before = model.log_likelihood(x, 20)
+    model.first.decoder = keras.models.clone_model(model.first.decoder)
+    np.testing.assert_allclose(model.predict(x, verbose=0), model.reconstruct(x), atol=1e-6)
+    other = vm.TwoStageVAE(model.first, model.second)
+    np.testing.assert_array_equal(model.log_likelihood(x, 20), other.log_likelihood(x, 20))
+    assert np.all(model.log_likelihood(x, 20) != before)
+
+
 def test_steps_that_were_traced_use_a_new_objective():
     model = vm.VAE(vm.networks.mlp((6,), 4), vm.networks.mlp((2,), 6), vm.NormalMixture(2, 3), vm.Bernoulli())
     model.compile("sgd", jit_compile=False)

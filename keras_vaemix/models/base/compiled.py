@@ -2,6 +2,7 @@
 
 import abc
 import contextlib
+import weakref
 from collections.abc import Iterator
 from typing import Any
 
@@ -89,12 +90,16 @@ class CompiledModel(CheckedModel):
 
     def __setattr__(self, name, value):
         super().__setattr__(name, value)
+        if isinstance(value, CompiledModel):
+            vars(value).setdefault("_owners", weakref.WeakSet()).add(self)
         if vars(self).get("built") and (isinstance(value, (Part, keras.layers.Layer)) or name in constructor_names(self)):
             self._forget_graphs()
 
     def _forget_graphs(self):
         """Makes Keras trace its steps anew: their graphs hold the parts that the model had when they were traced."""
         self.train_function = self.test_function = self.predict_function = None
+        for owner in vars(self).get("_owners", ()):  # the models that it is a part of
+            owner._forget_graphs()
 
     def make_train_function(self, force=False):
         if self.train_function is None:
