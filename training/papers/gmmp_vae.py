@@ -197,6 +197,7 @@ WEIGHTS = Table(
     "gmmp_weights",
     weight_rows(),
     settings=("posterior_weights",),
+    columns=(*BOUNDS, *PARTS),
     charts={
         "bounds": lambda rows: charts.curves(
             rows,

@@ -4,9 +4,10 @@ from training.papers import cp_vae, gmmp_vae
 from training.papers.figures import FIGURES
 from training.papers.further import FURTHER_SYSTEMS
 from training.papers.regularized import RAE_TABLE
-from training.papers.result_rows import is_finished, repeats, written_rows
+from training.papers.result_rows import is_finished, own_warm_up, repeats, written_rows
+from training.papers.row import words
 from training.papers.tables import as_table, figure, paper_s
-from training.papers.verdicts import epochs_of
+from training.papers.verdicts import epochs_of, variant
 
 SYSTEMS = {  # tables with the names of their rows
     "flow_priors": [(FURTHER_SYSTEMS, ("flow_prior", "maf_prior"))],
@@ -38,10 +39,19 @@ def system(name):
         stated = ({} if row.paper_elbo is None else {"elbo": row.paper_elbo}) | dict(row.stated)
         papers = "; ".join(f"{paper_s(key)} {FIGURES[key].text(value)}" for key, value in stated.items())
         measured = [one for one in written_rows(table.name) if (one.get("row"), one["dataset"]) == (row.name, row.own_dataset())]
-        ours = [measured_system(table, group, list(stated)) for group in repeats(measured)]
-        command = f"`python -m training.reproduce {table.name} --rows {row.name}`"
-        lines.append([command, row.own_dataset(), papers or "none", " / ".join(ours) or "not trained yet"])
+        for group in repeats(measured) or [()]:
+            ours = measured_system(table, group, list(stated)) if group else "not trained yet"
+            lines.append([f"`{command_for(table, row, group)}`", row.own_dataset(), papers or "none", ours])
     return as_table(lines)
+
+
+def command_for(table, row, group):
+    """Returns the command that trains a row as repeated rows were, or to its end if there are none."""
+    if group and not row.is_of(group[0]):
+        return f"python -m training.train {variant(group[0], row)} --epochs {group[0]['epochs']}"  # the row has other settings by now
+    asked = {} if not group or is_finished(group[0]) else {"epochs": group[0]["epochs"], "warm_up": own_warm_up(group[0])}
+    flags = [word for name, value in asked.items() if value is not None for word in words(name, value)]
+    return " ".join(["python -m training.reproduce", table.name, "--rows", row.name, *flags])
 
 
 def measured_system(table, group, stated):

@@ -8,6 +8,7 @@ import statistics
 from training.papers.figures import FIGURES
 from training.papers.result_rows import UNNAMED, is_finished, is_partial, repeats
 from training.papers.row import words
+from training.presets import PRESETS
 from training.presets.arguments import FURTHER, as_run, filled
 
 OF_U = {"elbo": "paper_bound", "kl": "paper_bound_kl"}  # figures of the ELBO, and those of the GMMpVAE paper's own bound (eq. 23)
@@ -105,10 +106,11 @@ def what(rows, row):
 
 
 def variant(measured, row):
-    """Returns the preset of a measured row with the flags of its table's row, other non-default flags, and those of its protocol."""
+    """Returns the preset of a measured row with its data set, the flags of its table's row, other non-default flags, and its protocol."""
     defaults = filled(measured["preset"], {})
     arguments = as_run(measured["preset"], measured["arguments"])
-    given = {name: value for name, value in arguments.items() if name in row.flags or value != defaults.get(name, value)}
+    given = {} if measured["dataset"] == PRESETS[measured["preset"]].dataset else {"dataset": measured["dataset"]}
+    given |= {name: value for name, value in arguments.items() if name in row.flags or value != defaults.get(name, value)}
     protocol = re.findall(r"--(?:warm-up|patience|batch-size) \S+", measured["command"].replace("=", " "))
     given |= {name: measured[name] for name in FURTHER if name in measured}
     given |= {"start_from": measured["start_from"]["preset"]} if "start_from" in measured else {}
