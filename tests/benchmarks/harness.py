@@ -169,6 +169,11 @@ def processor():
     return platform.machine()
 
 
+def system():
+    """Returns the operating system with its release, without what its builder adds to it, and the architecture."""
+    return " ".join([platform.system(), platform.release().partition("-")[0], platform.machine()])
+
+
 def report(command, lines, results, out):
     """Prints the table, and writes it as `write` does."""
     print("\n".join(lines))
@@ -181,6 +186,6 @@ def write(command, lines, results, out):
         installed = {distribution.name for distribution in metadata.distributions()}
         versions = {package: metadata.version(package) for package in PACKAGES if package in installed}
         when = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-        machine = {"cores": cores(), "processor": processor(), "system": platform.platform()}
+        machine = {"cores": cores(), "processor": processor(), "system": system()}
         record = {"command": portable(command), "date": when, "machine": machine, "versions": versions, "results": results, "table": lines}
         Path(out).write_text(json.dumps(record, indent=2, sort_keys=True) + "\n")

@@ -8,7 +8,6 @@ Each check is a separate program that prints JSON; a row says how often it was t
 import argparse
 import datetime
 import json
-import platform
 import shlex
 import subprocess
 import sys
@@ -19,7 +18,7 @@ from typing import NamedTuple
 
 from export.storage.files import read_json, write_json
 from keras_vaemix.storage.versions import versions
-from tests.benchmarks.harness import cores, processor
+from tests.benchmarks.harness import cores, processor, system
 from training.papers.result_rows import RESULTS
 
 TOLERANCE = 1e-5
@@ -113,7 +112,7 @@ def measure(name):
         "command": f"python -m {words}",
         "seconds": round(time.monotonic() - began),
         "date": datetime.date.today().isoformat(),
-        "machine": {"cores": cores(), "processor": processor(), "system": platform.platform()},
+        "machine": {"cores": cores(), "processor": processor(), "system": system()},
         "versions": versions(),
     }
     figures = [dict(zip(("what", "tried", "passed", "largest_difference"), row, strict=True)) for row in rows(report)]
