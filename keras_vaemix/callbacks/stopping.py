@@ -10,6 +10,8 @@ from keras_vaemix.callbacks.schedules import epochs_done
 from keras_vaemix.core.part import check_positive, require
 from keras_vaemix.models.base.inputs import check_batches
 
+CLOCKS = ("draw_counter", "steps_done", "epochs_done", "beta", "temperature")  # weights of models that tell how far training has come
+
 
 class EarlyStopping(keras.callbacks.Callback):
     """Stops when the monitored figure has not improved for `patience` epochs, not counting those of the warm-up.
@@ -23,7 +25,8 @@ class EarlyStopping(keras.callbacks.Callback):
         monitor: Name of the monitored figure; higher is better for a bound or a reconstruction term, lower for everything else.
         past: Values of earlier epochs; earlier epochs without a value are ignored.
         restore_best_weights: Whether training ends, early or not, with the weights of the best epoch, as in Keras. Epochs of the warm-up
-            may be the best. If `past` has the best value, the weights are those of the first epoch of this `fit`.
+            may be the best. If `past` has the best value, the weights are those of the first epoch of this `fit`. What counts draws, steps
+            and epochs goes on, as do beta and the temperature, so that another `fit` draws other noise.
     """
 
     def __init__(
@@ -56,7 +59,10 @@ class EarlyStopping(keras.callbacks.Callback):
 
     def on_train_end(self, logs=None):
         if self.best_weights is not None:
+            clocks = [(clock, clock.numpy()) for name in CLOCKS if (clock := getattr(self.model, name, None)) is not None]
             self.model.set_weights(self.best_weights)
+            for clock, value in clocks:
+                clock.assign(value)
 
     def best(self) -> int:
         """Returns the index of the best value, 0 if there is none."""

@@ -102,7 +102,7 @@ class TensorBoard(keras.callbacks.TensorBoard):
                     self.picture("images/samples", plots.component_samples(sampled, seed=0, conditions=batch.condition).picture())
                 for name, image in prior_pictures(model.prior).items():
                     self.picture(f"components/{name}", image)
-            if model.num_components > 1 and model.can_sample():
+            if model.has_clusters and model.can_sample():
                 self.write_components()
             if len(x) > 1:
                 for name, make in latent_pictures(model).items():

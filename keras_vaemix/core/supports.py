@@ -20,12 +20,14 @@ class Support(NamedTuple):
         remedy: How a user can bring data into it.
         inside: Function that returns which values [..., N] of an array or a tensor lie in it; [..., 1] of each row.
         pixel_range: Range of values if they can be those of pixels; 8-bit values are brought into it by dividing them by 255.
+        is_unit: Whether all values are in [0, 1].
     """
 
     name: str
     remedy: str
     inside: Callable
     pixel_range: tuple | None = None
+    is_unit: bool = True
 
 
 def _levels(x):
@@ -42,9 +44,9 @@ BINARY = Support("{0, 1}", GREY, lambda x: (x == 0) | (x == 1), UNIT)
 UNIT_INTERVAL = Support("[0, 1]", "scale it, for example x / 255", lambda x: (x >= 0) & (x <= 1), UNIT)
 OPEN_INTERVAL = Support("(0, 1)", "scale it, and move zeros and ones inside", lambda x: (x > 0) & (x < 1), UNIT)
 LEVELS = Support("{0, 1/255, ..., 1}", "divide 8-bit integers by 255", _levels, UNIT)
-COUNTS = Support("the counts {0, 1, 2, ...}", "remove what is negative or not whole", lambda x: (x >= 0) & (x == x // 1))
+COUNTS = Support("the counts {0, 1, 2, ...}", "remove what is negative or not whole", lambda x: (x >= 0) & (x == x // 1), is_unit=False)
 ONE_HOT = Support("the one-hot vectors", "give each row one 1 among zeros, as keras.utils.to_categorical does", _one_hot)
-REAL = Support("the real line", "remove what is not finite", lambda x: (x == x) | (x != x))
+REAL = Support("the real line", "remove what is not finite", lambda x: (x == x) | (x != x), is_unit=False)
 
 
 def check_array(x, support, shape=None, name="x", mask=None, filler=0.0):
@@ -57,6 +59,8 @@ def check_array(x, support, shape=None, name="x", mask=None, filler=0.0):
     check_kind(x, shape, name)
     for start, block in blocks(x):
         values = block if mask is None else np.where(observed(block, mask, start), block, filler)
+        with np.errstate(over="ignore"):  # what overflows is not finite
+            values = values.astype("float32") if values.dtype == np.float64 else values  # as everything is computed
         check_block(values, start, support, name)
 
 

@@ -1,5 +1,6 @@
 """The quality of a model's images: generated and reconstructed ones separately."""
 
+import inspect
 from typing import Any
 
 import keras
@@ -54,7 +55,8 @@ def generation_report(
     draws = progress(draws_of(n, batch_size, seed), verbose, f"features of {n} samples")
     fake = np.concatenate([np.asarray(features(model.sample(size, seed=draw))) for size, draw in draws])
     title = f"features of {n} reconstructions"
-    reconstructed = batched(lambda i: features(model.reconstruct(x[i])), index, batch_size, verbose, title)
+    reconstruct = reconstructor(model, seed)
+    reconstructed = batched(lambda i: features(reconstruct(x[i])), index, batch_size, verbose, title)
     curve = precision_recall_distributions(real_features, fake, seed=seed)
     precision, recall = improved_precision_recall(real_features, fake, batch_size=batch_size)
     return {
@@ -91,6 +93,14 @@ def draws_of(n, batch_size, seed):
     sizes = [min(batch_size, n - start) for start in range(0, n, batch_size)]
     seeds = np.random.SeedSequence(seed).generate_state(len(sizes)) >> 1  # fits 32 bits with a sign
     return [(size, int(draw)) for size, draw in zip(sizes, seeds, strict=True)]
+
+
+def reconstructor(model, seed):
+    """Returns the function from a batch to its reconstructions, with a seed of its own for each batch if the model draws them."""
+    if "seed" not in inspect.signature(model.reconstruct).parameters:
+        return model.reconstruct
+    seeds = np.random.default_rng(seed)
+    return lambda x: model.reconstruct(x, seed=int(seeds.integers(2**31)))
 
 
 def batched(function, x, batch_size, verbose=0, title=""):

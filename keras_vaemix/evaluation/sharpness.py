@@ -10,7 +10,7 @@ from keras_vaemix.core.blocks import as_array, batch_size_for
 from keras_vaemix.core.hints import Array
 from keras_vaemix.core.part import check_positive, require
 from keras_vaemix.core.progress import progress
-from keras_vaemix.evaluation.generation import batched, draws_of, sample_of
+from keras_vaemix.evaluation.generation import batched, draws_of, reconstructor, sample_of
 from keras_vaemix.evaluation.likelihood import standard_error
 
 LAPLACIAN = np.array([[0, 1, 0], [1, -4, 1], [0, 1, 0]], "float32")
@@ -76,7 +76,7 @@ def sharpness_report(
     batch_size = batch_size_for(batch_size, x.shape[1:], 100)
     check_positive(num_samples=num_samples, batch_size=batch_size)
     real = x[sample_of(len(x), num_samples, seed)]
-    reconstructed = batched(model.reconstruct, real, batch_size, verbose, f"sharpness of {len(real)} reconstructions")
+    reconstructed = batched(reconstructor(model, seed), real, batch_size, verbose, f"sharpness of {len(real)} reconstructions")
     draws = progress(draws_of(len(real), batch_size, seed), verbose, f"sharpness of {len(real)} samples")
     fake = np.concatenate([np.asarray(model.sample(size, seed=draw)) for size, draw in draws])
     sharp = {"generation": fake, "reconstruction": reconstructed, "real": real}

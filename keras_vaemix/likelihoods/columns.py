@@ -87,7 +87,8 @@ class Columns(Likelihood):
 
     @property
     def support(self):
-        return supports.Support("the supports of their columns", "`likelihood.check(x)` names the column", self.inside)
+        is_unit = all(likelihood.support.is_unit for likelihood in self.block_likelihoods)
+        return supports.Support("the supports of their columns", "`likelihood.check(x)` names the column", self.inside, is_unit=is_unit)
 
     def inside(self, x):
         """Returns whether all columns of each row lie in their supports, [..., 1]."""

@@ -113,6 +113,15 @@ class FlexAE(CriticAutoencoder):
         smoothing = ["image_critic_loss", "smoothing_loss"] if self.image_critic is not None else []
         return [*super().metric_names(), *(["generator_loss"] if self.generator.weights else []), *smoothing]
 
+    @property
+    def has_clusters(self):
+        return False
+
+    def batch_responsibilities(self, x, num_samples, seed):
+        expected = "a model whose prior is a density of codes: a FlexAE's components are of the noise that becomes codes"
+        require(self.num_components == 1, expected, model=type(self).__name__, num_components=self.num_components)
+        return super().batch_responsibilities(x, num_samples, seed)
+
     def terms(self, x, z, seed, training):
         return {"cost": self.costs(x, z, training)}
 

@@ -11,7 +11,7 @@ import tensorflow as tf
 from keras_vaemix.core.blocks import as_array
 from keras_vaemix.core.hints import Array, Distribution, Encode, Tensor
 from keras_vaemix.core.part import check_positive, require
-from keras_vaemix.core.supports import REAL, UNIT, check_kind
+from keras_vaemix.core.supports import UNIT, check_kind
 from keras_vaemix.core.warned import warn_caller
 from keras_vaemix.priors.mixture import MixturePrior
 
@@ -82,8 +82,8 @@ class PseudoInputPrior(MixturePrior):
 
     def check_support(self, support):
         is_chosen = "value_range" in self._keywords or self.value_range != UNIT
-        if not is_chosen and support is REAL:
-            expected = f"value_range=(least, most) of the data for a {type(self).__name__} of real values, which bounds its pseudo-inputs"
+        if not is_chosen and not support.is_unit:
+            expected = f"value_range=(least, most) of data beyond [0, 1] for a {type(self).__name__}, which bounds its pseudo-inputs"
             warn_caller(f"Expected {expected}. Received: value_range={self.value_range} by default")
 
     def pseudo_inputs(self) -> Tensor:

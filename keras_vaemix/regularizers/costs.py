@@ -18,12 +18,14 @@ class Cost(Part, abc.ABC):
 
     Attributes:
         support: The values of x for which it is defined.
+        has_unbounded_params: Whether its argument is any real values, the logits, which a decoder's sigmoid would bound.
 
     Raises:
         ValueError: The weight is not positive.
     """
 
     support = supports.UNIT_INTERVAL
+    has_unbounded_params = True
 
     def __init__(self, weight: float = 1.0) -> None:
         require(weight > 0, "weight > 0", weight=weight)
@@ -55,6 +57,7 @@ class RealSquaredError(SquaredError):
     r"""Squared error of real data, :math:`c(x, x') = w \sum_i (x_i - x'_i)^2` with the decoder's output as x'."""
 
     support = supports.REAL
+    has_unbounded_params = False
 
     def mean(self, params):
         return params

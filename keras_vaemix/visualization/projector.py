@@ -30,7 +30,7 @@ def write_projector(log_dir, model, x, labels=None):
     z = np.pad(z, ((0, 0), (0, max(0, 3 - z.shape[1]))))  # the projector draws nothing of points in fewer dimensions
     np.savetxt(log_dir / "latents.tsv", z, "%.6g", "\t")
     columns = {} if labels is None else {"label": np.asarray(labels).tolist()}
-    if model.num_components > 1 and model.can_sample():
+    if model.has_clusters and model.can_sample():
         columns["component"] = model.cluster(x).tolist()
     columns["example"] = range(len(x))
     embedding = EmbeddingInfo(tensor_name="latents", tensor_path="latents.tsv", tensor_shape=z.shape, metadata_path="metadata.tsv")

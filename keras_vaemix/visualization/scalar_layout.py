@@ -20,7 +20,7 @@ def scalar_layout(model, has_labels=False):
         "Objective and its parts": {name: f"{scalar_tag(name)}$" for name in names if name not in schedules},
         "Schedules": {name: f"{scalar_tag(name)}$" for name in schedules},
     }
-    if model.num_components > 1:
+    if model.has_clusters:
         figures = ["perplexity", "dead", *(["cluster_accuracy"] if has_labels else [])]
         categories["Components of the prior"] = {name: f"components/{name}$" for name in figures}
     if has_kl_ladder(model):

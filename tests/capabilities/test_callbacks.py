@@ -111,6 +111,20 @@ def test_early_stopping_restores_the_best_weights(binary, patience):
     assert np.abs(kept.outputs[best] - kept.outputs[-1]).max() > 1e-3
 
 
+def test_after_the_best_weights_are_restored_other_noise_is_drawn(binary):
+    """What counts draws and epochs is no weight of the best epoch: another `fit` goes on where the last one stopped."""
+    model = catalogue.make()
+    model.compile(keras.optimizers.Adam(0.1), run_eagerly=True)
+    settings = {"epochs": 4, "batch_size": 10, "verbose": 0, "validation_data": 1 - binary}
+    stopping = callbacks.EarlyStopping(50, restore_best_weights=True)
+    model.fit(binary, **settings, callbacks=[callbacks.KLWarmUp(4), stopping])
+    steps = 4 * -(-len(binary) // 10)
+    assert stopping.best() < 3
+    assert [int(one) for one in (model.steps_done, model.epochs_done, model.optimizer.iterations)] == [steps, 4, steps]
+    assert int(model.draw_counter) == steps
+    assert float(model.beta) == 1.0
+
+
 def test_early_stopping_keeps_the_last_weights_unless_it_is_told(binary):
     model, kept = catalogue.make(), Kept()
     model.compile(keras.optimizers.Adam(0.1), run_eagerly=True)

@@ -226,7 +226,7 @@ def test_pseudo_inputs_are_told_how_to_scale_examples():
 
 @pytest.mark.parametrize("make", [vae, two_level])
 def test_pseudo_inputs_of_real_values_need_a_range(make):
-    with pytest.warns(UserWarning, match=r"value_range=\(least, most\) of the data for a VampPrior of real values"):
+    with pytest.warns(UserWarning, match=r"value_range=\(least, most\) of data beyond \[0, 1\] for a VampPrior"):
         make(vm.VampPrior(D, 5, SHAPE), vm.Normal())
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -234,6 +234,22 @@ def test_pseudo_inputs_of_real_values_need_a_range(make):
         make(vm.VampPrior(D, 5, SHAPE, value_range=(-3, 3)), vm.Normal())
         model = make(vm.VampPrior(D, 5, SHAPE, value_range=(0.0, 1.0)), vm.Normal())
         type(model).from_config(model.get_config())
+
+
+@pytest.mark.parametrize(
+    ("likelihood", "num_params", "is_met"),
+    [
+        (lambda: vm.Poisson(), 3, True),
+        (lambda: vm.Columns([("age", vm.Normal(1.0), 2), ("share", vm.Beta())]), 4, True),
+        (lambda: vm.Columns([("sick", vm.Bernoulli(), 2), ("share", vm.Beta())]), 4, False),
+    ],
+)
+def test_pseudo_inputs_of_counts_and_of_columns_need_a_range(likelihood, num_params, is_met):
+    parts = vm.networks.mlp((3,), 2 * D), vm.networks.mlp((D,), num_params), vm.VampPrior(D, 5, (3,)), likelihood()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        vm.VAE(*parts)
+    assert ["value_range=(least, most) of data beyond [0, 1]" in str(one.message) for one in caught] == [True] * is_met
 
 
 def test_pseudo_inputs_are_told_how_to_shape_examples():
@@ -276,7 +292,7 @@ BOUNDED = {
     "softmax": (lambda: ending_with(keras.layers.Dense(16), keras.layers.Softmax(), keras.layers.Reshape(SHAPE)), "softmax"),
     "nested": (nested_decoder, "sigmoid"),
     "operation": (by_operation, "sigmoid"),
-    "relu": (lambda: ending_with(keras.layers.Dense(16, "relu"), keras.layers.Reshape(SHAPE)), None),
+    "relu": (lambda: ending_with(keras.layers.Dense(16, "relu"), keras.layers.Reshape(SHAPE)), "relu"),
     "hidden": (lambda: ending_with(keras.layers.Dense(16), keras.layers.Reshape(SHAPE)), None),
     "gated": (gated_decoder, None),
 }
@@ -291,8 +307,10 @@ def test_a_decoder_that_bounds_logits_is_met_with_a_warning(name):
         vm.VAE(*parts, vm.Normal(0.1))
         assert not caught
         vm.VAE(*parts, vm.Bernoulli())
-    expected = f"log-scales of Bernoulli: activation=None. Received: activation={activation!r}"
-    assert [expected in str(one.message) for one in caught] == [True] * (activation is not None)
+        vm.Autoencoder(vm.networks.mlp(SHAPE, D), make(), vm.StandardNormal(D), vm.costs.SquaredError())
+    for kind, one in zip(("Bernoulli", "SquaredError"), caught, strict=activation is not None):
+        assert f"log-scales of {kind}: activation=None. Received: activation={activation!r}" in str(one.message)
+    assert bool(caught) == (activation is not None)
 
 
 def test_a_table_of_means_may_be_bounded():

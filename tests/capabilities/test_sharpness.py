@@ -72,6 +72,20 @@ class Blurred:
         return ndimage.gaussian_filter(x, (0, 1, 1, 0))
 
 
+class Drawn(Blurred):
+    """Draws its reconstructions by a seed, as a pixel decoder does."""
+
+    def reconstruct(self, x, seed=0):
+        return np.random.default_rng(seed).random(x.shape)
+
+
+def test_reconstructions_that_are_drawn_are_other_ones_in_each_batch():
+    x = np.zeros((20, 8, 8, 3))
+    report = evaluation.sharpness_report(Drawn(), x, batch_size=1)
+    assert report["sharpness_reconstruction_se"] > 0
+    assert report == evaluation.sharpness_report(Drawn(), x, batch_size=1)
+
+
 def test_report_has_every_kind_of_image():
     x = noise(30, 8, 8, 3)
     report = evaluation.sharpness_report(Blurred(), x, batch_size=7)

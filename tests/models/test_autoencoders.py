@@ -69,6 +69,20 @@ def test_seeds_and_clusters(model, x):
     np.testing.assert_allclose(model.reconstruct(x), model.predict(x, verbose=0), atol=1e-6)
 
 
+def test_components_of_noise_say_nothing_of_codes(x):
+    """A generator that mirrors the noise: a draw of the component on the right has its code on the left."""
+    prior = vm.NormalMixture(1, 2, trainable=False)
+    prior.loc.assign([[-3.0], [3.0]])
+    networks = linear(1, np.ones((1, 1))), linear(1, np.ones((1, 1))), catalogue.critic((1,)), linear(1, -np.ones((1, 1)))
+    encoder, decoder, critic, generator = networks
+    model = vm.FlexAE(encoder, decoder, critic, generator, prior, vm.costs.RealSquaredError())
+    assert np.mean(model.sample(50, component=1, seed=0)) < -2
+    assert not model.has_clusters
+    for ask in (model.responsibilities, model.cluster):
+        with pytest.raises(ValueError, match=r"a density of codes: .* Received: model='FlexAE', num_components=2"):
+            ask(np.zeros((3, 1), "float32"))
+
+
 def test_trains_on_two_replicas(x):
     with make_strategy("mirrored").scope():
         model = catalogue.AUTOENCODERS["adversarial"]()

@@ -195,6 +195,15 @@ def test_data_outside_the_support_is_refused(name, good, bad):
         likelihood.check(np.full((2, 3), bad))
 
 
+def test_values_are_checked_as_float32_has_them():
+    """The greatest double below one is one in single precision, where shares have no density."""
+    vm.Beta().check(np.full((2, 3), 1 - 1e-6))
+    with pytest.raises(ValueError, match=r"x in \(0, 1\), .* value=1.0"):
+        vm.Beta().check(np.full((2, 3), 1 - 1e-12))
+    with pytest.raises(ValueError, match="finite values in x"):
+        vm.Normal().check(np.full((2, 3), 1e300))
+
+
 @pytest.mark.parametrize(
     "make", [lambda: vm.Normal(0.0), lambda: vm.Laplace(-1.0), lambda: vm.OptimalScaleNormal(1.0), lambda: vm.DiscretizedLogistic((1, 0))]
 )

@@ -601,6 +601,14 @@ def test_other_arrays_are_named(tmp_path, capsys):
     assert capsys.readouterr().out == f"read npz:{tmp_path / 'mine.npz'}: {expected}; not used: class_names\n"
 
 
+def test_zeros_and_ones_of_8_bits_are_no_grey_values(tmp_path):
+    """Divided by 255 they would be empty images."""
+    x = np.random.default_rng(0).integers(0, 2, (12, 28, 28), "uint8")
+    np.savez(tmp_path / "mnist.npz", x_train=x, y_train=np.zeros(12, int), x_test=x, y_test=np.zeros(12, int))
+    with pytest.raises(ValueError, match=r"8-bit values from 0 to 255 in mnist train: .* npz:PATH. Received: minimum=0, maximum=1"):
+        data.load("mnist", tmp_path)
+
+
 def test_a_validation_split_that_a_named_set_does_not_take_is_refused(tmp_path):
     parts = {"train": 12, "val": 3, "test": 3}
     examples = {f"x_{split}": np.zeros((n, 28, 28), "uint8") for split, n in parts.items()}

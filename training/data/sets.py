@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_vaemix.core import supports
+from keras_vaemix.core.blocks import blocks
 from keras_vaemix.core.part import require
 from training.data.arrays import channels, check_labels, check_used, from_arrays, with_split_names
 from training.data.faces import read_celeb_a, read_celeb_a_hq
@@ -93,6 +94,9 @@ def validated(data):
         supports.check_array(x[:1], supports.REAL, data.shape, name, mask=True)
         if x.dtype != np.uint8:
             supports.check_array(x, data.support, data.shape, name, mask=True)
+    if data.train.x.dtype == np.uint8:
+        expected = f"8-bit values from 0 to 255 in {data.name} train: save zeros and ones as float32, or take the file by npz:PATH"
+        require(any(block.max() > 1 for _, block in blocks(data.train.x)), expected, minimum=0, maximum=1)
     if data.has_gaps():
         supports.check_columns(data.train.x, True, f"{data.name} train")
     return data

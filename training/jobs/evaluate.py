@@ -49,7 +49,7 @@ def evaluate(folder, model, data, split, num_samples, num_likelihood_examples=No
             np.savez(temporary, **estimate._asdict())
     report = evaluation.report(model, x, num_samples, num_likelihood_examples, estimate, verbose)
     report["split"] = split
-    if model.num_components > 1:
+    if model.has_clusters:
         report |= component_report(model, data, split, verbose)
     if features != "none":
         report |= image_report(model, data, split, x, features, verbose)

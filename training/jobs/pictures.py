@@ -147,7 +147,7 @@ PICTURES = {
     "draws": Picture("samples from the whole prior", draws, lambda s: s.model.num_components > 1),
     "reconstructions": Picture("reconstructions", reconstructions),
     "neighbors": Picture("samples and their nearest training images", neighbors),
-    "categories": Picture("categories against labels", categories, lambda s: s.model.num_components > 1 and s.labels() is not None, False),
+    "categories": Picture("categories against labels", categories, lambda s: s.model.has_clusters and s.labels() is not None, False),
     "covariance": Picture("covariance of codes", covariance, suits_model("covariance"), False),
     "mask": Picture("mask over training", mask, lambda s: s.masks().size > 0, False),
     "effects": Picture("latents by their effect", effects, suits_model("effects"), False),

@@ -9,6 +9,7 @@ from keras_vaemix.core.batch import Batch, Terms
 from keras_vaemix.core.hints import Array, Network, Tensor
 from keras_vaemix.core.part import require, require_kind, require_networks
 from keras_vaemix.models.base.generative import GenerativeModel
+from keras_vaemix.models.base.squashed import warn_of_bounded_outputs
 from keras_vaemix.models.base.step import Update
 from keras_vaemix.priors import Prior
 from keras_vaemix.regularizers.costs import Cost
@@ -34,12 +35,13 @@ class AutoencodingModel(GenerativeModel):
         self.built = True
 
     def _check_networks(self) -> None:
-        """Raises `ValueError` unless encoder, decoder and prior fit together."""
+        """Raises `ValueError` unless encoder, decoder and prior fit together; warns if an activation bounds the logits."""
         shape = (None, self.latent_dim())
         for what, received in (("encoder with output", self.encoder.output_shape), ("decoder with input", self.decoder.input_shape)):
             require(received == shape, f"{what} shape {shape}", shape=received)
         shape = self.encoder.input_shape
         require(self.decoder.output_shape == shape, f"decoder with output shape {shape}", shape=self.decoder.output_shape)
+        warn_of_bounded_outputs(self.decoder, self.cost)
         expected = "a prior that is not made of posteriors: a deterministic encoder has none"
         require(not self.prior.needs_encoder, expected, prior=type(self.prior).__name__)
         expected = "a prior without trainable weights, which nothing here would train: a fixed one or a FittedMixture"

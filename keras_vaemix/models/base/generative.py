@@ -78,6 +78,11 @@ class GenerativeModel(SteppedModel):
     def sampler(self) -> Sampler:
         """Returns the `Sampler` of the top-level latents, with the weights by which `sample` chooses components."""
 
+    @property
+    def has_clusters(self) -> bool:
+        """Whether it has several components, and says of which of them an example is."""
+        return self.num_components > 1
+
     @abc.abstractmethod
     def batch_responsibilities(self, x: Array, num_samples: int, seed: Tensor) -> Array:
         """Returns the responsibilities [B, K] for a batch x [B, *]; see `responsibilities`."""

@@ -1,15 +1,15 @@
-"""A warning about decoders whose last activation bounds what a likelihood takes as logits or log-scales."""
+"""A warning about decoders whose last activation bounds what a likelihood or a cost takes as logits or log-scales."""
 
 import keras
 
 from keras_vaemix.core.warned import warn_caller
 
-BOUNDED = ("sigmoid", "softmax", "tanh")
+BOUNDED = ("sigmoid", "hard_sigmoid", "softmax", "tanh", "relu", "relu6", "softplus", "exponential")
 SHAPING = (keras.layers.Reshape, keras.layers.Flatten, keras.layers.Permute, keras.layers.Activation)  # what may follow the last layer
 
 
 def last_activation(network):
-    """Returns the activation of a network's outputs if it is a sigmoid, softmax or tanh, else None."""
+    """Returns the name of the activation of a network's outputs if it bounds them, above or below, else None."""
     for layer in reversed(getattr(network, "operations", network.layers)):
         if isinstance(layer, keras.Model):
             return last_activation(layer)
@@ -23,7 +23,7 @@ def last_activation(network):
 
 
 def warn_of_bounded_outputs(decoder, likelihood):
-    """Warns if a decoder bounds its outputs, which are unbounded parameters of the likelihood."""
+    """Warns if a decoder bounds its outputs, which are unbounded parameters of the likelihood, or of the cost."""
     name = last_activation(decoder) if likelihood.has_unbounded_params else None
     if name is not None:
         kind = type(likelihood).__name__
