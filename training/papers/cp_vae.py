@@ -94,6 +94,7 @@ CLUSTERING = Table(
         Row("mog_dp", "mog_prior_mnist", {"num_components": 50, "learn_weights": True, "concentration": 1.0}),
         Row("vade_dp", "vade_mnist", {"num_components": 50, "concentration": 1.0}),
     ),
+    with_pictures("samples"),
     columns=("elbo", "log_likelihood", "cluster_accuracy", "cluster_accuracy_merged", "clusters_by_assignment"),
 )
 
