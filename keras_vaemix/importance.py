@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from keras_vaemix.core.batch import Batch
 from keras_vaemix.core.blocks import batch_size_for
-from keras_vaemix.core.part import check_positive
+from keras_vaemix.core.part import check_positive, require
 from keras_vaemix.core.progress import progress
 from keras_vaemix.core.seeds import fold_in, stateless_seed
 from keras_vaemix.core.warned import warn_caller
@@ -57,7 +57,7 @@ class LikelihoodEstimator:
     """
 
     def __init__(self, model):
-        self.model = model
+        self.model, self.is_checked = model, False
         self.estimate = Compiled(self.estimate)
 
     def __call__(self, given, num_samples, batch_size, seed, chunk_size, verbose):
@@ -65,6 +65,9 @@ class LikelihoodEstimator:
         n = len(given.x)
         batch_size, chunk_size, num_chunks = self.sizes(given.x.shape, num_samples, batch_size, chunk_size)
         num_rows, strata = num_chunks * chunk_size, self.model.num_strata
+        if not self.is_checked:
+            self.check_weights(given.map(lambda one: tf.constant(one[:1], tf.float32)).inputs())
+            self.is_checked = True
         title = f"log-likelihood: {num_rows * strata} samples for each of {n} examples"
         num_chunks, results = tf.constant(num_chunks), []
         for i, start in enumerate(progress(range(0, n, batch_size), verbose, title)):
@@ -74,6 +77,13 @@ class LikelihoodEstimator:
         estimate = LikelihoodEstimate(*(np.concatenate(figures) for figures in zip(*results, strict=True)), num_rows * strata)
         warn_of_few_samples(estimate.effective_sample_size, num_rows, strata)
         return estimate
+
+    def check_weights(self, x):
+        """Raises `ValueError` unless the weights of draws add up to one, without which no estimate is one of log p(x)."""
+        log_weight = self.model.draws(x, ImportanceWeighted(2), tf.constant([0, 0])).log_weight
+        total = float(np.exp(log_weight).sum(axis=0)[0])
+        expected = "draws whose weights add up to one: the `draw` of a posterior returns -log(S) as the log-weight of each of S equal ones"
+        require(np.isnan(total) or abs(total - 1) < 1e-3, expected, total=total, draws=len(log_weight))
 
     def sizes(self, shape, num_samples, batch_size, chunk_size=None, is_for_gpu=None):
         """Returns the batch size, the draws per stratum in a chunk, and the number of chunks for examples of a shape [N, *].

@@ -156,9 +156,7 @@ def two_stage_vae(objective, seed):
 
 MODELS = {
     "CPVAE": cp_vae,
-    "CPVAE-straight-through": lambda *a: cp_vae(
-        *a, estimator=vm.categories.StraightThrough(0.5), heads=vm.SharedHeads(LATENT_DIM, 4), label_weight=2.0
-    ),
+    "CPVAE-straight-through": lambda *a: cp_vae(*a, estimator=vm.categories.StraightThrough(0.5), heads=vm.SharedHeads(LATENT_DIM, 4)),
     "CPVAE-aggregate": lambda *a: cp_vae(*a, sees=False, follow_aggregate=True),
     "CPVAE-held": lambda *a: cp_vae(*a, held=True),
     "CPVAE-paper": lambda *a: cp_vae(*a, sample_aggregate=True),

@@ -75,9 +75,11 @@ def check_kind(x, shape=None, name="x"):
 
 
 def require_dense(x, name="x"):
-    """Raises `ValueError` for a sparse matrix of SciPy, and for a data set of batches."""
-    expected = f"{name} as arrays: loop over the batches, np.concatenate([model.log_likelihood(x) for x in ds])"
+    """Raises `ValueError` for a sparse matrix of SciPy, a masked array of NumPy, and a data set of batches."""
+    expected = f"{name} as arrays: loop over the batches, such as np.concatenate([model.log_likelihood(x) for x in ds])"
     require(not isinstance(x, (tf.data.Dataset, keras.utils.PyDataset)), expected, **{name: type(x).__name__})
+    expected = f"{name} without a mask of NumPy's, which nothing here looks at: {name}.filled(np.nan), or a dict with a 'mask'"
+    require(not isinstance(x, np.ma.MaskedArray), expected, **{name: type(x).__name__})
     require(not hasattr(x, "toarray"), f"{name} as a dense array: {name}.toarray()", **{name: type(x).__name__})
 
 

@@ -67,15 +67,16 @@ class LocationScaleMixture(NamedTuple):
         if isinstance(components, tfd.MultivariateNormalTriL):
             matrices = tf.broadcast_to(components.scale.to_dense(), tf.concat([shape, shape[-1:]], axis=0))  # [..., D, D]
             return cls(tf.convert_to_tensor(logits), tf.broadcast_to(components.loc, shape), matrices)
-        factor = getattr(components, "distribution", components)
-        family = "Normal" if isinstance(factor, tfd.MultivariateNormalDiag) else type(factor).__name__
+        is_diagonal = isinstance(components, tfd.MultivariateNormalDiag)
+        factor = components if is_diagonal else getattr(components, "distribution", components)
+        family = "Normal" if is_diagonal else type(factor).__name__
         families = [name for name in STANDARD if name != "Uniform"]
         if family not in families:
             raise ValueError(
                 f"Expected components of a location-scale family, one of {', '.join(families)} inside tfd.Independent, "
                 f"MultivariateNormalDiag or MultivariateNormalTriL. Received: {type(components).__name__} of {family}"
             )
-        loc, scale = (factor.mean(), factor.stddev()) if isinstance(factor, tfd.MultivariateNormalDiag) else (factor.loc, factor.scale)
+        loc, scale = (factor.mean(), factor.stddev()) if is_diagonal else (factor.loc, factor.scale)
         df = float(factor.df) if family == "StudentT" else None
         return cls(tf.convert_to_tensor(logits), tf.broadcast_to(loc, shape), tf.broadcast_to(scale, shape), family, df)
 

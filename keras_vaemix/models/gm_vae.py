@@ -92,7 +92,8 @@ class GMVAE(TwoLevelModel):
             ("conditional with output", conditional.output_shape, (None, self.family.params_size(size))),
             ("decoder with inputs", [tuple(one.shape) for one in decoder.inputs], [(None, n) for n in self.decode_sizes.values()]),
         ):
-            require(received == expected, f"{what} shape {expected}: w of {prior.latent_dim}, z of {size}", shape=received)
+            sizes = f"w of {prior.latent_dim}, z of {size}, {num_components} components"
+            require(received == expected, f"{what} shape {expected}: {sizes}", shape=received)
         self._check_decoder(decoder)
         self.built = True
 

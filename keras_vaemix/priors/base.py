@@ -7,7 +7,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from keras_vaemix.core.hints import Distribution, Encode, Shape, Tensor
-from keras_vaemix.core.part import PartLayer, check_component, check_positive
+from keras_vaemix.core.part import PartLayer, check_component, check_positive, require
 from keras_vaemix.core.sampler import Noise, Sampler, draw
 from keras_vaemix.core.seeds import stateless_seed
 from keras_vaemix.core.supports import Support
@@ -50,6 +50,18 @@ class Prior(PartLayer, abc.ABC):
             encode: Function from examples [K, *] to their posterior q(z|x), for priors that are made of posteriors.
             training: Where the density has two forms, True asks for the faster one and False for the more precise one.
         """
+
+    def of_latents(self, condition: Tensor | None, encode: Encode | None = None, training: bool = False) -> Distribution:
+        """Returns p(z) given a condition [B, A], or None: `distribution` of `given`, after a check that it is one of whole latents [D].
+
+        Raises:
+            ValueError: Its event is not a vector of D latents, as when `tfd.Independent` is forgotten.
+        """
+        p = self.given(condition, training).distribution(encode, training)
+        is_whole = p.event_shape.as_list() == [self.latent_dim] and (condition is not None or p.batch_shape.rank == 0)
+        expected = f"{type(self).__name__}.distribution of one event, of shape ({self.latent_dim},): tfd.Independent(p, 1) joins dimensions"
+        require(is_whole, expected, event_shape=tuple(p.event_shape), batch_shape=tuple(p.batch_shape))
+        return p
 
     def given(self, condition: Tensor | None, training: bool = False):
         """Returns p(z|y), whose `distribution` has a batch [B], for a condition y [B, A]: itself, unless it depends on y."""

@@ -1,5 +1,6 @@
 """Errors name what is wrong, and what to do: parts in the wrong place, shapes of parts that do not fit, data that are not scaled."""
 
+import functools
 import warnings
 
 import keras
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 import scipy.sparse
 import tensorflow as tf
+import tensorflow_probability as tfp
 import tf_keras
 
 import keras_vaemix as vm
@@ -14,6 +16,7 @@ from keras_vaemix.core.part import constructor_names
 from keras_vaemix.importance import FewEffectiveSamples
 from tests import catalogue
 
+tfd = tfp.distributions
 SHAPE, D = catalogue.SHAPE, catalogue.LATENT_DIM
 
 
@@ -142,7 +145,7 @@ OF_ARRAYS = {
 @pytest.mark.parametrize("name", OF_ARRAYS)
 def test_what_takes_arrays_tells_how_to_loop_over_a_data_set(name):
     for ds in (tf.data.Dataset.from_tensor_slices(np.zeros((10, 6), "float32")).batch(5), Batches()):
-        with pytest.raises(ValueError, match=r"arrays: loop over the batches, np.concatenate\(\[model.log_likelihood\(x\) for x in ds\]\)"):
+        with pytest.raises(ValueError, match=r"loop over the batches, such as np.concatenate\(\[model.log_likelihood\(x\) for x in ds\]\)"):
             OF_ARRAYS[name](ds)
 
 
@@ -250,6 +253,94 @@ def test_pseudo_inputs_of_counts_and_of_columns_need_a_range(likelihood, num_par
         warnings.simplefilter("always")
         vm.VAE(*parts)
     assert ["value_range=(least, most) of data beyond [0, 1]" in str(one.message) for one in caught] == [True] * is_met
+
+
+@keras.saving.register_keras_serializable("tests")
+class Separate(vm.StandardNormal):
+    """Forgets `tfd.Independent`: its density is one of each latent."""
+
+    def distribution(self, encode=None, training=False):
+        return tfd.Normal(tf.zeros(self.latent_dim), 1.0)
+
+
+@pytest.mark.parametrize("make", [vae, two_level])
+def test_a_prior_of_separate_latents_is_refused(make):
+    model = make(Separate(D), vm.Bernoulli())
+    message = rf"Separate\.distribution of one event, of shape \({D},\): .* Received: event_shape=\(\), batch_shape=\({D},\)"
+    with pytest.raises(ValueError, match=message):
+        model.log_likelihood(images(0, 1), 10)
+
+
+@keras.saving.register_keras_serializable("tests")
+class Unweighted(vm.DiagonalNormal):
+    """Gives each of S draws the weight one."""
+
+    def draw(self, params, num_samples, seed):
+        z, log_weight, log_q = super().draw(params, num_samples, seed)
+        return z, tf.zeros_like(log_weight), log_q
+
+
+def test_draws_whose_weights_do_not_add_up_to_one_are_refused():
+    model = vm.VAE(*networks(), vm.StandardNormal(D), vm.Bernoulli(), Unweighted())
+    for ask in (model.log_likelihood, functools.partial(vm.verify.check_bound, model)):
+        with pytest.raises(ValueError, match=r"weights add up to one: .* Received: total=2\.0, draws=2"):
+            ask(images(0, 1), num_samples=10)
+
+
+@keras.saving.register_keras_serializable("tests")
+class Forgetful(vm.StandardNormal):
+    """Does not keep its argument."""
+
+    def __init__(self, latent_dim, spread=1.0, **kwargs):
+        super().__init__(latent_dim, **kwargs)
+
+
+@keras.saving.register_keras_serializable("tests")
+class Doubled(vm.Normal):
+    """Takes all parameters for means."""
+
+    def params_size(self, num_channels):
+        return 2 * num_channels
+
+    def mean(self, params):
+        return params
+
+
+def test_parts_of_a_user_are_checked_before_they_are_trained():
+    with pytest.raises(ValueError, match=r"Forgetful to keep its arguments for its file, .* Received: missing=\['spread'\]"):
+        vae(Forgetful(D), vm.Bernoulli())
+    decoder = vm.networks.mlp((D,), (*SHAPE[:-1], 2 * SHAPE[-1]))
+    with pytest.raises(ValueError, match=r"Doubled\.mean to return examples of shape .* Received: shape="):
+        vm.VAE(networks()[0], decoder, vm.StandardNormal(D), Doubled())
+
+
+def test_masked_arrays_are_refused():
+    model, x = vae(vm.StandardNormal(D), vm.Bernoulli()), np.ma.masked_array(images(0, 1), mask=False)
+    model.compile("adam")
+    for ask in (model.fit, model.predict, model.latent_means, functools.partial(model.log_likelihood, num_samples=1)):
+        with pytest.raises(ValueError, match=r"x\.filled\(np\.nan\), or a dict with a 'mask'\. Received: x='MaskedArray'"):
+            ask(x)
+
+
+def test_latents_of_examples_outside_the_support_are_refused():
+    with pytest.raises(ValueError, match=r"x in \{0, 1\}"):
+        vae(vm.StandardNormal(D), vm.Bernoulli()).latent_means(images(0, 255))
+
+
+def test_a_model_of_another_scope_is_refused():
+    model = vae(vm.StandardNormal(D), vm.Bernoulli())
+    message = r"made where it is compiled: make it inside of strategy\.scope\(\) too\. Received: strategy='MirroredStrategy'"
+    with tf.distribute.MirroredStrategy(["CPU:0"]).scope(), pytest.raises(ValueError, match=message):
+        model.compile("adam")
+
+
+def test_no_examples_and_no_optimizer_are_named():
+    model = vae(vm.StandardNormal(D), vm.Bernoulli())
+    with pytest.raises(ValueError, match=r"an optimizer, such as 'adam'\. Received: optimizer=None"):
+        model.compile(None)
+    model.compile("adam")
+    with pytest.raises(ValueError, match="Received: x='NoneType'"):
+        model.fit(None)
 
 
 def test_pseudo_inputs_are_told_how_to_shape_examples():

@@ -196,6 +196,13 @@ def test_a_bad_label_of_a_later_batch_is_named(binary):
         model.fit(batches, shuffle=False, verbose=0)
 
 
+def test_labels_that_are_forgotten_are_asked_for(binary):
+    model = catalogue.cp_vae(None, 0, label_weight=3.0)
+    model.compile("adam", run_eagerly=True)
+    with pytest.warns(UserWarning, match=r"labels of x, fit\(x, y\) with -1 for none, for a CPVAE with label_weight="):
+        model.fit(binary[:5], verbose=0)
+
+
 def test_labels_that_are_not_used_are_said_to_be_ignored(binary):
     model = catalogue.cp_vae(None, 0)
     model.compile("adam", run_eagerly=True)

@@ -167,6 +167,13 @@ def test_matrix_form_is_close_to_the_exact_form(scale, dtype, tolerance):
     np.testing.assert_allclose(received, exact, rtol=tolerance, atol=tolerance / scale**2)
 
 
+def test_components_may_be_multivariate_normals_of_a_diagonal():
+    loc, scale = np.arange(6.0, dtype="float32").reshape(3, 2), np.linspace(0.5, 1.5, 6, dtype="float32").reshape(3, 2)
+    mixture = LocationScaleMixture.of(tf.zeros(3), tfd.MultivariateNormalDiag(loc, scale))
+    np.testing.assert_array_equal(mixture.loc, loc)
+    np.testing.assert_allclose(mixture.scale, scale, rtol=1e-6)
+
+
 def far_apart(num_components, dim, spread, scale, n=100):
     """Returns a mixture whose components spread by so many scales, and draws of it, z [n, D]."""
     rng, prior = np.random.default_rng(0), vm.NormalMixture(dim, num_components)

@@ -68,7 +68,11 @@ class CompiledModel(CheckedModel):
         """
         for name in OWN_LOSS:
             require(kwargs.get(name) is None, f"no {name}: the model defines its own losses and figures", **{name: kwargs.get(name)})
+        outside = [one.path for one in self.variables if not self.distribute_strategy.extended.variable_created_in_scope(one.value)]
+        expected = "a model that is made where it is compiled: make it inside of strategy.scope() too"
+        require(not outside, expected, strategy=type(self.distribute_strategy).__name__, weights_from_outside=outside[:3])
         self._check_optimizers(optimizers)
+        require(optimizer is not None, "an optimizer, such as 'adam'", optimizer=optimizer)
         self._compile_options = {"jit_compile": jit_compile, "check_gradients": check_gradients, **kwargs}
         if is_multiworker(self.distribute_strategy):
             kwargs["steps_per_execution"] = 1

@@ -168,8 +168,10 @@ class GenerativeModel(SteppedModel):
         return self.map_batches(self.batch_latent_means, self._float_inputs(x, y))
 
     def _float_inputs(self, x, y):
-        """Returns examples given y, or a dict of them with what accompanies them, as tensors in float32."""
-        return named(self, x, y=y).map(lambda one: tf.cast(one, tf.float32)).inputs()
+        """Returns examples given y, or a dict of them with what accompanies them, as float32 tensors, after the checks of `predict`."""
+        given = named(self, x, y=y)
+        given = given if tf.is_tensor(given.x) else self.checked(given)
+        return given.map(lambda one: tf.cast(one, tf.float32)).inputs()
 
     def sample(self, n: int, component: int | None = None, seed: int | None = None, y: Array | None = None) -> Tensor:
         """Returns the decoded means [n, *] of n draws from the model's prior.
@@ -177,7 +179,7 @@ class GenerativeModel(SteppedModel):
         Args:
             n: Number of draws.
             component: Index of one component, or None to draw components by their weights.
-            seed: Integer; None takes the model's next.
+            seed: Integer; None takes the model's next, which changes what training draws after it: a callback should pass a seed.
             y: What the samples are conditioned on, [A] for all of them or [n, A], of a model that is conditioned; None of others.
 
         Raises:

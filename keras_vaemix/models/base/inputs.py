@@ -1,5 +1,7 @@
 """Checks on what users pass to `fit`, `evaluate` and `predict`, with one clear error before Keras sees it."""
 
+from types import NoneType
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -27,7 +29,7 @@ def named(model, x, name="x", y=None):
         ValueError: x is a list, a tuple or another dict, or the model does not take what accompanies x, or y.
     """
     if not isinstance(x, Batch):
-        is_known = {"x"} <= set(x) <= {"x", *ACCOMPANYING} if isinstance(x, dict) else not isinstance(x, (list, tuple))
+        is_known = {"x"} <= set(x) <= {"x", *ACCOMPANYING} if isinstance(x, dict) else not isinstance(x, (list, tuple, NoneType))
         require(is_known, f"{name} {ONE_ARRAY}", **{name: sorted(x) if isinstance(x, dict) else type(x).__name__})
     batch = Batch.of(x)
     require_dense(batch.x, name)
@@ -117,7 +119,7 @@ def check_given(model, x, y=None, sample_weight=None, name="x", is_training=Fals
         require(batch is not None, f"{name} to hold at least one batch", batch=batch)
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(batch)
     x = as_arrays(x)
-    if not (isinstance(x, (dict, list, tuple)) or hasattr(x, "shape")):  # a generator, whose batches the steps check
+    if not (isinstance(x, (dict, list, tuple, NoneType)) or hasattr(x, "shape")):  # a generator, whose batches the steps check
         return None
     if not isinstance(named(model, x, name).x, (np.ndarray, tf.Tensor)):
         return None
@@ -135,6 +137,10 @@ def check_labels(model, y, num_examples, name, is_training):
     is_text = isinstance(y, (np.ndarray, list)) and np.asarray(y).dtype.kind in "USO"
     expected = f"labels of {name} as numbers: np.unique(labels, return_inverse=True)[1] numbers them"
     require(not is_text, expected, dtype=str(np.asarray(y).dtype) if is_text else None)
+    is_forgotten = is_training and y is None and model.learns_labels and model.label_weight is not None
+    if is_forgotten:
+        expected = f"labels of {name}, fit(x, y) with {UNLABELLED} for none, for a {type(model).__name__} with label_weight="
+        warn_caller(f"Expected {expected}. Received: y=None")
     if y is None or not model.learns_labels:
         return
     if model.label_weight is not None:

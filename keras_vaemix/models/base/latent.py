@@ -79,6 +79,9 @@ class LatentModel(GenerativeModel):
         shape = (None, *axes, self.likelihood.params_size(channels))
         expected = f"decoder with output shape {shape}: the last axis is that of likelihood.params_size({channels})"
         require(decoder.output_shape == shape, expected, shape=decoder.output_shape)
+        mean = self.likelihood.mean(tf.zeros([1, *shape[1:]])).shape[1:]
+        expected = f"{type(self.likelihood).__name__}.mean to return examples of shape {(*axes, channels)}"
+        require(tuple(mean) == (*axes, channels), expected, shape=tuple(mean))
         warn_of_bounded_outputs(decoder, self.likelihood)
 
     def _check_conditioning(self, decoder):

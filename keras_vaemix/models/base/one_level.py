@@ -120,7 +120,7 @@ class OneLevelModel(LatentModel):
             z, path = weighted_path(z)
             log_qz = self.posterior.distribution(tf.stop_gradient(params)).log_prob(z)
         own = self.decode_params(z, batch, training)
-        q, p = self.posterior.distribution(params), self.prior.given(batch.condition, training).distribution(self.encode, training)
+        q, p = self.posterior.distribution(params), self.prior.of_latents(batch.condition, self.encode, training)
         return Draws(
             log_weight=log_weight,
             log_px=self.log_px(own, batch, log_weight, training),
@@ -173,7 +173,7 @@ class OneLevelModel(LatentModel):
     def log_joint(self, x, z):
         batch = self.as_batch(x)
         log_px = self.likelihood.log_prob(self.decode_params(z[None], batch), batch.x, mask=batch.mask)[0]
-        return log_px + self.prior.given(batch.condition).distribution(self.encode).log_prob(z)
+        return log_px + self.prior.of_latents(batch.condition, self.encode).log_prob(z)
 
     def _upper_draws(self, x, seed):
         z, log_weight, _ = self.posterior.draw(self._posterior_params(x), 1, fold_in(seed, 0))

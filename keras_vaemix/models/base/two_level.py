@@ -93,7 +93,7 @@ class TwoLevelModel(LatentModel):
     def draws(self, batch, objective, seed, training=False):
         batch = self.as_batch(batch)
         params = self.top_params(batch, training)
-        q2, p2 = self.posterior.distribution(params), self.prior.given(batch.condition, training).distribution(self.encode_top, training)
+        q2, p2 = self.posterior.distribution(params), self.prior.of_latents(batch.condition, self.encode_top, training)
         z2, log_weight, _ = self.posterior.draw(params, objective.num_samples, fold_in(seed, 0))  # [S, B, D2], [S, B]
         q1, p1 = self.lower_posterior(batch, z2, training), self.lower_prior(z2, training)
         z1 = q1.sample(seed=fold_in(seed, 1))  # [S, B, D1]
@@ -121,7 +121,7 @@ class TwoLevelModel(LatentModel):
         """Returns log p(x, z1, z2), [B] in nats."""
         z1, z2, batch = z1[None], z2[None], self.as_batch(x)
         log_px = self.likelihood.log_prob(self.likelihood_params(z1, z2, batch), batch.x, mask=batch.mask)
-        log_pz = self.prior.given(batch.condition).distribution(self.encode_top).log_prob(z2) + self.lower_prior(z2).log_prob(z1)
+        log_pz = self.prior.of_latents(batch.condition, self.encode_top).log_prob(z2) + self.lower_prior(z2).log_prob(z1)
         return (log_px + log_pz)[0]
 
     def _upper_draws(self, x, seed):

@@ -6,8 +6,8 @@ decoder_params default_optimizers draws export_model histograms learns_labels me
 """
 OF_TRAINING = """
 all_variables averaging can_warm_up check_gradients draw_counter epochs_done estimate_anew estimates evaluated evaluation_seed
-figure_name is_validated has_posterior_density has_unbiased_kl minimize next_seed not_finite optimizer_of parts record scaled seed_for
-steps_done track unsupported values_of_example variables_of
+figure_name has_clusters has_posterior_density has_unbiased_kl is_validated minimize next_seed not_finite optimizer_of parts record
+scaled seed_for steps_done track unsupported values_of_example variables_of
 """
 OF_COMPUTATION = """
 as_batch centers checked code codes costs decode_params decode_sizes discrepancy draw draw_pixels encoder_outputs fake family generate
