@@ -264,6 +264,9 @@ def test_unknown_names_suggest_the_nearest(main, tmp_path):
     assert main("--seed", 1, "vae_digits") == (1, "error: Expected the preset before its flags. Received: 'vae_digits' after them")
     status, err = main("gmmp_digits", "--kl", "maen")
     assert (status, err.startswith("error: Expected --kl: did you mean mean? One of mc, ")) == (1, True)
+    status, err = main("vae_digits", "--likelihood", "foo")
+    assert (status, err.count("poisson")) == (1, 1)
+    assert err.startswith("error: Expected --likelihood: one of auto, ")
     status, err = main("--dataset", "mnst")
     assert status == 1
     assert "did you mean mnist" in err

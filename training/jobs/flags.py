@@ -54,7 +54,7 @@ def features(name):
     """Returns the name of features, or a file with a network."""
     if name in FEATURES or name.endswith(".keras"):
         return name
-    raise argparse.ArgumentTypeError(f"Expected one of {', '.join(FEATURES)}, or FILE.keras. Received: {name!r}")
+    raise argparse.ArgumentTypeError(f"to be one of {', '.join(FEATURES)}, or FILE.keras. Received: {flags.shown(name)}")
 
 
 def common_flags():
