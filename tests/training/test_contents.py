@@ -144,7 +144,9 @@ def test_a_resumed_run(tmp_path):
     best = folder / "checkpoint" / "best-000001.npz"
     with open(best, "wb") as file:
         np.savez(file, **{"000000": np.zeros(3)})
-    with pytest.raises(ValueError, match=rf"^Expected {best} to be a whole checkpoint: .* shapes of the model, \[\(\)\]\. .*\[\(3,\)\]$"):
+    with pytest.raises(
+        ValueError, match=rf"^Expected {best} to be a whole checkpoint of this run: .* shapes of the model, \[\(\)\]\. .*\[\(3,\)\]$"
+    ):
         Run(folder, CONFIG, resume=True).restore(model)
     write_history(folder / "history.csv", [{"epoch": epoch, "loss": 1.0} for epoch in range(2)])
     with pytest.raises(ValueError, match=r"history\.csv to have a column val_loss\. Received: epoch, loss$"):

@@ -3,6 +3,7 @@
 import difflib
 import functools
 import math
+import os
 from pathlib import Path
 
 import numpy as np
@@ -63,6 +64,12 @@ def load(name, data_dir=None, image_size=64, value_range=None):
         raise ValueError(f"Expected an array {missing.args[0]} in {local or name}. Received: {sorted(arrays)}") from None
     except ValueError as error:
         raise ValueError(f"{error}, in {local or name}") from error
+
+
+def located(name):
+    """Returns the name of a data set with the absolute path of its file or folder, if it has one."""
+    kind, _, path = name.partition(":")
+    return f"{kind}:{os.path.abspath(path)}" if path else name
 
 
 def local_file(name, data_dir):
