@@ -5,7 +5,7 @@ import sys
 from export.shell import flags
 from export.shell.command import Command
 from export.shell.later import Later
-from training.jobs.flags import PAPERS_SAMPLES, SPLITS, add_data_dir, add_features
+from training.jobs.flags import PAPERS_SAMPLES, SPLITS, add_data_of_run, add_features
 
 evaluate = Later("training.jobs.evaluate")
 DESCRIPTION = f"{__doc__} The report replaces evaluation.json in the run folder."
@@ -24,7 +24,7 @@ def parse(argv):
     )
     add_features(parser)
     parser.add_argument("--check", action="store_true", help="check every bound against log p(x) on the first 200 examples, and exit")
-    add_data_dir(parser)
+    add_data_of_run(parser)
     return parser.parse_args(argv)
 
 

@@ -5,7 +5,7 @@ import sys
 from export.shell import flags
 from export.shell.command import Command
 from export.shell.later import Later
-from training.jobs.flags import SPLITS, add_data_dir
+from training.jobs.flags import SPLITS, add_data_of_run
 
 pictures = Later("training.jobs.pictures")
 KINDS = (
@@ -34,7 +34,7 @@ def parse(argv):
         "--latents", type=flags.at_least(0), nargs=2, metavar="J", help="latents that --what variants varies (default: by effect)"
     )
     parser.add_argument("--split", choices=SPLITS, help="split of the examples to draw (default: test)")
-    add_data_dir(parser)
+    add_data_of_run(parser)
     parser.add_argument("--out", type=flags.path, help="PNG file (default: WHAT.png in the run folder)")
     args = parser.parse_args(argv)
     if args.attribute is not None and args.what != "attribute":

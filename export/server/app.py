@@ -1,11 +1,12 @@
 """The application: routes of the API, of the page, of health and of metrics."""
 
 import contextlib
+from collections import Counter
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, get_origin
 
 import numpy as np
-from fastapi import APIRouter, Depends, FastAPI, Header, Query
+from fastapi import APIRouter, Depends, FastAPI, Header, Query, Request
 from fastapi.responses import FileResponse, Response
 from fastapi.staticfiles import StaticFiles
 
@@ -15,7 +16,7 @@ from export.server.guard import LOCAL, Guard
 from export.server.limits import Limits, Pool
 from export.server.metrics import Metrics
 from export.server.model import Model
-from export.server.problems import ProblemDetails, add_handlers
+from export.server.problems import Problem, ProblemDetails, add_handlers, shown
 
 PAGE = Path(__file__).parent / "page"
 DESCRIPTION = (
@@ -28,6 +29,7 @@ STATUSES = {
     406: "The Accept header has none of the formats",
     408: "The request was not sent in time",
     413: "The body is too large",
+    415: "The Content-Type header does not say JSON",
     421: "The Host header is unknown",
     422: "The request does not have this form",
     500: "A fault of the server",
@@ -87,20 +89,42 @@ def api(model, pool, limits):
     async def get_model():
         return known
 
-    @router.get("/sample", summary="Draw samples", response_class=Response, responses=answers)
+    @router.get("/sample", summary="Draw samples", response_class=Response, responses=answers, dependencies=[Depends(check_once(Sample))])
     async def get_sample(query: Annotated[Sample, Query()], accept: Annotated[str, Depends(format_of)]):
         name = formats.chosen(query.format, accept, names)
         asked = query.num, query.component, query.seed
         drawn = lambda deadline: model.sample(*asked, deadline, getattr(query, "y", None), query.draws)  # noqa: E731
         return await pool.run(lambda deadline: formats.answer(drawn(deadline), name, query.pictures, deadline))
 
-    @router.post("/decode", summary="Decode latents", response_class=Response, responses=answers)
+    checks = [Depends(check_json), Depends(check_once(Decode))]
+
+    @router.post("/decode", summary="Decode latents", response_class=Response, responses=answers, dependencies=checks)
     async def post_decode(body: Body, query: Annotated[Decode, Query()], accept: Annotated[str, Depends(format_of)]):
         name, latents = formats.chosen(query.format, accept, names), arrays(body.latents, model)
         decoded = lambda deadline: model.decode(latents, query.seed, deadline, getattr(body, "y", None))  # noqa: E731
         return await pool.run(lambda deadline: formats.answer(decoded(deadline), name, query.pictures, deadline))
 
     return router
+
+
+def check_json(content_type: Annotated[str, Header(include_in_schema=False)] = ""):
+    """Raises a `Problem` (415) unless the body is declared to be JSON."""
+    kind = content_type.partition(";")[0].strip().lower()
+    if kind != "application/json" and not (kind.startswith("application/") and kind.endswith("+json")):
+        raise Problem(415, f"Expected a body with Content-Type: application/json. Received: content_type={shown(content_type)}")
+
+
+def check_once(query):
+    """Returns a check of requests: a `Problem` (422) if a parameter of a class of queries, other than a list, is given more than once."""
+    lists = {name for name, field in query.model_fields.items() if get_origin(field.annotation) is list}
+
+    def check(request: Request):
+        counts = Counter(name for name, _ in request.query_params.multi_items())
+        repeated = [name for name, count in counts.items() if count > 1 and name not in lists]
+        if repeated:
+            raise Problem(422, f"Expected each parameter of the query once. Received: more than once {shown(repeated)}")
+
+    return check
 
 
 def arrays(latents, model):

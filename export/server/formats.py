@@ -8,7 +8,7 @@ import numpy as np
 from fastapi.responses import Response
 
 from export.sample import png
-from export.server.problems import Problem
+from export.server.problems import Problem, shown
 
 DIGITS, SIDE = 6, 64  # decimals of numbers in JSON; pixels up to which the longer side of an image is enlarged in a grid
 
@@ -50,7 +50,8 @@ def chosen(asked, accept, names=tuple(TYPES)):
         return asked
     best = max(names, key=lambda name: quality(TYPES[name], accept))  # the first of equals
     if quality(TYPES[best], accept) <= 0:
-        raise Problem(406, f"Expected an Accept header with one of {', '.join(TYPES[name] for name in names)}. Received: another.")
+        types = ", ".join(TYPES[name] for name in names)
+        raise Problem(406, f"Expected an Accept header with one of {types}. Received: accept={shown(accept)}")
     return best
 
 

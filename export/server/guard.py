@@ -3,7 +3,7 @@
 import asyncio
 import time
 
-from export.server.problems import Problem
+from export.server.problems import Problem, shown
 
 LOCAL = ("127.0.0.1", "localhost", "[::1]")
 OPEN = ("/healthz", "/metrics")  # which orchestrators ask by the address of a machine
@@ -70,7 +70,7 @@ class Guard:
         host = dict(scope["headers"]).get(b"host", b"").decode("latin-1").lower()
         name = host.partition("]")[0] + "]" if host.startswith("[") else host.partition(":")[0]
         if name not in self.hosts and scope["path"] not in OPEN:
-            raise Problem(421, "Expected a Host header with a name that --allow-host lists. Received: another.")
+            raise Problem(421, f"Expected a Host header with a name that --allow-host lists. Received: host={shown(host)}")
 
     async def body(self, scope, receive):
         """Returns the body, or None if the client has left; raises a `Problem` (413) before too much of it is read."""

@@ -2,21 +2,22 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic import BaseModel, ConfigDict, Field, Strict, create_model
 
 LARGEST = 1e6  # magnitude of a latent, and of what a model is conditioned on
 STRICT = ConfigDict(extra="forbid", protected_namespaces=())
 Format = Literal["json", "png", "npy"]
 Number = Annotated[float, Field(ge=-LARGEST, le=LARGEST, allow_inf_nan=False)]
+JsonNumber = Annotated[Number, Strict()]  # no text and no truth value: a query has texts alone, but JSON has numbers
 Seed = Annotated[int, Field(ge=0, le=2**31 - 1)]
 
 
-def conditions(model):
-    """Returns the field of what a model is conditioned on, by its name; none of other models."""
+def conditions(model, number):
+    """Returns the field of what a model is conditioned on, numbers of a type, by its name; none of other models."""
     size = model.manifest.get("condition")
     if size is None:
         return {}
-    return {"y": (list[Number], Field(min_length=size, max_length=size, description=f"{size} values: what all examples are given"))}
+    return {"y": (list[number], Field(min_length=size, max_length=size, description=f"{size} values: what all examples are given"))}
 
 
 def sample_query(model, rows):
@@ -29,7 +30,7 @@ def sample_query(model, rows):
         component=(int | None, Field(None, ge=0, le=last, description="component of the prior; without it drawn by their weights")),
         seed=(Seed, Field(0, description="samples are a function of it")),
         draws=(bool, Field(False, description="x is drawn from p(x|z) and is not its mean")),
-        **conditions(model),
+        **conditions(model, Number),
         pictures=(bool, Field(False, description="in JSON: PNGs in base64 instead of numbers")),
         format=(Format | None, Field(None, description="of the answer; without it by the Accept header")),
     )
@@ -48,10 +49,10 @@ def decode_query():
 
 def decode_body(model, rows):
     """Returns the class of the body of `/v1/decode`."""
-    category = Annotated[int, Field(ge=0, le=model.manifest["num_components"] - 1)]
+    category = Annotated[int, Strict(), Field(ge=0, le=model.manifest["num_components"] - 1)]
     fields = {}
     for i, (name, size) in enumerate(model.sizes.items()):
-        row = category if size is None else Annotated[list[Number], Field(min_length=size, max_length=size)]
+        row = category if size is None else Annotated[list[JsonNumber], Field(min_length=size, max_length=size)]
         what = "number of the component" if size is None else f"{size} values"
         fields[f"latent_{i}"] = (
             Annotated[list[row], Field(min_length=1, max_length=rows)],
@@ -59,7 +60,7 @@ def decode_body(model, rows):
         )
     latents = create_model("Latents", __config__=STRICT, **fields)
     field = Field(description="latents by name, as many rows of each as of the others")
-    return create_model("DecodeBody", __config__=STRICT, latents=(latents, field), **conditions(model))
+    return create_model("DecodeBody", __config__=STRICT, latents=(latents, field), **conditions(model, JsonNumber))
 
 
 def examples_schema(model):

@@ -92,6 +92,7 @@ SETTINGS = Contents(
         "warm_up": COUNT,
         "patience": COUNT,
         "value_range": or_null(NUMBER),
+        "data_source": TEXT,
         **FURTHER,
         "labels_sha256": TEXT,
         "route": TEXT,

@@ -146,9 +146,10 @@ def portable(command):
 
 
 def without_paths(settings):
-    """Returns settings, of any depth, in which a data set has the name of its file instead of its path."""
-    nested = {key: without_paths(value) for key, value in settings.items() if isinstance(value, dict)}
-    return settings | nested | ({"dataset": named(settings["dataset"])} if "dataset" in settings else {})
+    """Returns settings, of any depth, in which a data set has the name of its file instead of its path, and without where it lies."""
+    kept = {key: value for key, value in settings.items() if key != "data_source"}
+    nested = {key: without_paths(value) for key, value in kept.items() if isinstance(value, dict)}
+    return kept | nested | ({"dataset": named(settings["dataset"])} if "dataset" in settings else {})
 
 
 def named(dataset):

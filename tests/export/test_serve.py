@@ -165,6 +165,7 @@ ILL = [
     ("GET", "/v1/sample?component=4", None, 422),
     ("GET", "/v1/sample?number=4", None, 422),
     ("GET", "/v1/sample?format=gif", None, 422),
+    ("GET", "/v1/sample?num=2&num=3", None, 422),
     ("GET", "/nowhere", None, 404),
     ("GET", "/page/../app.py", None, 404),
     ("GET", "/page/%2e%2e/app.py", None, 404),
@@ -177,6 +178,11 @@ ILL = [
     ("POST", "/v1/decode", json.dumps({"latents": {**LATENTS, "z": [[1, 2, 3]]}}).encode(), 422),
     ("POST", "/v1/decode", json.dumps({"latents": {**LATENTS, "z": [[1, 2, float("nan")]] * 2}}).encode(), 422),
     ("POST", "/v1/decode", json.dumps({"latents": {**LATENTS, "component": [4, 0]}}).encode(), 422),
+    ("POST", "/v1/decode", json.dumps({"latents": {**LATENTS, "z": [["1", 2, 3]] * 2}}).encode(), 422),
+    ("POST", "/v1/decode", json.dumps({"latents": {**LATENTS, "z": [[True, 2, 3]] * 2}}).encode(), 422),
+    ("POST", "/v1/decode", json.dumps({"latents": {**LATENTS, "component": ["3", "0"]}}).encode(), 422),
+    ("POST", "/v1/decode", json.dumps({"latents": {**LATENTS, "component": [True, False]}}).encode(), 422),
+    ("POST", "/v1/decode?seed=1&seed=1", json.dumps({"latents": LATENTS}).encode(), 422),
     ("POST", "/v1/decode", json.dumps({"latents": {"z": LATENTS["z"]}}).encode(), 422),
 ]
 
@@ -184,6 +190,31 @@ ILL = [
 @pytest.mark.parametrize(("method", "path", "body", "status"), ILL)
 def test_every_error_has_one_form(client, method, path, body, status):
     check_problem(client.request(method, path, content=body, headers={"Content-Type": "application/json"}), status)
+
+
+@pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", "", "json"])
+def test_a_body_that_is_not_declared_as_json_is_refused(client, content_type):
+    content = json.dumps({"latents": LATENTS}).encode()
+    answer = client.post("/v1/decode", content=content, headers={"Content-Type": content_type})
+    check_problem(answer, 415)
+    assert answer.json()["detail"].endswith(f"Content-Type: application/json. Received: content_type={content_type!r}")
+    assert client.post("/v1/decode", content=content, headers={"Content-Type": "Application/JSON; charset=utf-8"}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "headers", "received"),
+    [
+        ("GET", "/nowhere", {}, "path='/nowhere'"),
+        ("GET", "/%0a" + "a" * 500, {}, f"path='/\\n{'a' * 93}..."),
+        ("PUT", "/v1/model", {}, "method='PUT'"),
+        ("GET", "/v1/sample", {"Accept": "text/html"}, "accept='text/html'"),
+        ("GET", "/v1/model", {"Host": "evil.example"}, "host='evil.example'"),
+        ("GET", "/v1/sample?seed=1&num=2&num=3", {}, "more than once ['num']"),
+    ],
+)
+def test_errors_say_what_was_received(client, method, path, headers, received):
+    detail = client.request(method, path, headers=headers).json()["detail"]
+    assert detail.partition(". Received: ")[2] == received
 
 
 def test_a_fault_of_the_server_has_this_form_too_and_says_nothing_of_it(artifact, monkeypatch):
@@ -397,7 +428,7 @@ def test_thousands_of_hostile_requests(client):
         seen[answer.status_code] = seen.get(answer.status_code, 0) + 1
         if answer.status_code >= 400 and method != "HEAD":
             check_problem(answer, answer.status_code)
-    assert set(seen) <= {200, 400, 404, 405, 406, 413, 422}, seen
-    assert {200, 400, 404, 405, 406, 422} <= set(seen), seen
+    assert set(seen) <= {200, 400, 404, 405, 406, 413, 415, 422}, seen
+    assert {200, 400, 404, 405, 406, 415, 422} <= set(seen), seen
     assert client.get("/v1/sample").status_code == 200
     print(f"{seen} in {time.monotonic() - start:.0f} s")

@@ -144,16 +144,18 @@ def test_a_resumed_run(tmp_path):
     best = folder / "checkpoint" / "best-000001.npz"
     with open(best, "wb") as file:
         np.savez(file, **{"000000": np.zeros(3)})
-    with pytest.raises(ValueError, match=rf"^Expected {best} to be a whole checkpoint: .* shapes of the model, \[\(\)\]\. .*\[\(3,\)\]$"):
+    with pytest.raises(
+        ValueError, match=rf"^Expected {best} to be a whole checkpoint of this run: .* shapes of the model, \[\(\)\]\. .*\[\(3,\)\]$"
+    ):
         Run(folder, CONFIG, resume=True).restore(model)
     write_history(folder / "history.csv", [{"epoch": epoch, "loss": 1.0} for epoch in range(2)])
     with pytest.raises(ValueError, match=r"history\.csv to have a column val_loss\. Received: epoch, loss$"):
         Run(folder, CONFIG, resume=True)
 
 
-X, Y = np.zeros((12, 28, 28), "uint8"), np.arange(12) % 3
+X, Y = np.full((12, 28, 28), 200, "uint8"), np.arange(12) % 3
 IMAGES = {"x_train": X, "y_train": Y, "x_test": X, "y_test": Y}
-OMNIGLOT = {"x_train": np.zeros((1400, 2, 2), "uint8"), "x_test": X[:, :2, :2]}
+OMNIGLOT = {"x_train": np.full((1400, 2, 2), 200, "uint8"), "x_test": X[:, :2, :2]}
 OMNIGLOT |= {"alphabet_train": np.zeros(1400, int), "alphabet_test": np.zeros(12, int)}
 OMNIGLOT |= {"iwae_size_train_idx": np.arange(1400), "iwae_size_test_idx": 1400 + np.arange(12)}
 FREY = {"x_all": X, "train_idx": np.arange(6), "val_idx": np.array([6, 7]), "test_idx": np.array([8, 9])}

@@ -190,6 +190,35 @@ def test_arrays_that_are_no_data_set(tmp_path, arrays):
         data.load(f"npz:{tmp_path / 'bad.npz'}")
 
 
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"x": np.zeros((0, 3))}, r"for train, validation, test in x of npz:.*, at least 3\. Received: x=\(0, 3\)"),
+        ({"x": np.zeros((2, 3))}, r"for train, validation, test in x of npz:.*, at least 3\. Received: x=\(2, 3\)"),
+        ({"x_train": np.zeros((1, 3)), "x_test": np.zeros((2, 3))}, r"for train, validation in x_train .*, at least 2\. Received"),
+        ({"x_train": np.zeros((9, 3)), "x_test": np.zeros((0, 3))}, r"for test in x_test .*, at least 1\. Received"),
+        ({"x_train": np.zeros((9, 8, 8, 1)), "x_test": np.zeros((7, 4, 8, 1))}, r"\(N, 8, 8, 1\)\. Received: shape=\(7, 4, 8, 1\)"),
+    ],
+)
+def test_numbers_and_shapes_of_examples_are_told(tmp_path, arrays, message):
+    np.savez(tmp_path / "bad.npz", **arrays)
+    with pytest.raises(ValueError, match=message):
+        data.load(f"npz:{tmp_path / 'bad.npz'}")
+
+
+def test_three_examples_are_enough(tmp_path):
+    np.savez(tmp_path / "few.npz", x=np.eye(3))
+    loaded = data.load(f"npz:{tmp_path / 'few.npz'}")
+    assert [len(getattr(loaded, split).x) for split in ("train", "validation", "test")] == [1, 1, 1]
+
+
+@pytest.mark.filterwarnings("error")
+def test_infinities_are_one_error_without_a_warning(tmp_path):
+    np.savez(tmp_path / "bad.npz", x=np.where(np.eye(9) > 0, np.inf, 0.5))
+    with pytest.raises(ValueError, match=r"finite values in .*: remove or replace"):
+        data.load(f"npz:{tmp_path / 'bad.npz'}")
+
+
 def test_folder_of_images(tmp_path):
     rng = np.random.default_rng(0)
     for i in range(20):
@@ -674,7 +703,7 @@ def test_zeros_and_ones_of_one_split_do_not_decide(tmp_path):
         (GREY % 40, None, r"--value-range for whole numbers .*maximum=39\.0, dtype='int64'"),
         (GREY, None, r"--value-range for whole numbers .* 1 keeps counts .*maximum=255\.0, dtype='int64'"),
         (GREY.astype(float), None, r"--value-range for whole numbers .*maximum=255\.0, dtype='float64'"),
-        (GREY.astype("uint16") * 257, None, r"--value-range for whole numbers .*maximum=65535\.0, dtype='uint16'"),
+        (GREY.astype("uint16") * 257, None, r"--value-range for whole numbers .* 65535 scales 16-bit .*maximum=65535\.0, dtype='uint16'"),
         (GREY, 100, r"values from 0 to --value-range .*maximum=255\.0"),
         (GREY - 100, 255, r"values from 0 to --value-range .*minimum=-100\.0"),
         (GREY, 0, r"--value-range above 0"),

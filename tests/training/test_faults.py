@@ -130,6 +130,27 @@ def test_a_worker_that_does_not_write_removes_nothing(tmp_path):
     assert (tmp_path / "checkpoint" / "epoch-000000.weights.h5").exists()
 
 
+@pytest.mark.parametrize("name", ["model", "discriminator"])
+def test_the_state_of_another_optimizer_is_no_checkpoint(name, tmp_path):
+    def compiled(**other):
+        model, given = catalogue.factor_vae(), {name: keras.optimizers.Adam(**other)}
+        model.compile(given.pop("model", "adam"), given, run_eagerly=True)
+        return model
+
+    run, model = Run(tmp_path, CONFIG), compiled(amsgrad=True)
+    run.best = model.get_weights()
+    run.history.append({"epoch": 0, "val_loss": 1.0})
+    run.timing.append({"epoch": 0, "seconds": 1.0})
+    run.save(model)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    again = Run(tmp_path, {**CONFIG, "epochs": 9}, True)
+    with pytest.raises(ValueError, match=r"of this run: delete .* a state that does not fit the optimizer 'adam.*', because it has"):
+        again.restore(compiled())
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+    assert again.restore(compiled(amsgrad=True)) == 1
+    assert files.read_config(tmp_path / "config.json")["epochs"] == 9
+
+
 @pytest.mark.parametrize("can_exchange", [True, False])
 def test_a_kill_while_a_folder_is_replaced_leaves_a_whole_one(can_exchange, tmp_path, monkeypatch):
     if not can_exchange:

@@ -57,6 +57,7 @@ BAD = [
     ("training.evaluate", "--num-samples", "0", WHOLE),
     ("training.evaluate", "--likelihood-examples", "-3", WHOLE),
     ("training.evaluate", "--data-dir", "", "not to be empty"),
+    ("training.evaluate", "--features", "x.npz", "to be one of auto, none, lenet, inception, values, or FILE.keras"),
     ("training.pictures", "--latents", "-1", "at least 0"),
     ("training.pictures", "--attribute", "", "not to be empty"),
     ("training.pictures", "--out", "", "not to be empty"),

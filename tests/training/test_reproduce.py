@@ -770,6 +770,7 @@ def test_recorded_settings_name_data_without_their_paths_at_any_depth():
     settings = lambda x, y: {"dataset": x, "seed": 1, "start_from": {"dataset": y, "start_from": {"dataset": x, "arguments": {}}}}  # noqa: E731
     assert without_paths(settings("npz:/a b/x.npz", "folder:/faces/")) == settings("npz:x.npz", "folder:faces")
     assert without_paths(settings("mnist", "digits")) == settings("mnist", "digits")
+    assert without_paths({"dataset": "npz:x.npz", "data_source": "npz:/a/x.npz"}) == {"dataset": "npz:x.npz"}
 
 
 def test_record_names_the_paper_s_row_and_takes_the_test_set_alone(again, unjudged, without_xla, tmp_path, monkeypatch, capsys):

@@ -264,6 +264,9 @@ def test_unknown_names_suggest_the_nearest(main, tmp_path):
     assert main("--seed", 1, "vae_digits") == (1, "error: Expected the preset before its flags. Received: 'vae_digits' after them")
     status, err = main("gmmp_digits", "--kl", "maen")
     assert (status, err.startswith("error: Expected --kl: did you mean mean? One of mc, ")) == (1, True)
+    status, err = main("vae_digits", "--likelihood", "foo")
+    assert (status, err.count("poisson")) == (1, 1)
+    assert err.startswith("error: Expected --likelihood: one of auto, ")
     status, err = main("--dataset", "mnst")
     assert status == 1
     assert "did you mean mnist" in err
@@ -294,6 +297,44 @@ def test_bad_flags_are_refused_before_anything_is_written(main, tmp_path, flags,
     assert message in err
     assert err.count("\n") == 0
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_folder_that_cannot_be_made_is_refused_before_data_are_read(main, tmp_path, monkeypatch):
+    monkeypatch.setattr("training.jobs.train.load", lambda *arguments: pytest.fail("data were read"))
+    (tmp_path / "file").touch()
+    for folder in (tmp_path / "file", tmp_path / "file" / "below"):
+        expected = "--run-dir to be a folder that can be written, or a path where one can be made: pass another"
+        received = f"{folder}, Not a directory at {tmp_path / 'file'}"
+        assert main("vae_digits", "--run-dir", folder) == (1, f"error: Expected {expected}. Received: {received}")
+    assert list(tmp_path.iterdir()) == [tmp_path / "file"]
+
+
+def test_data_at_a_path_are_found_from_elsewhere_and_may_move(main, tmp_path, monkeypatch, capsys, training_alone, without_xla):
+    x = np.random.default_rng(0).integers(0, 2, (300, 4, 4)).astype("float32")
+    np.savez(tmp_path / "mine.npz", x=x)
+    flags = ["vae_digits", "--latent-dim", "2", "--resume", "--run-dir", str(tmp_path / "run"), "--dataset"]
+    assert train.main([*flags, "npz:mine.npz", "--epochs", "1"]) == 0
+    assert f"nothing to resume in {tmp_path / 'run'}: starting with epoch 1\n" in capsys.readouterr().out
+    (tmp_path / "else").mkdir()
+    monkeypatch.chdir(tmp_path / "else")
+    evaluated = ["--num-samples", "5", "--features", "none"]
+    assert evaluate.main([str(tmp_path / "run"), *evaluated]) == 0
+    (tmp_path / "mine.npz").rename("moved.npz")
+    assert evaluate.main([str(tmp_path / "run"), *evaluated]) == 1
+    remedy = f"the data of the run at {tmp_path / 'mine.npz'}: pass --dataset npz:PATH with where they are now"
+    assert capsys.readouterr().err == f"error: Expected {remedy}. Received: nothing there\n"
+    assert evaluate.main([str(tmp_path / "run"), *evaluated, "--dataset", "npz:moved.npz"]) == 0
+    np.savez("other.npz", x=1 - x)
+    assert evaluate.main([str(tmp_path / "run"), *evaluated, "--dataset", "npz:other.npz"]) == 1
+    assert "Expected the data that the run was trained on, sha256 " in capsys.readouterr().err
+    assert evaluate.main([str(tmp_path / "run"), *evaluated, "--dataset", "digits"]) == 1
+    assert "--dataset of the kind of the run's, npz:mine.npz. Received: dataset='digits'" in capsys.readouterr().err
+    assert "dataset was 'npz:mine.npz', now 'npz:other.npz'" in main(*flags, "npz:other.npz", "--epochs", 2)[1]
+    assert train.main([*flags, "npz:moved.npz", "--epochs", "2"]) == 0
+    assert "nothing to resume" not in capsys.readouterr().out
+    config = json.loads((tmp_path / "run" / "config.json").read_text())
+    assert (config["dataset"], config["data_source"]) == ("npz:moved.npz", f"npz:{tmp_path / 'else' / 'moved.npz'}")
+    assert epochs_done(tmp_path / "run") == 2
 
 
 def test_mnist_without_file_and_network_says_what_is_missing(main, monkeypatch, tmp_path):

@@ -47,14 +47,16 @@ def from_arrays(name, arrays, rescale=as_grey):
     x = {key: value for key, value in arrays.items() if key in ("x", *(f"x_{split}" for split in SPLITS))}
     flat = {key: value.shape for key, value in x.items() if value.ndim < 2}
     require(not flat, f"examples [N, ...] of at least one value each in {name}", shapes=flat)
-    x, values = rescale(name, x)
     splits = {"train": "x"} if "x" in x else {split: f"x_{split}" for split in SPLITS if f"x_{split}" in x}
+    missing = [split for split in SPLITS if split not in splits]
+    for split, key in splits.items():
+        check_count(name, key, x[key], [split, *missing] if split == "train" else [split])
+    x, values = rescale(name, x)
     beside = lambda key, name: arrays.get(key.replace("x", name, 1))  # noqa: E731
     whole = {split: Split(channels(x[key]), beside(key, "y"), beside(key, "attributes")) for split, key in splits.items()}
     names = attribute_names(name, arrays, whole)
     for split, examples in whole.items():
         check_labels(examples, f"{name} {split}")
-    missing = [split for split in SPLITS if split not in whole]
     num_held_out = max(1, len(whole["train"].x) // 10)
     for split in missing:
         whole["train"], whole[split] = hold_out(whole["train"], num_held_out)
@@ -66,6 +68,11 @@ def from_arrays(name, arrays, rescale=as_grey):
     missing = f", {100 * gaps:.3g} % of values missing" if gaps else ""
     print(f"read {name}: {sizes}, each {data.shape}; {values}{missing}; {labels}{rest}")
     return data
+
+
+def check_count(name, key, x, splits):
+    """Raises `ValueError` unless an array of examples has at least one for each of the splits that are made of it."""
+    require(len(x) >= len(splits), f"examples for {', '.join(splits)} in {key} of {name}, at least {len(splits)}", **{key: x.shape})
 
 
 def attribute_names(name, arrays, splits):
@@ -113,7 +120,8 @@ def support_of(x):
 
 def lies_in(x, support):
     """Returns whether all examples x [N, *] lie in a support, 8-bit values divided by 255, and what is missing left out."""
-    return all(np.all(support.inside(block) | np.isnan(block)) for _, values in blocks(x) for block in [scale(values)])
+    with np.errstate(invalid="ignore"):  # infinities lie in none but the real line
+        return all(np.all(support.inside(block) | np.isnan(block)) for _, values in blocks(x) for block in [scale(values)])
 
 
 def channels(x):

@@ -3,6 +3,7 @@
 import difflib
 import functools
 import math
+import os
 from pathlib import Path
 
 import numpy as np
@@ -58,11 +59,17 @@ def load(name, data_dir=None, image_size=64, value_range=None):
     arrays = with_split_names(local or name, read(name, local, image_size))
     try:
         data = NAMES[name](arrays)
-        return validated(data._replace(name=name))
+        return grey(validated(data._replace(name=name)))
     except KeyError as missing:
         raise ValueError(f"Expected an array {missing.args[0]} in {local or name}. Received: {sorted(arrays)}") from None
     except ValueError as error:
         raise ValueError(f"{error}, in {local or name}") from error
+
+
+def located(name):
+    """Returns the name of a data set with the absolute path of its file or folder, if it has one."""
+    kind, _, path = name.partition(":")
+    return f"{kind}:{os.path.abspath(path)}" if path else name
 
 
 def local_file(name, data_dir):
@@ -91,14 +98,19 @@ def validated(data):
     for split in SPLITS:
         x, name = getattr(data, split).x, f"{data.name} {split}"
         check_labels(getattr(data, split), name)
-        supports.check_array(x[:1], supports.REAL, data.shape, name, mask=True)
+        supports.check_kind(x, data.shape, name)
         if x.dtype != np.uint8:
             supports.check_array(x, data.support, data.shape, name, mask=True)
-    if data.train.x.dtype == np.uint8:
-        expected = f"8-bit values from 0 to 255 in {data.name} train: save zeros and ones as float32, or take the file by npz:PATH"
-        require(any(block.max() > 1 for _, block in blocks(data.train.x)), expected, minimum=0, maximum=1)
     if data.has_gaps():
         supports.check_columns(data.train.x, True, f"{data.name} train")
+    return data
+
+
+def grey(data):
+    """Returns `data` of a named set, whose 8-bit values are grey values, unless they are zeros and ones: those would be divided by 255."""
+    x = data.train.x
+    expected = f"8-bit values from 0 to 255 in {data.name} train: save zeros and ones as float32, or take the file by npz:PATH"
+    require(x.dtype != np.uint8 or any(block.max() > 1 for _, block in blocks(x)), expected, minimum=0, maximum=1)
     return data
 
 

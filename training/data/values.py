@@ -5,7 +5,7 @@ import numpy as np
 from keras_vaemix.core.blocks import blocks
 from keras_vaemix.core.part import require
 
-EIGHT_BITS = 255
+EIGHT_BITS, SIXTEEN_BITS = 255, 65535
 
 
 def as_grey(name, arrays):
@@ -75,6 +75,7 @@ def range_of(name, arrays, low, high, are_whole):
         return EIGHT_BITS
     if look_grey or any(kind.kind in "iu" for kind in kinds):
         dtypes = ", ".join(sorted(kind.name for kind in kinds))
-        expected = f"--value-range for whole numbers in {name}: 1 keeps counts as they are, 255 scales 8-bit grey values"
+        grey = f"{EIGHT_BITS} scales 8-bit" if high <= EIGHT_BITS else f"{SIXTEEN_BITS} scales 16-bit"
+        expected = f"--value-range for whole numbers in {name}: 1 keeps counts as they are, {grey} grey values"
         require(False, expected, minimum=low, maximum=high, dtype=dtypes)
     return 1

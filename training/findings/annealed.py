@@ -21,7 +21,7 @@ evaluation, runs, verify = Later("keras_vaemix.evaluation"), Later("training.run
 
 def compare(args):
     """Returns the two estimates of a run and their difference, as text."""
-    model, data = runs.open_run(args.run, args.data_dir)
+    model, data = runs.open_run(args.run, args.data_dir, args.dataset)
     x, verbose = data.arrays("test", model.support)[: args.examples], int(sys.stdout.isatty())
     settings = args.chains, args.temperatures, args.leapfrog
     methods = {
@@ -66,6 +66,7 @@ def parse(argv):
     parser.add_argument("--seed", type=flags.seed_number, default=0, help="seed of both estimates")
     data_dir = os.environ.get("VAEMIX_DATA") or None
     parser.add_argument("--data-dir", default=data_dir, type=flags.text, metavar="DIR", help="folder with NAME.npz (default: $VAEMIX_DATA)")
+    parser.add_argument("--dataset", type=flags.text, help="npz:PATH or folder:PATH of the data of the run (default: where they were)")
     return parser.parse_args(argv)
 
 

@@ -87,7 +87,7 @@ def lines_of(figures, prefix=""):
 
 def run(args):
     """Loads the model and the data of a run, evaluates or checks it, and prints the result."""
-    (model, data), verbose = open_run(args.run, args.data_dir), int(sys.stdout.isatty())
+    (model, data), verbose = open_run(args.run, args.data_dir, args.dataset), int(sys.stdout.isatty())
     if args.check:
         expected = "a model with a bound for --check: evaluate an autoencoder, which has no likelihood, without it"
         require(isinstance(model, LatentModel), expected, model=type(model).__name__)

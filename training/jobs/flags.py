@@ -43,6 +43,12 @@ def add_data_dir(parser):
     parser.add_argument("--data-dir", default=given, type=flags.text, metavar="DIR", help="folder with NAME.npz (default: $VAEMIX_DATA)")
 
 
+def add_data_of_run(parser):
+    """Adds the flags for where the data of a run are: the data folder, and the path of what the run read from a path."""
+    add_data_dir(parser)
+    parser.add_argument("--dataset", type=flags.text, help="npz:PATH or folder:PATH of the data of the run (default: where they were)")
+
+
 def add_features(parser):
     """Adds the flag for the features in which examples are compared."""
     says = f"features for evaluating samples: {', '.join(FEATURES)}, or a network in FILE.keras (default: %(default)s: for autoencoders, "
@@ -54,7 +60,7 @@ def features(name):
     """Returns the name of features, or a file with a network."""
     if name in FEATURES or name.endswith(".keras"):
         return name
-    raise argparse.ArgumentTypeError(f"Expected one of {', '.join(FEATURES)}, or FILE.keras. Received: {name!r}")
+    raise argparse.ArgumentTypeError(f"to be one of {', '.join(FEATURES)}, or FILE.keras. Received: {flags.shown(name)}")
 
 
 def common_flags():

@@ -179,7 +179,7 @@ def draw(folder, model, data, split):
 def run(args):
     """Draws the requested picture and prints its path."""
     out, latents = args.out or args.run / f"{args.what}.png", args.latents and tuple(args.latents)
-    subject = Subject(args.run, *open_run(args.run, args.data_dir), args.attribute, latents, args.split or "test")
+    subject = Subject(args.run, *open_run(args.run, args.data_dir, args.dataset), args.attribute, latents, args.split or "test")
     with locked_for(args.run, out):
         save(out, args.what, subject)
     print(out)

@@ -38,7 +38,7 @@ from training.presets.arguments import FURTHER
 from training.presets.recipe import in_epochs
 from training.runs.checkpointing import Recorder
 from training.runs.rescue import save_on_exit
-from training.runs.run import RESUMABLE, Run
+from training.runs.run import RESUMABLE, Run, check_folder
 
 
 class Job(NamedTuple):
@@ -66,6 +66,8 @@ def prepare(asked):
     preset, args, own, argv = asked
     keras.config.set_dtype_policy(args.precision)
     strategy = make_strategy(args.strategy)
+    if cluster.is_chief(strategy):
+        check_folder(run_folder(preset, args))
     data = load(preset, args).limited(args.train_examples)
     keras.utils.set_random_seed(args.seed)
     with strategy.scope():
@@ -101,7 +103,7 @@ def run(asked):
     """Runs the whole job for what is `Asked` and returns the run folder."""
     job = prepare(asked)
     args, data, experiment, strategy = job.args, job.data, job.experiment, job.strategy
-    folder, is_chief = Path(args.run_dir or Path("runs") / job.preset.name), cluster.is_chief(strategy)
+    folder, is_chief = run_folder(job.preset, args), cluster.is_chief(strategy)
     full = room_in(folder, "make some, and pass --resume to go on from the last checkpoint")
     with full, locked(folder) if is_chief else contextlib.nullcontext():
         with cluster.lost_workers(strategy):
@@ -112,6 +114,11 @@ def run(asked):
             model = load_model(folder / "model.keras") if is_multiworker(strategy) else experiment.model
             finish(run, data, model, args)
     return folder
+
+
+def run_folder(preset, args):
+    """Returns the run folder that the flags name, or else the preset's."""
+    return Path(args.run_dir or Path("runs") / preset.name)
 
 
 def load(preset, args):
@@ -138,6 +145,7 @@ def config_of(preset, own, args, experiment, data):
         "preset": preset.name,
         "arguments": own,
         "dataset": args.dataset or preset.dataset,
+        "data_source": data_module.located(args.dataset or preset.dataset),
         "image_size": args.image_size or preset.image_size,
         "value_range": args.value_range,
         **{name: getattr(args, name) for name in FURTHER if getattr(args, name) is not None},
@@ -196,6 +204,8 @@ def fit(run, data, experiment, args, strategy):
     with strategy.scope():
         compile_model(experiment, args, steps_per_execution=steps_per_execution(steps))
     first = run.restore(model)
+    if args.resume and first == 0 and run.writes:
+        print(f"nothing to resume in {run.folder}: starting with epoch 1")
     settings = {key: value for key, value in run.config.items() if key not in RESUMABLE}
     cluster.check_alike(strategy, settings=settings, epochs=experiment.epochs, checkpoint=(first, run.history))
     if first == 0 and experiment.start is not None:

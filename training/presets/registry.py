@@ -73,8 +73,9 @@ class Preset(NamedTuple):
 def choose(flag, choices, received):
     """Returns the choice that a flag of the command line names; raises `ValueError` for an unknown one."""
     if received not in choices:
-        close = difflib.get_close_matches(received, choices, 1) or sorted(choices)
-        raise ValueError(f"Expected --{flag}: did you mean {' or '.join(close)}? One of {', '.join(choices)}. Received: {received!r}")
+        close = difflib.get_close_matches(received, choices, 1)
+        hint = f"did you mean {close[0]}? One of" if close else "one of"
+        raise ValueError(f"Expected --{flag}: {hint} {', '.join(choices)}. Received: {received!r}")
     return choices[received]
 
 

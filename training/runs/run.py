@@ -1,6 +1,9 @@
 """A run folder: written atomically, resumable bit for bit."""
 
 import math
+import os
+import tempfile
+import warnings
 import zipfile
 from pathlib import Path
 
@@ -17,12 +20,18 @@ from training.presets.arguments import as_run
 
 START_TIMING = "start_timing.csv"  # the seconds before the first epoch, of pretraining or of a first stage
 ROUTE = {"route", "device", "jax"}  # where a run was trained, if not here
-RESUMABLE = {"epochs", "protocol", "command", "versions", *ROUTE}  # may differ between a run and its resumption
+RESUMABLE = {"epochs", "protocol", "command", "versions", "data_source", *ROUTE}  # may differ between a run and its resumption
+SKIPPED = "Skipping variable loading for optimizer"  # how Keras warns that an optimizer stays as it is
 ADDED = {"patience", "labels_sha256", "other_settings"}  # settings that older runs lack
 
 
-def open_run(folder, data_dir):
+def open_run(folder, data_dir, dataset=None):
     """Returns the model of a run and the data that it was trained on.
+
+    Args:
+        folder: The run folder.
+        data_dir: Folder of prepared files.
+        dataset: `npz:PATH` or `folder:PATH` where the data are now; None for where they were.
 
     Raises:
         FileNotFoundError: There is no such run, or its data are not there.
@@ -30,7 +39,9 @@ def open_run(folder, data_dir):
     """
     config = read_config(Path(folder) / "config.json")
     model = load_model(Path(folder) / "model.keras")
-    data = data_module.load(config["dataset"], data_dir, config["image_size"], config.get("value_range"))
+    source = dataset or config.get("data_source", config["dataset"])  # older runs have the path as it was typed
+    check_source(source, config["dataset"])
+    data = data_module.load(source, data_dir, config["image_size"], config.get("value_range"))._replace(name=config["dataset"])
     data = data.limited(config.get("train_examples"))
     if data.sha256() != config["data_sha256"]:
         raise ValueError(f"Expected the data that the run was trained on, sha256 {config['data_sha256']}. Received: {data.sha256()}")
@@ -39,6 +50,20 @@ def open_run(folder, data_dir):
         expected = f"the labels, shapes and dtypes of the data that the run was trained on, sha256 {config['labels_sha256']}"
         raise ValueError(f"Expected {expected}. Received: {labels}")
     return model, data
+
+
+def check_source(source, recorded):
+    """Raises an error unless the data of a run are read as they were recorded, and from a path that exists."""
+    kind, _, path = source.partition(":")
+    require(kind == kind_of(recorded), f"--dataset of the kind of the run's, {recorded}", dataset=source)
+    if path and not Path(path).exists():
+        expected = f"the data of the run at {path}: pass --dataset {kind}:PATH with where they are now"
+        raise FileNotFoundError(f"Expected {expected}. Received: nothing there")
+
+
+def kind_of(dataset):
+    """Returns how a data set is read: npz or folder for one with a path, else its name."""
+    return dataset.partition(":")[0]
 
 
 class Run:
@@ -73,6 +98,7 @@ class Run:
             )
         if writes:
             self.checkpoints.mkdir(parents=True, exist_ok=True)
+        if writes and not old.exists():
             write_json(old, config)
         self.history = read_history(self.folder / "history.csv", "epoch", *([] if monitor is None else [monitor]))
         self.timing = read_history(self.folder / "timing.csv", "epoch", "seconds")
@@ -80,7 +106,18 @@ class Run:
         self.best = None
 
     def restore(self, model):
-        """Restores `model` from the last checkpoint, cuts the history there, and returns the number of finished epochs."""
+        """Restores `model` from the last checkpoint, cuts the history there, and returns the number of finished epochs.
+
+        Raises:
+            ValueError: The checkpoint is damaged or that of another run; nothing is overwritten then.
+        """
+        epochs = self.restored(model)
+        if self.writes:
+            write_json(self.folder / "config.json", self.config)
+        return epochs
+
+    def restored(self, model):
+        """Returns the number of epochs of the last checkpoint, to which `model` and the history are set."""
         saved = sorted(self.checkpoints.glob(f"epoch-{6 * '[0-9]'}.weights.h5"))
         if not saved:
             if self.config.get("route"):
@@ -90,7 +127,7 @@ class Run:
                 )
             self.history, self.timing, self.start_timing = [], [], []
             return 0
-        read_checkpoint(saved[-1], model.load_weights)
+        read_checkpoint(saved[-1], lambda path: read_state(path, model))
         epochs = int(saved[-1].name.removeprefix("epoch-").partition(".")[0])  # not by the optimizer's steps, some of which float16 skips
         self.history, self.timing = self.history[:epochs], self.timing[:epochs]
         if len(self.history) < epochs:
@@ -139,6 +176,17 @@ class Run:
                 old.unlink()
 
 
+def check_folder(folder):
+    """Raises `ValueError` unless a folder is there, or can be made, and takes files."""
+    nearest = next(path for path in (folder.absolute(), *folder.absolute().parents) if os.path.exists(path))
+    try:
+        with tempfile.TemporaryDirectory(prefix=".", dir=nearest):
+            pass
+    except OSError as error:
+        expected = "--run-dir to be a folder that can be written, or a path where one can be made: pass another"
+        raise ValueError(f"Expected {expected}. Received: {folder}, {error.strerror} at {nearest}") from None
+
+
 def foreign(folder):
     """Returns the names in a folder, except what a run killed at its very start leaves: hidden files and an empty checkpoint folder."""
     names = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
@@ -181,7 +229,18 @@ def read_checkpoint(path, read):
         return read(path)
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         remedy = "delete the checkpoint to train again"
-        raise ValueError(f"Expected {path} to be a whole checkpoint: {remedy}. Received: {first_line(error)}") from None
+        raise ValueError(f"Expected {path} to be a whole checkpoint of this run: {remedy}. Received: {first_line(error)}") from None
+
+
+def read_state(path, model):
+    """Loads the weights and the optimizers' state of a checkpoint; raises `ValueError` for those of another optimizer."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.filterwarnings("always", SKIPPED)
+        model.load_weights(path)
+    for one in caught:
+        if str(one.message).startswith(SKIPPED):
+            raise ValueError(f"a state that does not fit the optimizer {str(one.message).removeprefix(SKIPPED).strip()}")
+        warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
 
 
 def read_weights(path, model):
@@ -199,13 +258,19 @@ def check_same_settings(old, new):
     if old["preset"] == new["preset"] and isinstance(old.get("arguments"), dict):
         old, new = ({**config, "arguments": as_run(config["preset"], config["arguments"])} for config in (old, new))
     old, new = flat(old), flat(new)
-    keys = sorted({*old, *new} - RESUMABLE - (ADDED - set(old)), key=lambda key: (key != "preset", key))
+    moved = {"dataset"} if are_on_same_data(old, new) else set()
+    keys = sorted({*old, *new} - RESUMABLE - moved - (ADDED - set(old)), key=lambda key: (key != "preset", key))
     different = [key for key in keys if old.get(key) != new.get(key)]
     if different:
         changes = "; ".join(f"{key} was {old.get(key)!r}, now {new.get(key)!r}" for key in different)
         raise ValueError(
             f"Expected --resume with the settings of the saved run: repeat them, or choose another --run-dir. Received: {changes}"
         )
+
+
+def are_on_same_data(*configs):
+    """Returns whether runs read the same data in the same way, by their hash, wherever they lie."""
+    return len({(kind_of(config.get("dataset", "")), config.get("data_sha256")) for config in configs}) == 1
 
 
 def flat(config):
