@@ -122,3 +122,7 @@ def test_systems_have_our_figures_beside_the_papers(monkeypatch):
     row = {**made, "seed": 0, "elbo": -1.0, "nmi": 0.5, "clusters_by_assignment": 12}
     monkeypatch.setattr(systems, "written_rows", lambda table: [row])
     assert systems.system("vmm").endswith(" | mnist | none | test ELBO -1.00; clusters in use 12 (4 epochs) |")
+    row |= {"stopped": "unfinished", "warm_up": 3, "protocol": {"warm_up": 0}, "command": "python -m training.train vmm_mnist"}
+    assert "`python -m training.reproduce clustering --rows vmm --epochs 4 --warm-up 3`" in systems.system("vmm")
+    row["arguments"] = {**row["arguments"], "num_components": 7}
+    assert "`python -m training.train vmm_mnist --num-components 7 --epochs 4`" in systems.system("vmm")

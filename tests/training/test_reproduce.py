@@ -161,7 +161,8 @@ def test_measured_rows_are_those_of_the_table(table):
 
 def measured(elbo, se=0.1, **further):
     made = {"preset": "vae_mnist", "arguments": {"init": "glorot"}, "command": "python -m training.train vae_mnist", "stopped": "early"}
-    return {**made, "elbo": elbo, "elbo_se": se, "epochs": 100, "best_epoch": 90, **further}
+    row = {**made, "elbo": elbo, "elbo_se": se, "epochs": 100, "best_epoch": 90, **further}
+    return {"dataset": PRESETS[row["preset"]].dataset, **row}
 
 
 OURS = "`vae_mnist`, 100 epochs, one seed"
@@ -254,6 +255,11 @@ def test_a_verdict_is_on_every_figure_and_names_the_variant(figures, word, says)
     assert expected.startswith(f"{word}: `cp_vae_mnist ")
     assert "--num-components 10 --category-prior uniform --no-decoder-sees-category --warm-up 25`, 100 epochs, one seed: " in expected
     assert says in expected
+
+
+def test_a_verdict_names_another_data_set_than_the_preset_s():
+    row = Row("omniglot_cp1", "vae_mnist", {}, -88.75, dataset="omniglot")
+    assert verdict([measured(-88.7, dataset="omniglot")], row).startswith("reproduced: `vae_mnist --dataset omniglot`, 100 epochs, ")
 
 
 def test_parts_of_a_bound_do_not_decide():
@@ -391,7 +397,7 @@ def test_rows_on_other_data_are_judged_by_themselves():
         ("cp_vae_table1", "vae", "vae_mnist", "mnist"),
         ("mask_aae_synthetic", "mask16", "mask_aae_synthetic", "manifold16"),
     ):
-        other = {"row": name, "dataset": "digits", "seed": 0, "active_dimensions": 16, **measured(-20.0, preset=preset)}
+        other = measured(-20.0, preset=preset, row=name, dataset="digits", seed=0, active_dimensions=16)
         (row,) = judged(TABLES[table], [other])
         assert row["verdict"].startswith(f"not comparable: the figures are of {own}; ours, ")
 
