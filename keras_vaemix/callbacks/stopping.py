@@ -59,7 +59,8 @@ class EarlyStopping(keras.callbacks.Callback):
 
     def on_train_end(self, logs=None):
         if self.best_weights is not None:
-            clocks = [(clock, clock.numpy()) for name in CLOCKS if (clock := getattr(self.model, name, None)) is not None]
+            known = [getattr(self.model, name, None) for name in CLOCKS]
+            clocks = [(clock, clock.numpy()) for clock in known if isinstance(clock, keras.Variable)]
             self.model.set_weights(self.best_weights)
             for clock, value in clocks:
                 clock.assign(value)

@@ -36,7 +36,7 @@ def require_kind(name, value, kind):
     article = "an" if kind.__name__[0] in "AEIOU" else "a"
     received = f"the class {value.__name__}" if isinstance(value, type) else type(value).__name__
     require(isinstance(value, kind), f"{name} to be {article} {kind.__name__}", **{name: received})
-    if isinstance(value, Part) and "get_config" not in vars(type(value)):
+    if getattr(type(value), "get_config", None) in (Part.get_config, PartLayer.get_config):
         lost = [argument for argument in constructor_names(value) if not hasattr(value, argument)]
         require(not lost, f"{type(value).__name__} to keep its arguments for its file, each as an attribute of that name", missing=lost)
 

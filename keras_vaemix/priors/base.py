@@ -58,7 +58,7 @@ class Prior(PartLayer, abc.ABC):
             ValueError: Its event is not a vector of D latents, as when `tfd.Independent` is forgotten.
         """
         p = self.given(condition, training).distribution(encode, training)
-        is_whole = p.event_shape.as_list() == [self.latent_dim] and (condition is not None or p.batch_shape.rank == 0)
+        is_whole = p.event_shape.is_compatible_with([self.latent_dim]) and (condition is not None or p.batch_shape.rank in (0, None))
         expected = f"{type(self).__name__}.distribution of one event, of shape ({self.latent_dim},): tfd.Independent(p, 1) joins dimensions"
         require(is_whole, expected, event_shape=tuple(p.event_shape), batch_shape=tuple(p.batch_shape))
         return p
