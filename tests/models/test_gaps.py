@@ -274,7 +274,7 @@ def test_tables_have_gaps_in_each_column():
     )
     encoder = vm.networks.named_inputs(vm.networks.mlp((12,), 4, ()), x=(6,), mask=(6,))
     model = vm.VAE(encoder, vm.networks.mlp((2,), columns.params_size(6), ()), vm.StandardNormal(2), columns)
-    model.compile("adam", jit_compile=False)
+    model.compile("adam", run_eagerly=True)  # the graphs of gaps by NaN and by a mask are optimised apart, and may round apart
     full = np.array([[0.3, 0.2, 4, 0, 1, 0], [-1.0, 0.9, 0, 1, 0, 0], [0.5, 0.5, 2, 0, 0, 1]])
     mask = np.array([[1, 0, 1, 1, 1, 1], [0, 1, 1, 0, 0, 0], [1, 1, 0, 1, 1, 1]], bool)
     x = np.where(mask, full, np.nan)
